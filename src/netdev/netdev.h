@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Network devices: what every port type offers.  A `struct netdev` is one port's device: a DPDK
+// ethdev, a kernel tap, an existing kernel device, a vhost-user socket, a dummy.  The main thread
+// opens, configures and closes devices; PMD threads only call netdev_rx_burst(), netdev_tx_burst()
+// and read their counters.  A new type is one file with a `struct netdev_class` and one line in
+// netdev_classes.def.  Patch and tunnel ports have a netdev too (for statistics and rows), but no
+// queues.
+#ifndef NETDEV_NETDEV_H
+#define NETDEV_NETDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#include "base/smap.h"
+#include "base/str.h"
+
+struct netdev;
+
+enum {
+    NETDEV_MAX_BURST = 32,
+    NETDEV_MAX_RXQ = 64,
+    NETDEV_MAX_TXQ = 128,
+};
+
+// How a device's receive queues are served.
+enum netdev_poll {
+    NETDEV_POLL_NONE,   // no queues: patch, tunnel
+    NETDEV_POLL_SPIN,   // by PMD threads on cores of pmd-cpu-mask: dpdk, vhost-user, dummy-pmd
+    NETDEV_POLL_EPOLL,  // by the kernel-port thread, which sleeps on netdev_rx_fd(): tap, system
+};
+
+// Counters.  A value of UINT64_MAX means "not known" and is left out of the database.
+struct netdev_stats {
+    uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+    uint64_t rx_dropped, tx_dropped, rx_errors, tx_errors;
+    uint64_t rx_missed_errors, collisions, multicast;
+    uint64_t rx_length_errors, rx_over_errors, rx_crc_errors, rx_frame_errors, rx_fifo_errors;
+    uint64_t tx_aborted_errors, tx_carrier_errors, tx_fifo_errors;
+};
+
+enum netdev_flags {
+    NETDEV_UP = 1 << 0,
+    NETDEV_PROMISC = 1 << 1,
+};
+
+enum netdev_feature_bits { // OFPPF_* of OpenFlow 1.1+, link speeds and media
+    NETDEV_F_10MB_HD = 1 << 0, NETDEV_F_10MB_FD = 1 << 1, NETDEV_F_100MB_HD = 1 << 2,
+    NETDEV_F_100MB_FD = 1 << 3, NETDEV_F_1GB_HD = 1 << 4, NETDEV_F_1GB_FD = 1 << 5,
+    NETDEV_F_10GB_FD = 1 << 6, NETDEV_F_40GB_FD = 1 << 7, NETDEV_F_100GB_FD = 1 << 8,
+    NETDEV_F_1TB_FD = 1 << 9, NETDEV_F_OTHER = 1 << 10, NETDEV_F_COPPER = 1 << 11,
+    NETDEV_F_FIBER = 1 << 12, NETDEV_F_AUTONEG = 1 << 13, NETDEV_F_PAUSE = 1 << 14,
+    NETDEV_F_PAUSE_ASYM = 1 << 15,
+};
+
+struct netdev_link {
+    bool carrier;
+    bool full_duplex;
+    uint64_t speed_bps;        // 0 when not known
+    uint64_t resets;           // carrier changes since the device was opened
+    uint32_t current, advertised, supported, peer; // enum netdev_feature_bits
+};
+
+// Where an opened device's queues stand.  Written by main in netdev_reconfigure() only.
+struct netdev_queues {
+    uint16_t n_rxq, n_txq;
+    uint16_t n_rxq_desc, n_txq_desc;
+    int numa_id;
+    bool txq_shared; // fewer tx queues than threads: callers take the queue's lock
+};
+
+// --- control: main thread only -------------------------------------------------------------
+
+// Opens 'name' of 'type' ("internal", "tap", "system", "", "dpdk", "patch", "dummy", ...).  On
+// failure returns NULL and stores in '*errorp' a text for Interface.error, which the caller frees.
+// The device gets no queues before netdev_reconfigure().
+struct netdev *netdev_open(const char *name, const char *type, char **errorp);
+void netdev_close(struct netdev *); // NULL is fine; the datapath must have let go of the queues
+
+const char *netdev_name(const struct netdev *);
+const char *netdev_type(const struct netdev *);
+enum netdev_poll netdev_poll(const struct netdev *);
+
+// Applies Interface.options and other_config.  0, or a negative errno with a text in '*errorp'.
+// '*needs_reconfigure' is set when netdev_reconfigure() must run for the change to take effect.
+int netdev_set_config(struct netdev *, const struct smap *options, const struct smap *other_config,
+                      bool *needs_reconfigure, char **errorp);
+// What dpif/show prints between the parentheses after the type.
+void netdev_get_config(const struct netdev *, struct smap *);
+
+// Brings the queues up for 'n_txq_wanted' sending threads.  Nobody may poll meanwhile.
+int netdev_reconfigure(struct netdev *, uint16_t n_txq_wanted, char **errorp);
+bool netdev_wants_reconfigure(const struct netdev *); // e.g. a guest changed its queue count
+const struct netdev_queues *netdev_queues(const struct netdev *);
+bool netdev_rxq_enabled(const struct netdev *, uint16_t qid);
+
+int netdev_get_mac(const struct netdev *, struct rte_ether_addr *);
+int netdev_set_mac(struct netdev *, const struct rte_ether_addr *);
+int netdev_get_mtu(const struct netdev *); // or a negative errno
+int netdev_set_mtu(struct netdev *, int mtu);
+int netdev_get_flags(const struct netdev *); // enum netdev_flags
+int netdev_set_flags(struct netdev *, int off, int on);
+int netdev_get_ifindex(const struct netdev *); // negative errno without a kernel device
+void netdev_get_link(const struct netdev *, struct netdev_link *);
+void netdev_get_status(const struct netdev *, struct smap *);         // Interface.status
+void netdev_get_stats(const struct netdev *, struct netdev_stats *);
+// Calls 'cb' for the counters beyond struct netdev_stats, by the names of Interface.statistics.
+void netdev_get_custom_stats(const struct netdev *,
+                             void (*cb)(const char *name, uint64_t value, void *aux), void *aux);
+// Changes whenever link, flags, MTU, MAC or status may have changed (link events, guest events).
+uint64_t netdev_change_seq(const struct netdev *);
+uint64_t netdev_global_change_seq(void);
+
+// The names for Open_vSwitch.iface_types, sorted; the caller frees the array (not the strings).
+const char **netdev_types(size_t *n);
+
+// --- fast path: PMD threads ----------------------------------------------------------------
+
+// Receives up to NETDEV_MAX_BURST frames from 'qid'.  One thread at a time per queue.  The mbufs
+// are the caller's.
+uint16_t netdev_rx_burst(struct netdev *, uint16_t qid, struct rte_mbuf **);
+// Sends and always consumes all 'n' mbufs; what does not fit is dropped and counted (tx_dropped or
+// a custom counter).  With netdev_queues()->txq_shared the call locks the queue itself.
+void netdev_tx_burst(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
+// A descriptor that polls readable when frames wait (NETDEV_POLL_EPOLL only).
+int netdev_rx_fd(const struct netdev *, uint16_t qid);
+
+// --- DPDK itself: main thread --------------------------------------------------------------
+
+// Options of Open_vSwitch.other_config that start EAL (dpdk-init, dpdk-socket-mem, ...).
+struct dpdk_config;
+// Starts EAL once; later calls return the first outcome.  Called by the first netdev_open() that
+// needs packet buffers with the defaults, or before by the bridge with the database's keys.
+int dpdk_start(const struct smap *other_config, char **errorp);
+bool dpdk_started(void);
+bool dpdk_wanted(void);        // dpdk-init was true or try: ports of type dpdk may be opened
+const char *dpdk_version_text(void); // "DPDK 22.11.11"
+// The mempool for frames made by ourselves (packet-outs, ARP, tests), of at least MTU 1500.
+struct rte_mempool *netdev_default_pool(void);
+void dpdk_stop(void);          // closes devices and removes EAL's files; at exit only
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The datapath: ports, megaflows and PMD threads, as the control path sees them.  This header and
+// pmd/upcall.h are the only doors into the fast path.
+//
+// Threads: main adds and removes ports, sets configuration and reads statistics.  Handlers and
+// revalidators put and delete flows and inject packets from their own threads (registered with
+// base/rcu.h).  Flows are shared by all PMDs and read under RCU: a pointer to a struct dp_flow is
+// good until the caller's next quiescent state unless it holds a reference.
+#ifndef PMD_DP_H
+#define PMD_DP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "base/smap.h"
+#include "base/str.h"
+#include "base/uuid.h"
+#include "flow/dp_action.h"
+#include "flow/flow.h"
+#include "netdev/netdev.h"
+
+struct dp;
+struct dp_flow;
+
+enum { DP_MAX_PORTS = 4096 };
+
+// --- life ----------------------------------------------------------------------------------
+
+struct dp *dp_create(void);     // main, after dpdk_start(); makes port 0 "ovs-netdev" by name only
+void dp_destroy(struct dp *);   // stops all threads, flushes, frees; ports must be gone
+
+// Open_vSwitch.other_config keys of the datapath: pmd-cpu-mask, pmd-rxq-assign, pmd-rxq-isolate,
+// emc-insert-inv-prob, smc-enable, tx-flush-interval, pmd-sleep-max/pmd-maxsleep, pmd-auto-lb*,
+// pmd-perf-metrics, flow-limit ceiling, dpdk-lcore-mask.  Idempotent.
+void dp_set_config(struct dp *, const struct smap *other_config);
+
+// --- ports: main ---------------------------------------------------------------------------
+
+// Adds 'netdev' (borrowed until dp_port_del) under 'wanted' if that number is free, else under the
+// lowest free one.  0 or a negative errno with a text in '*errorp'.
+int dp_port_add(struct dp *, struct netdev *, odp_port_t wanted, odp_port_t *out, char **errorp);
+// Returns when no PMD uses the port any more; traffic of other ports is not stopped.
+void dp_port_del(struct dp *, odp_port_t);
+// 'netdev' needs netdev_reconfigure(): takes its queues from the PMDs, reconfigures, gives back.
+int dp_port_reconfigure(struct dp *, odp_port_t, char **errorp);
+bool dp_port_name(const struct dp *, odp_port_t, char *buf, size_t size);
+odp_port_t dp_port_by_name(const struct dp *, const char *name); // ODPP_NONE if there is none
+struct netdev *dp_port_netdev(const struct dp *, odp_port_t);
+// pmd-rxq-affinity and emc-enable of one port (Interface.other_config).
+void dp_port_set_config(struct dp *, odp_port_t, const struct smap *other_config);
+// Changes of queues, threads and devices since the last call are applied; cheap when there are none.
+void dp_run(struct dp *);
+
+// --- flows: any registered thread ----------------------------------------------------------
+
+struct dp_flow_stats {
+    uint64_t n_packets, n_bytes;
+    uint64_t used_ms;    // clock_now_ms() of the last packet, 0 = never
+    uint16_t tcp_flags;  // ORed, host order
+};
+
+// The flow's id: a keyed 128-bit hash of key and mask, printed as ufid.
+struct uuid dp_flow_ufid(const struct dp_flow *);
+
+struct dp_flow_put {
+    const struct flow *key;           // masked bits outside 'mask' are ignored
+    const struct flow_mask *mask;     // packet words only
+    const struct dp_actions *actions; // copied
+    bool replace;                     // an equal flow's actions change; else -EEXIST
+};
+// 0; -EEXIST; -ENOSPC at the flow limit.  The datapath may install a narrower mask than asked
+// (bounded masks per port), with the same verdict for the packet of 'key'.
+int dp_flow_put(struct dp *, const struct dp_flow_put *, struct dp_flow **out);
+int dp_flow_set_actions(struct dp *, struct dp_flow *, const struct dp_actions *);
+// Unlinks; the final statistics are in '*stats' after the call (packets in flight excepted).
+void dp_flow_del(struct dp *, struct dp_flow *, struct dp_flow_stats *stats);
+void dp_flow_flush(struct dp *);
+struct dp_flow *dp_flow_find(struct dp *, const struct uuid *ufid);
+struct dp_flow *dp_flow_find_key(struct dp *, const struct flow *key); // the one that would match
+
+void dp_flow_get_stats(const struct dp_flow *, struct dp_flow_stats *);
+void dp_flow_get_key(const struct dp_flow *, struct flow *key, struct flow_mask *mask);
+const struct dp_actions *dp_flow_actions(const struct dp_flow *); // RCU
+void *dp_flow_aux(const struct dp_flow *);  // the revalidator's ukey
+void dp_flow_set_aux(struct dp_flow *, void *);
+bool dp_flow_is_dead(const struct dp_flow *);
+
+// Walks all flows, 'part' of 'n_parts' (revalidators share the work).  'cb' may delete the flow.
+// Flows put meanwhile may be missed.  Stops when 'cb' returns false.
+void dp_flow_walk(struct dp *, unsigned part, unsigned n_parts,
+                  bool (*cb)(struct dp *, struct dp_flow *, void *aux), void *aux);
+size_t dp_n_flows(const struct dp *);
+void dp_set_flow_limit(struct dp *, size_t);
+size_t dp_flow_limit(const struct dp *);
+
+// --- packets from outside ------------------------------------------------------------------
+
+// Gives 'n' packets to a PMD, which runs 'actions' (copied) on them as if they had come from
+// key->in_port, or, with actions NULL, classifies them anew.  Takes the mbufs; a full ring drops
+// and counts.  'pmd_index' from an upcall, or DP_ANY_PMD.
+#define DP_ANY_PMD UINT16_MAX
+void dp_inject(struct dp *, uint16_t pmd_index, struct rte_mbuf **, unsigned n,
+               const struct flow_key *, const struct dp_actions *actions);
+
+// --- sight ---------------------------------------------------------------------------------
+
+struct dp_stats {
+    uint64_t n_hit, n_missed, n_lost, n_flows;
+};
+void dp_get_stats(const struct dp *, struct dp_stats *);
+unsigned dp_n_pmds(const struct dp *);
+
+// Registers dpctl/*, dpif-netdev/* commands (pmd_ctl.c).
+struct unixctl_server;
+void dp_ctl_init(struct dp **dpp);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Misses on their way from the fast path to a handler.  Every input port has a bounded queue; a
+// PMD enqueues and goes on, handler threads serve the ports in turn, so a storm on one port fills
+// only that port's queue (docs/architecture.md).  src/slowpath is the only user.
+#ifndef PMD_UPCALL_H
+#define PMD_UPCALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "flow/dp_action.h"
+#include "flow/flow.h"
+#include "packet/packet.h"
+
+struct dp;
+
+enum upcall_type {
+    UPCALL_MISS,   // no megaflow
+    UPCALL_ACTION, // a USERSPACE action: controller, slow path, sampling
+};
+
+// One packet with what the datapath knew of it.  'mbuf' belongs to the upcall until it is given
+// back by dp_inject(), or freed by upcall_free().
+struct upcall {
+    enum upcall_type type;
+    struct rte_mbuf *mbuf;
+    struct packet_layers layers;
+    struct flow_key key;                 // as the fast path saw it (includes in_port, recirc_id)
+    struct dp_action_userspace userspace; // UPCALL_ACTION: the action's parameters
+    uint16_t pmd_index;                  // who sent it, and to whom the packet returns
+};
+
+// Handler side.  A handler sleeps in upcall_wait() and is woken by the first enqueue on an empty
+// set of queues.  Takes up to 'max' upcalls, at most a fair share from each port with work, in
+// round robin order, so that the batch of one call may be translated once per distinct flow.
+// Returns the number taken; 0 after 'timeout_ms' or when upcall_wake() was called.
+unsigned upcall_wait(struct dp *, unsigned handler, struct upcall **out, unsigned max,
+                     int timeout_ms);
+void upcall_wake(struct dp *); // all handlers return (shutdown, new number of handlers)
+void upcall_free(struct dp *, struct upcall *);
+
+// With no handler thread (n_handlers == 0) the PMD calls this function in place, once per batch.
+typedef void upcall_inline_fn(struct upcall **, unsigned n, void *aux);
+void upcall_set_inline(struct dp *, upcall_inline_fn *, void *aux);
+void upcall_set_n_handlers(struct dp *, unsigned n);
+
+#endif
