@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where things live: OVS_RUNDIR, OVS_LOGDIR, OVS_DBDIR, OVS_SYSCONFDIR, OVS_PKGDATADIR and
+ * OVS_BINDIR from the environment, else Debian's places.  Read once; the results are borrowed for
+ * the life of the process.
+ */
+#ifndef BASE_DIRS_H
+#define BASE_DIRS_H
+
+#include "base/util.h"
+
+/* The name under which the stock tools know the daemon: pidfile, control socket, log, comm. */
+#define PROGRAM_NAME "ovs-vswitchd"
+/* The release whose behaviour and database version the daemon presents. */
+#define COMPAT_VERSION "3.1.0"
+
+const char *dirs_run(void);     /* /var/run/openvswitch */
+const char *dirs_log(void);     /* /var/log/openvswitch */
+const char *dirs_db(void);      /* /etc/openvswitch: OVS_DBDIR, else OVS_SYSCONFDIR/openvswitch */
+const char *dirs_sysconf(void); /* /etc */
+const char *dirs_pkgdata(void); /* /usr/share/openvswitch */
+const char *dirs_bin(void);     /* /usr/bin */
+
+/* Returns a new absolute path: 'name' when it starts with '/', else 'dir'/'name'. */
+char *dirs_path(const char *dir, const char *name);
+
+#endif
