@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ovsdb/uuid.h"
+#include "base/uuid.h"
 
 struct db;
 struct db_row;
