@@ -4,26 +4,35 @@
 // ethdev, a kernel tap, an existing kernel device, a vhost-user socket, a dummy.  The main thread
 // opens, configures and closes devices; PMD threads only call netdev_rx_burst(), netdev_tx_burst()
 // and read their counters.  A new type is one file with a `struct netdev_class` and one line in
-// netdev_classes.def.  Patch and tunnel ports have a netdev too (for statistics and rows), but no
-// queues.
+// netdev_classes.def (src/tunnel registers its own types).  Patch and tunnel ports have a netdev too
+// (for statistics and rows), but no queues.
+//
+// Frames in the datapath are always whole: linear or chained mbufs with complete checksums and no
+// larger than the sender's MTU.  What kernel devices exchange beyond that (partial checksums, GSO
+// super-frames) is resolved inside the device on the way in.
 #ifndef NETDEV_NETDEV_H
 #define NETDEV_NETDEV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "base/loop.h"
 #include "base/smap.h"
 #include "base/str.h"
 
 struct netdev;
+struct netdev_class;
 
 enum {
     NETDEV_MAX_BURST = 32,
     NETDEV_MAX_RXQ = 64,
     NETDEV_MAX_TXQ = 128,
+    NETDEV_NO_ETHDEV = UINT16_MAX,
 };
 
 // How a device's receive queues are served.
@@ -72,6 +81,31 @@ struct netdev_queues {
     bool txq_shared; // fewer tx queues than threads: callers take the queue's lock
 };
 
+// The part of a device that the fast path reads; each type embeds it first in its own struct.
+// Only src/netdev touches the fields directly, but for the inline functions below.
+struct netdev {
+    // main: w in netdev_reconfigure() while nobody polls, pmd: r
+    uint16_t (*rx)(struct netdev *, uint16_t qid, struct rte_mbuf **);
+    void (*tx)(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
+    uint16_t ethdev_id; // where rx is rte_eth_rx_burst() and nothing else, or NETDEV_NO_ETHDEV
+    struct netdev_queues queues;
+
+    // main only
+    const struct netdev_class *class;
+    char *name;
+    char *type;
+    UT_hash_handle hh;                 // by name, in the registry
+    _Atomic uint64_t change_seq;       // main and interrupt threads: w, main: r
+    _Atomic bool wants_reconfigure;    // main and interrupt threads: w, main: r
+};
+
+// --- life: main thread ---------------------------------------------------------------------
+
+// Starts the registry and the watch on kernel devices, whose events arrive in 'loop'.  Opens no
+// device and does not start DPDK.
+void netdev_init(struct loop *);
+void netdev_fini(void); // all devices must have been closed
+
 // --- control: main thread only -------------------------------------------------------------
 
 // Opens 'name' of 'type' ("internal", "tap", "system", "", "dpdk", "patch", "dummy", ...).  On
@@ -80,6 +114,9 @@ struct netdev_queues {
 struct netdev *netdev_open(const char *name, const char *type, char **errorp);
 void netdev_close(struct netdev *); // NULL is fine; the datapath must have let go of the queues
 
+struct netdev *netdev_find(const char *name); // an open one, or NULL
+// Calls 'cb' for each open device.
+void netdev_foreach(void (*cb)(struct netdev *, void *aux), void *aux);
 const char *netdev_name(const struct netdev *);
 const char *netdev_type(const struct netdev *);
 enum netdev_poll netdev_poll(const struct netdev *);
@@ -116,30 +153,74 @@ uint64_t netdev_global_change_seq(void);
 
 // The names for Open_vSwitch.iface_types, sorted; the caller frees the array (not the strings).
 const char **netdev_types(size_t *n);
+// Types of the folders above (tunnels); before the first netdev_types().  netdev_provider.h has the
+// struct.
+void netdev_register_class(const struct netdev_class *);
+
+// Adds to the counters of a device without queues (patch, tunnel).  Any thread.
+void netdev_count_rx(struct netdev *, uint64_t packets, uint64_t bytes);
+void netdev_count_tx(struct netdev *, uint64_t packets, uint64_t bytes);
+
+// --enable-dummy: the types "dummy", "dummy-internal" and "dummy-pmd" exist; with a level above
+// TYPE they also stand in for system devices, or for every type.
+enum netdev_dummy_level {
+    NETDEV_DUMMY_OFF,
+    NETDEV_DUMMY_TYPE,
+    NETDEV_DUMMY_OVERRIDE_SYSTEM,
+    NETDEV_DUMMY_OVERRIDE_ALL,
+};
+void netdev_enable_dummy(enum netdev_dummy_level);
+// How 'netdev-dummy/receive' reads a packet given as a flow's text: returns a new array of bytes
+// and its size, or NULL and a new '*errorp'.  Set by whoever knows flows (src/ofproto or main.c).
+typedef uint8_t *netdev_dummy_compose_fn(const char *flow_text, size_t *size, char **errorp);
+void netdev_dummy_set_compose(netdev_dummy_compose_fn *);
+
+// Registers netdev-dpdk/*, dpdk/* and (with --enable-dummy) netdev-dummy/* (netdev_ctl.c).
+void netdev_ctl_register(void);
 
 // --- fast path: PMD threads ----------------------------------------------------------------
 
 // Receives up to NETDEV_MAX_BURST frames from 'qid'.  One thread at a time per queue.  The mbufs
-// are the caller's.
-uint16_t netdev_rx_burst(struct netdev *, uint16_t qid, struct rte_mbuf **);
-// Sends and always consumes all 'n' mbufs; what does not fit is dropped and counted (tx_dropped or
-// a custom counter).  With netdev_queues()->txq_shared the call locks the queue itself.
-void netdev_tx_burst(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
+// are the caller's.  The thread should be registered with rte_thread_register() (mempool cache).
+static inline uint16_t
+netdev_rx_burst(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
+{
+    if (netdev->ethdev_id != NETDEV_NO_ETHDEV) {
+        return rte_eth_rx_burst(netdev->ethdev_id, qid, mbufs, NETDEV_MAX_BURST);
+    }
+    return netdev->rx(netdev, qid, mbufs);
+}
+
+// Sends and always consumes all 'n' mbufs (at most NETDEV_MAX_BURST); what does not fit is dropped
+// and counted (tx_dropped or a custom counter).  'qid' is any number: it is taken modulo the queues.
+// With queues.txq_shared the call locks the queue itself, else each qid belongs to one thread.
+static inline void
+netdev_tx_burst(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+{
+    netdev->tx(netdev, qid, mbufs, n);
+}
+
 // A descriptor that polls readable when frames wait (NETDEV_POLL_EPOLL only).
 int netdev_rx_fd(const struct netdev *, uint16_t qid);
 
 // --- DPDK itself: main thread --------------------------------------------------------------
 
-// Options of Open_vSwitch.other_config that start EAL (dpdk-init, dpdk-socket-mem, ...).
-struct dpdk_config;
-// Starts EAL once; later calls return the first outcome.  Called by the first netdev_open() that
-// needs packet buffers with the defaults, or before by the bridge with the database's keys.
+// Starts EAL with the keys of Open_vSwitch.other_config ("dpdk-socket-mem", "dpdk-extra", ...).
+// Without a memory key: on huge pages when enough are free, else on ordinary pages (--no-huge), said
+// once in the log.  Starts once; later calls only look at "dpdk-init" again and return the first
+// outcome.  Called by the first netdev_open() that needs packet buffers, with the keys that
+// dpdk_set_config() left; or directly.  Leaves no file behind and the thread's affinity as it was.
 int dpdk_start(const struct smap *other_config, char **errorp);
+// Notes the keys for a later start, and starts when they say dpdk-init=true or try.  Returns a
+// negative errno with a text when that failed: with "true" the caller ends the process, with "try"
+// it goes on.
+int dpdk_set_config(const struct smap *other_config, char **errorp);
 bool dpdk_started(void);
-bool dpdk_wanted(void);        // dpdk-init was true or try: ports of type dpdk may be opened
+bool dpdk_wanted(void); // dpdk-init was true or try, and EAL runs: ports of type dpdk may be opened
 const char *dpdk_version_text(void); // "DPDK 22.11.11"
-// The mempool for frames made by ourselves (packet-outs, ARP, tests), of at least MTU 1500.
+// The mempool for frames made by ourselves (packet-outs, ARP, tests), of at least MTU 1500.  Starts
+// EAL when nobody has; NULL when EAL cannot start.
 struct rte_mempool *netdev_default_pool(void);
-void dpdk_stop(void);          // closes devices and removes EAL's files; at exit only
+void dpdk_stop(void); // frees EAL's resources; at exit only, after the last netdev_close()
 
 #endif
