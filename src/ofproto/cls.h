@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * cls.h - the classifier of one OpenFlow table: from a packet's flow to the rule of highest
+ * priority that matches it, and which of the packet's bits decided that.
+ *
+ * Rules with one mask form a subtable, an open-addressed hash of their values.  Subtables are
+ * searched in descending order of the highest priority they hold, until no better rule can come.
+ * Three things keep the reported bits few and the search short: a subtable is probed in stages
+ * (metadata, L2, L3, L4; a miss in an early stage reports the bits of that stage only), tries of
+ * the address prefixes in use say which prefix lengths can match at all, and a trie of L4 ports
+ * says how many bits of a port tell it from all rules'.
+ *
+ * Versions: a rule is visible in versions [add, remove).  A writer inserts rules for the next
+ * version, marks others for removal in it, and then advances the version that readers begin with:
+ * readers see all of that or nothing.  A removed rule stays linked until no reader can be at an
+ * older version.
+ *
+ * Threads: one writer (main).  Readers anywhere, lock-free, online in RCU (base/rcu.h).
+ */
+#ifndef OFPROTO_CLS_H
+#define OFPROTO_CLS_H 1
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow/flow.h"
+
+struct cls;
+struct cls_subtable;
+struct match;
+
+typedef uint64_t cls_version_t;
+#define CLS_VERSION_MIN UINT64_C(1)
+#define CLS_VERSION_NEVER UINT64_MAX  /* as 'remove': not removed */
+
+/* A rule as the classifier sees it; embedded as the LAST member of struct rule, because the values
+ * follow it: 'n_words' words of the match, those whose bit is set in the subtable's mask map. */
+struct cls_rule {
+    _Atomic(struct cls_rule *) next; /* w main, r all: same match; lower priority, or older */
+    struct cls_subtable *subtable;   /* constant once inserted */
+    _Atomic cls_version_t add;       /* w main, r all */
+    _Atomic cls_version_t remove;    /* w main, r all */
+    int32_t priority;                /* constant; above 65535: hidden */
+    uint32_t hash;                   /* constant: of the values */
+    uint64_t values[];               /* constant */
+};
+
+struct cls *cls_create(void);
+/* The table must be empty.  NULL is fine.  Memory goes after a grace period. */
+void cls_destroy(struct cls *);
+
+/* Bytes of 'values' that a rule with this match needs. */
+size_t cls_values_size(const struct match *);
+/* Fills in 'rule' (zeroed, with room for the values) and links it, visible from 'version' on. */
+void cls_insert(struct cls *, struct cls_rule *rule, const struct match *, int priority,
+                cls_version_t version);
+/* The rule is no longer visible from 'version' on. */
+void cls_mark_removed(struct cls_rule *, cls_version_t version);
+/* Undoes cls_mark_removed() of a version that was not published. */
+void cls_unmark_removed(struct cls_rule *);
+/* Unlinks.  The memory must live until a grace period has passed. */
+void cls_unlink(struct cls *, struct cls_rule *);
+
+static inline bool
+cls_rule_is_visible(const struct cls_rule *r, cls_version_t version)
+{
+    return atomic_load_explicit(&r->add, memory_order_acquire) <= version &&
+           version < atomic_load_explicit(&r->remove, memory_order_acquire);
+}
+
+/* The match of a rule, in full. */
+void cls_rule_get_match(const struct cls_rule *, struct match *);
+
+/* The rule of highest priority that matches 'flow' in 'version', or NULL.  Bits of 'flow' that
+ * were consulted are added to 'wc' (may be NULL): every flow that agrees with 'flow' in the bits
+ * so added gets the same answer from this table in this version.  Any thread. */
+const struct cls_rule *cls_lookup(const struct cls *, cls_version_t, const struct flow *,
+                                  struct flow_mask *wc);
+
+/* The rule with exactly this match and priority, visible in 'version'.  Writer or reader. */
+const struct cls_rule *cls_find_exactly(const struct cls *, cls_version_t, const struct match *,
+                                        int priority);
+/* True if a rule of that priority, other than one with exactly this match, can match a packet that
+ * 'match' matches (CHECK_OVERLAP). */
+bool cls_overlaps(const struct cls *, cls_version_t, const struct match *, int priority);
+
+/* Calls 'cb' for each rule visible in 'version' whose match is 'match' or more specific (NULL: all
+ * rules).  Stops when it returns false.  'cb' may mark and unlink the rule it is given, and
+ * insert. */
+typedef bool cls_visit_fn(struct cls_rule *, void *aux);
+void cls_visit_loose(struct cls *, cls_version_t, const struct match *, cls_visit_fn *, void *aux);
+
+size_t cls_n_rules(const struct cls *);      /* linked ones, of any version */
+size_t cls_n_subtables(const struct cls *);
+
+/* Which fields have tries: MFF ids as bits of enum cls_trie_field; default all. */
+enum cls_trie_field {
+    CLS_TRIE_IP_DST,
+    CLS_TRIE_IP_SRC,
+    CLS_TRIE_IPV6_DST,
+    CLS_TRIE_IPV6_SRC,
+    CLS_N_TRIES,
+};
+void cls_set_tries(struct cls *, unsigned fields);
+
+#endif /* ofproto/cls.h */

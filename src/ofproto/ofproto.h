@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ofproto.h - a bridge's OpenFlow side, as src/bridge sees it: create, configure, ports, logical
+ * ports ("bundles"), queries for the database.
+ *
+ * 'struct ofprotos' is the set of all bridges of this switch; everything else hangs off it.  All
+ * functions here are for the main thread (the loop's), unless a comment says otherwise.  Handlers
+ * read what they need through ofproto_int.h, under RCU.
+ *
+ * Changes to ports, bundles and settings are collected and published together by ofproto_commit():
+ * a handler sees all of a reconfiguration or nothing of it.
+ *
+ * OpenFlow port numbers are in the 16-bit form (ofp_port_t, OFPP_LOCAL is 0xfffe = 65534), as in
+ * the database and in struct flow.
+ */
+#ifndef OFPROTO_OFPROTO_H
+#define OFPROTO_OFPROTO_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+
+#include "base/smap.h"
+#include "packet/types.h"
+
+struct dp;
+struct loop;
+struct netdev;
+struct netdev_stats;
+struct ofproto;
+struct ofprotos;
+struct tls_config;
+
+enum { OFPROTO_MAX_PORT = 65279, OFPROTO_N_TABLES = 254, OFPROTO_TABLE_HIDDEN = 254 };
+
+/* --- the set of bridges ------------------------------------------------------------------- */
+
+/* What the layers below and beside do for OpenFlow; set by slowpath (tests give their own).  Every
+ * member may be NULL.  Called from the main thread. */
+struct ofproto_packet_out;
+typedef void ofproto_sync_done_fn(void *aux);
+struct ofproto_hooks {
+    /* Make the datapath follow all changes that were committed before the call, then call
+     * done(done_aux) from the main loop (never from within sync()).  NULL: nothing to wait for. */
+    void (*sync)(void *aux, ofproto_sync_done_fn *done, void *done_aux);
+    /* Translate and send one packet; the structure and the bytes are borrowed. */
+    void (*packet_out)(void *aux, struct ofproto *, const struct ofproto_packet_out *);
+    /* Changes are waiting in ofprotos_take_changes(), or ports and settings were published. */
+    void (*changed)(void *aux);
+    /* Ask for fresh statistics: push what the datapath counted up to the rules, then done(). */
+    void (*refresh_stats)(void *aux, ofproto_sync_done_fn *done, void *done_aux);
+    /* An ofproto goes away: after the return nothing may refer to it but under RCU. */
+    void (*destroyed)(void *aux, struct ofproto *);
+};
+
+/* 'dp' may be NULL (unit tests): ports then have no datapath behind them. */
+struct ofprotos *ofprotos_create(struct loop *, struct dp *);
+/* All bridges must be destroyed. */
+void ofprotos_destroy(struct ofprotos *);
+void ofprotos_set_hooks(struct ofprotos *, const struct ofproto_hooks *, void *aux);
+struct ofproto *ofprotos_find(const struct ofprotos *, const char *name); /* NULL: none */
+struct ofproto *ofprotos_first(const struct ofprotos *);
+struct ofproto *ofprotos_next(const struct ofproto *);
+
+/* True (default false): flows are taken, but nothing is forwarded or expired and no controller is
+ * connected, until it is set to false once. */
+void ofprotos_set_flow_restore_wait(struct ofprotos *, bool);
+bool ofprotos_flow_restore_wait(const struct ofprotos *);
+
+/* --- a bridge ------------------------------------------------------------------------------ */
+
+/* Creates the bridge with nothing in it.  Its sockets RUNDIR/NAME.mgmt and NAME.snoop are opened by
+ * the first ofproto_configure().  0 or a negative errno with a text in '*errorp' for the caller to
+ * free: a name with a slash, a name that is taken. */
+int ofproto_create(struct ofprotos *, const char *name, struct ofproto **, char **errorp);
+/* Its ports must have been removed, or are removed now; connections are closed.  NULL is fine. */
+void ofproto_destroy(struct ofproto *);
+
+enum ofproto_fail_mode { OFPROTO_FAIL_STANDALONE, OFPROTO_FAIL_SECURE };
+enum ofproto_band { OFPROTO_OUT_OF_BAND, OFPROTO_IN_BAND };
+
+/* One row of Controller.  Strings are copied. */
+struct ofproto_controller_cfg {
+    const char *target;            /* "tcp:IP[:PORT]", ssl:, unix:, ptcp:, pssl:, punix: */
+    const char *type;              /* "primary", "service" or NULL: by target */
+    int max_backoff_ms;            /* 0: 8000 */
+    int inactivity_probe_ms;       /* 0: no probes; -1: not set, 5000 */
+    enum ofproto_band band;
+    bool enable_async_messages;    /* default true */
+    int rate_limit, burst_limit;   /* packet-ins per second; 0: no limit */
+    int queue_size;                /* 0: controller-queue-size of the bridge */
+    uint8_t dscp;
+};
+
+/* One Flow_Table row. */
+struct ofproto_table_cfg {
+    uint8_t table_id;
+    const char *name;              /* NULL: "tableN" */
+    uint32_t max_flows;            /* UINT32_MAX: no limit */
+    bool evict;                    /* overflow_policy=evict */
+    const char *prefixes;          /* "ip_dst,ip_src", "none", NULL: default */
+};
+
+struct ofproto_cfg {
+    enum ofproto_fail_mode fail_mode;
+    uint64_t dpid;                     /* 0: from 'mac' */
+    struct rte_ether_addr mac;         /* of the local port, for dpid and LOCAL's hw_addr */
+    const char *dp_desc, *dp_sn;       /* NULL: "None" */
+    int mac_aging_s;                   /* 300; 15..3600 */
+    int mac_table_size;                /* 8192 */
+    bool forward_bpdu;
+    uint32_t versions;                 /* OFP_VERSION_BIT()s; 0: all */
+    int controller_queue_size;         /* 0: 100 */
+    int bundle_idle_timeout_s;         /* 0: 10 */
+    int vlan_limit;                    /* 0: no limit */
+    bool mcast_snooping;
+    const uint64_t *flood_vlans;       /* bitmap of 4096 bits or NULL: VLANs without learning */
+    const struct ofproto_table_cfg *tables;
+    size_t n_tables;
+    const struct ofproto_controller_cfg *controllers;
+    size_t n_controllers;
+    struct tls_config *tls;            /* for ssl: and pssl:, may be NULL; ref'd */
+};
+
+/* Makes the bridge look like 'cfg'.  Idempotent; unchanged controllers keep their connections. */
+void ofproto_configure(struct ofproto *, const struct ofproto_cfg *);
+/* Publishes what changed since the last commit (ports, bundles, settings) to the handlers. */
+void ofproto_commit(struct ofproto *);
+
+const char *ofproto_name(const struct ofproto *);
+uint64_t ofproto_dpid(const struct ofproto *);
+/* Deletes all flows (not hidden ones), groups and meters. */
+void ofproto_flush(struct ofproto *);
+
+/* Connection state of the controllers, for Controller.is_connected, role and status. */
+struct ofproto_controller_status {
+    const char *target;
+    bool is_connected;
+    const char *role;       /* "other", "master", "slave" */
+    const char *state;      /* "ACTIVE", "BACKOFF", "CONNECTING", "VOID", ... */
+    int64_t secs_since_connect, secs_since_disconnect; /* -1: never */
+    const char *last_error; /* NULL: none */
+};
+/* Calls 'cb' once for each configured controller (for a passive one: whether it has any peer). */
+void ofproto_controllers_status(const struct ofproto *,
+                                void (*cb)(const struct ofproto_controller_status *, void *aux),
+                                void *aux);
+
+/* --- ports --------------------------------------------------------------------------------- */
+
+struct ofproto_port_cfg {
+    const char *name;
+    struct netdev *netdev;     /* borrowed until ofproto_port_del() */
+    odp_port_t odp_port;       /* ODPP_NONE: a patch port, which has no datapath port */
+    ofp_port_t wanted;         /* ofport_request or the database's last ofport; 0: any */
+    bool wanted_is_request;    /* ofport_request: take it if no other port *requests* it */
+    const char *patch_peer;    /* name of the other port (maybe of another bridge), or NULL */
+    struct tnl_port *tunnel;   /* tunnel/'s view of the port, or NULL */
+};
+
+/* Adds a port; its number is in '*out': OFPP_LOCAL when the name is the bridge's own, 'wanted' when
+ * that is free, else the lowest number of 1...32767 that was not used during the last hour (then
+ * those used, then up to 65279).  The port is in no bundle and forwards nothing under NORMAL until
+ * ofproto_bundle_set() names it.  0, -EEXIST, -ENOSPC; '*errorp' as above. */
+int ofproto_port_add(struct ofproto *, const struct ofproto_port_cfg *, ofp_port_t *out,
+                     char **errorp);
+/* Takes the port out of its bundle, tells controllers.  Handlers may use netdev and counters until
+ * a grace period has passed: close the netdev by rcu_defer() or after rcu_synchronize(). */
+void ofproto_port_del(struct ofproto *, ofp_port_t);
+/* The port's peer or tunnel settings changed. */
+void ofproto_port_set_peer(struct ofproto *, ofp_port_t, const char *patch_peer);
+void ofproto_port_set_tunnel(struct ofproto *, ofp_port_t, struct tnl_port *);
+/* Looks at netdev flags, link and MAC again, sends PORT_STATUS when they differ.  ofproto does this
+ * itself for all ports when netdev_global_change_seq() moves. */
+void ofproto_port_refresh(struct ofproto *, ofp_port_t);
+
+/* 0 if there is no such port. */
+ofp_port_t ofproto_port_by_name(const struct ofproto *, const char *name);
+/* NULL if there is no such port. */
+const char *ofproto_port_name(const struct ofproto *, ofp_port_t);
+/* Counters for the database: netdev's, or translation's for patch ports.  0 or -ENODEV. */
+int ofproto_port_get_stats(const struct ofproto *, ofp_port_t, struct netdev_stats *);
+
+/* --- bundles: the logical ports of NORMAL (rows of Port) ------------------------------------- */
+
+enum ofproto_vlan_mode {
+    OFPROTO_VLAN_ACCESS,
+    OFPROTO_VLAN_TRUNK,
+    OFPROTO_VLAN_NATIVE_TAGGED,
+    OFPROTO_VLAN_NATIVE_UNTAGGED,
+    OFPROTO_VLAN_DOT1Q_TUNNEL,
+};
+enum ofproto_priority_tags {
+    OFPROTO_PRIO_TAGS_NEVER,
+    OFPROTO_PRIO_TAGS_NONZERO,
+    OFPROTO_PRIO_TAGS_ALWAYS,
+};
+enum ofproto_bond_mode { OFPROTO_BOND_ACTIVE_BACKUP, OFPROTO_BOND_SLB, OFPROTO_BOND_TCP };
+
+struct ofproto_bond_cfg {
+    enum ofproto_bond_mode mode;
+    int up_delay_ms, down_delay_ms, rebalance_ms;
+    uint32_t hash_basis;
+    const char *primary;           /* name of a member or NULL */
+    bool all_members_active;
+};
+
+struct ofproto_bundle_cfg {
+    const char *name;
+    enum ofproto_vlan_mode vlan_mode;
+    int tag;                       /* 0...4095; -1: none (trunk) */
+    const uint64_t *trunks;        /* bitmap of 4096 bits; NULL: all */
+    const uint64_t *cvlans;        /* dot1q-tunnel; NULL: all */
+    uint16_t qinq_ethtype;         /* 0: 0x88a8 */
+    enum ofproto_priority_tags priority_tags;
+    bool is_protected;
+    const ofp_port_t *members;
+    size_t n_members;
+    const struct ofproto_bond_cfg *bond; /* NULL with one member */
+};
+
+/* Creates or changes the bundle called cfg->name.  A member leaves the bundle it was in before. */
+void ofproto_bundle_set(struct ofproto *, const struct ofproto_bundle_cfg *);
+void ofproto_bundle_del(struct ofproto *, const char *name);
+
+/* --- mirrors (rows of Mirror); names are of bundles ------------------------------------------- */
+
+struct ofproto_mirror_cfg {
+    const char *name;
+    bool select_all;
+    const char *const *select_src; size_t n_src;
+    const char *const *select_dst; size_t n_dst;
+    const uint64_t *select_vlans;  /* 4096 bits or NULL: all */
+    const char *output_port;       /* NULL: output_vlan */
+    int output_vlan;               /* -1: none */
+    uint16_t snaplen;              /* 0: whole packets */
+};
+/* Replaces all mirrors of the bridge (at most 32). */
+void ofproto_mirrors_set(struct ofproto *, const struct ofproto_mirror_cfg *, size_t n);
+/* 0 or -ENOENT. */
+int ofproto_mirror_get_stats(const struct ofproto *, const char *name, uint64_t *packets,
+                             uint64_t *bytes);
+
+/* --- commands -------------------------------------------------------------------------------- */
+
+/* Registers ofproto/list, bridge/dump-flows, bridge/reconnect. */
+void ofproto_ctl_init(struct ofprotos *);
+
+#endif /* ofproto/ofproto.h */
