@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From a flow back to a packet that has it: 'ofproto/trace -generate', 'netdev-dummy/receive' with a key,
+ * tests.  The inverse of flow_extract() for well-formed flows.
+ */
+#ifndef SLUICE_FLOW_COMPOSE_H
+#define SLUICE_FLOW_COMPOSE_H 1
+
+#include "flow/flow.h"
+
+/*
+ * Writes a frame with the headers of 'flow' and 'payload_size' bytes of payload (64 bytes of L7 where
+ * it is 0), lengths and checksums right.  Returns its size, or 0 if it does not fit.
+ */
+uint32_t flow_compose(const struct flow *flow, void *mem, uint32_t cap, uint32_t payload_size);
+
+#endif
