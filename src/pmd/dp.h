@@ -67,13 +67,18 @@ struct dp_flow_stats {
 struct uuid dp_flow_ufid(const struct dp_flow *);
 
 struct dp_flow_put {
-    const struct flow *key;           // masked bits outside 'mask' are ignored
+    const struct flow *key;           // the whole packet's, not only the bits under 'mask'
     const struct flow_mask *mask;     // packet words only
+    // upcall.key.map of the packet: the flow then matches packets of that shape only, which is what
+    // makes it fast to find.  0 (dpctl/add-flow): 'key' need not be a packet's, all shapes match,
+    // and no cache ever holds the flow.
+    uint64_t shape;
     const struct dp_actions *actions; // copied
     bool replace;                     // an equal flow's actions change; else -EEXIST
 };
 // 0; -EEXIST; -ENOSPC at the flow limit.  The datapath may install a narrower mask than asked
-// (bounded masks per port), with the same verdict for the packet of 'key'.
+// (bounded masks per port), with the same verdict for the packet of 'key'; dp_flow_get_key() tells.
+// '*out' (may be NULL) is the new flow, or the equal one with -EEXIST.
 int dp_flow_put(struct dp *, const struct dp_flow_put *, struct dp_flow **out);
 int dp_flow_set_actions(struct dp *, struct dp_flow *, const struct dp_actions *);
 // Unlinks; the final statistics are in '*stats' after the call (packets in flight excepted).

@@ -40,6 +40,7 @@ struct upcall {
 unsigned upcall_wait(struct dp *, unsigned handler, struct upcall **out, unsigned max,
                      int timeout_ms);
 void upcall_wake(struct dp *); // all handlers return (shutdown, new number of handlers)
+// Gives the upcall back, always; frees up->mbuf too unless it is NULL: set it so after dp_inject().
 void upcall_free(struct dp *, struct upcall *);
 
 // With no handler thread (n_handlers == 0) the PMD calls this function in place, once per batch.
