@@ -17,6 +17,7 @@
 #define uthash_free(ptr, size) free(ptr)
 
 #include <stdlib.h>
-#include <uthash.h>
+/* The library's header of the same name, also when this folder is in the search path. */
+#include_next <uthash.h>
 
 #endif

@@ -35,21 +35,20 @@ typedef rte_be64_t be64_t;
 #define ROUND_UP(x, y) (DIV_ROUND_UP(x, y) * (y))
 #define IS_POW2(x) ((x) != 0 && ((x) & ((x)-1)) == 0)
 
-/* Each argument is evaluated once. */
+/* Each argument is evaluated once; a counter names the temporaries, so that uses may nest. */
+#define UTIL_CAT_(a, b) a##b
+#define UTIL_CAT(a, b) UTIL_CAT_(a, b)
+#define UTIL_PICK_(a, op, b, id)                                                                   \
+    __extension__({                                                                                \
+        __typeof__(a) UTIL_CAT(pick_a_, id) = (a);                                                 \
+        __typeof__(b) UTIL_CAT(pick_b_, id) = (b);                                                 \
+        UTIL_CAT(pick_a_, id) op UTIL_CAT(pick_b_, id) ? UTIL_CAT(pick_a_, id)                     \
+                                                       : UTIL_CAT(pick_b_, id);                    \
+    })
 #undef MIN
 #undef MAX
-#define MIN(a, b)                                                                                  \
-    __extension__({                                                                                \
-        __typeof__(a) min_a_ = (a);                                                                \
-        __typeof__(b) min_b_ = (b);                                                                \
-        min_a_ < min_b_ ? min_a_ : min_b_;                                                         \
-    })
-#define MAX(a, b)                                                                                  \
-    __extension__({                                                                                \
-        __typeof__(a) max_a_ = (a);                                                                \
-        __typeof__(b) max_b_ = (b);                                                                \
-        max_a_ > max_b_ ? max_a_ : max_b_;                                                         \
-    })
+#define MIN(a, b) UTIL_PICK_(a, <, b, __COUNTER__)
+#define MAX(a, b) UTIL_PICK_(a, >, b, __COUNTER__)
 
 #undef container_of
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One iteration of a loop: arm libevent's only timer for the nearest of ours, go offline in RCU,
+ * wait once for events and run their callbacks (each wrapper enters RCU first), then expired timers,
+ * posted work, deferred work and hooks, then quiesce.
+ *
+ * Timers stand in a binary heap ordered by deadline on the warpable clock; a warp wakes every loop.
+ */
+#include "base/loop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/rcu.h"
+
+struct work {
+    loop_fn *fn;
+    void *arg;
+    struct work *next;
+};
+
+struct work_queue {
+    struct work *head;
+    struct work **tail;
+};
+
+struct loop {
+    char *name;
+    struct event_base *base;
+    struct event *wake_event;
+    struct event *timer_event;
+    int wake_fd;
+    _Atomic bool woken; /* wake_fd has been written and not yet read */
+    _Atomic bool stop;
+
+    pthread_mutex_t lock; /* Guards 'posted'. */
+    struct work_queue posted;
+
+    /* The rest belongs to the loop's thread. */
+    struct work_queue posted_now; /* Being run; here so that loop_cancel() finds it. */
+    struct work_queue deferred;
+    struct work *hooks;
+    struct work *next_hook; /* The next one to run, when hooks run. */
+    struct loop_timer **heap;
+    size_t n_heap;
+    size_t heap_capacity;
+};
+
+static void
+queue_init(struct work_queue *q)
+{
+    q->head = NULL;
+    q->tail = &q->head;
+}
+
+static void
+queue_put(struct work_queue *q, loop_fn *fn, void *arg)
+{
+    struct work *w = xmalloc(sizeof(*w));
+
+    *w = (struct work){.fn = fn, .arg = arg};
+    *q->tail = w;
+    q->tail = &w->next;
+}
+
+static bool
+queue_has(const struct work_queue *q, loop_fn *fn, const void *arg)
+{
+    for (const struct work *w = q->head; w != NULL; w = w->next) {
+        if (w->fn == fn && w->arg == arg) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct work *
+queue_pop(struct work_queue *q)
+{
+    struct work *w = q->head;
+
+    if (w != NULL) {
+        q->head = w->next;
+        if (q->head == NULL) {
+            q->tail = &q->head;
+        }
+    }
+    return w;
+}
+
+static void
+queue_del(struct work_queue *q, loop_fn *fn, const void *arg)
+{
+    for (struct work **p = &q->head; *p != NULL;) {
+        struct work *w = *p;
+        if (w->fn == fn && w->arg == arg) {
+            *p = w->next;
+            free(w);
+        } else {
+            p = &w->next;
+        }
+    }
+    q->tail = &q->head;
+    while (*q->tail != NULL) {
+        q->tail = &(*q->tail)->next;
+    }
+}
+
+/* Moves all of 'src' behind 'dst'. */
+static void
+queue_move(struct work_queue *dst, struct work_queue *src)
+{
+    if (src->head != NULL) {
+        *dst->tail = src->head;
+        dst->tail = src->tail;
+        queue_init(src);
+    }
+}
+
+static void
+queue_run(struct work_queue *q)
+{
+    struct work *w;
+
+    while ((w = queue_pop(q)) != NULL) {
+        w->fn(w->arg);
+        free(w);
+    }
+}
+
+static void
+queue_drop(struct work_queue *q)
+{
+    struct work *w;
+
+    while ((w = queue_pop(q)) != NULL) {
+        free(w);
+    }
+}
+
+void
+loop_enter(struct loop *loop)
+{
+    rcu_online();
+}
+
+struct event_base *
+loop_base(struct loop *loop)
+{
+    return loop->base;
+}
+
+void
+loop_wake(struct loop *loop)
+{
+    if (!atomic_exchange_explicit(&loop->woken, true, memory_order_acq_rel)) {
+        uint64_t one = 1;
+        ssize_t n = write(loop->wake_fd, &one, sizeof(one));
+        (void)n; /* Only a full counter refuses, and then the loop is awake already. */
+    }
+}
+
+static void
+wake_cb(evutil_socket_t fd, short events, void *arg)
+{
+    struct loop *loop = arg;
+    uint64_t count;
+    ssize_t n = read(fd, &count, sizeof(count));
+
+    (void)n;
+    atomic_store_explicit(&loop->woken, false, memory_order_release);
+}
+
+static void
+timer_cb(evutil_socket_t fd, short events, void *arg)
+{
+    /* The wait is over; run_timers() does the work. */
+}
+
+static void
+warp_hook(void *arg)
+{
+    loop_wake(arg);
+}
+
+struct loop *
+loop_create(const char *name)
+{
+    struct loop *loop = xzalloc(sizeof(*loop));
+    struct event_config *config = event_config_new();
+
+    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    loop->name = xstrdup(name);
+    loop->base = event_base_new_with_config(config);
+    event_config_free(config);
+    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (loop->base == NULL || loop->wake_fd < 0) {
+        abort();
+    }
+    loop->wake_event =
+        event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, wake_cb, loop);
+    event_add(loop->wake_event, NULL);
+    loop->timer_event = event_new(loop->base, -1, 0, timer_cb, loop);
+    pthread_mutex_init(&loop->lock, NULL);
+    queue_init(&loop->posted);
+    queue_init(&loop->posted_now);
+    queue_init(&loop->deferred);
+    clock_add_warp_hook(warp_hook, loop);
+    return loop;
+}
+
+void
+loop_destroy(struct loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    clock_del_warp_hook(warp_hook, loop);
+    event_free(loop->wake_event);
+    event_free(loop->timer_event);
+    event_base_free(loop->base);
+    close(loop->wake_fd);
+    queue_drop(&loop->posted);
+    queue_drop(&loop->posted_now);
+    queue_drop(&loop->deferred);
+    while (loop->hooks != NULL) {
+        struct work *w = loop->hooks;
+        loop->hooks = w->next;
+        free(w);
+    }
+    pthread_mutex_destroy(&loop->lock);
+    free(loop->heap);
+    free(loop->name);
+    free(loop);
+}
+
+/* ---- Posted and deferred work ---- */
+
+void
+loop_post(struct loop *loop, loop_fn *fn, void *arg)
+{
+    pthread_mutex_lock(&loop->lock);
+    queue_put(&loop->posted, fn, arg);
+    pthread_mutex_unlock(&loop->lock);
+    loop_wake(loop);
+}
+
+void
+loop_defer(struct loop *loop, loop_fn *fn, void *arg)
+{
+    if (!queue_has(&loop->deferred, fn, arg)) {
+        queue_put(&loop->deferred, fn, arg);
+    }
+}
+
+void
+loop_cancel(struct loop *loop, loop_fn *fn, void *arg)
+{
+    pthread_mutex_lock(&loop->lock);
+    queue_del(&loop->posted, fn, arg);
+    pthread_mutex_unlock(&loop->lock);
+    queue_del(&loop->posted_now, fn, arg);
+    queue_del(&loop->deferred, fn, arg);
+}
+
+void
+loop_add_hook(struct loop *loop, loop_fn *fn, void *arg)
+{
+    struct work **p = &loop->hooks;
+
+    while (*p != NULL) {
+        p = &(*p)->next;
+    }
+    *p = xmalloc(sizeof(**p));
+    **p = (struct work){.fn = fn, .arg = arg};
+}
+
+void
+loop_del_hook(struct loop *loop, loop_fn *fn, void *arg)
+{
+    for (struct work **p = &loop->hooks; *p != NULL; p = &(*p)->next) {
+        struct work *w = *p;
+        if (w->fn == fn && w->arg == arg) {
+            *p = w->next;
+            if (loop->next_hook == w) {
+                loop->next_hook = w->next;
+            }
+            free(w);
+            return;
+        }
+    }
+}
+
+static void
+run_posted(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    queue_move(&loop->posted_now, &loop->posted);
+    pthread_mutex_unlock(&loop->lock);
+    queue_run(&loop->posted_now);
+}
+
+static void
+run_hooks(struct loop *loop)
+{
+    loop->next_hook = loop->hooks;
+    while (loop->next_hook != NULL) {
+        struct work *w = loop->next_hook;
+        loop->next_hook = w->next;
+        w->fn(w->arg);
+    }
+}
+
+/* ---- Timers ---- */
+
+static void
+heap_place(struct loop *loop, size_t pos, struct loop_timer *timer)
+{
+    loop->heap[pos] = timer;
+    timer->heap_pos = pos + 1;
+}
+
+static void
+heap_up(struct loop *loop, size_t pos)
+{
+    struct loop_timer *timer = loop->heap[pos];
+
+    while (pos > 0 && loop->heap[(pos - 1) / 2]->deadline_ms > timer->deadline_ms) {
+        heap_place(loop, pos, loop->heap[(pos - 1) / 2]);
+        pos = (pos - 1) / 2;
+    }
+    heap_place(loop, pos, timer);
+}
+
+static void
+heap_down(struct loop *loop, size_t pos)
+{
+    struct loop_timer *timer = loop->heap[pos];
+
+    for (;;) {
+        size_t child = 2 * pos + 1;
+        if (child >= loop->n_heap) {
+            break;
+        }
+        if (child + 1 < loop->n_heap &&
+            loop->heap[child + 1]->deadline_ms < loop->heap[child]->deadline_ms) {
+            child++;
+        }
+        if (loop->heap[child]->deadline_ms >= timer->deadline_ms) {
+            break;
+        }
+        heap_place(loop, pos, loop->heap[child]);
+        pos = child;
+    }
+    heap_place(loop, pos, timer);
+}
+
+static void
+heap_put(struct loop *loop, struct loop_timer *timer)
+{
+    if (loop->n_heap == loop->heap_capacity) {
+        loop->heap_capacity = MAX(loop->heap_capacity * 2, (size_t)16);
+        loop->heap = xreallocarray(loop->heap, loop->heap_capacity, sizeof(*loop->heap));
+    }
+    heap_place(loop, loop->n_heap++, timer);
+    heap_up(loop, loop->n_heap - 1);
+}
+
+void
+loop_timer_stop(struct loop_timer *timer)
+{
+    if (timer->heap_pos == 0) {
+        return;
+    }
+    struct loop *loop = timer->loop;
+    size_t pos = timer->heap_pos - 1;
+    struct loop_timer *last = loop->heap[--loop->n_heap];
+
+    timer->heap_pos = 0;
+    if (last != timer) {
+        heap_place(loop, pos, last);
+        heap_up(loop, pos);
+        heap_down(loop, last->heap_pos - 1);
+    }
+}
+
+static void
+timer_start(struct loop_timer *timer, struct loop *loop, int64_t delay_ms, int64_t period_ms,
+            loop_fn *fn, void *arg)
+{
+    loop_timer_stop(timer);
+    *timer = (struct loop_timer){
+        .loop = loop,
+        .fn = fn,
+        .arg = arg,
+        .deadline_ms = clock_now_ms() + MAX(delay_ms, (int64_t)0),
+        .period_ms = period_ms,
+    };
+    heap_put(loop, timer);
+}
+
+void
+loop_timer_once(struct loop_timer *timer, struct loop *loop, int64_t delay_ms, loop_fn *fn,
+                void *arg)
+{
+    timer_start(timer, loop, delay_ms, 0, fn, arg);
+}
+
+void
+loop_timer_every(struct loop_timer *timer, struct loop *loop, int64_t period_ms, loop_fn *fn,
+                 void *arg)
+{
+    period_ms = MAX(period_ms, (int64_t)1);
+    timer_start(timer, loop, period_ms, period_ms, fn, arg);
+}
+
+static void
+run_timers(struct loop *loop)
+{
+    int64_t now = clock_now_ms();
+
+    while (loop->n_heap > 0 && loop->heap[0]->deadline_ms <= now) {
+        struct loop_timer *timer = loop->heap[0];
+
+        loop_timer_stop(timer);
+        if (timer->period_ms > 0) {
+            /* Periods that were slept through are skipped, not made up for. */
+            int64_t next = timer->deadline_ms + timer->period_ms;
+            timer->deadline_ms = next > now ? next : now + timer->period_ms;
+            heap_put(loop, timer);
+        }
+        timer->fn(timer->arg);
+    }
+}
+
+/* ---- Descriptors and signals ---- */
+
+static void
+fd_cb(evutil_socket_t fd, short events, void *arg)
+{
+    struct loop_fd *watch = arg;
+
+    loop_enter(watch->loop);
+    watch->fn(fd, (events & EV_READ ? LOOP_READ : 0) | (events & EV_WRITE ? LOOP_WRITE : 0),
+              watch->arg);
+}
+
+int
+loop_fd_start(struct loop_fd *watch, struct loop *loop, int fd, unsigned int events, loop_fd_fn *fn,
+              void *arg)
+{
+    short flags = EV_PERSIST;
+
+    loop_fd_stop(watch);
+    flags |= events & LOOP_READ ? EV_READ : 0;
+    flags |= events & LOOP_WRITE ? EV_WRITE : 0;
+    *watch = (struct loop_fd){.loop = loop, .fn = fn, .arg = arg, .fd = fd};
+    watch->event = event_new(loop->base, fd, flags, fd_cb, watch);
+    if (watch->event == NULL || event_add(watch->event, NULL) != 0) {
+        loop_fd_stop(watch);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+void
+loop_fd_stop(struct loop_fd *watch)
+{
+    if (watch->event != NULL) {
+        event_free(watch->event);
+        watch->event = NULL;
+    }
+}
+
+static void
+signal_cb(evutil_socket_t fd, short events, void *arg)
+{
+    struct loop_signal *sig = arg;
+
+    loop_enter(sig->loop);
+    sig->fn(sig->arg);
+}
+
+int
+loop_signal_start(struct loop_signal *sig, struct loop *loop, int signum, loop_fn *fn, void *arg)
+{
+    loop_signal_stop(sig);
+    *sig = (struct loop_signal){.loop = loop, .fn = fn, .arg = arg};
+    sig->event = evsignal_new(loop->base, signum, signal_cb, sig);
+    if (sig->event == NULL || event_add(sig->event, NULL) != 0) {
+        loop_signal_stop(sig);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+void
+loop_signal_stop(struct loop_signal *sig)
+{
+    if (sig->event != NULL) {
+        event_free(sig->event);
+        sig->event = NULL;
+    }
+}
+
+/* ---- Running ---- */
+
+/* Milliseconds to wait at most; -1: for ever. */
+static int64_t
+wait_ms(const struct loop *loop, int timeout_ms)
+{
+    int64_t wait = timeout_ms;
+
+    if (loop->deferred.head != NULL) {
+        return 0;
+    }
+    if (loop->n_heap > 0) {
+        int64_t until = clock_until_ms(loop->heap[0]->deadline_ms);
+        if (until >= 0 && (wait < 0 || until < wait)) {
+            wait = until;
+        }
+    }
+    return wait;
+}
+
+void
+loop_run_once(struct loop *loop, int timeout_ms)
+{
+    int64_t wait = wait_ms(loop, timeout_ms);
+
+    if (wait >= 0) {
+        struct timeval tv = {.tv_sec = wait / 1000, .tv_usec = wait % 1000 * 1000};
+        event_add(loop->timer_event, &tv);
+    }
+    rcu_offline();
+    event_base_loop(loop->base, EVLOOP_ONCE);
+    rcu_online();
+    event_del(loop->timer_event);
+    run_timers(loop);
+    run_posted(loop);
+    queue_run(&loop->deferred);
+    run_hooks(loop);
+    rcu_quiesce();
+}
+
+void
+loop_run(struct loop *loop)
+{
+    while (!atomic_load_explicit(&loop->stop, memory_order_acquire)) {
+        loop_run_once(loop, -1);
+    }
+    atomic_store_explicit(&loop->stop, false, memory_order_release);
+}
+
+void
+loop_break(struct loop *loop)
+{
+    atomic_store_explicit(&loop->stop, true, memory_order_release);
+    loop_wake(loop);
+}
