@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * br_iface.c - one row of Interface: its device, its datapath port, its OpenFlow port.
+ *
+ * An interface either runs whole (device open, in the datapath unless it is a patch port, in the
+ * bridge) or failed whole, with a text in 'error' and ofport -1; a failed one is tried again in each
+ * pass.  Nothing here stops other interfaces.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/rcu.h"
+#include "bridge/bridge_int.h"
+
+LOG_MODULE(bridge);
+
+enum { MTU_MIN = 68, MTU_MAX = 65535 };
+
+struct br_iface *
+br_iface_find(const struct br *br, const char *name)
+{
+    struct br_iface *iface;
+
+    HASH_FIND_STR(br->ifaces, name, iface);
+    return iface;
+}
+
+bool
+br_iface_is_local(const struct br_iface *iface)
+{
+    return !strcmp(iface->name, iface->br->name);
+}
+
+/* The type that a device is opened as: the local port is internal whatever the row says. */
+static const char *
+iface_row_type(const struct br *br, const struct db_row *row)
+{
+    const char *type = row_str(row, "type");
+
+    if (!strcmp(row_str(row, "name"), br->name)) {
+        return "internal";
+    }
+    return type && *type ? type : "system";
+}
+
+/* --- closing ------------------------------------------------------------------------------ */
+
+/* Takes the interface out of bridge and datapath and closes its device; it stays in the table. */
+static void
+iface_stop(struct br_iface *iface)
+{
+    if (iface->ofp_port) {
+        ofproto_port_del(iface->br->ofproto, iface->ofp_port);
+        ofproto_commit(iface->br->ofproto);
+        log_info("bridge %s: deleted interface %s on port %u", iface->br->name, iface->name,
+                 (unsigned int)iface->ofp_port);
+        iface->ofp_port = 0;
+    }
+    if (iface->odp_port != ODPP_NONE) {
+        dp_port_del(iface->br->all->dp, iface->odp_port);
+        iface->odp_port = ODPP_NONE;
+    }
+    if (iface->netdev) {
+        rcu_synchronize(); /* Handlers read netdevs through views. */
+        netdev_close(iface->netdev);
+        iface->netdev = NULL;
+    }
+    smap_clear(&iface->options);
+    smap_clear(&iface->other_config);
+    iface->request = 0;
+}
+
+static void
+iface_destroy(struct br_iface *iface)
+{
+    iface_stop(iface);
+    HASH_DEL(iface->br->ifaces, iface);
+    free(iface->name);
+    free(iface->type);
+    free(iface->error);
+    free(iface);
+}
+
+void
+br_ifaces_close(struct br *br, bool all)
+{
+    struct br_iface *iface, *next;
+
+    HASH_ITER(hh, br->ifaces, iface, next) {
+        if (all || !iface->wanted) {
+            iface_destroy(iface);
+        }
+    }
+}
+
+/* --- failing ------------------------------------------------------------------------------ */
+
+/* Notes why the interface does not run; *takes* 'text', NULL for a text from 'retval'. */
+static void
+iface_fail(struct br_iface *iface, char *text, int retval)
+{
+    iface_stop(iface);
+    if (!text) {
+        text = xasprintf("could not open network device %s (%s)", iface->name,
+                         strerror(-retval));
+    }
+    if (!iface->error || strcmp(iface->error, text)) {
+        log_warn("%s", text);
+    }
+    free(iface->error);
+    iface->error = text;
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+/* The OpenFlow port number that the row asks for, or had before a restart. */
+static ofp_port_t
+iface_wanted_ofport(const struct db_row *row, bool *is_request)
+{
+    int64_t n;
+
+    *is_request = row_int(row, "ofport_request", &n) && n > 0 && n <= OFPROTO_MAX_PORT;
+    if (*is_request) {
+        return n;
+    }
+    return row_int(row, "ofport", &n) && n > 0 && n <= OFPROTO_MAX_PORT ? n : 0;
+}
+
+/* Applies Interface.mtu_request, and .mac where it is allowed to count. */
+static void
+iface_apply_mac_mtu(struct br_iface *iface, const struct db_row *row)
+{
+    const char *mac_text = row_str(row, "mac");
+    struct rte_ether_addr mac;
+    int64_t mtu;
+    int retval;
+
+    if (row_int(row, "mtu_request", &mtu) && mtu >= MTU_MIN && mtu <= MTU_MAX
+        && netdev_get_mtu(iface->netdev) != mtu) {
+        retval = netdev_set_mtu(iface->netdev, mtu);
+        if (retval) {
+            log_warn("interface %s: cannot set MTU to %d: %s", iface->name, (int)mtu,
+                     strerror(-retval));
+        }
+    }
+    if (mac_text && !br_iface_is_local(iface) && !strcmp(iface->type, "internal")) {
+        if (rte_ether_unformat_addr(mac_text, &mac) || rte_is_multicast_ether_addr(&mac)
+            || rte_is_zero_ether_addr(&mac)) {
+            log_warn("interface %s: '%s' is no unicast MAC address", iface->name, mac_text);
+        } else {
+            netdev_set_mac(iface->netdev, &mac);
+        }
+    }
+}
+
+/* Applies options and other_config if they differ from what was applied last.  0, or a negative
+ * errno with a text in '*errorp'. */
+static int
+iface_apply_config(struct br_iface *iface, const struct db_row *row, bool *needs_reconfigure,
+                   char **errorp)
+{
+    struct smap options, other_config;
+    int retval = 0;
+
+    *needs_reconfigure = false;
+    row_to_smap(row, "options", &options);
+    row_to_smap(row, "other_config", &other_config);
+    if (!iface->ofp_port || !smap_equal(&options, &iface->options)
+        || !smap_equal(&other_config, &iface->other_config)) {
+        retval = netdev_set_config(iface->netdev, &options, &other_config, needs_reconfigure,
+                                   errorp);
+        if (!retval) {
+            smap_clone(&iface->options, &options);
+            smap_clone(&iface->other_config, &other_config);
+        }
+    }
+    smap_destroy(&options);
+    smap_destroy(&other_config);
+    return retval;
+}
+
+static int
+iface_add_to_bridge(struct br_iface *iface, const struct db_row *row, char **errorp)
+{
+    struct ofproto_port_cfg cfg = {
+        .name = iface->name,
+        .netdev = iface->netdev,
+        .odp_port = iface->odp_port,
+        .patch_peer = !strcmp(iface->type, "patch") ? smap_get(&iface->options, "peer") : NULL,
+    };
+    int retval;
+
+    cfg.wanted = iface_wanted_ofport(row, &cfg.wanted_is_request);
+    iface->request = cfg.wanted_is_request ? cfg.wanted : 0;
+    retval = ofproto_port_add(iface->br->ofproto, &cfg, &iface->ofp_port, errorp);
+    if (!retval) {
+        log_info("bridge %s: added interface %s on port %u", iface->br->name, iface->name,
+                 (unsigned int)iface->ofp_port);
+    }
+    return retval;
+}
+
+static void
+iface_start(struct br_iface *iface, const struct db_row *row)
+{
+    struct dp *dp = iface->br->all->dp;
+    bool needs_reconfigure;
+    char *error = NULL;
+    int retval = -ENODEV;
+
+    iface->netdev = netdev_open(iface->name, iface->type, &error);
+    if (!iface->netdev) {
+        goto fail;
+    }
+    retval = iface_apply_config(iface, row, &needs_reconfigure, &error);
+    if (retval) {
+        goto fail;
+    }
+    iface_apply_mac_mtu(iface, row);
+    if (br_iface_is_local(iface)) {
+        netdev_get_mac(iface->netdev, &iface->br->own_mac);
+    }
+    if (strcmp(iface->type, "patch")) {
+        retval = dp_port_add(dp, iface->netdev, ODPP_NONE, &iface->odp_port, &error);
+        if (retval) {
+            iface->odp_port = ODPP_NONE;
+            goto fail;
+        }
+        dp_port_set_config(dp, iface->odp_port, &iface->other_config);
+    }
+    retval = iface_add_to_bridge(iface, row, &error);
+    if (retval) {
+        goto fail;
+    }
+    free(iface->error);
+    iface->error = NULL;
+    iface->status_stale = true;
+    return;
+
+fail:
+    iface_fail(iface, error, retval);
+}
+
+/* --- changing ----------------------------------------------------------------------------- */
+
+/* An ofport_request that came or changed moves the port to the new number. */
+static void
+iface_follow_request(struct br_iface *iface, const struct db_row *row)
+{
+    bool is_request;
+    ofp_port_t wanted = iface_wanted_ofport(row, &is_request);
+    char *error = NULL;
+
+    if (br_iface_is_local(iface) || !is_request || (int64_t)wanted == iface->request) {
+        return;
+    }
+    iface->request = wanted;
+    if (wanted == iface->ofp_port || ofproto_port_name(iface->br->ofproto, wanted)) {
+        return;
+    }
+    ofproto_port_del(iface->br->ofproto, iface->ofp_port);
+    iface->ofp_port = 0;
+    if (iface_add_to_bridge(iface, row, &error)) {
+        iface_fail(iface, error, -ENOSPC);
+    }
+}
+
+static void
+iface_update(struct br_iface *iface, const struct db_row *row)
+{
+    struct dp *dp = iface->br->all->dp;
+    bool needs_reconfigure;
+    char *error = NULL;
+    int retval;
+
+    retval = iface_apply_config(iface, row, &needs_reconfigure, &error);
+    if (!retval) {
+        iface_apply_mac_mtu(iface, row);
+        if (iface->odp_port != ODPP_NONE) {
+            if (needs_reconfigure || netdev_wants_reconfigure(iface->netdev)) {
+                retval = dp_port_reconfigure(dp, iface->odp_port, &error);
+            }
+            dp_port_set_config(dp, iface->odp_port, &iface->other_config);
+        } else {
+            ofproto_port_set_peer(iface->br->ofproto, iface->ofp_port,
+                                  smap_get(&iface->options, "peer"));
+        }
+    }
+    if (retval) {
+        iface_fail(iface, error, retval);
+    } else {
+        iface_follow_request(iface, row);
+    }
+}
+
+static void
+iface_sync(struct br *br, const struct db_row *port_row, const struct db_row *row)
+{
+    const char *name = row_str(row, "name");
+    const char *type = iface_row_type(br, row);
+    struct br_iface *iface = br_iface_find(br, name);
+
+    if (!iface) {
+        iface = xzalloc(sizeof *iface);
+        iface->br = br;
+        iface->name = xstrdup(name);
+        iface->type = xstrdup(type);
+        iface->odp_port = ODPP_NONE;
+        HASH_ADD_KEYPTR(hh, br->ifaces, iface->name, strlen(iface->name), iface);
+    } else if (strcmp(iface->type, type)) {
+        iface_stop(iface);
+        free(iface->type);
+        iface->type = xstrdup(type);
+    }
+    iface->wanted = true;
+    if (memcmp(&iface->uuid, row_uuid(row), sizeof iface->uuid)) {
+        iface->status_stale = true; /* A new row of the old name: it has none of our values. */
+    }
+    iface->uuid = *row_uuid(row);
+    iface->port_uuid = *row_uuid(port_row);
+    if (iface->netdev) {
+        iface_update(iface, row);
+    } else {
+        iface_start(iface, row);
+    }
+}
+
+void
+br_ifaces_sync(struct br *br, const struct db_row *port_row)
+{
+    for (size_t i = 0; i < row_n(port_row, "interfaces"); i++) {
+        const struct db_row *row = row_ref_at(port_row, "interfaces", i);
+
+        if (row) {
+            iface_sync(br, port_row, row);
+        }
+    }
+}
+
+/* --- what concerns several at once --------------------------------------------------------- */
+
+void
+br_ifaces_follow_mtu(struct br *br)
+{
+    struct br_iface *iface;
+    int min = 0;
+
+    for (iface = br->ifaces; iface; iface = iface->hh.next) {
+        int mtu = iface->netdev && strcmp(iface->type, "internal") && strcmp(iface->type, "patch")
+                      ? netdev_get_mtu(iface->netdev)
+                      : 0;
+        if (mtu > 0 && (!min || mtu < min)) {
+            min = mtu;
+        }
+    }
+    if (!min || min == br->min_mtu) {
+        return;
+    }
+    br->min_mtu = min;
+    for (iface = br->ifaces; iface; iface = iface->hh.next) {
+        int64_t request;
+        const struct db_row *row = db_get(br->all->db, "Interface", &iface->uuid);
+
+        if (iface->netdev && !strcmp(iface->type, "internal")
+            && !(row && row_int(row, "mtu_request", &request))) {
+            netdev_set_mtu(iface->netdev, min);
+        }
+    }
+}
+
+/* True if a patch port called 'name' exists in some bridge and names 'peer'. */
+static bool
+patch_exists(const struct bridges *b, const char *name, const char *peer)
+{
+    for (struct br *br = b->brs; br; br = br->hh.next) {
+        struct br_iface *iface = br_iface_find(br, name);
+
+        if (iface && iface->netdev && !strcmp(iface->type, "patch")) {
+            const char *its_peer = smap_get(&iface->options, "peer");
+            return its_peer && !strcmp(its_peer, peer);
+        }
+    }
+    return false;
+}
+
+void
+br_ifaces_check_peers(struct bridges *b)
+{
+    for (struct br *br = b->brs; br; br = br->hh.next) {
+        for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
+            const char *peer;
+
+            if (!iface->netdev || strcmp(iface->type, "patch")) {
+                continue;
+            }
+            peer = smap_get(&iface->options, "peer");
+            free(iface->error);
+            iface->error = NULL;
+            if (!peer || !patch_exists(b, peer, iface->name)) {
+                iface->error = xasprintf("No usable peer '%s' exists in '%s' datapath.",
+                                         peer ? peer : "", *br->type ? br->type : "netdev");
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * br_port.c - one row of Port: the VLAN mode and the members of a logical port, as NORMAL sees it.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "bridge/bridge_int.h"
+
+LOG_MODULE(bridge);
+
+enum { N_VLANS = 4096, VLAN_WORDS = N_VLANS / 64, DOT1Q_ETHTYPE = 0x8100, DOT1AD_ETHTYPE = 0x88a8 };
+
+static void
+port_destroy(struct br *br, struct br_port *port)
+{
+    ofproto_bundle_del(br->ofproto, port->name);
+    HASH_DEL(br->ports, port);
+    free(port->name);
+    free(port);
+}
+
+void
+br_ports_close(struct br *br, bool all)
+{
+    struct br_port *port, *next;
+
+    HASH_ITER(hh, br->ports, port, next) {
+        if (all || !port->wanted) {
+            port_destroy(br, port);
+        }
+    }
+}
+
+/* Fills the 4096-bit map from a set of integers.  Returns NULL if the set is empty: all VLANs. */
+static const uint64_t *
+vlan_bitmap(const struct db_row *row, const char *column, uint64_t map[static VLAN_WORDS])
+{
+    size_t n = row_n(row, column);
+
+    memset(map, 0, VLAN_WORDS * sizeof *map);
+    for (size_t i = 0; i < n; i++) {
+        int64_t vlan = row_int_at(row, column, i);
+
+        if (vlan >= 0 && vlan < N_VLANS) {
+            map[vlan / 64] |= UINT64_C(1) << (vlan % 64);
+        }
+    }
+    return n ? map : NULL;
+}
+
+/* Without vlan_mode, a tag makes an access port, and no tag a trunk. */
+static enum ofproto_vlan_mode
+port_vlan_mode(const struct db_row *row, int tag)
+{
+    static const struct {
+        const char *name;
+        enum ofproto_vlan_mode mode;
+    } modes[] = {
+        {"access", OFPROTO_VLAN_ACCESS},
+        {"trunk", OFPROTO_VLAN_TRUNK},
+        {"native-tagged", OFPROTO_VLAN_NATIVE_TAGGED},
+        {"native-untagged", OFPROTO_VLAN_NATIVE_UNTAGGED},
+        {"dot1q-tunnel", OFPROTO_VLAN_DOT1Q_TUNNEL},
+    };
+    const char *name = row_str(row, "vlan_mode");
+
+    for (size_t i = 0; name && i < ARRAY_SIZE(modes); i++) {
+        if (!strcmp(name, modes[i].name)) {
+            return modes[i].mode;
+        }
+    }
+    return tag >= 0 ? OFPROTO_VLAN_ACCESS : OFPROTO_VLAN_TRUNK;
+}
+
+static enum ofproto_priority_tags
+port_priority_tags(const struct db_row *row)
+{
+    const char *value = row_map_get(row, "other_config", "priority-tags");
+
+    if (!value || !strcmp(value, "never") || !strcmp(value, "false")) {
+        return OFPROTO_PRIO_TAGS_NEVER;
+    }
+    return !strcmp(value, "always") ? OFPROTO_PRIO_TAGS_ALWAYS : OFPROTO_PRIO_TAGS_NONZERO;
+}
+
+static void
+port_bond_cfg(const struct db_row *row, struct ofproto_bond_cfg *bond)
+{
+    const char *mode = row_str(row, "bond_mode");
+
+    *bond = (struct ofproto_bond_cfg){
+        .mode = !mode || !strcmp(mode, "active-backup") ? OFPROTO_BOND_ACTIVE_BACKUP
+                : !strcmp(mode, "balance-tcp")          ? OFPROTO_BOND_TCP
+                                                        : OFPROTO_BOND_SLB,
+        .up_delay_ms = MAX(0, row_int_or(row, "bond_updelay", 0)),
+        .down_delay_ms = MAX(0, row_int_or(row, "bond_downdelay", 0)),
+        .rebalance_ms = row_map_int(row, "other_config", "bond-rebalance-interval", 10000),
+        .hash_basis = row_map_int(row, "other_config", "bond-hash-basis", 0),
+        .primary = row_map_get(row, "other_config", "bond-primary"),
+        .all_members_active = row_map_bool(row, "other_config", "all-members-active", false),
+    };
+}
+
+/* The OpenFlow ports of the members that run, in a new array. */
+static ofp_port_t *
+port_members(const struct br *br, const struct db_row *row, size_t *n)
+{
+    size_t n_rows = row_n(row, "interfaces");
+    ofp_port_t *members = xcalloc(n_rows + 1, sizeof *members);
+
+    *n = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        const struct db_row *iface_row = row_ref_at(row, "interfaces", i);
+        const struct br_iface *iface =
+            iface_row ? br_iface_find(br, row_str(iface_row, "name")) : NULL;
+
+        if (iface && iface->ofp_port) {
+            members[(*n)++] = iface->ofp_port;
+        }
+    }
+    return members;
+}
+
+void
+br_port_sync(struct br *br, const struct db_row *row)
+{
+    const char *name = row_str(row, "name");
+    const char *ethtype = row_map_get(row, "other_config", "qinq-ethtype");
+    uint64_t trunks[VLAN_WORDS], cvlans[VLAN_WORDS];
+    struct ofproto_bond_cfg bond;
+    struct ofproto_bundle_cfg cfg = {.name = name};
+    struct br_port *port;
+    ofp_port_t *members;
+
+    members = port_members(br, row, &cfg.n_members);
+    HASH_FIND_STR(br->ports, name, port);
+    if (!cfg.n_members) {
+        if (port) {
+            port_destroy(br, port);
+        }
+        free(members);
+        return;
+    }
+    if (!port) {
+        port = xzalloc(sizeof *port);
+        port->name = xstrdup(name);
+        HASH_ADD_KEYPTR(hh, br->ports, port->name, strlen(port->name), port);
+    }
+    port->wanted = true;
+    cfg.tag = row_int_or(row, "tag", -1);
+    cfg.vlan_mode = port_vlan_mode(row, cfg.tag);
+    if (cfg.vlan_mode == OFPROTO_VLAN_ACCESS && cfg.tag < 0) {
+        cfg.tag = 0;
+    } else if (cfg.vlan_mode == OFPROTO_VLAN_TRUNK) {
+        cfg.tag = -1;
+    } else if (cfg.tag < 0) {
+        log_warn("port %s: vlan_mode %s without a tag: VLAN 0 is taken", name,
+                 row_str(row, "vlan_mode"));
+        cfg.tag = 0;
+    }
+    cfg.trunks = vlan_bitmap(row, "trunks", trunks);
+    cfg.cvlans = vlan_bitmap(row, "cvlans", cvlans);
+    cfg.qinq_ethtype = ethtype && !strcmp(ethtype, "802.1q") ? DOT1Q_ETHTYPE : DOT1AD_ETHTYPE;
+    cfg.priority_tags = port_priority_tags(row);
+    cfg.is_protected = row_bool_or(row, "protected", false);
+    cfg.members = members;
+    if (row_n(row, "interfaces") > 1) {
+        port_bond_cfg(row, &bond);
+        cfg.bond = &bond;
+    }
+    ofproto_bundle_set(br->ofproto, &cfg);
+    free(members);
+}

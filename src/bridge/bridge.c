@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bridge.c - from rows to running bridges: the order of a reconfiguration, and when one is due.
+ *
+ * Main thread.  The database calls back once for any number of commits; one pass then compares all
+ * wanted rows with what runs.  Deletions come before additions, so that a name, a device or an
+ * OpenFlow port number can move from one bridge to another within one transaction.
+ */
+#include "bridge/bridge.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bridge/bridge_int.h"
+
+LOG_MODULE(bridge);
+
+enum {
+    STATS_INTERVAL_MIN_MS = 5000,
+    STATUS_RETRY_MS = 100,
+    WATCH_PERIOD_MS = 200,
+    REOPEN_PERIOD_MS = 2000,
+};
+
+static void bridges_reconfigure(void *bridges_);
+
+void
+row_to_smap(const struct db_row *row, const char *column, struct smap *smap)
+{
+    smap_init(smap);
+    for (size_t i = 0; i < row_n(row, column); i++) {
+        const char *key, *value;
+        row_map_at(row, column, i, &key, &value);
+        smap_put(smap, key, value);
+    }
+}
+
+/* --- the datapath ------------------------------------------------------------------------- */
+
+/* Starts DPDK, the datapath and the slow path when the first bridge asks for them. */
+static bool
+bridges_ensure_dp(struct bridges *b, const struct smap *other_config)
+{
+    static struct log_rate rl = LOG_RATE_INIT(1, 1);
+    char *error = NULL;
+    int retval;
+
+    if (b->dp) {
+        return true;
+    }
+    retval = dpdk_start(other_config, &error);
+    if (retval) {
+        log_err_rl(&rl, "DPDK does not start, so there are no bridges: %s",
+                   error ? error : strerror(-retval));
+        free(error);
+        return false;
+    }
+    b->dp = dp_create();
+    b->ofprotos = ofprotos_create(b->cfg.loop, b->dp);
+    dp_set_config(b->dp, other_config);
+    b->slowpath = slowpath_create(b->cfg.loop, b->dp, b->ofprotos);
+    ofproto_ctl_init(b->ofprotos);
+    return true;
+}
+
+/* Applies the keys of Open_vSwitch.other_config that are not a bridge's. */
+static void
+bridges_apply_other_config(struct bridges *b, const struct smap *other_config)
+{
+    char *error = NULL;
+    int retval = dpdk_set_config(other_config, &error);
+
+    if (retval) {
+        log_err("DPDK could not be started: %s", error ? error : strerror(-retval));
+        if (!strcmp(smap_get_def(other_config, "dpdk-init", "false"), "true") && b->cfg.fatal) {
+            b->cfg.fatal(error ? error : strerror(-retval), b->cfg.aux);
+        }
+        free(error);
+    }
+    if (b->dp) {
+        dp_set_config(b->dp, other_config);
+        slowpath_set_config(b->slowpath, other_config);
+    }
+    b->stats_interval_ms = MAX(STATS_INTERVAL_MIN_MS,
+                               smap_get_int(other_config, "stats-update-interval", 0));
+}
+
+static bool
+restore_wait(struct bridges *b, const struct smap *other_config)
+{
+    if (!b->restore_wait_over && !smap_get_bool(other_config, "flow-restore-wait", false)) {
+        b->restore_wait_over = true;
+    }
+    return !b->restore_wait_over;
+}
+
+/* --- one bridge --------------------------------------------------------------------------- */
+
+static struct br *
+br_find(const struct bridges *b, const char *name)
+{
+    struct br *br;
+
+    HASH_FIND_STR(b->brs, name, br);
+    return br;
+}
+
+static const char *
+row_datapath_type(const struct db_row *row)
+{
+    const char *type = row_str(row, "datapath_type");
+    return type ? type : "";
+}
+
+/* True if Sluice serves a bridge of this type.  The kernel's datapath is not ours; hosts that never
+ * set the column get this one, as docs/decisions say. */
+static bool
+datapath_type_is_served(const struct bridges *b, const char *type)
+{
+    return !*type || !strcmp(type, "netdev") || (!strcmp(type, "dummy") && b->cfg.enable_dummy)
+           || (!strcmp(type, "system") && !b->cfg.disable_system);
+}
+
+static void
+br_destroy(struct br *br)
+{
+    br_ports_close(br, true);
+    br_ifaces_close(br, true);
+    ofproto_destroy(br->ofproto);
+    HASH_DEL(br->all->brs, br);
+    free(br->name);
+    free(br->type);
+    free(br);
+}
+
+static struct br *
+br_create(struct bridges *b, const struct db_row *row)
+{
+    static struct log_rate rl = LOG_RATE_INIT(60, 10);
+    const char *name = row_str(row, "name");
+    const char *type = row_datapath_type(row);
+    struct ofproto *ofproto;
+    struct br *br;
+    char *error = NULL;
+
+    if (strpbrk(name, "/\\")) {
+        log_warn_rl(&rl, "ignoring bridge with invalid name '%s'", name);
+        return NULL;
+    }
+    if (!datapath_type_is_served(b, type)) {
+        log_err_rl(&rl, "failed to create bridge %s: there is no datapath type '%s'", name, type);
+        return NULL;
+    }
+    if (ofproto_create(b->ofprotos, name, &ofproto, &error)) {
+        log_err_rl(&rl, "failed to create bridge %s: %s", name, error ? error : "");
+        free(error);
+        return NULL;
+    }
+    br = xzalloc(sizeof *br);
+    br->all = b;
+    br->name = xstrdup(name);
+    br->type = xstrdup(type);
+    br->uuid = *row_uuid(row);
+    br->ofproto = ofproto;
+    HASH_ADD_KEYPTR(hh, b->brs, br->name, strlen(br->name), br);
+    return br;
+}
+
+/* Closes the ports and interfaces that no row of 'br' asks for any more. */
+static void
+br_prune(struct br *br, const struct db_row *row)
+{
+    struct br_iface *iface;
+    struct br_port *port;
+
+    for (iface = br->ifaces; iface; iface = iface->hh.next) {
+        iface->wanted = false;
+    }
+    for (port = br->ports; port; port = port->hh.next) {
+        port->wanted = false;
+    }
+    for (size_t i = 0; i < row_n(row, "ports"); i++) {
+        const struct db_row *port_row = row_ref_at(row, "ports", i);
+
+        if (!port_row) {
+            continue;
+        }
+        HASH_FIND_STR(br->ports, row_str(port_row, "name"), port);
+        if (port) {
+            port->wanted = true;
+        }
+        for (size_t j = 0; j < row_n(port_row, "interfaces"); j++) {
+            const struct db_row *iface_row = row_ref_at(port_row, "interfaces", j);
+
+            iface = iface_row ? br_iface_find(br, row_str(iface_row, "name")) : NULL;
+            if (iface) {
+                iface->wanted = true;
+            }
+        }
+    }
+    br_ports_close(br, false);
+    br_ifaces_close(br, false);
+}
+
+static void
+br_sync(struct br *br, const struct db_row *row)
+{
+    br->uuid = *row_uuid(row);
+    for (size_t i = 0; i < row_n(row, "ports"); i++) {
+        const struct db_row *port_row = row_ref_at(row, "ports", i);
+
+        if (port_row) {
+            br_ifaces_sync(br, port_row);
+        }
+    }
+    br_ifaces_follow_mtu(br);
+    for (size_t i = 0; i < row_n(row, "ports"); i++) {
+        const struct db_row *port_row = row_ref_at(row, "ports", i);
+
+        if (port_row) {
+            br_port_sync(br, port_row);
+        }
+    }
+    br_mac_sync(br, row);
+    br_ofproto_sync(br, row);
+}
+
+/* --- a reconfiguration -------------------------------------------------------------------- */
+
+/* Takes away the bridges that no row asks for, or whose row asks for another datapath type. */
+static void
+bridges_prune(struct bridges *b, const struct db_row *ovs)
+{
+    struct br *br, *next;
+
+    for (br = b->brs; br; br = br->hh.next) {
+        br->wanted = false;
+    }
+    for (size_t i = 0; i < row_n(ovs, "bridges"); i++) {
+        const struct db_row *row = row_ref_at(ovs, "bridges", i);
+
+        br = row ? br_find(b, row_str(row, "name")) : NULL;
+        if (br && !strcmp(br->type, row_datapath_type(row))) {
+            br->wanted = true;
+            br_prune(br, row);
+        }
+    }
+    HASH_ITER(hh, b->brs, br, next) {
+        if (!br->wanted) {
+            br_destroy(br);
+        }
+    }
+}
+
+static void
+bridges_sync(struct bridges *b, const struct db_row *ovs)
+{
+    struct br *br;
+
+    for (size_t i = 0; i < row_n(ovs, "bridges"); i++) {
+        const struct db_row *row = row_ref_at(ovs, "bridges", i);
+
+        if (!row) {
+            continue;
+        }
+        br = br_find(b, row_str(row, "name"));
+        if (!br) {
+            br = br_create(b, row);
+        }
+        if (br) {
+            br_sync(br, row);
+        }
+    }
+    br_ifaces_check_peers(b);
+    for (br = b->brs; br; br = br->hh.next) {
+        ofproto_commit(br->ofproto);
+    }
+}
+
+static void
+results_written(void *bridges_, enum db_txn_status status, const char *error)
+{
+    struct bridges *b = bridges_;
+
+    switch (status) {
+    case DB_TXN_SUCCESS:
+    case DB_TXN_UNCHANGED:
+        if (!b->is_ready) {
+            b->is_ready = true;
+            if (b->cfg.ready) {
+                b->cfg.ready(b->cfg.aux);
+            }
+        }
+        break;
+    case DB_TXN_TRY_AGAIN:
+    case DB_TXN_NOT_LOCKED:
+        loop_timer_once(&b->retry_timer, b->cfg.loop, STATUS_RETRY_MS, bridges_reconfigure, b);
+        break;
+    case DB_TXN_ERROR:
+        log_err("could not write the results of the configuration to the database: %s", error);
+        loop_timer_once(&b->retry_timer, b->cfg.loop, REOPEN_PERIOD_MS, bridges_reconfigure, b);
+        break;
+    }
+}
+
+static void
+bridges_reconfigure(void *bridges_)
+{
+    static struct log_rate rl = LOG_RATE_INIT(1, 1);
+    struct bridges *b = bridges_;
+    const struct db_row *ovs;
+    struct db_txn *txn;
+    struct smap other_config;
+
+    if (!db_is_ready(b->db)) {
+        return;
+    }
+    if (!db_has_lock(b->db)) {
+        if (db_is_lock_contended(b->db)) {
+            log_err_rl(&rl, "another ovs-vswitchd process is running, "
+                       "disabling this process until it goes away");
+        }
+        return;
+    }
+    ovs = db_first(b->db, "Open_vSwitch");
+    if (!ovs) {
+        return;
+    }
+    row_to_smap(ovs, "other_config", &other_config);
+    bridges_apply_other_config(b, &other_config);
+    if (b->ofprotos) {
+        bridges_prune(b, ovs);
+    }
+    if (row_n(ovs, "bridges") && bridges_ensure_dp(b, &other_config)) {
+        ofprotos_set_flow_restore_wait(b->ofprotos, restore_wait(b, &other_config));
+        bridges_tls_sync(b, ovs);
+        bridges_sync(b, ovs);
+        dp_run(b->dp);
+    } else {
+        restore_wait(b, &other_config);
+    }
+    smap_destroy(&other_config);
+
+    b->netdev_seq = netdev_global_change_seq();
+    txn = db_txn_create(b->db);
+    if (!b->advertised) {
+        bridges_put_abilities(b, txn, ovs);
+        b->advertised = true;
+    }
+    bridges_put_results(b, txn, ovs);
+    db_txn_commit(txn, results_written, b);
+}
+
+/* --- what happens between reconfigurations ------------------------------------------------- */
+
+static bool
+some_interface_failed(const struct bridges *b)
+{
+    for (struct br *br = b->brs; br; br = br->hh.next) {
+        for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
+            if (!iface->netdev) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool
+some_queues_changed(const struct bridges *b)
+{
+    for (struct br *br = b->brs; br; br = br->hh.next) {
+        for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
+            if (iface->netdev && netdev_wants_reconfigure(iface->netdev)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Link events, guests that change their queues, devices that appear.  Looks at sequence numbers
+ * only, unless something moved. */
+static void
+bridges_watch(void *bridges_)
+{
+    struct bridges *b = bridges_;
+    uint64_t seq = netdev_global_change_seq();
+    struct db_txn *txn;
+
+    if (!b->dp || !db_has_lock(b->db)) {
+        return;
+    }
+    if (some_queues_changed(b)) {
+        bridges_reconfigure(b);
+        return;
+    }
+    dp_run(b->dp);
+    if (seq == b->netdev_seq || db_txn_in_flight(b->db)) {
+        return;
+    }
+    b->netdev_seq = seq;
+    if (some_interface_failed(b)) {
+        bridges_reconfigure(b);
+        return;
+    }
+    txn = db_txn_create(b->db);
+    bridges_put_status(b, txn);
+    db_txn_commit(txn, NULL, NULL);
+}
+
+static void
+bridges_statistics(void *bridges_)
+{
+    struct bridges *b = bridges_;
+
+    if (b->dp && db_is_ready(b->db) && db_has_lock(b->db) && !db_txn_in_flight(b->db)) {
+        struct db_txn *txn = db_txn_create(b->db);
+
+        bridges_put_status(b, txn);
+        bridges_put_statistics(b, txn);
+        db_txn_commit(txn, NULL, NULL);
+    }
+    loop_timer_once(&b->stats_timer, b->cfg.loop, b->stats_interval_ms, bridges_statistics, b);
+}
+
+struct bridges *
+bridges_create(const struct bridges_cfg *cfg)
+{
+    struct bridges *b = xzalloc(sizeof *b);
+
+    b->cfg = *cfg;
+    b->db = cfg->db;
+    b->cur_cfg = -1;
+    b->stats_interval_ms = STATS_INTERVAL_MIN_MS;
+    db_set_change_cb(b->db, bridges_reconfigure, b);
+    loop_timer_every(&b->watch_timer, cfg->loop, WATCH_PERIOD_MS, bridges_watch, b);
+    loop_timer_once(&b->stats_timer, cfg->loop, b->stats_interval_ms, bridges_statistics, b);
+    return b;
+}
+
+void
+bridges_destroy(struct bridges *b, bool cleanup)
+{
+    struct br *br, *next;
+
+    if (!b) {
+        return;
+    }
+    (void)cleanup; /* Taps of this process are not persistent: they go with their descriptors. */
+    db_set_change_cb(b->db, NULL, NULL);
+    loop_timer_stop(&b->watch_timer);
+    loop_timer_stop(&b->stats_timer);
+    loop_timer_stop(&b->retry_timer);
+    HASH_ITER(hh, b->brs, br, next) {
+        br_destroy(br);
+    }
+    slowpath_destroy(b->slowpath);
+    ofprotos_destroy(b->ofprotos);
+    dp_destroy(b->dp);
+    tls_config_unref(b->tls);
+    free(b->tls_key);
+    free(b);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bridge.h - makes the switch look like the database says, and tells the database what came of it.
+ *
+ * One 'struct bridges' per daemon, in the main thread's loop.  It reads rows through ovsdb/db.h,
+ * drives ofproto/ (bridges, ports, logical ports), pmd/dp.h (datapath ports) and netdev/, and writes
+ * back ofport, error, status and statistics.  A reconfiguration is idempotent and runs to its end
+ * whatever fails on the way: a port that cannot be had gets ofport=-1 and a text, and nothing else
+ * suffers.
+ */
+#ifndef BRIDGE_BRIDGE_H
+#define BRIDGE_BRIDGE_H 1
+
+#include <stdbool.h>
+
+struct bridges;
+struct db;
+struct loop;
+
+struct bridges_cfg {
+    struct loop *loop;
+    struct db *db;        /* borrowed; its change callback is taken */
+    bool disable_system;  /* --disable-system: "system" is no datapath type */
+    bool enable_dummy;    /* "dummy" is a datapath type as well */
+    /* Called once, when the result of the first reconfiguration is in the database (a daemon that
+     * detaches may let its parent go).  May be NULL. */
+    void (*ready)(void *aux);
+    /* Called when the daemon cannot go on (dpdk-init=true and EAL does not start).  May be NULL. */
+    void (*fatal)(const char *reason, void *aux);
+    void *aux;
+};
+
+struct bridges *bridges_create(const struct bridges_cfg *);
+
+/* Takes everything down: bridges, ports, datapath.  With 'cleanup', as `exit --cleanup` asks,
+ * persistent kernel devices go as well.  NULL is fine.  The database must still be open. */
+void bridges_destroy(struct bridges *, bool cleanup);
+
+#endif /* bridge/bridge.h */

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bridge_int.h - what the files of src/bridge share.  Main thread only.
+ *
+ * A 'struct br' stands for a row of Bridge that runs, a 'struct br_port' for a row of Port in it
+ * (a logical port, "bundle" in ofproto/), a 'struct br_iface' for a row of Interface.  Rows are
+ * remembered by UUID and looked up anew in each pass, since row pointers do not outlive one.
+ *
+ * Read bridge.c first, then br_iface.c; the others each answer one question.
+ */
+#ifndef BRIDGE_BRIDGE_INT_H
+#define BRIDGE_BRIDGE_INT_H 1
+
+#include <rte_ether.h>
+
+#include "base/loop.h"
+#include "base/smap.h"
+#include "base/util.h"
+#include "base/uthash.h"
+#include "base/uuid.h"
+#include "bridge/bridge.h"
+#include "netdev/netdev.h"
+#include "ofproto/ofproto.h"
+#include "ovsdb/db.h"
+#include "pmd/dp.h"
+#include "rpc/stream.h"
+#include "slowpath/slowpath.h"
+
+struct br;
+struct br_port;
+
+struct br_iface {
+    UT_hash_handle hh;          /* in br->ifaces, by name */
+    struct br *br;
+    char *name;
+    char *type;                 /* as opened: "system" for an empty column */
+    struct uuid uuid;           /* of the row */
+    struct uuid port_uuid;      /* of the Port row that it belongs to */
+    struct netdev *netdev;      /* NULL: failed, see 'error' */
+    odp_port_t odp_port;        /* ODPP_NONE: none (patch) */
+    ofp_port_t ofp_port;        /* 0: not in the bridge */
+    int64_t request;            /* ofport_request as last applied; 0: none */
+    char *error;                /* for Interface.error, or NULL */
+    struct smap options, other_config; /* as last applied */
+    uint64_t change_seq;        /* netdev_change_seq() as last written to the database */
+    bool wanted;                /* by the present pass */
+    bool status_stale;          /* status columns are to be written whatever 'change_seq' says */
+};
+
+struct br_port {
+    UT_hash_handle hh;          /* in br->ports, by name */
+    char *name;
+    bool wanted;
+};
+
+struct br {
+    UT_hash_handle hh;          /* in bridges->brs, by name */
+    struct bridges *all;
+    char *name;
+    char *type;                 /* Bridge.datapath_type as created */
+    struct uuid uuid;
+    struct ofproto *ofproto;
+    struct br_port *ports;
+    struct br_iface *ifaces;
+    struct rte_ether_addr mac;      /* in use */
+    struct rte_ether_addr own_mac;  /* what the local port was born with: the last resort */
+    uint64_t dpid;
+    int min_mtu;                /* of the ports that are not internal; 0: none known */
+    bool wanted;
+};
+
+struct bridges {
+    struct bridges_cfg cfg;
+    struct db *db;
+    struct dp *dp;              /* NULL until the first bridge needs it */
+    struct ofprotos *ofprotos;
+    struct slowpath *slowpath;
+    struct br *brs;
+    struct tls_config *tls;     /* of the SSL row, or NULL */
+    char *tls_key;              /* what 'tls' was made from */
+    bool advertised;            /* datapath_types, iface_types, dpdk_version are written */
+    bool is_ready;
+    bool restore_wait_over;     /* flow-restore-wait has been false once */
+    int64_t cur_cfg;            /* as last written */
+    uint64_t netdev_seq;        /* netdev_global_change_seq() as last looked at */
+    struct loop_timer stats_timer, retry_timer, watch_timer;
+    int stats_interval_ms;
+};
+
+/* br_iface.c */
+
+/* Opens what the rows of 'port_row' want and is not open, applies settings to what is.  Marks the
+ * interfaces wanted. */
+void br_ifaces_sync(struct br *, const struct db_row *port_row);
+/* Closes the interfaces of 'br' that are not wanted (all, if 'all'). */
+void br_ifaces_close(struct br *, bool all);
+struct br_iface *br_iface_find(const struct br *, const char *name);
+/* Sets the MTU of internal ports to the smallest of the others. */
+void br_ifaces_follow_mtu(struct br *);
+/* Patch ports whose peer does not name them back get a text in 'error'. */
+void br_ifaces_check_peers(struct bridges *);
+/* True for the port that carries the bridge's own name. */
+bool br_iface_is_local(const struct br_iface *);
+
+/* br_port.c */
+
+/* Makes the logical port of 'port_row' look like its row. */
+void br_port_sync(struct br *, const struct db_row *port_row);
+void br_ports_close(struct br *, bool all);
+
+/* br_ofproto.c */
+
+/* Applies the Bridge row's own settings: fail mode, controllers, tables, limits. */
+void br_ofproto_sync(struct br *, const struct db_row *br_row);
+/* Follows the SSL row; '*changed' when controllers have to be configured anew. */
+void bridges_tls_sync(struct bridges *, const struct db_row *ovs);
+
+/* br_mac.c */
+
+/* Chooses the bridge's MAC address and datapath id, and gives the MAC to the local port. */
+void br_mac_sync(struct br *, const struct db_row *br_row);
+
+/* br_status.c */
+
+/* Everything that one reconfiguration found out, and cur_cfg, into 'txn'. */
+void bridges_put_results(struct bridges *, struct db_txn *, const struct db_row *ovs);
+/* The status columns of interfaces that changed since the last time. */
+void bridges_put_status(struct bridges *, struct db_txn *);
+/* Interface.statistics, Mirror.statistics, Controller.status. */
+void bridges_put_statistics(struct bridges *, struct db_txn *);
+/* datapath_types, iface_types, dpdk_version, dpdk_initialized. */
+void bridges_put_abilities(struct bridges *, struct db_txn *, const struct db_row *ovs);
+
+/* bridge.c */
+
+/* A whole map column as a new smap; free with smap_destroy(). */
+void row_to_smap(const struct db_row *, const char *column, struct smap *);
+
+#endif /* bridge/bridge_int.h */
