@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bench's machine: huge pages for the time of a run, one switch at a time, its PMD's counters."""
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
+import switchlib  # noqa: E402
+
+PMD_CORE = 1
+
+
+@contextlib.contextmanager
+def huge_pages(megabytes):
+    """Reserves 2 MB pages and mounts them where nobody else looks; gives all back."""
+    path = "/proc/sys/vm/nr_hugepages"
+    with open(path) as f:
+        before = int(f.read())
+    mount = tempfile.mkdtemp(prefix="sluice-huge-")
+    try:
+        with open(path, "w") as f:
+            f.write(str(before + megabytes // 2))
+        with open(path) as f:
+            if int(f.read()) < megabytes // 2:
+                raise SystemExit("bench: cannot get %d MB of huge pages" % megabytes)
+        switchlib.sh(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", mount])
+        yield mount
+    finally:
+        switchlib.sh(["umount", mount], check=False)
+        os.rmdir(mount)
+        with open(path, "w") as f:
+            f.write(str(before))
+
+
+class BenchSwitch(switchlib.Switch):
+    """A switch with one PMD thread on core 1, everything else on core 0."""
+
+    def __init__(self, kind, huge_dir, megabytes=1024):
+        super().__init__(kind)
+        self.huge_dir, self.megabytes = huge_dir, megabytes
+
+    def begin(self):
+        self.start()
+        extra = "--file-prefix s%d --no-pci --no-telemetry --huge-dir %s" % (
+            os.getpid(), self.huge_dir)
+        self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+                   "other_config:dpdk-socket-mem=%d" % self.megabytes,
+                   "other_config:dpdk-lcore-mask=0x1",
+                   "other_config:pmd-cpu-mask=%#x" % (1 << PMD_CORE),
+                   "other_config:dpdk-extra=" + extra)
+        switchlib.wait_for(lambda: self.get("Open_vSwitch", ".", "dpdk_initialized") == "true",
+                           30, "DPDK")
+        return self
+
+    def bridge(self, name="br0"):
+        self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev",
+                   "fail_mode=secure")
+
+    def source(self, pcap, bridge="br0", port="src", number=0):
+        self.vsctl("add-port", bridge, port, "--", "set", "interface", port, "type=dpdk",
+                   "options:dpdk-devargs=net_pcap%d,rx_pcap=%s,infinite_rx=1" % (number, pcap))
+
+    def sink(self, bridge="br0", port="dst", number=0):
+        self.vsctl("add-port", bridge, port, "--", "set", "interface", port, "type=dpdk",
+                   "options:dpdk-devargs=net_null%d,no-rx=1" % number)
+
+    def rules(self, lines, bridge="br0", bundle=True):
+        """Replaces the flows of 'bridge'; returns the seconds that ovs-ofctl took."""
+        self.ofctl("del-flows", bridge)
+        path = os.path.join(self.dir, "rules")
+        with open(path, "w") as f:
+            f.write("\n".join(lines) + "\n")
+        start = time.monotonic()
+        self.ofctl(*(["--bundle"] if bundle else []), "add-flows", bridge, path, timeout=300)
+        return time.monotonic() - start
+
+
+def pmd_counters(text):
+    """What the PMD threads of a 'pmd-stats-show' counted, summed."""
+    total, pmd = {}, False
+    for line in text.splitlines():
+        if line.startswith("pmd thread"):
+            pmd = True
+        elif line.startswith("main thread"):
+            pmd = False
+        m = re.match(r" +([a-z .]+): +([\d.]+)", line)
+        if pmd and m:
+            total[m.group(1)] = total.get(m.group(1), 0) + float(m.group(2))
+    return total
+
+
+def window(switch, seconds=1.0):
+    """Cycles per packet, Mpps and hits per level over one window, or None without packets."""
+    switch.appctl("dpif-netdev/pmd-stats-clear")
+    start = time.monotonic()
+    time.sleep(seconds)
+    text = switch.appctl("dpif-netdev/pmd-stats-show")
+    took = time.monotonic() - start
+    c = pmd_counters(text)
+    n = c.get("packets received", 0)
+    if not n:
+        return None
+    passes = n + c.get("packet recirculations", 0)
+    hits = {level: c.get(level + " hits", 0) / passes
+            for level in ("simple match", "emc", "smc", "megaflow")}
+    hits["miss"] = c.get("miss with success upcall", 0) / passes
+    return {"cycles": c["processing cycles"] / n, "mpps": n / took / 1e6, "hits": hits}
+
+
+def best(switch, windows=5, seconds=1.0):
+    """The best of several windows: what the machine does when nothing disturbs it."""
+    seen = [w for w in (window(switch, seconds) for _ in range(windows)) if w]
+    if not seen:
+        raise switchlib.Failed("no packets: " + switch.appctl("dpif-netdev/pmd-stats-show"))
+    return min(seen, key=lambda w: w["cycles"])
+
+
+def machine():
+    """Which machine, compiler and flags the figures are of."""
+    with open("/proc/cpuinfo") as f:
+        cpu = re.search(r"model name\s*: (.*)", f.read()).group(1)
+    cc = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
+    return {"cpu": cpu, "cores": os.cpu_count(), "kernel": os.uname().release, "compiler": cc,
+            "flags": "-O3 -march=x86-64-v2"}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traffic files and rule sets of the benchmark: the same seed gives the same bytes."""
+import os
+import random
+import subprocess
+
+LIB = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib")
+
+SRC_PREFIXES = (0, 16, 20, 24, 28, 32)
+DST_PREFIXES = (0, 16, 24, 26, 30, 32)
+PORTS = (80, 443, 53, 8080, 5000)
+
+
+def pcap(path, flows, size=64, vlan=None, ipv6=False, proto="udp", sources=65536, seed=1):
+    """Writes (once) a file of 'flows' distinct five-tuples in shuffled order."""
+    if not os.path.exists(path):
+        cmd = [os.path.join(LIB, "make-pcap"), "--flows", str(flows), "--size", str(size),
+               "--proto", proto, "--seed", str(seed), "--sources", str(sources)]
+        if vlan is not None:
+            cmd += ["--vlan", str(vlan)]
+        if ipv6:
+            cmd += ["--ipv6"]
+        subprocess.run(cmd + [path], check=True)
+    return path
+
+
+def address(rng, first, bits):
+    """A random network of 'bits' inside first.0.0.0/8, or None for bits == 0."""
+    if not bits:
+        return None
+    value = first << 24 | rng.getrandbits(24)
+    value &= 0xFFFFFFFF << (32 - bits) & 0xFFFFFFFF
+    return "%d.%d.%d.%d/%d" % (value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255, bits)
+
+
+def flow_sample(rng, n_flows):
+    """The addresses and ports of one of the traffic's flows (see make-pcap)."""
+    i = rng.randrange(n_flows)
+    return ("10.%d.%d.1" % (i >> 8 & 255, i & 255), "192.168.1.%d" % (1 + i % 200),
+            1024 + i % 60000, PORTS[i % 5])
+
+
+def net(addr, bits):
+    value = 0
+    for part in addr.split("."):
+        value = value << 8 | int(part)
+    value &= 0xFFFFFFFF << (32 - bits) & 0xFFFFFFFF
+    return "%d.%d.%d.%d/%d" % (value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255, bits)
+
+
+def acl(n_rules, in_port, output, n_flows, seed=7):
+    """ACL rules with unique priorities around the traffic's addresses, a default at the bottom."""
+    rng = random.Random(seed)
+    yield "priority=0,actions=output:%s" % output
+    for i in range(n_rules):
+        src, dst, sport, dport = flow_sample(rng, n_flows)
+        match = ["udp", "in_port=%s" % in_port]
+        bits = rng.choice(SRC_PREFIXES)
+        if bits:
+            match.append("nw_src=" + net(src, bits))
+        bits = rng.choice(DST_PREFIXES)
+        if bits:
+            match.append("nw_dst=" + net(dst, bits))
+        if rng.random() < 0.5:
+            match.append("tp_dst=%d" % dport)
+        if rng.random() < 1 / 3:
+            match.append("tp_src=%d" % sport)
+        action = "drop" if rng.random() < 1 / 3 else "output:%s" % output
+        yield "priority=%d,%s,actions=%s" % (1 + i % 65000, ",".join(match), action)
+
+
+def exact(n_rules, in_port, output):
+    """One rule for each of the traffic's first 'n_rules' sources."""
+    for i in range(n_rules):
+        yield ("priority=10,udp,in_port=%s,nw_src=10.%d.%d.1,actions=output:%s"
+               % (in_port, i >> 8 & 255, i & 255, output))
