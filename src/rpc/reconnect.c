@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A connection that is kept up: backoff doubles from the minimum to the maximum after failures, and
+ * starts over after a connection that lasted longer than the backoff before it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "rpc/stream.h"
+
+#define DEFAULT_MIN_BACKOFF_MS 1000
+#define DEFAULT_MAX_BACKOFF_MS 8000
+#define CONNECT_TIMEOUT_MS 10000
+
+enum rc_state { RC_CONNECTING, RC_ACTIVE, RC_BACKOFF };
+
+struct reconnect {
+    struct loop *loop;
+    char *name;
+    uint16_t default_port;
+    struct tls_config *tls;
+    const struct stream_callbacks *callbacks;
+    void *arg;
+    int64_t min_backoff_ms, max_backoff_ms;
+
+    enum rc_state state;
+    struct stream *stream; /* NULL in RC_BACKOFF */
+    int64_t backoff_ms;
+    struct loop_timer timer; /* RC_BACKOFF: retry; RC_CONNECTING: give up */
+    int64_t connected_ms;    /* 0: never */
+    int64_t disconnected_ms;
+    unsigned int n_connects;
+    char *last_error;
+};
+
+static void attempt(void *arg);
+
+static void
+wait_backoff(struct reconnect *rc, bool now)
+{
+    loop_timer_once(&rc->timer, rc->loop, now ? 0 : rc->backoff_ms, attempt, rc);
+    rc->state = RC_BACKOFF;
+    if (!now) {
+        rc->backoff_ms = MIN(rc->backoff_ms * 2, rc->max_backoff_ms);
+    }
+}
+
+/* The connection, or the attempt, is over. */
+static void
+lost(struct reconnect *rc, struct stream *stream, int error, const char *reason)
+{
+    int64_t now = clock_now_ms();
+
+    if (rc->state == RC_ACTIVE) {
+        rc->disconnected_ms = now;
+        if (now - rc->connected_ms >= rc->backoff_ms) {
+            rc->backoff_ms = rc->min_backoff_ms;
+        }
+    }
+    free(rc->last_error);
+    rc->last_error = xstrdup(reason);
+    rc->stream = NULL;
+    /* First, so that a callback may call reconnect_force() or destroy. */
+    wait_backoff(rc, false);
+    if (stream != NULL) {
+        rc->callbacks->on_closed(stream, error, reason, rc->arg);
+        stream_close(stream);
+    }
+}
+
+static void
+on_open(struct stream *stream, void *arg)
+{
+    struct reconnect *rc = arg;
+
+    loop_timer_stop(&rc->timer);
+    rc->state = RC_ACTIVE;
+    rc->connected_ms = clock_now_ms();
+    rc->n_connects++;
+    if (rc->callbacks->on_open != NULL) {
+        rc->callbacks->on_open(stream, rc->arg);
+    }
+}
+
+static void
+on_read(struct stream *stream, void *arg)
+{
+    struct reconnect *rc = arg;
+
+    if (rc->callbacks->on_read != NULL) {
+        rc->callbacks->on_read(stream, rc->arg);
+    }
+}
+
+static void
+on_closed(struct stream *stream, int error, const char *reason, void *arg)
+{
+    lost(arg, stream, error, reason);
+}
+
+static void
+on_drained(struct stream *stream, void *arg)
+{
+    struct reconnect *rc = arg;
+
+    if (rc->callbacks->on_drained != NULL) {
+        rc->callbacks->on_drained(stream, rc->arg);
+    }
+}
+
+static const struct stream_callbacks own_callbacks = {
+    .on_open = on_open,
+    .on_read = on_read,
+    .on_closed = on_closed,
+    .on_drained = on_drained,
+};
+
+static void
+give_up(void *arg)
+{
+    struct reconnect *rc = arg;
+
+    lost(rc, rc->stream, ETIMEDOUT, "connection timed out");
+}
+
+static void
+attempt(void *arg)
+{
+    struct reconnect *rc = arg;
+    char *error = NULL;
+    int result = stream_open(rc->loop, rc->name, rc->default_port, rc->tls, &own_callbacks, rc,
+                             &rc->stream, &error);
+
+    if (result != 0) {
+        lost(rc, NULL, -result, error);
+        free(error);
+        return;
+    }
+    rc->state = RC_CONNECTING;
+    loop_timer_once(&rc->timer, rc->loop, CONNECT_TIMEOUT_MS, give_up, rc);
+}
+
+void
+reconnect_set_backoff(struct reconnect *rc, int64_t min_ms, int64_t max_ms)
+{
+    rc->min_backoff_ms = min_ms > 0 ? min_ms : DEFAULT_MIN_BACKOFF_MS;
+    rc->max_backoff_ms = MAX(max_ms > 0 ? max_ms : DEFAULT_MAX_BACKOFF_MS, rc->min_backoff_ms);
+    rc->backoff_ms = MIN(MAX(rc->backoff_ms, rc->min_backoff_ms), rc->max_backoff_ms);
+}
+
+struct reconnect *
+reconnect_create(struct loop *loop, const struct reconnect_settings *settings,
+                 const struct stream_callbacks *callbacks, void *arg)
+{
+    struct reconnect *rc = xzalloc(sizeof(*rc));
+
+    rc->loop = loop;
+    rc->name = xstrdup(settings->name);
+    rc->default_port = settings->default_port;
+    rc->tls = settings->tls ? tls_config_ref(settings->tls) : NULL;
+    rc->callbacks = callbacks;
+    rc->arg = arg;
+    reconnect_set_backoff(rc, settings->min_backoff_ms, settings->max_backoff_ms);
+    rc->backoff_ms = rc->min_backoff_ms;
+    /* Not at once: no callback may come before the owner has what we return. */
+    wait_backoff(rc, true);
+    return rc;
+}
+
+void
+reconnect_destroy(struct reconnect *rc)
+{
+    if (rc == NULL) {
+        return;
+    }
+    loop_timer_stop(&rc->timer);
+    stream_close(rc->stream);
+    tls_config_unref(rc->tls);
+    free(rc->last_error);
+    free(rc->name);
+    free(rc);
+}
+
+struct stream *
+reconnect_stream(struct reconnect *rc)
+{
+    return rc->state == RC_ACTIVE ? rc->stream : NULL;
+}
+
+bool
+reconnect_is_connected(const struct reconnect *rc)
+{
+    return rc->state == RC_ACTIVE;
+}
+
+void
+reconnect_force(struct reconnect *rc, bool now)
+{
+    if (rc->state == RC_ACTIVE) {
+        rc->disconnected_ms = clock_now_ms();
+    }
+    stream_close(rc->stream);
+    rc->stream = NULL;
+    wait_backoff(rc, now);
+}
+
+const char *
+reconnect_name(const struct reconnect *rc)
+{
+    return rc->name;
+}
+
+const char *
+reconnect_state(const struct reconnect *rc)
+{
+    static const char *const names[] = {
+        [RC_CONNECTING] = "CONNECTING", [RC_ACTIVE] = "ACTIVE", [RC_BACKOFF] = "BACKOFF"};
+
+    return names[rc->state];
+}
+
+static int64_t
+secs_since(int64_t ms)
+{
+    return ms ? (clock_now_ms() - ms) / 1000 : -1;
+}
+
+int64_t
+reconnect_secs_since_connect(const struct reconnect *rc)
+{
+    return secs_since(rc->connected_ms);
+}
+
+int64_t
+reconnect_secs_since_disconnect(const struct reconnect *rc)
+{
+    return secs_since(rc->disconnected_ms);
+}
+
+const char *
+reconnect_last_error(const struct reconnect *rc)
+{
+    return rc->last_error;
+}
+
+unsigned int
+reconnect_n_connects(const struct reconnect *rc)
+{
+    return rc->n_connects;
+}

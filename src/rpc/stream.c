@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Connected streams: a bufferevent (plain or OpenSSL) with bounded output, and callbacks from which
+ * the owner may close the stream.
+ *
+ * 'n_refs' keeps the struct alive while one of its callbacks is on the stack; 'closed_by_owner' says
+ * that nothing more may be reported.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "base/log.h"
+#include "rpc/stream_private.h"
+
+LOG_MODULE(stream);
+
+#define DEFAULT_BACKLOG_LIMIT ((size_t)256 << 20)
+
+enum state { STREAM_CONNECTING, STREAM_OPEN, STREAM_FAILED };
+
+struct stream {
+    struct loop *loop;
+    char *name;
+    struct bufferevent *bev; /* NULL once failed or closed. */
+    struct tls_config *tls;
+    bool is_tls;
+    bool accepted;
+    enum state state;
+    unsigned int n_refs;
+    bool closed_by_owner;
+    bool flushing;
+    size_t backlog_limit;
+    struct evbuffer *empty; /* What stream_input() gives after a failure. */
+    char peer_ip[INET6_ADDRSTRLEN];
+    char local_ip[INET6_ADDRSTRLEN];
+    uint16_t peer_port;
+    char *peer_cn;
+    struct loop_timer flush_timer;
+
+    const struct stream_callbacks *callbacks;
+    void *arg;
+};
+
+static void stream_overflow(void *arg);
+static void report_early_input(void *arg);
+
+/* Not inlined: gcc would take a second call for a use after free, not knowing the count. */
+static __attribute__((noinline)) void
+stream_unref(struct stream *s)
+{
+    if (--s->n_refs > 0) {
+        return;
+    }
+    if (s->empty != NULL) {
+        evbuffer_free(s->empty);
+    }
+    tls_config_unref(s->tls);
+    free(s->peer_cn);
+    free(s->name);
+    free(s);
+}
+
+/* Frees the connection; the struct stays for its owner. */
+static void
+release(struct stream *s)
+{
+    loop_timer_stop(&s->flush_timer);
+    loop_cancel(s->loop, stream_overflow, s);
+    loop_cancel(s->loop, report_early_input, s);
+    if (s->bev != NULL) {
+        SSL *ssl = s->is_tls ? bufferevent_openssl_get_ssl(s->bev) : NULL;
+        if (ssl != NULL) {
+            /* Says goodbye if that costs nothing; we do not wait for the answer. */
+            SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+            SSL_shutdown(ssl);
+        }
+        bufferevent_free(s->bev);
+        s->bev = NULL;
+    }
+}
+
+static void
+stream_fail(struct stream *s, int error, const char *reason)
+{
+    if (s->state == STREAM_FAILED || s->closed_by_owner) {
+        return;
+    }
+    s->state = STREAM_FAILED;
+    if (s->flushing) {
+        s->closed_by_owner = true;
+        release(s);
+        stream_unref(s);
+        return;
+    }
+    /* What arrived before the end stays readable. */
+    if (s->bev != NULL) {
+        evbuffer_add_buffer(s->empty, bufferevent_get_input(s->bev));
+    }
+    release(s);
+    if (s->callbacks != NULL) {
+        s->callbacks->on_closed(s, error, reason, s->arg);
+    }
+}
+
+static void
+learn_addresses(struct stream *s)
+{
+    struct sockaddr_storage ip = {0};
+    socklen_t len = sizeof(ip);
+    int fd = (int)bufferevent_getfd(s->bev);
+
+    if (getpeername(fd, (struct sockaddr *)&ip, &len) == 0) {
+        stream_format_ip(&ip, s->peer_ip, sizeof(s->peer_ip));
+        s->peer_port = stream_ip_port(&ip);
+    }
+    len = sizeof(ip);
+    memset(&ip, 0, sizeof(ip));
+    if (getsockname(fd, (struct sockaddr *)&ip, &len) == 0) {
+        stream_format_ip(&ip, s->local_ip, sizeof(s->local_ip));
+    }
+}
+
+static void
+learn_peer_name(struct stream *s, SSL *ssl)
+{
+    X509 *cert = SSL_get_peer_certificate(ssl);
+    char cn[256];
+
+    if (cert != NULL) {
+        if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn,
+                                      sizeof(cn)) > 0) {
+            s->peer_cn = xstrdup(cn);
+        }
+        X509_free(cert);
+    }
+}
+
+static void
+stream_connected(struct stream *s)
+{
+    char *error = NULL;
+
+    learn_addresses(s);
+    if (s->is_tls) {
+        SSL *ssl = bufferevent_openssl_get_ssl(s->bev);
+        if (!s->accepted && tls_config_check_peer(s->tls, ssl, &error) != 0) {
+            stream_fail(s, EPROTO, error);
+            free(error);
+            return;
+        }
+        learn_peer_name(s, ssl);
+    }
+    s->state = STREAM_OPEN;
+    if (s->callbacks != NULL && s->callbacks->on_open != NULL) {
+        s->callbacks->on_open(s, s->arg);
+    }
+}
+
+/* Why the connection failed, as an errno and a new text. */
+static char *
+failure_text(struct stream *s, int socket_error, int *error)
+{
+    unsigned long ssl_error = s->is_tls ? bufferevent_get_openssl_error(s->bev) : 0;
+    char text[256];
+
+    *error = socket_error;
+    if (ssl_error != 0) {
+        *error = EPROTO;
+        ERR_error_string_n(ssl_error, text, sizeof(text));
+        return xstrdup(text);
+    }
+    if (*error == 0) {
+        *error = EPROTO;
+    }
+    return xstrdup(err_str(*error));
+}
+
+static void
+event_cb(struct bufferevent *bev, short events, void *arg)
+{
+    int socket_error = EVUTIL_SOCKET_ERROR();
+    struct stream *s = arg;
+    int error;
+
+    loop_enter(s->loop);
+    s->n_refs++;
+    if (events & BEV_EVENT_CONNECTED) {
+        stream_connected(s);
+    } else if (events & BEV_EVENT_EOF) {
+        stream_fail(s, 0, "connection closed by peer");
+    } else if (events & (BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
+        char *reason = failure_text(s, socket_error, &error);
+        stream_fail(s, error, reason);
+        free(reason);
+    }
+    stream_unref(s);
+}
+
+static void
+read_cb(struct bufferevent *bev, void *arg)
+{
+    struct stream *s = arg;
+
+    loop_enter(s->loop);
+    s->n_refs++;
+    if (s->flushing) {
+        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+    } else if (s->state == STREAM_OPEN && s->callbacks != NULL && s->callbacks->on_read != NULL) {
+        s->callbacks->on_read(s, s->arg);
+    }
+    stream_unref(s);
+}
+
+/* The output buffer is empty. */
+static void
+write_cb(struct bufferevent *bev, void *arg)
+{
+    struct stream *s = arg;
+
+    loop_enter(s->loop);
+    s->n_refs++;
+    if (s->flushing) {
+        stream_close(s);
+    } else if (s->state == STREAM_OPEN && s->callbacks != NULL && s->callbacks->on_drained != NULL) {
+        s->callbacks->on_drained(s, s->arg);
+    }
+    stream_unref(s);
+}
+
+struct stream *
+stream_create(struct loop *loop, char *name, int fd, SSL *ssl, bool accepted,
+              struct tls_config *tls)
+{
+    struct stream *s = xzalloc(sizeof(*s));
+    enum bufferevent_ssl_state ssl_state =
+        accepted ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
+
+    s->loop = loop;
+    s->name = name;
+    s->n_refs = 1;
+    s->accepted = accepted;
+    s->backlog_limit = DEFAULT_BACKLOG_LIMIT;
+    s->empty = evbuffer_new();
+    s->tls = tls ? tls_config_ref(tls) : NULL;
+    s->is_tls = ssl != NULL;
+    s->bev = ssl ? bufferevent_openssl_socket_new(loop_base(loop), fd, ssl, ssl_state,
+                                                  BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
+                 : bufferevent_socket_new(loop_base(loop), fd,
+                                          BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    if (s->bev == NULL) {
+        log_abort("cannot make a bufferevent for %s", s->name);
+    }
+    if (ssl != NULL) {
+        /* A peer that just closes TCP is an ordinary end of stream, not an error. */
+        bufferevent_openssl_set_allow_dirty_shutdown(s->bev, 1);
+    } else if (!accepted) {
+        bufferevent_socket_connect(s->bev, NULL, 0);
+    } else {
+        s->state = STREAM_OPEN;
+        learn_addresses(s);
+    }
+    bufferevent_setcb(s->bev, read_cb, write_cb, event_cb, s);
+    bufferevent_enable(s->bev, EV_READ | EV_WRITE);
+    return s;
+}
+
+static int
+connect_address(const struct stream_address *address, int *fdp)
+{
+    int family = address->kind == STREAM_UNIX ? AF_UNIX : address->ip.ss_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int one = 1;
+    int result;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    if (address->kind == STREAM_UNIX) {
+        result = stream_unix_connect(fd, address->path);
+    } else {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        result = connect(fd, (const struct sockaddr *)&address->ip, address->ip_len) == 0 ? 0
+                                                                                          : -errno;
+    }
+    if (result != 0 && result != -EINPROGRESS) {
+        close(fd);
+        return result;
+    }
+    *fdp = fd;
+    return 0;
+}
+
+int
+stream_open(struct loop *loop, const char *name, uint16_t default_port, struct tls_config *tls,
+            const struct stream_callbacks *callbacks, void *arg, struct stream **streamp,
+            char **error)
+{
+    struct stream_address address;
+    SSL *ssl = NULL;
+    int fd = -1;
+
+    *streamp = NULL;
+    int result = stream_address_parse(&address, name, default_port, error);
+    if (result == 0 && address.passive) {
+        result = -EINVAL;
+        if (error != NULL) {
+            *error = xasprintf("%s: not an active connection method", name);
+        }
+    } else if (result == 0 && address.kind == STREAM_TLS) {
+        char *tls_error = NULL;
+        ssl = tls ? tls_config_new_ssl(tls, false, &tls_error) : NULL;
+        if (ssl == NULL) {
+            result = -EPROTO;
+            if (error != NULL) {
+                *error = xasprintf("%s: %s", name,
+                                   tls_error ? tls_error : "private key, certificate and CA "
+                                                           "certificate must be configured to use "
+                                                           "SSL");
+            }
+            free(tls_error);
+        }
+    }
+    if (result == 0) {
+        result = connect_address(&address, &fd);
+        if (result != 0 && error != NULL) {
+            *error = xasprintf("%s: %s", name, err_str(result));
+        }
+    }
+    stream_address_free(&address);
+    if (result != 0) {
+        SSL_free(ssl);
+        return result;
+    }
+    *streamp = stream_create(loop, xstrdup(name), fd, ssl, false, tls);
+    stream_set_callbacks(*streamp, callbacks, arg);
+    return 0;
+}
+
+/* Input that came before the new owner was known is reported in the next iteration. */
+static void
+report_early_input(void *arg)
+{
+    struct stream *s = arg;
+
+    if (s->bev != NULL && evbuffer_get_length(bufferevent_get_input(s->bev)) > 0) {
+        read_cb(s->bev, s);
+    }
+}
+
+void
+stream_set_callbacks(struct stream *s, const struct stream_callbacks *callbacks, void *arg)
+{
+    s->callbacks = callbacks;
+    s->arg = arg;
+    if (s->state == STREAM_OPEN) {
+        loop_defer(s->loop, report_early_input, s);
+    }
+}
+
+void
+stream_close(struct stream *s)
+{
+    if (s == NULL || s->closed_by_owner) {
+        return;
+    }
+    s->closed_by_owner = true;
+    s->callbacks = NULL;
+    release(s);
+    stream_unref(s);
+}
+
+static void
+flush_timeout(void *arg)
+{
+    stream_close(arg);
+}
+
+void
+stream_close_flushed(struct stream *s, int64_t timeout_ms)
+{
+    if (s == NULL || s->bev == NULL || stream_backlog(s) == 0) {
+        stream_close(s);
+        return;
+    }
+    s->flushing = true;
+    s->callbacks = NULL;
+    loop_timer_once(&s->flush_timer, s->loop, timeout_ms, flush_timeout, s);
+}
+
+static void
+stream_overflow(void *arg)
+{
+    struct stream *s = arg;
+
+    s->n_refs++;
+    stream_fail(s, ENOBUFS, "peer does not read what it is sent");
+    stream_unref(s);
+}
+
+static int
+check_room(struct stream *s, size_t len)
+{
+    if (s->state != STREAM_OPEN || s->flushing) {
+        return -ENOTCONN;
+    }
+    if (len > s->backlog_limit || stream_backlog(s) > s->backlog_limit - len) {
+        loop_defer(s->loop, stream_overflow, s);
+        return -ENOBUFS;
+    }
+    return 0;
+}
+
+int
+stream_send(struct stream *s, const void *p, size_t len)
+{
+    int error = check_room(s, len);
+
+    if (error == 0) {
+        bufferevent_write(s->bev, p, len);
+    }
+    return error;
+}
+
+int
+stream_send_evbuffer(struct stream *s, struct evbuffer *buf)
+{
+    int error = check_room(s, evbuffer_get_length(buf));
+
+    if (error == 0) {
+        bufferevent_write_buffer(s->bev, buf);
+    } else {
+        evbuffer_drain(buf, SIZE_MAX);
+    }
+    return error;
+}
+
+struct evbuffer *
+stream_input(struct stream *s)
+{
+    return s->bev ? bufferevent_get_input(s->bev) : s->empty;
+}
+
+size_t
+stream_backlog(const struct stream *s)
+{
+    return s->bev ? evbuffer_get_length(bufferevent_get_output(s->bev)) : 0;
+}
+
+void
+stream_set_backlog_limit(struct stream *s, size_t bytes)
+{
+    s->backlog_limit = bytes;
+}
+
+void
+stream_set_reading(struct stream *s, bool enabled)
+{
+    if (s->bev == NULL) {
+        return;
+    }
+    if (enabled) {
+        bufferevent_enable(s->bev, EV_READ);
+        if (s->state == STREAM_OPEN) {
+            loop_defer(s->loop, report_early_input, s);
+        }
+    } else {
+        bufferevent_disable(s->bev, EV_READ);
+    }
+}
+
+void
+stream_set_input_limit(struct stream *s, size_t bytes)
+{
+    if (s->bev != NULL) {
+        bufferevent_setwatermark(s->bev, EV_READ, 0, bytes);
+    }
+}
+
+bool
+stream_is_open(const struct stream *s)
+{
+    return s->state == STREAM_OPEN && !s->flushing;
+}
+
+const char *
+stream_name(const struct stream *s)
+{
+    return s->name;
+}
+
+struct loop *
+stream_loop(const struct stream *s)
+{
+    return s->loop;
+}
+
+const char *
+stream_peer_ip(const struct stream *s)
+{
+    return s->peer_ip;
+}
+
+const char *
+stream_local_ip(const struct stream *s)
+{
+    return s->local_ip;
+}
+
+uint16_t
+stream_peer_port(const struct stream *s)
+{
+    return s->peer_port;
+}
+
+const char *
+stream_peer_cn(const struct stream *s)
+{
+    return s->peer_cn;
+}
