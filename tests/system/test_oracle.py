@@ -116,7 +116,7 @@ def test_trace_of_random_flows(labs):
         lab.sw.ofctl("add-flows", "br0", "-", input=flows)
     for i in range(30):
         flow = "in_port=%d,udp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:0%d,nw_src=10.0.0.%d," \
-            "nw_dst=10.0.0.2,nw_ttl=64,tp_src=%d,tp_dst=80" % (
+            "nw_dst=10.0.0.2,nw_ttl=64,udp_src=%d,udp_dst=80" % (
                 rng.randint(1, 4), rng.randint(1, 4), rng.randint(1, 3), rng.choice([1000, 443]))
         ours, theirs = both(labs, lambda lab: trace(lab, flow))
         assert ours[0] == theirs[0] and ours[-1] == theirs[-1], flow
