@@ -21,6 +21,7 @@
 #include "base/uuid.h"
 #include "flow/dp_action.h"
 #include "flow/flow.h"
+#include "flow/key.h"
 #include "netdev/netdev.h"
 
 struct dp;
@@ -110,6 +111,26 @@ size_t dp_flow_limit(const struct dp *);
 #define DP_ANY_PMD UINT16_MAX
 void dp_inject(struct dp *, uint16_t pmd_index, struct rte_mbuf **, unsigned n,
                const struct flow_key *, const struct dp_actions *actions);
+
+// --- meters --------------------------------------------------------------------------------
+
+enum { DP_MAX_METERS = 65536, DP_METER_MAX_BANDS = 8 };
+struct dp_meter_config {
+    bool by_packets; // else kilobits
+    unsigned n_bands;
+    struct {
+        uint32_t rate;  // packets or kilobits per second
+        uint32_t burst; // packets or kilobits; 0: as much as a second's rate
+    } bands[DP_METER_MAX_BANDS];
+};
+struct dp_meter_stats {
+    uint64_t n_packets, n_bytes;
+    unsigned n_bands;
+    uint64_t band_packets[DP_METER_MAX_BANDS], band_bytes[DP_METER_MAX_BANDS];
+};
+int dp_meter_set(struct dp *, uint32_t id, const struct dp_meter_config *); // main; new or changed
+bool dp_meter_del(struct dp *, uint32_t id);                               // main
+bool dp_meter_get_stats(struct dp *, uint32_t id, struct dp_meter_stats *);
 
 // --- sight ---------------------------------------------------------------------------------
 

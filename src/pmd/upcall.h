@@ -13,6 +13,7 @@
 
 #include "flow/dp_action.h"
 #include "flow/flow.h"
+#include "flow/key.h"
 #include "packet/packet.h"
 
 struct dp;
@@ -29,7 +30,7 @@ struct upcall {
     struct rte_mbuf *mbuf;
     struct packet_layers layers;
     struct flow_key key;                 // as the fast path saw it (includes in_port, recirc_id)
-    struct dp_action_userspace userspace; // UPCALL_ACTION: the action's parameters
+    struct dp_act_userspace userspace; // UPCALL_ACTION: the action's parameters
     uint16_t pmd_index;                  // who sent it, and to whom the packet returns
 };
 

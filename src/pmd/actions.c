@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The interpreter of action lists: one packet at a time, on its PMD.  Always consumes the packet.  Nested
+// lists (clone, sample, check_pkt_len) run from a stack of frames, not by recursion; each frame owns a
+// packet, and the frame whose list ends gives its packet up.  An action that is the last of its list
+// takes the packet itself, one that is not takes a copy.
+#include "base/random.h"
+#include "packet/csum.h"
+#include "packet/rewrite.h"
+#include "pmd/dp_int.h"
+#include "pmd/meter.h"
+#include "pmd/pmd.h"
+
+struct frame {
+    const struct dp_action *next, *end;
+    struct rte_mbuf *m;       // NULL: gone
+    struct packet_layers ly;
+    struct packet_md md;
+    uint32_t max_size;        // of the next output (trunc); 0: all
+};
+
+struct interpreter {
+    struct pmd *pmd;
+    uint8_t depth;            // passes of the packet through the datapath
+    unsigned n_frames;
+    struct frame frames[DP_ACTIONS_MAX_DEPTH + 1];
+};
+
+static bool
+is_last(const struct frame *f)
+{
+    return f->next >= f->end;
+}
+
+static void
+frame_drop(struct frame *f, enum drop_reason reason)
+{
+    drop_packet(f->m, reason);
+    f->m = NULL;
+}
+
+// The packet for an action: the frame's own if that is the end of it, else a copy; cut as 'trunc' said.
+// NULL with the loss counted.
+static struct rte_mbuf *
+frame_take(struct frame *f)
+{
+    struct packet_layers ly = f->ly;
+    struct rte_mbuf *m = f->m;
+
+    if (is_last(f)) {
+        f->m = NULL;
+    } else {
+        m = packet_copy(f->m, netdev_default_pool());
+        if (UNLIKELY(!m)) {
+            drop_count(DROP_NO_MEMORY, 1);
+        }
+    }
+    if (f->max_size && m) {
+        packet_truncate(m, &ly, f->max_size);
+    }
+    f->max_size = 0;
+    return m;
+}
+
+// Header changes need bytes that nobody else sees.
+static bool
+frame_make_writable(struct frame *f)
+{
+    f->m = packet_unshare(f->m, netdev_default_pool());
+    if (UNLIKELY(!f->m)) {
+        drop_count(DROP_NO_MEMORY, 1);
+    }
+    return f->m != NULL;
+}
+
+static void
+run_nested(struct interpreter *in, struct frame *f, const void *actions, uint32_t size)
+{
+    const struct dp_action *first = actions;
+    const struct dp_action *end = (const struct dp_action *) ((const uint8_t *) actions + size);
+
+    if (is_last(f)) {
+        f->next = first;
+        f->end = end;
+        return;
+    }
+    if (in->n_frames == ARRAY_SIZE(in->frames)) {
+        drop_count(DROP_RECURSION_TOO_DEEP, 1);
+        return;
+    }
+    struct rte_mbuf *copy = packet_copy(f->m, netdev_default_pool());
+    if (!copy) {
+        drop_count(DROP_NO_MEMORY, 1);
+        return;
+    }
+    struct frame *g = &in->frames[in->n_frames++];
+    *g = *f;
+    g->m = copy;
+    g->next = first;
+    g->end = end;
+}
+
+static void
+run_sample(struct interpreter *in, struct frame *f, const struct dp_act_sample *a)
+{
+    if (random_u32() <= a->probability && a->probability) {
+        run_nested(in, f, a->actions, a->size);
+    }
+}
+
+static void
+run_check_pkt_len(struct interpreter *in, struct frame *f, const struct dp_act_check_pkt_len *a)
+{
+    uint32_t size = rte_pktmbuf_pkt_len(f->m);
+
+    if (f->max_size && size > f->max_size) {
+        size = f->max_size;
+    }
+    if (size > a->pkt_len) {
+        run_nested(in, f, a->actions, a->gt_size);
+    } else {
+        run_nested(in, f, a->actions + a->gt_size, a->le_size);
+    }
+}
+
+// A set action on a packet without that header is no error: translation knows the packets of its flow,
+// a list run by hand may not.
+static void
+run_set(struct frame *f, const struct dp_action *a)
+{
+    struct rte_mbuf *m = f->m;
+    const struct packet_layers *ly = &f->ly;
+
+#define SET(STRUCT, FN, ...)                                                                       \
+    {                                                                                              \
+        const struct STRUCT *s = (const struct STRUCT *) a;                                        \
+        FN(m, __VA_ARGS__ &s->value, &s->mask);                                                    \
+        break;                                                                                     \
+    }
+    switch (a->type) {
+    case DP_ACT_SET_ETH: SET(dp_act_set_eth, packet_set_eth, )
+    case DP_ACT_SET_IPV4: SET(dp_act_set_ipv4, packet_set_ipv4, ly, )
+    case DP_ACT_SET_IPV6: SET(dp_act_set_ipv6, packet_set_ipv6, ly, )
+    case DP_ACT_SET_TCP: SET(dp_act_set_tp, packet_set_tcp, ly, )
+    case DP_ACT_SET_UDP: SET(dp_act_set_tp, packet_set_udp, ly, )
+    case DP_ACT_SET_SCTP: SET(dp_act_set_tp, packet_set_sctp, ly, )
+    case DP_ACT_SET_ICMP: SET(dp_act_set_icmp, packet_set_icmp, ly, )
+    case DP_ACT_SET_ARP: SET(dp_act_set_arp, packet_set_arp, ly, )
+    case DP_ACT_SET_ND: SET(dp_act_set_nd, packet_set_nd, ly, )
+    case DP_ACT_SET_ND_EXT: SET(dp_act_set_nd_ext, packet_set_nd_ext, ly, )
+    }
+#undef SET
+}
+
+static void
+run_set_mpls(struct frame *f, const struct dp_act_set_mpls *a)
+{
+    packet_set_mpls(f->m, &f->ly, a->value, a->mask);
+}
+
+static void
+run_hash(struct frame *f, const struct dp_act_hash *a)
+{
+    struct flow flow;
+
+    if (flow_extract(f->m, &f->md, &flow, &f->ly) == EXTRACT_OK) {
+        f->md.dp_hash = a->alg == DP_HASH_SYM_L4 ? flow_hash_symmetric_l4(&flow, a->basis)
+                                                 : flow_hash_5tuple(&flow, a->basis);
+    }
+    if (!f->md.dp_hash) {
+        f->md.dp_hash = 1; // 0 says "none" to the pipeline
+    }
+}
+
+static void
+run_output(struct interpreter *in, struct frame *f, odp_port_t port)
+{
+    struct rte_mbuf *m = frame_take(f);
+
+    if (m) {
+        pmd_send(in->pmd, port, &m, 1);
+    }
+}
+
+static void
+run_recirc(struct interpreter *in, struct frame *f, uint32_t id)
+{
+    struct packet_md md = f->md;
+    struct rte_mbuf *m = frame_take(f);
+
+    md.recirc_id = id;
+    if (m) {
+        perf_add(&in->pmd->perf, PMD_STAT_RECIRC, 1);
+        recirc_push(in->pmd, m, &md, (uint8_t) (in->depth + 1));
+    }
+}
+
+static void
+run_userspace(struct interpreter *in, struct frame *f, const struct dp_act_userspace *a)
+{
+    struct rte_mbuf *m = frame_take(f);
+
+    if (m) {
+        pmd_upcall_action(in->pmd, m, &f->md, a);
+    }
+}
+
+static void
+run_header_change(struct frame *f, const struct dp_action *a)
+{
+    const struct dp_act_push_vlan *vlan = (const struct dp_act_push_vlan *) a;
+    const struct dp_act_push_mpls *push = (const struct dp_act_push_mpls *) a;
+    const struct dp_act_pop_mpls *pop = (const struct dp_act_pop_mpls *) a;
+    int error = 0;
+
+    switch (a->type) {
+    case DP_ACT_PUSH_VLAN: error = packet_push_vlan(f->m, &f->ly, vlan->tpid, vlan->tci); break;
+    case DP_ACT_POP_VLAN: packet_pop_vlan(f->m, &f->ly); break;
+    case DP_ACT_PUSH_MPLS: error = packet_push_mpls(f->m, &f->ly, push->ethertype, push->lse); break;
+    case DP_ACT_POP_MPLS: packet_pop_mpls(f->m, &f->ly, pop->ethertype); break;
+    }
+    if (UNLIKELY(error)) {
+        frame_drop(f, DROP_HEADER_ROOM);
+    }
+}
+
+static void
+run_ct_clear(struct packet_md *md)
+{
+    md->ct_state = 0;
+    md->ct_zone = 0;
+    md->ct_mark = 0;
+    memset(md->ct_label, 0, sizeof md->ct_label);
+    memset(&md->ct_ipv6_src, 0, sizeof md->ct_ipv6_src);
+    memset(&md->ct_ipv6_dst, 0, sizeof md->ct_ipv6_dst);
+    md->ct_tp_src = md->ct_tp_dst = 0;
+    md->ct_nw_proto = 0;
+}
+
+static void
+run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
+{
+    const struct dp_act_u32 *u32 = (const struct dp_act_u32 *) a;
+    const struct dp_act_set_u32 *set = (const struct dp_act_set_u32 *) a;
+    const struct dp_act_nested *clone = (const struct dp_act_nested *) a;
+
+    switch ((enum dp_action_type) a->type) {
+    case DP_ACT_OUTPUT:
+        run_output(in, f, ((const struct dp_act_port *) a)->port);
+        break;
+    case DP_ACT_DROP:
+        frame_drop(f, drop_from_action(((const struct dp_act_drop *) a)->reason));
+        break;
+    case DP_ACT_PUSH_VLAN:
+    case DP_ACT_POP_VLAN:
+    case DP_ACT_PUSH_MPLS:
+    case DP_ACT_POP_MPLS:
+        if (frame_make_writable(f)) {
+            run_header_change(f, a);
+        }
+        break;
+    case DP_ACT_SET_ETH:
+    case DP_ACT_SET_IPV4:
+    case DP_ACT_SET_IPV6:
+    case DP_ACT_SET_TCP:
+    case DP_ACT_SET_UDP:
+    case DP_ACT_SET_SCTP:
+    case DP_ACT_SET_ICMP:
+    case DP_ACT_SET_ARP:
+    case DP_ACT_SET_ND:
+    case DP_ACT_SET_ND_EXT:
+        if (frame_make_writable(f)) {
+            run_set(f, a);
+        }
+        break;
+    case DP_ACT_SET_MPLS:
+        if (frame_make_writable(f)) {
+            run_set_mpls(f, (const struct dp_act_set_mpls *) a);
+        }
+        break;
+    case DP_ACT_SET_PRIORITY:
+        f->md.skb_priority = (f->md.skb_priority & ~set->mask) | set->value;
+        break;
+    case DP_ACT_SET_MARK:
+        f->md.pkt_mark = (f->md.pkt_mark & ~set->mask) | set->value;
+        break;
+    case DP_ACT_SET_TUNNEL:
+        f->md.tunnel = ((const struct dp_act_set_tunnel *) a)->tunnel;
+        f->md.has_tunnel = true;
+        break;
+    case DP_ACT_RECIRC:
+        run_recirc(in, f, u32->value);
+        break;
+    case DP_ACT_HASH:
+        run_hash(f, (const struct dp_act_hash *) a);
+        break;
+    case DP_ACT_TRUNC:
+        f->max_size = u32->value;
+        break;
+    case DP_ACT_CLONE:
+        run_nested(in, f, clone->actions, clone->size);
+        break;
+    case DP_ACT_SAMPLE:
+        run_sample(in, f, (const struct dp_act_sample *) a);
+        break;
+    case DP_ACT_CHECK_PKT_LEN:
+        run_check_pkt_len(in, f, (const struct dp_act_check_pkt_len *) a);
+        break;
+    case DP_ACT_USERSPACE:
+        run_userspace(in, f, (const struct dp_act_userspace *) a);
+        break;
+    case DP_ACT_METER:
+        if (!meter_admits(in->pmd->dp->meters, u32->value, f->m, in->pmd->now_ms)) {
+            frame_drop(f, DROP_METER);
+        }
+        break;
+    case DP_ACT_CT_CLEAR:
+        run_ct_clear(&f->md);
+        break;
+    case DP_ACT_CT:
+    case DP_ACT_TNL_PUSH:
+    case DP_ACT_TNL_POP:
+    case DP_ACT_LB_OUTPUT:
+    case DP_ACT_N_TYPES:
+        frame_drop(f, DROP_UNSUPPORTED);
+        break;
+    }
+}
+
+static void
+interpret(struct interpreter *in)
+{
+    while (in->n_frames) {
+        struct frame *f = &in->frames[in->n_frames - 1];
+        if (!f->m || is_last(f)) {
+            rte_pktmbuf_free(f->m);
+            in->n_frames--;
+            continue;
+        }
+        const struct dp_action *a = f->next;
+        f->next = dp_action_next(a);
+        run_action(in, f, a);
+    }
+}
+
+void
+pmd_execute_list(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *md,
+                 const struct dp_actions *actions, uint8_t depth)
+{
+    struct interpreter in;
+    struct frame *f = &in.frames[0];
+    struct flow_key key;
+
+    if (key_extract_md(m, md, &key, &f->ly) != EXTRACT_OK) {
+        drop_packet(m, DROP_RX_INVALID);
+        return;
+    }
+    in.pmd = pmd;
+    in.depth = depth;
+    in.n_frames = 1;
+    f->m = m;
+    f->md = *md;
+    f->max_size = 0;
+    f->next = (const struct dp_action *) actions->data;
+    f->end = (const struct dp_action *) (actions->data + actions->size);
+    interpret(&in);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two caches of a PMD in front of the subtables.  Both hold words of hash and slot (bucket.h); the
+// hash covers only the bits that some megaflow of the packet's lane looks at, so packets that no
+// flow tells apart share an entry.
+//
+//   EMC  one word for each index, small enough for the first levels of the CPU's cache.  Fed with a
+//        probability of 1/emc-insert-inv-prob, and left alone while it thrashes.
+//   SMC  lines of eight words, sized to the active flows by the keeper (keeper.c).
+//
+// Only the owner writes; the keeper reads and clears words of the SMC (that is what the words are
+// atomic for) and replaces the whole table under RCU.
+#ifndef PMD_CACHE_H
+#define PMD_CACHE_H
+
+#include "base/rcu.h"
+#include "pmd/bucket.h"
+
+enum {
+    EMC_ENTRIES = 8192,
+    EMC_WINDOW = 8192,      // lookups after which the hit rate is judged
+    EMC_REST_WINDOWS = 32,  // windows to skip after a bad one
+    SMC_MIN_BUCKETS = 1 << 10,
+    SMC_MAX_BUCKETS = 1 << 18, // 2 M words in 16 MB
+};
+
+struct emc {
+    uint64_t w[EMC_ENTRIES];
+    uint32_t n_lookups, n_hits; // in this window
+    uint32_t rest;              // lookups to skip
+    int32_t countdown;          // candidates until the next insertion
+};
+
+struct smc {
+    uint32_t mask;
+    uint32_t n_buckets;
+    _Atomic uint64_t n_evicted; /* pmd: w, keeper: r */
+    struct bucket *b;           // mapped
+};
+
+struct smc *smc_create(uint32_t n_buckets);
+// With the words of 'from' in it, while its owner goes on using that.
+struct smc *smc_create_from(const struct smc *from, uint32_t n_buckets);
+void smc_free(void *smc);
+// Words in use; clears 'part' of 'n_parts', so that words of flows no longer active go.
+uint32_t smc_sweep(struct smc *, uint32_t part, uint32_t n_parts);
+
+static inline void
+smc_prefetch(const struct smc *smc, uint32_t hash)
+{
+    __builtin_prefetch(&smc->b[hash & smc->mask]);
+}
+
+void smc_insert(struct smc *, uint32_t hash, uint32_t slot);
+
+#endif

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The datapath as a whole: life, settings, and the doors of dp.h that lead to megaflows.  Main thread,
+// unless dp.h says otherwise.
+#include "pmd/dp.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/thread.h"
+#include "pmd/dp_int.h"
+#include "pmd/meter.h"
+
+LOG_MODULE(dpif_netdev);
+
+static void
+settings_default(struct dp_settings *set)
+{
+    memset(set, 0, sizeof *set);
+    set->rxq_isolate = true;
+    set->emc_inv_prob = 100;
+    set->smc_enable = true;
+    set->auto_lb_interval_min = 1;
+    set->auto_lb_load = 95;
+    set->auto_lb_improvement = 25;
+}
+
+struct dp *
+dp_create(void)
+{
+    struct dp *dp = xzalloc(sizeof *dp);
+
+    random_bytes(&dp->secret, sizeof dp->secret);
+    megaflows_init(&dp->mf, &dp->secret);
+    dp->mf.slot_freed = dp_clear_slot;
+    dp->mf.slot_freed_aux = dp;
+    pthread_mutex_init(&dp->pmds_lock, NULL);
+    pthread_mutex_init(&dp->keeper_lock, NULL);
+    pthread_cond_init(&dp->keeper_cond, NULL);
+    settings_default(&dp->set);
+    dp->upcalls = upcall_queues_create();
+    dp->meters = meters_create();
+    struct pmd *kernel = pmd_create(dp, PMD_KERNEL, -1, 0);
+    dp_apply_settings(dp, kernel);
+    rcu_assign(&dp->pmds[PMD_KERNEL], kernel);
+    pmd_start(kernel);
+    keeper_start(dp);
+    return dp;
+}
+
+void
+dp_destroy(struct dp *dp)
+{
+    if (!dp) {
+        return;
+    }
+    for (odp_port_t odp = 0; odp < DP_MAX_PORTS; odp++) {
+        dp_port_del(dp, odp);
+    }
+    keeper_stop(dp);
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
+        if (pmd) {
+            pmd_stop(pmd);
+        }
+    }
+    dp_flow_flush(dp);
+    rcu_barrier();
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
+        if (pmd) {
+            rcu_assign(&dp->pmds[i], NULL);
+            pmd_destroy(pmd);
+        }
+    }
+    rcu_barrier();
+    upcall_queues_destroy(dp->upcalls);
+    meters_destroy(dp->meters);
+    megaflows_fini(&dp->mf);
+    if (dp->retired) {
+        dp_unmap_counters(dp->retired);
+    }
+    pthread_mutex_destroy(&dp->pmds_lock);
+    pthread_mutex_destroy(&dp->keeper_lock);
+    pthread_cond_destroy(&dp->keeper_cond);
+    free(dp);
+}
+
+// --- settings -------------------------------------------------------------------------------
+
+// A hexadecimal mask of any length, with or without "0x".  False: not a mask.
+static bool
+parse_cpu_mask(const char *s, uint64_t *mask)
+{
+    unsigned bit = 0;
+
+    memset(mask, 0, PMD_MAX / 8);
+    if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+        s += 2;
+    }
+    for (size_t i = strlen(s); i-- > 0; bit += 4) {
+        const char *digits = "0123456789abcdef";
+        const char *d = strchr(digits, s[i] | 0x20);
+        if (!d || !s[i]) {
+            return false;
+        }
+        if (bit < PMD_MAX) {
+            mask[bit / 64] |= (uint64_t) (d - digits) << (bit % 64);
+        }
+    }
+    return bit > 0;
+}
+
+static void
+set_pmd_mask(struct dp *dp, const char *text)
+{
+    uint64_t mask[PMD_MAX / 64] = {0};
+    bool given = text && *text;
+
+    if (given && !parse_cpu_mask(text, mask)) {
+        log_warn("Invalid cpu mask: %s", text);
+        given = false;
+    }
+    if (given != dp->set.pmd_mask_given || memcmp(mask, dp->set.pmd_mask, sizeof mask)) {
+        memcpy(dp->set.pmd_mask, mask, sizeof mask);
+        dp->set.pmd_mask_given = given;
+        dp->want_reconfigure = true;
+    }
+}
+
+static void
+set_rxq_assign(struct dp *dp, const char *text)
+{
+    enum rxq_assign assign = RXQ_ASSIGN_CYCLES;
+
+    if (!strcmp(text, "roundrobin")) {
+        assign = RXQ_ASSIGN_ROUNDROBIN;
+    } else if (!strcmp(text, "group")) {
+        assign = RXQ_ASSIGN_GROUP;
+    } else if (strcmp(text, "cycles")) {
+        log_warn("Unsupported rx queue to PMD assignment mode in pmd-rxq-assign '%s'; using "
+                 "'cycles'",
+                 text);
+    }
+    if (assign != dp->set.rxq_assign) {
+        log_info("Rxq to PMD assignment mode changed to: '%s'.",
+                 assign == RXQ_ASSIGN_CYCLES ? "cycles" : text);
+        dp->set.rxq_assign = assign;
+        dp->want_schedule = true;
+    }
+}
+
+// "50" or "50,2:100": the first number is the one for all.
+static uint32_t
+parse_max_sleep(const struct smap *cfg)
+{
+    const char *s = smap_get(cfg, "pmd-sleep-max");
+    unsigned long us = strtoul(s ? s : smap_get_def(cfg, "pmd-maxsleep", "0"), NULL, 10);
+
+    return (uint32_t) MIN(us, 10000ul);
+}
+
+void
+dp_set_config(struct dp *dp, const struct smap *cfg)
+{
+    struct dp_settings *set = &dp->set;
+    bool isolate = smap_get_bool(cfg, "pmd-rxq-isolate", true);
+
+    set_pmd_mask(dp, smap_get(cfg, "pmd-cpu-mask"));
+    set_rxq_assign(dp, smap_get_def(cfg, "pmd-rxq-assign", "cycles"));
+    if (isolate != set->rxq_isolate) {
+        set->rxq_isolate = isolate;
+        dp->want_schedule = true;
+    }
+    set->emc_inv_prob = smap_get_uint(cfg, "emc-insert-inv-prob", 100);
+    set->smc_enable = smap_get_bool(cfg, "smc-enable", true);
+    set->tx_flush_us = MIN(smap_get_uint(cfg, "tx-flush-interval", 0), 1000000u);
+    set->max_sleep_us = parse_max_sleep(cfg);
+    set->perf_metrics = smap_get_bool(cfg, "pmd-perf-metrics", false);
+    set->auto_lb = smap_get_bool(cfg, "pmd-auto-lb", false);
+    set->auto_lb_interval_min = MAX(smap_get_uint(cfg, "pmd-auto-lb-rebal-interval", 1), 1u);
+    set->auto_lb_load = MIN(smap_get_uint(cfg, "pmd-auto-lb-load-threshold", 95), 100u);
+    set->auto_lb_improvement =
+        MIN(smap_get_uint(cfg, "pmd-auto-lb-improvement-threshold", 25), 100u);
+    DP_FOREACH_PMD (pmd, dp) {
+        dp_apply_settings(dp, pmd);
+    }
+    dp_run(dp);
+}
+
+// A device whose guest or driver wants other queues is set up anew.
+static void
+run_port_wishes(struct dp *dp)
+{
+    DP_FOREACH_PORT (port, dp) {
+        if (netdev_wants_reconfigure(port->netdev)) {
+            char *error = NULL;
+            if (dp_port_reconfigure(dp, port->odp, &error)) {
+                free(error);
+            }
+        }
+    }
+}
+
+void
+dp_run(struct dp *dp)
+{
+    run_port_wishes(dp);
+    if (dp->want_reconfigure) {
+        dp->want_reconfigure = false;
+        dp_update_threads(dp);
+    }
+    if (dp->want_schedule) {
+        dp->want_schedule = false;
+        rxq_schedule(dp, true);
+    }
+}
+
+// --- flows ----------------------------------------------------------------------------------
+
+int
+dp_flow_put(struct dp *dp, const struct dp_flow_put *put, struct dp_flow **out)
+{
+    return megaflow_put(&dp->mf, put, out);
+}
+
+int
+dp_flow_set_actions(struct dp *dp, struct dp_flow *f, const struct dp_actions *actions)
+{
+    return megaflow_set_actions(&dp->mf, f, actions);
+}
+
+void
+dp_flow_del(struct dp *dp, struct dp_flow *f, struct dp_flow_stats *stats)
+{
+    megaflow_del(&dp->mf, f);
+    if (stats) {
+        dp_flow_get_stats(f, stats);
+    }
+}
+
+static bool
+flush_one(struct dp *dp, struct dp_flow *f, void *aux)
+{
+    dp_flow_del(dp, f, NULL);
+    return true;
+}
+
+void
+dp_flow_flush(struct dp *dp)
+{
+    dp_flow_walk(dp, 0, 1, flush_one, NULL);
+}
+
+struct dp_flow *
+dp_flow_find(struct dp *dp, const struct uuid *ufid)
+{
+    return megaflow_find_ufid(&dp->mf, ufid);
+}
+
+struct dp_flow *
+dp_flow_find_key(struct dp *dp, const struct flow *key)
+{
+    return megaflow_find_key(&dp->mf, key);
+}
+
+struct uuid
+dp_flow_ufid(const struct dp_flow *f)
+{
+    const struct flow_cold *cold = __atomic_load_n(&f->cold, __ATOMIC_ACQUIRE);
+
+    return cold ? cold->ufid : (struct uuid) {{0}};
+}
+
+void
+dp_flow_get_key(const struct dp_flow *f, struct flow *key, struct flow_mask *mask)
+{
+    megaflow_get_key(f, key, mask);
+}
+
+const struct dp_actions *
+dp_flow_actions(const struct dp_flow *f)
+{
+    static const struct dp_actions none;
+    const struct plan *plan = rcu_get(&f->plan);
+
+    return plan ? &plan->actions : &none;
+}
+
+void *
+dp_flow_aux(const struct dp_flow *f)
+{
+    const struct flow_cold *cold = __atomic_load_n(&f->cold, __ATOMIC_ACQUIRE);
+
+    return cold ? atomic_load(&cold->aux) : NULL;
+}
+
+void
+dp_flow_set_aux(struct dp_flow *f, void *aux)
+{
+    struct flow_cold *cold = __atomic_load_n(&f->cold, __ATOMIC_ACQUIRE);
+
+    if (cold) {
+        atomic_store(&cold->aux, aux);
+    }
+}
+
+bool
+dp_flow_is_dead(const struct dp_flow *f)
+{
+    const struct flow_cold *cold = __atomic_load_n(&f->cold, __ATOMIC_ACQUIRE);
+
+    return !cold || __atomic_load_n(&cold->dead, __ATOMIC_ACQUIRE);
+}
+
+void
+dp_flow_walk(struct dp *dp, unsigned part, unsigned n_parts,
+             bool (*cb)(struct dp *, struct dp_flow *, void *aux), void *aux)
+{
+    uint32_t high = __atomic_load_n(&dp->mf.high_slot, __ATOMIC_ACQUIRE);
+
+    for (uint32_t slot = 1 + part; slot < high; slot += n_parts) {
+        struct dp_flow *f = &dp->mf.slab[slot];
+        if (!dp_flow_is_dead(f) && rcu_get(&f->plan) && !cb(dp, f, aux)) {
+            return;
+        }
+    }
+}
+
+size_t
+dp_n_flows(const struct dp *dp)
+{
+    return atomic_load(&dp->mf.n_flows);
+}
+
+void
+dp_set_flow_limit(struct dp *dp, size_t limit)
+{
+    atomic_store(&dp->mf.limit, MIN(limit, (size_t) FLOW_MAX_SLOTS - 1));
+}
+
+size_t
+dp_flow_limit(const struct dp *dp)
+{
+    return atomic_load(&dp->mf.limit);
+}
+
+unsigned
+dp_n_pmds(const struct dp *dp)
+{
+    unsigned n = 0;
+
+    DP_FOREACH_PMD (pmd, dp) {
+        n += !pmd->is_kernel;
+    }
+    return n;
+}

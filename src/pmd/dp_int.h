@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The datapath's own view of itself: ports, threads, settings.  Main changes it; PMDs, handlers and the keeper
+// read the parts that are marked.  Only src/pmd includes this.
+#ifndef PMD_DP_INT_H
+#define PMD_DP_INT_H
+
+#include "pmd/dp.h"
+#include "pmd/megaflow.h"
+#include "pmd/pmd.h"
+#include "pmd/upcall.h"
+
+struct upcall_queues;
+
+struct dp_port {
+    struct dp *dp;
+    struct netdev *netdev;
+    odp_port_t odp;
+    char *name;
+    char *type;
+    struct rxq **rxqs;
+    unsigned n_rxq;
+    uint16_t n_txq_configured;
+    char *affinity; // pmd-rxq-affinity, or NULL
+};
+
+enum rxq_assign { RXQ_ASSIGN_CYCLES, RXQ_ASSIGN_ROUNDROBIN, RXQ_ASSIGN_GROUP };
+
+struct dp_settings {
+    uint64_t pmd_mask[PMD_MAX / 64]; // cores; all zero: the default
+    bool pmd_mask_given;
+    enum rxq_assign rxq_assign;
+    bool rxq_isolate;
+    uint32_t emc_inv_prob;
+    bool smc_enable;
+    uint64_t tx_flush_us;
+    uint32_t max_sleep_us;
+    bool perf_metrics;
+    bool auto_lb;
+    uint32_t auto_lb_interval_min, auto_lb_load, auto_lb_improvement;
+};
+
+struct dp {
+    struct key_secret secret;
+    struct megaflows mf;
+    struct dp_settings set;                     /* main */
+    RCU_PTR(struct dp_port) ports[DP_MAX_PORTS]; /* main: w, all: r */
+    RCU_PTR(struct pmd) pmds[PMD_MAX];          /* main: w, all: r; [PMD_KERNEL] always there */
+    pthread_mutex_t pmds_lock;  // "pmds_lock": pmds[] changes, or retired counters are touched
+    struct flow_counters *retired; // counts of PMDs that are gone, by slot; under pmds_lock
+    uint64_t retired_stat[PMD_N_STATS];
+    struct upcall_queues *upcalls;
+    struct meters *meters;
+    unsigned n_spin_ports;                      /* main */
+    bool want_schedule;                         /* main: all queues are to be placed anew */
+    bool want_reconfigure;                      /* main: threads may have to come or go */
+    pthread_t keeper;
+    pthread_mutex_t keeper_lock; // with keeper_cond: the keeper's sleep
+    pthread_cond_t keeper_cond;
+    bool keeper_stop;            // under keeper_lock
+    _Atomic uint64_t load_intervals; /* keeper: w, main: r; intervals noted so far */
+};
+
+// dp_port.c
+struct dp_port *dp_port_find(const struct dp *, odp_port_t);
+void dp_port_give_tx(struct dp *, struct dp_port *, struct pmd *);
+void dp_port_take_tx(struct dp *, odp_port_t);
+unsigned dp_n_txq_wanted(const struct dp *);
+// dp_threads.c
+void dp_update_threads(struct dp *);
+void dp_apply_settings(struct dp *, struct pmd *);
+// rxq_sched.c
+void rxq_schedule(struct dp *, bool all);
+void rxq_publish(struct dp *);
+int rxq_affinity_core(const char *affinity, unsigned qid);
+uint64_t rxq_load(const struct rxq *);
+// keeper.c
+void keeper_start(struct dp *);
+void keeper_stop(struct dp *);
+// upcall_queue.c
+struct upcall_queues *upcall_queues_create(void);
+void upcall_queues_destroy(struct upcall_queues *);
+void upcall_port_add(struct dp *, odp_port_t);
+void upcall_port_del(struct dp *, odp_port_t); // no PMD enqueues for it any more
+// dp_stats.c
+void *dp_map_counters(void);
+void dp_unmap_counters(void *);
+void dp_clear_slot(void *dp, uint32_t slot);
+void dp_retire_pmd(struct dp *, struct pmd *);
+
+// Without the lock of main: for readers that are registered with RCU.
+#define DP_FOREACH_PMD(PMD, DP)                                                                    \
+    for (unsigned PMD##_i = 0; PMD##_i < PMD_MAX; PMD##_i++)                                       \
+        for (struct pmd *PMD = rcu_get(&(DP)->pmds[PMD##_i]); PMD; PMD = NULL)
+
+#define DP_FOREACH_PORT(PORT, DP)                                                                  \
+    for (unsigned PORT##_i = 0; PORT##_i < DP_MAX_PORTS; PORT##_i++)                               \
+        for (struct dp_port *PORT = rcu_get(&(DP)->ports[PORT##_i]); PORT; PORT = NULL)
+
+#endif

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ports of the datapath and their queues.  Main thread.  A port appears to PMDs when its pieces are
+// published one after another (send buffers, upcall queue, then receive queues) and goes in the
+// reverse order with a grace period between, so that other ports' traffic never waits.
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "pmd/dp_int.h"
+
+LOG_MODULE(dpif_netdev);
+
+struct dp_port *
+dp_port_find(const struct dp *dp, odp_port_t odp)
+{
+    return odp < DP_MAX_PORTS ? rcu_get(&dp->ports[odp]) : NULL;
+}
+
+// One sending thread for each PMD, and the kernel thread.
+unsigned
+dp_n_txq_wanted(const struct dp *dp)
+{
+    unsigned n = 1;
+
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        if (rcu_get_protected(&dp->pmds[i])) {
+            n = i + 1;
+        }
+    }
+    return n;
+}
+
+void
+dp_port_give_tx(struct dp *dp, struct dp_port *port, struct pmd *pmd)
+{
+    struct tx_port *tx = xzalloc(sizeof *tx);
+
+    if (netdev_poll(port->netdev) == NETDEV_POLL_NONE) {
+        free(tx);
+        return;
+    }
+    tx->netdev = port->netdev;
+    tx->odp = port->odp;
+    tx->qid = (uint16_t) pmd->index;
+    rcu_assign(&pmd->tx[port->odp], tx);
+}
+
+// After this no PMD sends to the port, nor holds packets for it.
+void
+dp_port_take_tx(struct dp *dp, odp_port_t odp)
+{
+    struct tx_port *gone[PMD_MAX];
+
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
+        gone[i] = pmd ? rcu_get_protected(&pmd->tx[odp]) : NULL;
+        if (pmd) {
+            rcu_assign(&pmd->tx[odp], NULL);
+            atomic_fetch_add(&pmd->tx_seq, 1);
+            pmd_wake(pmd);
+        }
+    }
+    // After the first, nobody adds to the buffers.  In the iteration that the second waits for, each
+    // PMD has seen tx_seq and sent what it had.  A kernel thread that sleeps holds nothing back
+    // but for tx-flush-interval, hence the third.
+    rcu_synchronize();
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
+        while (pmd && pmd->running && atomic_load(&pmd->tx_seq) != atomic_load(&pmd->tx_seq_seen)) {
+            pmd_wake(pmd);
+            rcu_synchronize();
+        }
+    }
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        free(gone[i]);
+    }
+}
+
+// --- queues ---------------------------------------------------------------------------------
+
+static void
+port_make_rxqs(struct dp_port *port)
+{
+    const struct netdev_queues *q = netdev_queues(port->netdev);
+
+    port->n_rxq = netdev_poll(port->netdev) == NETDEV_POLL_NONE ? 0 : q->n_rxq;
+    port->rxqs = xcalloc(MAX(port->n_rxq, 1u), sizeof *port->rxqs);
+    for (unsigned i = 0; i < port->n_rxq; i++) {
+        struct rxq *rxq = xzalloc_cacheline(ROUND_UP(sizeof *rxq, CACHE_LINE_SIZE));
+        rxq->port = port;
+        rxq->netdev = port->netdev;
+        rxq->odp = port->odp;
+        rxq->qid = (uint16_t) i;
+        rxq->pmd = PMD_MAX;
+        rxq->pinned_core = rxq_affinity_core(port->affinity, i);
+        port->rxqs[i] = rxq;
+    }
+}
+
+// Takes the queues from their PMDs, and waits until nobody polls them.
+static void
+port_withdraw_rxqs(struct dp *dp, struct dp_port *port)
+{
+    for (unsigned i = 0; i < port->n_rxq; i++) {
+        port->rxqs[i]->withdrawn = true;
+    }
+    rxq_publish(dp);
+    rcu_synchronize();
+}
+
+// The keeper and commands may still look at the queues until a grace period has passed.
+static void
+port_free_rxqs(struct dp_port *port)
+{
+    for (unsigned i = 0; i < port->n_rxq; i++) {
+        rcu_free(port->rxqs[i]);
+    }
+    rcu_free(port->rxqs);
+    port->rxqs = NULL;
+    port->n_rxq = 0;
+}
+
+static int
+port_configure(struct dp *dp, struct dp_port *port, char **errorp)
+{
+    uint16_t n_txq = (uint16_t) dp_n_txq_wanted(dp);
+    int error = netdev_reconfigure(port->netdev, n_txq, errorp);
+
+    port->n_txq_configured = n_txq;
+    if (error) {
+        log_err("%s: could not set up queues: %s", port->name,
+                *errorp ? *errorp : err_str(error));
+    }
+    return error;
+}
+
+// --- add and remove -------------------------------------------------------------------------
+
+static odp_port_t
+dp_choose_odp(const struct dp *dp, odp_port_t wanted)
+{
+    if (wanted && wanted < DP_MAX_PORTS && !rcu_get_protected(&dp->ports[wanted])) {
+        return wanted;
+    }
+    for (odp_port_t odp = 1; odp < DP_MAX_PORTS; odp++) {
+        if (!rcu_get_protected(&dp->ports[odp])) {
+            return odp;
+        }
+    }
+    return ODPP_NONE;
+}
+
+static void
+port_free(struct dp_port *port)
+{
+    free(port->rxqs);
+    free(port->affinity);
+    free(port->name);
+    free(port->type);
+    free(port);
+}
+
+int
+dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t *out,
+            char **errorp)
+{
+    odp_port_t odp = dp_choose_odp(dp, wanted);
+    struct dp_port *port;
+    int error;
+
+    *errorp = NULL;
+    if (odp == ODPP_NONE) {
+        *errorp = xasprintf("no free datapath port number: %d ports at most", DP_MAX_PORTS - 1);
+        return -EFBIG;
+    }
+    port = xzalloc(sizeof *port);
+    port->dp = dp;
+    port->netdev = netdev;
+    port->odp = odp;
+    port->name = xstrdup(netdev_name(netdev));
+    port->type = xstrdup(netdev_type(netdev));
+    if (netdev_poll(netdev) == NETDEV_POLL_SPIN) {
+        // Threads first: their number is the number of send queues.
+        dp->n_spin_ports++;
+        dp_update_threads(dp);
+    }
+    error = netdev_poll(netdev) == NETDEV_POLL_NONE ? 0 : port_configure(dp, port, errorp);
+    if (error) {
+        if (netdev_poll(netdev) == NETDEV_POLL_SPIN) {
+            dp->n_spin_ports--;
+            dp->want_reconfigure = true;
+        }
+        port_free(port);
+        return error;
+    }
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
+        if (pmd) {
+            dp_port_give_tx(dp, port, pmd);
+        }
+    }
+    upcall_port_add(dp, odp);
+    port_make_rxqs(port);
+    rcu_assign(&dp->ports[odp], port);
+    rxq_schedule(dp, false);
+    *out = odp;
+    return 0;
+}
+
+void
+dp_port_del(struct dp *dp, odp_port_t odp)
+{
+    struct dp_port *port = dp_port_find(dp, odp);
+
+    if (!port) {
+        return;
+    }
+    port_withdraw_rxqs(dp, port);
+    rcu_assign(&dp->ports[odp], NULL);
+    dp_port_take_tx(dp, odp);
+    upcall_port_del(dp, odp);
+    port_free_rxqs(port);
+    if (netdev_poll(port->netdev) == NETDEV_POLL_SPIN) {
+        dp->n_spin_ports--;
+        dp_update_threads(dp);
+    }
+    rcu_synchronize();
+    port_free(port);
+}
+
+// Sending stops too: the device has no queues meanwhile.
+int
+dp_port_reconfigure(struct dp *dp, odp_port_t odp, char **errorp)
+{
+    struct dp_port *port = dp_port_find(dp, odp);
+    int error;
+
+    *errorp = NULL;
+    if (!port) {
+        return -ENODEV;
+    }
+    port_withdraw_rxqs(dp, port);
+    dp_port_take_tx(dp, odp);
+    port_free_rxqs(port);
+    error = netdev_poll(port->netdev) == NETDEV_POLL_NONE ? 0 : port_configure(dp, port, errorp);
+    if (!error) {
+        for (unsigned i = 0; i < PMD_MAX; i++) {
+            struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
+            if (pmd) {
+                dp_port_give_tx(dp, port, pmd);
+            }
+        }
+        port_make_rxqs(port);
+        rxq_schedule(dp, false);
+    }
+    return error;
+}
+
+// --- questions and settings -----------------------------------------------------------------
+
+bool
+dp_port_name(const struct dp *dp, odp_port_t odp, char *buf, size_t size)
+{
+    struct dp_port *port = dp_port_find(dp, odp);
+
+    if (!port) {
+        if (odp == 0) {
+            str_copy(buf, "ovs-netdev", size);
+        }
+        return odp == 0;
+    }
+    str_copy(buf, port->name, size);
+    return true;
+}
+
+odp_port_t
+dp_port_by_name(const struct dp *dp, const char *name)
+{
+    DP_FOREACH_PORT (port, dp) {
+        if (!strcmp(port->name, name)) {
+            return port->odp;
+        }
+    }
+    return strcmp(name, "ovs-netdev") ? ODPP_NONE : 0;
+}
+
+struct netdev *
+dp_port_netdev(const struct dp *dp, odp_port_t odp)
+{
+    struct dp_port *port = dp_port_find(dp, odp);
+
+    return port ? port->netdev : NULL;
+}
+
+void
+dp_port_set_config(struct dp *dp, odp_port_t odp, const struct smap *other_config)
+{
+    struct dp_port *port = dp_port_find(dp, odp);
+    const char *affinity = smap_get(other_config, "pmd-rxq-affinity");
+
+    if (!port || !strcmp(affinity ? affinity : "", port->affinity ? port->affinity : "")) {
+        return;
+    }
+    free(port->affinity);
+    port->affinity = xstrdup_null(affinity);
+    for (unsigned i = 0; i < port->n_rxq; i++) {
+        port->rxqs[i]->pinned_core = rxq_affinity_core(port->affinity, i);
+    }
+    dp->want_schedule = true;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Masked lookup: which subtables of the packet's lane hold a flow for it, those first that served this
+// PMD's packets of the lane most.  On the PMD; the tables are read under RCU (megaflow.h).
+#include "pmd/dp_int.h"
+#include "pmd/pmd.h"
+
+enum { LANE_SORT_LOOKUPS = 4096 };
+
+// The PMD's record of the key's lane, made anew when it was that of another.
+struct pmd_lane *
+pmd_find_lane(struct pmd *pmd, const struct flow_key *k)
+{
+    uint32_t hash = lane_hash(pmd->mf, k->w[0], k->map);
+    struct pmd_lane *l = &pmd->lanes[hash % PMD_LANES];
+
+    if (UNLIKELY(l->map != k->map || l->w0 != k->w[0] || !l->lane)) {
+        l->w0 = k->w[0];
+        l->map = k->map;
+        l->lane = megaflow_find_lane(pmd->mf, k->w[0], k->map);
+        l->ranked = NULL;
+        l->n_words = k->n - 1;
+    }
+    l->view = l->lane ? rcu_get(&l->lane->view) : NULL;
+    return l;
+}
+
+void
+pmd_forget_lanes(struct pmd *pmd)
+{
+    for (unsigned i = 0; i < PMD_LANES; i++) {
+        pmd->lanes[i].lane = NULL;
+    }
+}
+
+// Insertion sort of the order by hits, and half of each hit count forgotten.
+static void
+lane_sort(struct pmd_lane *l)
+{
+    for (uint32_t i = 1; i < l->view->n_subtables; i++) {
+        uint8_t x = l->order[i];
+        uint32_t j = i;
+        for (; j > 0 && l->hits[l->order[j - 1]] < l->hits[x]; j--) {
+            l->order[j] = l->order[j - 1];
+        }
+        l->order[j] = x;
+    }
+    for (uint32_t i = 0; i < l->view->n_subtables; i++) {
+        l->hits[i] /= 2;
+    }
+    l->n_until_sort = LANE_SORT_LOOKUPS;
+}
+
+static void
+lane_start_ranking(struct pmd_lane *l)
+{
+    for (uint32_t i = 0; i < l->view->n_subtables; i++) {
+        l->order[i] = (uint8_t) i;
+        l->hits[i] = 0;
+    }
+    l->ranked = l->view;
+    // The first guess is soon worth a correction.
+    l->n_until_sort = LANE_SORT_LOOKUPS / 16;
+}
+
+static struct dp_flow *
+lane_lookup(struct pmd *pmd, struct pmd_lane *l, const struct flow_key *k)
+{
+    const uint64_t *w = k->w + 1;
+    struct dp_flow *f = NULL;
+    uint32_t i;
+
+    if (UNLIKELY(l->ranked != l->view)) {
+        lane_start_ranking(l);
+    }
+    for (i = 0; i < l->view->n_subtables && !f; i++) {
+        const struct subtable *st = l->view->subtables[l->order[i]];
+        uint32_t hash = key_hash(w, st->mask, l->n_words, pmd->mf->secret, st->basis);
+        f = subtable_find(st, pmd->mf->slab, w, l->n_words, hash);
+    }
+    if (f) {
+        perf_add(&pmd->perf, PMD_STAT_LOOKUPS, i);
+        l->hits[l->order[i - 1]]++;
+        if (UNLIKELY(--l->n_until_sort == 0)) {
+            lane_sort(l);
+        }
+    }
+    return f;
+}
+
+void
+dpcls_lookup(struct pmd *pmd, struct burst *b)
+{
+    uint32_t hits = 0, wild = 0;
+
+    BURST_FOREACH (i, b->todo) {
+        struct pmd_lane *l = b->lane[i];
+        struct dp_flow *f = l->lane ? lane_lookup(pmd, l, &b->key[i]) : NULL;
+        if (f) {
+            b->flow[i] = f;
+            hits |= UINT32_C(1) << i;
+        }
+    }
+    b->promote = hits;
+    if (UNLIKELY(rcu_get(&pmd->mf->wild) != NULL)) {
+        BURST_FOREACH (i, b->todo & ~hits) {
+            b->flow[i] = megaflow_find_wild(pmd->mf, &b->key[i]);
+            wild |= (uint32_t) (b->flow[i] != NULL) << i;
+        }
+    }
+    b->todo &= ~(hits | wild);
+    b->wild = wild;
+    perf_add(&pmd->perf, PMD_STAT_DPCLS_HIT, (uint32_t) __builtin_popcount(hits | wild));
+}

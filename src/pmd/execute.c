@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What happens to classified packets: counted on their flow, grouped by plan, sent.  Packets of one flow
+// stay in order: a group is searched from the latest to the earliest, and groups run as they were
+// opened.
+#include "pmd/dp_int.h"
+#include "pmd/pmd.h"
+
+struct plan_group {
+    const struct plan *plan;
+    uint32_t n;
+    uint8_t idx[BURST_MAX];
+};
+
+// Searching further back costs more than another small group.
+enum { GROUP_SEARCH = 8 };
+
+struct plan_groups {
+    uint32_t n;
+    struct plan_group g[PMD_MAX_GROUPS];
+};
+
+static struct plan_group *
+group_for(struct plan_groups *gs, const struct plan *plan)
+{
+    uint32_t stop = gs->n > GROUP_SEARCH ? gs->n - GROUP_SEARCH : 0;
+
+    for (uint32_t i = gs->n; i > stop; i--) {
+        if (gs->g[i - 1].plan == plan) {
+            return &gs->g[i - 1];
+        }
+    }
+    struct plan_group *g = &gs->g[gs->n++];
+    g->plan = plan;
+    g->n = 0;
+    return g;
+}
+
+static void
+count_and_group(struct pmd *pmd, struct burst *b, struct plan_groups *gs)
+{
+    const struct megaflows *mf = pmd->mf;
+    struct plan_group *g = NULL;
+
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct dp_flow *f = b->flow[i];
+        if (UNLIKELY(!f)) {
+            continue;
+        }
+        const struct flow_key *k = &b->key[i];
+        uint16_t tcp_flags = k->map >> 4 & 1 ? (uint16_t) (flow_key_word(k, 4) >> 32) : 0;
+        flow_counters_add(&pmd->counters[megaflow_slot(mf, f)], rte_pktmbuf_pkt_len(b->m[i]),
+                          pmd->now_ms, tcp_flags);
+        const struct plan *plan = rcu_get(&f->plan);
+        if (UNLIKELY(!g || g->plan != plan)) {
+            g = group_for(gs, plan);
+        }
+        g->idx[g->n++] = (uint8_t) i;
+    }
+}
+
+static void
+run_group_list(struct pmd *pmd, const struct burst *b, const struct plan_group *g)
+{
+    struct packet_md md;
+
+    for (uint32_t i = 0; i < g->n; i++) {
+        uint32_t p = g->idx[i];
+        packet_md_from_key(&b->key[p], &md);
+        pmd_execute_list(pmd, b->m[p], &md, &g->plan->actions, b->depth);
+    }
+}
+
+static void
+run_group(struct pmd *pmd, struct burst *b, const struct plan_group *g)
+{
+    struct rte_mbuf *picked[BURST_MAX];
+    struct rte_mbuf **m = b->m;
+
+    if (g->plan->kind == PLAN_LIST) {
+        run_group_list(pmd, b, g);
+        return;
+    }
+    if (g->n != b->n) {
+        for (uint32_t i = 0; i < g->n; i++) {
+            picked[i] = b->m[g->idx[i]];
+        }
+        m = picked;
+    }
+    if (g->plan->kind == PLAN_OUTPUT) {
+        pmd_send(pmd, g->plan->port, m, g->n);
+    } else {
+        drop_packets(m, g->n, g->plan->drop_reason);
+    }
+}
+
+void
+pmd_execute(struct pmd *pmd, struct burst *b)
+{
+    struct plan_groups gs;
+
+    gs.n = 0;
+    count_and_group(pmd, b, &gs);
+    for (uint32_t i = 0; i < gs.n; i++) {
+        run_group(pmd, b, &gs.g[i]);
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Packets from outside a PMD's own queues: what handlers answered, packet-outs.  Each PMD has a ring of
+// work and a ring of free items; the thread that injects makes the action list ready and, because
+// a PMD never frees or locks, also gives up the list of the item's last use.
+#include "pmd/dp_int.h"
+#include "pmd/ring.h"
+
+enum { INJECT_RING = 1024, INJECT_ITEMS_AT_ONCE = 8 };
+
+struct inject_item {
+    unsigned n;
+    const struct plan *plan; // a reference; NULL: classify
+    struct packet_md md;
+    struct rte_mbuf *m[BURST_MAX];
+};
+
+struct inject_queue {
+    struct rte_ring *work, *free;
+    struct inject_item *items;
+};
+
+struct inject_queue *
+inject_create(void)
+{
+    struct inject_queue *q = xzalloc(sizeof *q);
+
+    q->work = ring_create(INJECT_RING, RING_F_SC_DEQ);
+    q->free = ring_create(INJECT_RING, 0);
+    q->items = xcalloc(INJECT_RING - 1, sizeof *q->items);
+    for (unsigned i = 0; i < INJECT_RING - 1; i++) {
+        rte_ring_enqueue(q->free, &q->items[i]);
+    }
+    return q;
+}
+
+struct rte_ring *
+inject_ring(struct inject_queue *q)
+{
+    return q->work;
+}
+
+void
+inject_destroy(struct inject_queue *q, struct megaflows *mf)
+{
+    void *item;
+
+    while (!rte_ring_dequeue(q->work, &item)) {
+        struct inject_item *it = item;
+        drop_packets(it->m, it->n, DROP_INJECT_FULL);
+    }
+    pthread_mutex_lock(&mf->lock);
+    for (unsigned i = 0; i < INJECT_RING - 1; i++) {
+        plan_unref(&mf->plans, q->items[i].plan);
+    }
+    pthread_mutex_unlock(&mf->lock);
+    ring_destroy(q->work);
+    ring_destroy(q->free);
+    free(q->items);
+    free(q);
+}
+
+static struct inject_queue *
+inject_target(struct dp *dp, uint16_t pmd_index, struct pmd **pmdp)
+{
+    struct pmd *pmd = pmd_index < PMD_MAX ? rcu_get(&dp->pmds[pmd_index]) : NULL;
+
+    if (!pmd) {
+        pmd = rcu_get(&dp->pmds[PMD_KERNEL]);
+    }
+    *pmdp = pmd;
+    return pmd->inject;
+}
+
+static void
+inject_chunk(struct megaflows *mf, struct inject_queue *q, struct rte_mbuf **m, unsigned n,
+             const struct packet_md *md, const struct dp_actions *actions)
+{
+    struct inject_item *it;
+    void *p;
+
+    if (rte_ring_dequeue(q->free, &p)) {
+        drop_packets(m, n, DROP_INJECT_FULL);
+        return;
+    }
+    it = p;
+    if (it->plan || actions) {
+        pthread_mutex_lock(&mf->lock);
+        plan_unref(&mf->plans, it->plan);
+        it->plan = actions ? plan_get(&mf->plans, actions) : NULL;
+        pthread_mutex_unlock(&mf->lock);
+    }
+    it->n = n;
+    it->md = *md;
+    memcpy(it->m, m, n * sizeof *m);
+    rte_ring_enqueue(q->work, it);
+}
+
+void
+dp_inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
+          const struct flow_key *key, const struct dp_actions *actions)
+{
+    struct pmd *pmd;
+    struct inject_queue *q = inject_target(dp, pmd_index, &pmd);
+    struct packet_md md;
+
+    packet_md_from_key(key, &md);
+    for (unsigned i = 0; i < n; i += BURST_MAX) {
+        inject_chunk(&dp->mf, q, m + i, MIN(n - i, (unsigned) BURST_MAX), &md, actions);
+    }
+    pmd_wake(pmd);
+}
+
+// On the PMD.
+bool
+inject_drain(struct pmd *pmd)
+{
+    struct inject_queue *q = pmd->inject;
+    void *items[INJECT_ITEMS_AT_ONCE];
+    unsigned n;
+
+    if (LIKELY(rte_ring_empty(q->work))) {
+        return false;
+    }
+    n = rte_ring_dequeue_burst(q->work, items, INJECT_ITEMS_AT_ONCE, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        struct inject_item *it = items[i];
+        for (unsigned j = 0; j < it->n; j++) {
+            if (it->plan) {
+                pmd_execute_list(pmd, it->m[j], &it->md, &it->plan->actions, 0);
+            } else {
+                recirc_push(pmd, it->m[j], &it->md, 0);
+            }
+        }
+        rte_ring_enqueue(q->free, it);
+        recirc_drain(pmd);
+    }
+    return true;
+}

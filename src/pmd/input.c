@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The path of a burst through the datapath, on its PMD.  Each stage takes the packets that the ones
+// before it left over (bits of b->todo).  pmd_input() is the whole story; dpcls.c, upcall_queue.c and
+// execute.c tell the longer chapters.  Lines of memory that a stage will need are asked for one stage
+// earlier, for the whole burst, so that their latencies overlap.
+#include "base/random.h"
+#include "pmd/dp_int.h"
+#include "pmd/pmd.h"
+
+enum { EXTRACT_PREFETCH_AHEAD = 4 };
+
+// Headers to keys.  What is not even an Ethernet frame goes.
+static void
+extract(struct pmd *pmd, struct burst *b)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct rte_mbuf *m = b->m[i];
+        if (i + EXTRACT_PREFETCH_AHEAD < b->n) {
+            rte_prefetch0(rte_pktmbuf_mtod(b->m[i + EXTRACT_PREFETCH_AHEAD], void *));
+        }
+        enum extract_result result =
+            LIKELY(!b->md) ? key_extract(m, b->in_port, &b->key[n], &b->ly[n])
+                           : key_extract_md(m, &b->md[i], &b->key[n], &b->ly[n]);
+        if (UNLIKELY(result != EXTRACT_OK)) {
+            drop_packet(m, DROP_RX_INVALID);
+            continue;
+        }
+        b->m[n++] = m;
+    }
+    b->n = n;
+    b->todo = n < 32 ? (UINT32_C(1) << n) - 1 : UINT32_MAX;
+    b->promote = 0;
+    b->wild = 0;
+}
+
+// Keys to lanes and cache hashes.  Most bursts are of one lane, so the last one is tried first.
+static void
+hash_keys(struct pmd *pmd, struct burst *b)
+{
+    const struct key_secret *secret = pmd->mf->secret;
+    const struct smc *smc = rcu_get(&pmd->smc);
+    struct pmd_lane *l = NULL;
+
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct flow_key *k = &b->key[i];
+        if (UNLIKELY(!l || k->map != l->map || k->w[0] != l->w0)) {
+            l = pmd_find_lane(pmd, k);
+        }
+        b->lane[i] = l;
+        b->flow[i] = NULL;
+        if (LIKELY(l->lane != NULL)) {
+            b->hash[i] = key_hash(k->w + 1, l->view->umask, l->n_words, secret, l->view->basis);
+            if (smc) {
+                smc_prefetch(smc, b->hash[i]);
+            }
+        }
+    }
+}
+
+static void
+prefetch_candidate(const struct pmd *pmd, uint32_t slot)
+{
+    __builtin_prefetch(&pmd->mf->slab[slot]);
+    __builtin_prefetch(&pmd->counters[slot], 1);
+}
+
+// Of the candidates in b->slot, those whose flow really matches.
+static uint32_t
+verify(struct pmd *pmd, struct burst *b, uint32_t candidates)
+{
+    uint32_t hits = 0;
+
+    BURST_FOREACH (i, candidates) {
+        const struct pmd_lane *l = b->lane[i];
+        const struct dp_flow *f = &pmd->mf->slab[b->slot[i]];
+        if (LIKELY(megaflow_candidate_matches(f, l->lane, b->key[i].w + 1, l->n_words))) {
+            b->flow[i] = (struct dp_flow *) f;
+            hits |= UINT32_C(1) << i;
+        }
+    }
+    return hits;
+}
+
+// A cache that most packets miss costs more than it saves: look away for a while, then try again.
+static bool
+emc_is_resting(struct emc *emc, uint32_t n)
+{
+    if (emc->rest) {
+        emc->rest -= MIN(emc->rest, n);
+        return true;
+    }
+    if (emc->n_lookups >= EMC_WINDOW) {
+        if (emc->n_hits < emc->n_lookups / 2) {
+            emc->rest = EMC_WINDOW * EMC_REST_WINDOWS;
+        }
+        emc->n_lookups = emc->n_hits = 0;
+    }
+    return false;
+}
+
+static uint32_t
+lanes_known(const struct burst *b)
+{
+    uint32_t known = 0;
+
+    BURST_FOREACH (i, b->todo) {
+        known |= (uint32_t) (b->lane[i]->lane != NULL) << i;
+    }
+    return known;
+}
+
+// Exact match: the whole hash picks the word.
+static void
+emc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
+{
+    struct emc *emc = &pmd->emc;
+    uint32_t candidates = 0;
+
+    if (!atomic_load_explicit(&pmd->emc_inv_prob, memory_order_relaxed) ||
+        emc_is_resting(emc, b->n)) {
+        return;
+    }
+    BURST_FOREACH (i, known) {
+        uint64_t word = emc->w[b->hash[i] % EMC_ENTRIES];
+        b->slot[i] = bucket_word_slot(word);
+        prefetch_candidate(pmd, b->slot[i]);
+        candidates |= (uint32_t) (bucket_word_hash(word) == b->hash[i]) << i;
+    }
+    uint32_t hits = verify(pmd, b, candidates);
+    uint32_t n = (uint32_t) __builtin_popcount(hits);
+    emc->n_lookups += b->n;
+    emc->n_hits += n;
+    b->todo &= ~hits;
+    perf_add(&pmd->perf, PMD_STAT_EMC_HIT, n);
+}
+
+// Signature match: a line of eight words for each hash.  The first word that agrees is the candidate;
+// where two agree and the first was wrong, dpcls finds out.
+static void
+smc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
+{
+    const struct smc *smc = rcu_get(&pmd->smc);
+    uint32_t candidates = 0;
+
+    if (!smc) {
+        return;
+    }
+    BURST_FOREACH (i, known) {
+        const struct bucket *line = &smc->b[b->hash[i] & smc->mask];
+        unsigned match = bucket_match(line, b->hash[i]);
+        if (LIKELY(match)) {
+            b->slot[i] = bucket_word_slot(bucket_get(line, (unsigned) __builtin_ctz(match)));
+            prefetch_candidate(pmd, b->slot[i]);
+            candidates |= UINT32_C(1) << i;
+        }
+    }
+    uint32_t hits = verify(pmd, b, candidates);
+    b->todo &= ~hits;
+    perf_add(&pmd->perf, PMD_STAT_SMC_HIT, (uint32_t) __builtin_popcount(hits));
+}
+
+// What a lower stage found moves up: into the SMC always, into the EMC now and then.
+static void
+promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
+{
+    struct smc *smc = rcu_get(&pmd->smc);
+    uint32_t inv_prob = atomic_load_explicit(&pmd->emc_inv_prob, memory_order_relaxed);
+    struct emc *emc = &pmd->emc;
+
+    if (smc) {
+        BURST_FOREACH (i, b->promote) {
+            smc_insert(smc, b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
+        }
+    }
+    if (!inv_prob || emc->rest) {
+        return;
+    }
+    emc->countdown -= __builtin_popcount(below_emc);
+    if (emc->countdown >= 0) {
+        return;
+    }
+    // Uniform with the right mean, so that no pattern of arrival keeps a flow out.
+    emc->countdown = inv_prob > 1 ? (int32_t) random_range(2 * inv_prob - 1) : 0;
+    BURST_FOREACH (i, below_emc) {
+        emc->w[b->hash[i] % EMC_ENTRIES] =
+            bucket_word(b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
+        if (inv_prob > 1) {
+            break;
+        }
+    }
+}
+
+void
+pmd_input(struct pmd *pmd, struct burst *b)
+{
+    extract(pmd, b);
+    hash_keys(pmd, b);
+    uint32_t known = lanes_known(b);
+    emc_lookup(pmd, b, known);
+    uint32_t below_emc = b->todo & known;
+    smc_lookup(pmd, b, below_emc);
+    if (UNLIKELY(b->todo)) {
+        dpcls_lookup(pmd, b);
+    }
+    below_emc &= ~(b->todo | b->wild);
+    if (UNLIKELY(b->todo)) {
+        pmd_upcall_misses(pmd, b);
+    }
+    if (below_emc) {
+        promote(pmd, b, below_emc);
+    }
+    pmd_execute(pmd, b);
+}

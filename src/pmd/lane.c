@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lanes: the flows of one in_port, recirculation id and packet shape, and the choice of a mask for a new
+// flow.  Everything that changes here runs under the flow lock; PMDs read lane->view.
+//
+// The number of masks of a lane is bounded, whatever traffic or rules ask for, because a flow may always
+// be narrower than what its translation consulted: once LANE_MAX_MASKS masks stand, a new flow takes
+// the least specific existing mask that covers its own, or else a wide one, which covers all header
+// fields of the shape.
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "pmd/megaflow.h"
+
+enum { LANE_LINGER_MS = 10000 }; // an empty lane is kept that long
+
+uint32_t
+lane_hash(const struct megaflows *mf, uint64_t w0, uint64_t map)
+{
+    return (uint32_t) key_hash_mix(w0 ^ mf->secret->k[0], map ^ mf->secret->k[1]);
+}
+
+struct lane *
+megaflow_find_lane(const struct megaflows *mf, uint64_t w0, uint64_t map)
+{
+    struct lane *l = rcu_get(&mf->lanes[lane_hash(mf, w0, map) % LANE_HEADS]);
+
+    while (l && (l->w0 != w0 || l->map != map)) {
+        l = rcu_get(&l->next);
+    }
+    return l;
+}
+
+struct lane *
+lane_get(struct megaflows *mf, uint64_t w0, uint64_t map)
+{
+    struct lane *lane = megaflow_find_lane(mf, w0, map);
+
+    if (!lane) {
+        struct lane_view *view = xzalloc(sizeof *view);
+        view->basis = random_u64();
+        lane = xzalloc(sizeof *lane);
+        lane->w0 = w0;
+        lane->map = map;
+        lane->n_words = (uint32_t) __builtin_popcountll(map);
+        lane->empty_since_ms = clock_now_ms();
+        rcu_assign(&lane->view, view);
+        uint32_t head = lane_hash(mf, w0, map) % LANE_HEADS;
+        rcu_assign(&lane->next, rcu_get_protected(&mf->lanes[head]));
+        rcu_assign(&mf->lanes[head], lane);
+    }
+    return lane;
+}
+
+static void
+lane_free(void *lane_)
+{
+    struct lane *lane = lane_;
+    struct lane_view *view = rcu_get_protected(&lane->view);
+
+    for (uint32_t i = 0; i < view->n_subtables; i++) {
+        subtable_free(view->subtables[i]);
+    }
+    free(view);
+    free(lane);
+}
+
+void
+lanes_destroy(struct megaflows *mf)
+{
+    for (uint32_t i = 0; i < LANE_HEADS; i++) {
+        struct lane *lane = rcu_get_protected(&mf->lanes[i]);
+        while (lane) {
+            struct lane *next = rcu_get_protected(&lane->next);
+            lane_free(lane);
+            lane = next;
+        }
+    }
+}
+
+struct subtable *
+lane_find_subtable(const struct lane *lane, const uint64_t *mask)
+{
+    const struct lane_view *view = rcu_get_protected(&lane->view);
+
+    for (uint32_t i = 0; i < view->n_subtables; i++) {
+        if (!memcmp(view->subtables[i]->mask, mask, (lane->n_words - 1) * sizeof *mask)) {
+            return view->subtables[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+lane_publish(struct lane *lane, struct lane_view *view)
+{
+    struct lane_view *old = rcu_get_protected(&lane->view);
+
+    rcu_assign(&lane->view, view);
+    rcu_free(old);
+}
+
+static struct subtable *
+lane_add_subtable(struct lane *lane, const uint64_t *mask)
+{
+    struct subtable *st = subtable_create(lane, mask, lane->n_words - 1);
+    struct lane_view *view = xmemdup(rcu_get_protected(&lane->view), sizeof *view);
+
+    for (uint32_t i = 0; i < st->n_words; i++) {
+        view->umask[i] |= mask[i];
+    }
+    view->subtables[view->n_subtables++] = st;
+    lane_publish(lane, view);
+    return st;
+}
+
+// The union of masks stays as it is until megaflows_tidy(): each change of it makes the PMDs' caches
+// of this lane start anew.
+void
+lane_remove_subtable(struct lane *lane, struct subtable *st)
+{
+    struct lane_view *view = xmemdup(rcu_get_protected(&lane->view), sizeof *view);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < view->n_subtables; i++) {
+        if (view->subtables[i] != st) {
+            view->subtables[n++] = view->subtables[i];
+        }
+    }
+    view->n_subtables = n;
+    lane_publish(lane, view);
+    rcu_defer(subtable_free, st);
+}
+
+// The mask that covers all headers of the shape, with or without the three fields that vary from packet to
+// packet of one connection.
+static void
+lane_wide_mask(const struct lane *lane, bool all, uint64_t *mask)
+{
+    struct flow bits;
+    uint32_t i = 0;
+
+    memset(&bits, 0xff, sizeof bits);
+    if (!all) {
+        bits.tcp_flags = 0;
+        bits.nw_tos = 0;
+        bits.nw_ttl = 0;
+    }
+    for (uint64_t map = lane->map & ~UINT64_C(1); map; map &= map - 1) {
+        mask[i++] = bits.w[__builtin_ctzll(map)];
+    }
+}
+
+static bool
+mask_covers(const uint64_t *wide, const uint64_t *mask, uint32_t n)
+{
+    uint64_t missing = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        missing |= mask[i] & ~wide[i];
+    }
+    return !missing;
+}
+
+static bool
+lane_mask_is_wide(const struct lane *lane, const uint64_t *mask)
+{
+    uint64_t wide[FLOW_KEY_MAX];
+
+    lane_wide_mask(lane, false, wide);
+    return mask_covers(mask, wide, lane->n_words - 1);
+}
+
+// The covering mask with the fewest ones, if there is any.
+static struct subtable *
+lane_find_cover(const struct lane *lane, const uint64_t *mask)
+{
+    const struct lane_view *view = rcu_get_protected(&lane->view);
+    struct subtable *best = NULL;
+    int best_bits = 0;
+
+    for (uint32_t i = 0; i < view->n_subtables; i++) {
+        struct subtable *st = view->subtables[i];
+        if (mask_covers(st->mask, mask, st->n_words)) {
+            int bits = 0;
+            for (uint32_t j = 0; j < st->n_words; j++) {
+                bits += __builtin_popcountll(st->mask[j]);
+            }
+            if (!best || bits < best_bits) {
+                best = st;
+                best_bits = bits;
+            }
+        }
+    }
+    return best;
+}
+
+struct subtable *
+lane_choose_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *mask)
+{
+    const struct lane_view *view = rcu_get_protected(&lane->view);
+    struct subtable *st = lane_find_subtable(lane, mask);
+    uint64_t wide[FLOW_KEY_MAX];
+    uint32_t n_narrow = 0;
+
+    if (st) {
+        return st;
+    }
+    for (uint32_t i = 0; i < view->n_subtables; i++) {
+        n_narrow += !lane_mask_is_wide(lane, view->subtables[i]->mask);
+    }
+    if (n_narrow < LANE_MAX_MASKS && !lane_mask_is_wide(lane, mask)) {
+        return lane_add_subtable(lane, mask);
+    }
+    st = lane_find_cover(lane, mask);
+    if (st) {
+        return st;
+    }
+    lane_wide_mask(lane, false, wide);
+    if (!mask_covers(wide, mask, lane->n_words - 1)) {
+        lane_wide_mask(lane, true, wide);
+    }
+    return lane_add_subtable(lane, wide);
+}
+
+static void
+lane_shrink_union(struct lane *lane)
+{
+    const struct lane_view *view = rcu_get_protected(&lane->view);
+    uint64_t umask[FLOW_KEY_MAX] = {0};
+
+    for (uint32_t i = 0; i < view->n_subtables; i++) {
+        for (uint32_t j = 0; j < lane->n_words - 1; j++) {
+            umask[j] |= view->subtables[i]->mask[j];
+        }
+    }
+    if (memcmp(umask, view->umask, sizeof umask)) {
+        struct lane_view *new = xmemdup(view, sizeof *view);
+        memcpy(new->umask, umask, sizeof umask);
+        lane_publish(lane, new);
+    }
+}
+
+void
+megaflows_tidy(struct megaflows *mf, int64_t now_ms)
+{
+    pthread_mutex_lock(&mf->lock);
+    for (uint32_t i = 0; i < LANE_HEADS; i++) {
+        _Atomic(struct lane *) *p = &mf->lanes[i];
+        struct lane *lane;
+        while ((lane = rcu_get_protected(p))) {
+            if (!lane->n_flows && now_ms - lane->empty_since_ms > LANE_LINGER_MS) {
+                rcu_assign(p, rcu_get_protected(&lane->next));
+                atomic_fetch_add_explicit(&mf->lane_gen, 1, memory_order_release);
+                rcu_defer(lane_free, lane);
+                continue;
+            }
+            lane_shrink_union(lane);
+            p = &lane->next;
+        }
+    }
+    pthread_mutex_unlock(&mf->lock);
+}

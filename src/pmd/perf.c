@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Histograms and history of a PMD's iterations (see perf.h).  perf_end_iteration() runs on the PMD, and only
+// with pmd-perf-metrics; the rest on main.
+#include "pmd/perf.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+
+// Walls of the bins: 'n' ones in equal ratios from 'min' to 'max'.
+static void
+histogram_init_log(struct perf_histogram *h, uint32_t min, uint32_t max)
+{
+    double ratio = pow((double) max / min, 1.0 / (PERF_BINS - 2));
+    double wall = min;
+
+    for (unsigned i = 0; i < PERF_BINS - 1; i++, wall *= ratio) {
+        h->wall[i] = (uint32_t) lround(wall);
+    }
+    h->wall[PERF_BINS - 1] = UINT32_MAX;
+}
+
+static void
+histogram_init_linear(struct perf_histogram *h, uint32_t min, uint32_t max)
+{
+    for (unsigned i = 0; i < PERF_BINS - 1; i++) {
+        h->wall[i] = min + (uint32_t) ((uint64_t) (max - min) * i / (PERF_BINS - 2));
+    }
+    h->wall[PERF_BINS - 1] = UINT32_MAX;
+}
+
+static void
+histogram_add(struct perf_histogram *h, uint32_t value)
+{
+    unsigned lo = 0, hi = PERF_BINS - 1;
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        if (value <= h->wall[mid]) {
+            hi = mid;
+        } else {
+            lo = mid + 1;
+        }
+    }
+    uint64_t n = atomic_load_explicit(&h->bin[lo], memory_order_relaxed);
+    atomic_store_explicit(&h->bin[lo], n + 1, memory_order_relaxed);
+}
+
+void
+perf_init(struct pmd_perf *p)
+{
+    histogram_init_log(&p->histogram[PERF_CYCLES_PER_IT], 500, 24000000);
+    histogram_init_log(&p->histogram[PERF_PKTS_PER_IT], 1, 1000);
+    histogram_init_linear(&p->histogram[PERF_CYCLES_PER_PKT], 100, 30000);
+    histogram_init_linear(&p->histogram[PERF_PKTS_PER_BATCH], 0, 32);
+    histogram_init_log(&p->histogram[PERF_MAX_VHOST_QLEN], 1, 1024);
+    histogram_init_log(&p->histogram[PERF_UPCALLS_PER_IT], 1, 1000);
+    histogram_init_log(&p->histogram[PERF_CYCLES_PER_UPCALL], 1000, 1000000);
+    p->cleared_ms = clock_now_ms();
+}
+
+// The owner clears what only it writes, in its next iteration.
+void
+perf_clear(struct pmd_perf *p, int64_t now_ms)
+{
+    for (unsigned i = 0; i < PMD_N_STATS; i++) {
+        p->cleared[i] = atomic_load_explicit(&p->stat[i], memory_order_relaxed);
+    }
+    p->cleared_ms = now_ms;
+    atomic_store(&p->clear_wanted, true);
+}
+
+static void
+perf_clear_histograms(struct pmd_perf *p)
+{
+    for (unsigned i = 0; i < PERF_N_HISTOGRAMS; i++) {
+        for (unsigned j = 0; j < PERF_BINS; j++) {
+            atomic_store_explicit(&p->histogram[i].bin[j], 0, memory_order_relaxed);
+        }
+    }
+    memset(p->iterations, 0, sizeof p->iterations);
+    memset(p->milliseconds, 0, sizeof p->milliseconds);
+}
+
+static void
+perf_sample(struct pmd_perf *p, const struct perf_record *r)
+{
+    histogram_add(&p->histogram[PERF_CYCLES_PER_IT], (uint32_t) MIN(r->cycles, UINT32_MAX));
+    histogram_add(&p->histogram[PERF_PKTS_PER_IT], r->n_packets);
+    if (r->n_packets) {
+        histogram_add(&p->histogram[PERF_CYCLES_PER_PKT],
+                      (uint32_t) MIN(r->cycles / r->n_packets, UINT32_MAX));
+    }
+    if (r->n_batches) {
+        histogram_add(&p->histogram[PERF_PKTS_PER_BATCH], r->n_packets / r->n_batches);
+    }
+    if (r->n_packets) {
+        histogram_add(&p->histogram[PERF_UPCALLS_PER_IT], r->n_upcalls);
+    }
+    if (r->n_upcalls) {
+        histogram_add(&p->histogram[PERF_CYCLES_PER_UPCALL],
+                      (uint32_t) MIN(r->upcall_cycles / r->n_upcalls, UINT32_MAX));
+    }
+}
+
+static void
+perf_note_millisecond(struct pmd_perf *p, const struct perf_record *r)
+{
+    uint32_t idx = atomic_load_explicit(&p->millisecond_idx, memory_order_relaxed);
+    struct perf_record *ms = &p->milliseconds[idx % PERF_HISTORY];
+
+    if (r->tsc - ms->tsc > clock_tsc_hz() / 1000 || !ms->tsc) {
+        ms = &p->milliseconds[(idx + 1) % PERF_HISTORY];
+        *ms = (struct perf_record) {.tsc = r->tsc};
+        atomic_store_explicit(&p->millisecond_idx, idx + 1, memory_order_release);
+    }
+    ms->cycles += r->cycles;
+    ms->n_its++;
+    ms->n_packets += r->n_packets;
+    ms->n_upcalls += r->n_upcalls;
+    ms->n_batches += r->n_batches;
+    ms->upcall_cycles += r->upcall_cycles;
+}
+
+void
+perf_end_iteration(struct pmd_perf *p, uint64_t tsc, uint64_t cycles, uint32_t n_packets)
+{
+    struct perf_record *r = &p->current;
+    uint32_t idx = atomic_load_explicit(&p->iteration_idx, memory_order_relaxed) + 1;
+
+    if (UNLIKELY(atomic_exchange(&p->clear_wanted, false))) {
+        perf_clear_histograms(p);
+    }
+    r->tsc = tsc;
+    r->cycles = cycles;
+    r->n_packets = n_packets;
+    r->n_its = 1;
+    perf_sample(p, r);
+    perf_note_millisecond(p, r);
+    p->iterations[idx % PERF_HISTORY] = *r;
+    atomic_store_explicit(&p->iteration_idx, idx, memory_order_release);
+    memset(r, 0, sizeof *r);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counters of a PMD: events, cycles, and histograms when pmd-perf-metrics is on.  The thread that
+// owns them writes; commands read them at any time and subtract the snapshot that
+// pmd-stats-clear took.
+#ifndef PMD_PERF_H
+#define PMD_PERF_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum pmd_stat {
+    PMD_STAT_RX,          // packets from queues and rings
+    PMD_STAT_RECIRC,      // packets that came back for another pass
+    PMD_STAT_EMC_HIT,
+    PMD_STAT_SMC_HIT,
+    PMD_STAT_DPCLS_HIT,
+    PMD_STAT_LOOKUPS,     // subtables asked
+    PMD_STAT_MISS,        // packets given to a handler
+    PMD_STAT_LOST,        // packets for which the queue had no room
+    PMD_STAT_TX,
+    PMD_STAT_TX_BATCHES,
+    PMD_STAT_IDLE_CYCLES,
+    PMD_STAT_BUSY_CYCLES,
+    PMD_STAT_IDLE_ITER,
+    PMD_STAT_BUSY_ITER,
+    PMD_STAT_SLEEP_ITER,
+    PMD_STAT_SLEEP_CYCLES,
+    PMD_STAT_UPCALL_CYCLES,
+    PMD_N_STATS,
+};
+
+enum { PERF_BINS = 32, PERF_HISTORY = 1000 };
+
+// Bin i counts samples <= wall[i]; the last one the rest.
+struct perf_histogram {
+    uint32_t wall[PERF_BINS];
+    _Atomic uint64_t bin[PERF_BINS]; /* pmd: w, main: r */
+};
+
+enum perf_histogram_id {
+    PERF_CYCLES_PER_IT,
+    PERF_PKTS_PER_IT,
+    PERF_CYCLES_PER_PKT,
+    PERF_PKTS_PER_BATCH,
+    PERF_MAX_VHOST_QLEN,
+    PERF_UPCALLS_PER_IT,
+    PERF_CYCLES_PER_UPCALL,
+    PERF_N_HISTOGRAMS,
+};
+
+// One iteration, or the sum of those of one millisecond.
+struct perf_record {
+    uint64_t tsc;
+    uint64_t cycles;
+    uint32_t n_its;
+    uint32_t n_packets;
+    uint32_t n_upcalls;
+    uint32_t n_batches;
+    uint32_t max_vhost_qlen;
+    uint64_t upcall_cycles;
+};
+
+struct pmd_perf {
+    _Atomic uint64_t stat[PMD_N_STATS];
+    uint64_t cleared[PMD_N_STATS]; /* main: pmd-stats-clear */
+    int64_t cleared_ms;            /* main */
+    _Atomic bool detailed;         /* main: w, pmd: r; pmd-perf-metrics */
+    _Atomic bool clear_wanted;     /* main: w, pmd: w */
+    struct perf_histogram histogram[PERF_N_HISTOGRAMS];
+    struct perf_record iterations[PERF_HISTORY]; /* pmd: w, main: r, may be torn */
+    struct perf_record milliseconds[PERF_HISTORY];
+    _Atomic uint32_t iteration_idx, millisecond_idx;
+    struct perf_record current;    // this iteration
+};
+
+static inline void
+perf_add(struct pmd_perf *p, enum pmd_stat stat, uint64_t n)
+{
+    uint64_t value = atomic_load_explicit(&p->stat[stat], memory_order_relaxed);
+    atomic_store_explicit(&p->stat[stat], value + n, memory_order_relaxed);
+}
+
+static inline uint64_t
+perf_get(const struct pmd_perf *p, enum pmd_stat stat)
+{
+    return atomic_load_explicit(&p->stat[stat], memory_order_relaxed) - p->cleared[stat];
+}
+
+void perf_init(struct pmd_perf *);
+void perf_clear(struct pmd_perf *, int64_t now_ms);
+// The owner, after each iteration that ended at 'tsc', when 'detailed'.
+void perf_end_iteration(struct pmd_perf *, uint64_t tsc, uint64_t cycles, uint32_t n_packets);
+
+#endif

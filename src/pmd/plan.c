@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of action lists in use (see plan.h).  Control path, under the flow lock.
+#include "pmd/plan.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/rcu.h"
+#include "pmd/drop.h"
+
+void
+plan_table_init(struct plan_table *t)
+{
+    t->mask = 255;
+    t->n = 0;
+    t->heads = xcalloc(t->mask + 1, sizeof *t->heads);
+}
+
+static void
+plan_free(void *plan_)
+{
+    struct plan *plan = plan_;
+
+    dp_actions_fini(&plan->actions);
+    free(plan);
+}
+
+void
+plan_table_fini(struct plan_table *t)
+{
+    for (size_t i = 0; i <= t->mask; i++) {
+        for (struct plan *p = t->heads[i], *next; p; p = next) {
+            next = p->next;
+            plan_free(p);
+        }
+    }
+    free(t->heads);
+}
+
+static void
+plan_table_grow(struct plan_table *t)
+{
+    size_t mask = t->mask * 2 + 1;
+    struct plan **heads = xcalloc(mask + 1, sizeof *heads);
+
+    for (size_t i = 0; i <= t->mask; i++) {
+        for (struct plan *p = t->heads[i], *next; p; p = next) {
+            next = p->next;
+            p->next = heads[p->hash & mask];
+            heads[p->hash & mask] = p;
+        }
+    }
+    free(t->heads);
+    t->heads = heads;
+    t->mask = mask;
+}
+
+// Decides how the list runs.  A list that starts with a drop ends there.
+static void
+plan_classify(struct plan *plan)
+{
+    const struct dp_action *first = (const struct dp_action *) plan->actions.data;
+
+    if (!plan->actions.size) {
+        plan->kind = PLAN_DROP;
+        plan->drop_reason = DROP_NO_ACTION;
+    } else if (first->type == DP_ACT_DROP) {
+        plan->kind = PLAN_DROP;
+        plan->drop_reason = drop_from_action(((const struct dp_act_drop *) first)->reason);
+    } else if (first->type == DP_ACT_OUTPUT && (size_t) first->len8 * 8 == plan->actions.size) {
+        plan->kind = PLAN_OUTPUT;
+        plan->port = ((const struct dp_act_port *) first)->port;
+    } else {
+        plan->kind = PLAN_LIST;
+    }
+}
+
+const struct plan *
+plan_get(struct plan_table *t, const struct dp_actions *actions)
+{
+    uint64_t hash = hash_bytes(actions->data, actions->size, 0);
+
+    for (struct plan *p = t->heads[hash & t->mask]; p; p = p->next) {
+        if (p->hash == hash && p->actions.size == actions->size &&
+            (!actions->size || !memcmp(p->actions.data, actions->data, actions->size))) {
+            p->n_refs++;
+            return p;
+        }
+    }
+    struct plan *plan = xzalloc(sizeof *plan);
+    plan->hash = hash;
+    plan->n_refs = 1;
+    dp_actions_append(&plan->actions, actions->data, actions->size);
+    plan_classify(plan);
+    plan->next = t->heads[hash & t->mask];
+    t->heads[hash & t->mask] = plan;
+    if (++t->n > t->mask) {
+        plan_table_grow(t);
+    }
+    return plan;
+}
+
+const struct plan *
+plan_ref(const struct plan *plan)
+{
+    ((struct plan *) plan)->n_refs++;
+    return plan;
+}
+
+void
+plan_unref(struct plan_table *t, const struct plan *plan_)
+{
+    struct plan *plan = (struct plan *) plan_;
+
+    if (!plan || --plan->n_refs) {
+        return;
+    }
+    struct plan **p = &t->heads[plan->hash & t->mask];
+    while (*p != plan) {
+        p = &(*p)->next;
+    }
+    *p = plan->next;
+    t->n--;
+    rcu_defer(plan_free, plan);
+}

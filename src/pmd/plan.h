@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A plan is an action list made ready to run: shared by all flows with the same actions, so that the
+// packets of a burst can be grouped by what is done with them rather than by flow.  A hundred flows to one
+// port then leave in one piece.  Plans are immutable; the table is written under the owner's lock,
+// and a plan that nobody refers to is freed after a grace period.
+#ifndef PMD_PLAN_H
+#define PMD_PLAN_H
+
+#include "base/util.h"
+#include "flow/dp_action.h"
+
+enum plan_kind {
+    PLAN_OUTPUT, // exactly one output
+    PLAN_DROP,   // an empty list or an explicit drop
+    PLAN_LIST,   // everything else: interpreted
+};
+
+struct plan {
+    enum plan_kind kind;
+    odp_port_t port;      // PLAN_OUTPUT
+    uint32_t drop_reason; // PLAN_DROP: enum drop_reason
+    uint32_t n_refs;      // under the table's lock
+    uint64_t hash;
+    struct plan *next;    // in the table's chain
+    struct dp_actions actions;
+};
+
+struct plan_table {
+    struct plan **heads;
+    size_t mask;
+    size_t n;
+};
+
+void plan_table_init(struct plan_table *);
+void plan_table_fini(struct plan_table *); // all plans, referred to or not
+const struct plan *plan_get(struct plan_table *, const struct dp_actions *);
+const struct plan *plan_ref(const struct plan *);
+void plan_unref(struct plan_table *, const struct plan *); // NULL is fine
+
+#endif

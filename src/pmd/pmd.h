@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One forwarding thread: what it polls, its caches, counters and send buffers.  A PMD that spins is
+// pinned to a core; the one of kernel devices (index 0, "main thread" for ovs-appctl) sleeps in
+// epoll.  Everything here belongs to the thread itself unless a comment names other readers or writers.
+#ifndef PMD_PMD_H
+#define PMD_PMD_H
+
+#include <pthread.h>
+#include <rte_ring.h>
+
+#include "base/rcu.h"
+#include "pmd/burst.h"
+#include "pmd/cache.h"
+#include "pmd/drop.h"
+#include "pmd/megaflow.h"
+#include "pmd/perf.h"
+
+enum {
+    PMD_KERNEL = 0,       // index of the thread of kernel devices
+    PMD_MAX = 128,
+    PMD_LANES = 256,
+    PMD_MAX_GROUPS = BURST_MAX,
+    RECIRC_MAX = 512,     // packets that wait for another pass
+    RECIRC_MAX_DEPTH = 8, // passes of a packet
+    RXQ_INTERVALS = 12,   // of 5 s: what pmd-rxq-show looks back on
+};
+
+struct dp;
+struct dp_port;
+
+// A receive queue and what it cost.  Exists as long as its port has it.
+struct rxq {
+    struct dp_port *port;
+    struct netdev *netdev;
+    odp_port_t odp;
+    uint16_t qid;
+    _Atomic uint64_t cycles;                 /* polling pmd: w, all: r */
+    _Atomic uint64_t n_packets;              /* polling pmd: w, all: r */
+    uint64_t seen_cycles;                    /* keeper */
+    _Atomic uint64_t interval[RXQ_INTERVALS]; /* keeper: w, main: r */
+    unsigned pmd;                            /* main: index of the polling thread, PMD_MAX none */
+    int pinned_core;                         /* main: -1 unless pmd-rxq-affinity says so */
+    bool withdrawn;                          /* main: on its way out, nobody may poll it */
+};
+
+struct poll_list {
+    unsigned n;
+    struct rxq *rxq[];
+};
+
+// Packets on their way out of one port.
+struct tx_port {
+    struct netdev *netdev;
+    odp_port_t odp;
+    uint16_t qid;
+    uint16_t n;
+    bool dirty; // in pmd->dirty
+    uint64_t flush_tsc;
+    struct rte_mbuf *m[BURST_MAX];
+};
+
+// What a PMD remembers of a lane: in which order its subtables are worth asking.
+struct pmd_lane {
+    uint64_t w0, map;
+    struct lane *lane;             // NULL: there was none
+    const struct lane_view *view;  // good for the present burst
+    const struct lane_view *ranked; // what 'order' and 'hits' speak of; only compared
+    uint32_t n_words;              // after word 0
+    uint32_t n_until_sort;
+    uint8_t order[LANE_MAX_SUBTABLES];
+    uint32_t hits[LANE_MAX_SUBTABLES];
+};
+
+// A flow's counters on one PMD.  Single writer; others read without order.
+struct flow_counters {
+    uint64_t n_packets;
+    uint64_t n_bytes;
+    uint64_t used_ms;
+    uint16_t tcp_flags;
+} __attribute__((aligned(32)));
+
+struct recirc_packet {
+    struct rte_mbuf *m;
+    uint8_t depth;
+    struct packet_md md;
+};
+
+struct recirc_list {
+    unsigned n;
+    struct recirc_packet p[RECIRC_MAX];
+};
+
+struct inject_queue;
+
+struct pmd {
+    // Read by the loop.
+    struct dp *dp;
+    const struct megaflows *mf;
+    struct flow_counters *counters;      // by slot; mapped
+    RCU_PTR(struct poll_list) poll;      /* main: w, pmd: r */
+    RCU_PTR(struct smc) smc;             /* keeper: w, pmd: r; NULL: smc-enable=false */
+    _Atomic uint32_t emc_inv_prob;       /* main: w, pmd: r; 0: off */
+    _Atomic uint32_t max_sleep_us;       /* main: w, pmd: r */
+    _Atomic bool stop;                   /* main: w, pmd: r */
+    _Atomic uint32_t tx_seq;             /* main: w, pmd: r; send what is waiting: a port goes */
+    _Atomic uint32_t tx_seq_seen;        /* pmd: w, main: r */
+    uint64_t lane_gen_seen;
+    uint64_t now_tsc;
+    uint64_t now_ms;
+    uint64_t ms_tsc;                     // when now_ms was read
+    uint64_t half_ms_cycles;
+    _Atomic uint64_t tx_flush_cycles;    /* main: w, pmd: r */
+    _Atomic uint64_t poll_seq;           /* main: w, pmd: r; counts the values of 'poll' */
+    struct inject_queue *inject;
+    RCU_PTR(struct tx_port) tx[DP_MAX_PORTS]; /* main: w, pmd: r */
+    struct tx_port *dirty[DP_MAX_PORTS];
+    unsigned n_dirty;
+    struct pmd_perf perf;                // counters; all: r
+    struct burst burst;
+    struct pmd_lane lanes[PMD_LANES];
+    struct emc emc;
+    struct recirc_list recirc;
+
+    // Identity; constant after the thread started.
+    unsigned index;
+    int core_id, numa_id;
+    bool is_kernel;
+    bool isolated;                       /* main */
+    int wake_fd;                         // kernel thread: eventfd; -1 else
+    int epoll_fd;
+    _Atomic bool asleep;                 // kernel thread waits for wake_fd
+    pthread_t thread;
+    bool running;                        /* main */
+    uint64_t busy_seen;                  /* keeper */
+    _Atomic uint64_t busy_interval[RXQ_INTERVALS]; /* keeper: w, main: r */
+};
+
+struct pmd *pmd_create(struct dp *, unsigned index, int core_id, int numa_id);
+void pmd_start(struct pmd *);
+void pmd_stop(struct pmd *);    // joins; the poll list must be empty
+void pmd_destroy(struct pmd *);
+void *pmd_spin_main(void *pmd);
+void *pmd_kernel_main(void *pmd);
+void pmd_wake(struct pmd *);
+
+// One pass over what is not a receive queue: answers of handlers, recirculated packets.
+void pmd_run_side_work(struct pmd *);
+void pmd_refresh_time(struct pmd *);
+
+// input.c: classifies 'b' and runs each packet's actions.  Consumes every packet in 'b'.
+void pmd_input(struct pmd *, struct burst *b);
+// dpcls.c
+void dpcls_lookup(struct pmd *, struct burst *b);
+struct pmd_lane *pmd_find_lane(struct pmd *, const struct flow_key *);
+void pmd_forget_lanes(struct pmd *);
+// execute.c
+void pmd_execute(struct pmd *, struct burst *b);
+void pmd_execute_list(struct pmd *, struct rte_mbuf *, const struct packet_md *,
+                      const struct dp_actions *, uint8_t depth);
+// recirc.c
+void recirc_push(struct pmd *, struct rte_mbuf *, const struct packet_md *, uint8_t depth);
+void recirc_drain(struct pmd *);
+// tx.c
+void pmd_send(struct pmd *, odp_port_t, struct rte_mbuf **, unsigned n);
+void pmd_flush(struct pmd *);       // what has waited for tx-flush-interval
+void pmd_flush_all(struct pmd *);
+// upcall_queue.c
+void pmd_upcall_misses(struct pmd *, struct burst *b);
+void pmd_upcall_action(struct pmd *, struct rte_mbuf *, const struct packet_md *,
+                       const struct dp_act_userspace *);
+void pmd_run_inline_upcalls(struct pmd *);
+// inject.c
+struct inject_queue *inject_create(void);
+void inject_destroy(struct inject_queue *, struct megaflows *);
+bool inject_drain(struct pmd *);    // true if there was something
+struct rte_ring *inject_ring(struct inject_queue *);
+
+// The time of the last packet, and so on, as dp_flow_get_stats() reports it.
+static inline void
+flow_counters_add(struct flow_counters *c, uint32_t bytes, uint64_t now_ms, uint16_t tcp_flags)
+{
+    __atomic_store_n(&c->n_packets, c->n_packets + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->n_bytes, c->n_bytes + bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->used_ms, now_ms, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->tcp_flags, (uint16_t) (c->tcp_flags | tcp_flags), __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which PMD polls which receive queue.  Main thread.  Placement and hand-over are apart: rxq_schedule() says
+// where each queue belongs (rxq->pmd), rxq_publish() makes it so without stopping anything: first every
+// PMD's list loses the queues that leave it, then, a grace period later, every list gains those
+// that come.  Only a queue that moves pauses, for one iteration of its old PMD.
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "pmd/dp_int.h"
+
+LOG_MODULE(dpif_netdev);
+
+// "0:3,1:7": the core of queue 'qid', or -1.
+int
+rxq_affinity_core(const char *affinity, unsigned qid)
+{
+    const char *p = affinity;
+
+    while (p && *p) {
+        unsigned q, core;
+        int n = 0;
+        if (sscanf(p, " %u : %u %n", &q, &core, &n) != 2 || !n) {
+            return -1;
+        }
+        if (q == qid && core < PMD_MAX * 8) {
+            return (int) core;
+        }
+        p += n;
+        p += *p == ',';
+    }
+    return -1;
+}
+
+// Cycles of the last minute, as the keeper noted them.
+uint64_t
+rxq_load(const struct rxq *rxq)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < RXQ_INTERVALS; i++) {
+        sum += atomic_load_explicit(&rxq->interval[i], memory_order_relaxed);
+    }
+    return sum;
+}
+
+struct placement {
+    struct dp *dp;
+    struct pmd *pmds[PMD_MAX]; // that may take queues
+    uint64_t load[PMD_MAX];
+    unsigned n_pmds;
+    unsigned next;             // for round robin
+    bool back;                 // direction of the zigzag
+};
+
+static bool
+rxq_is_spin(const struct rxq *rxq)
+{
+    return netdev_poll(rxq->netdev) == NETDEV_POLL_SPIN;
+}
+
+static struct pmd *
+pmd_on_core(const struct dp *dp, int core)
+{
+    DP_FOREACH_PMD (pmd, dp) {
+        if (!pmd->is_kernel && pmd->core_id == core) {
+            return pmd;
+        }
+    }
+    return NULL;
+}
+
+// Queues with a core of their own, and those that no PMD may choose for.
+static void
+place_fixed(struct dp *dp, bool all)
+{
+    DP_FOREACH_PMD (pmd, dp) {
+        pmd->isolated = false;
+    }
+    DP_FOREACH_PORT (port, dp) {
+        for (unsigned i = 0; i < port->n_rxq; i++) {
+            struct rxq *rxq = port->rxqs[i];
+            struct pmd *pinned = rxq->pinned_core >= 0 ? pmd_on_core(dp, rxq->pinned_core) : NULL;
+            if (!rxq_is_spin(rxq)) {
+                rxq->pmd = PMD_KERNEL;
+            } else if (pinned) {
+                rxq->pmd = pinned->index;
+                pinned->isolated = dp->set.rxq_isolate;
+            } else if (all || rxq->pmd == PMD_MAX || !rcu_get_protected(&dp->pmds[rxq->pmd])) {
+                rxq->pmd = PMD_MAX;
+            }
+        }
+    }
+}
+
+static void
+placement_init(struct placement *p, struct dp *dp)
+{
+    memset(p, 0, sizeof *p);
+    p->dp = dp;
+    DP_FOREACH_PMD (pmd, dp) {
+        if (!pmd->is_kernel && !pmd->isolated) {
+            p->pmds[p->n_pmds++] = pmd;
+        }
+    }
+    DP_FOREACH_PORT (port, dp) {
+        for (unsigned i = 0; i < port->n_rxq; i++) {
+            for (unsigned j = 0; j < p->n_pmds; j++) {
+                if (port->rxqs[i]->pmd == p->pmds[j]->index) {
+                    p->load[j] += rxq_load(port->rxqs[i]) + 1;
+                }
+            }
+        }
+    }
+}
+
+static bool
+placement_suits(const struct placement *p, unsigned i, int numa_id)
+{
+    return numa_id < 0 || p->pmds[i]->numa_id == numa_id;
+}
+
+static unsigned
+placement_lightest(const struct placement *p, int numa_id)
+{
+    unsigned best = p->n_pmds;
+
+    for (unsigned i = 0; i < p->n_pmds; i++) {
+        if (placement_suits(p, i, numa_id) && (best == p->n_pmds || p->load[i] < p->load[best])) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+// Round robin; for "cycles" there and back again, so that the heaviest and the lightest queues meet.
+static unsigned
+placement_next(struct placement *p, int numa_id, bool zigzag)
+{
+    for (unsigned tries = 0; tries < 2 * p->n_pmds; tries++) {
+        unsigned i = p->next;
+        if (!zigzag) {
+            p->next = (p->next + 1) % p->n_pmds;
+        } else if (p->back ? i == 0 : i + 1 == p->n_pmds) {
+            p->back = !p->back;
+        } else {
+            p->next = p->back ? i - 1 : i + 1;
+        }
+        if (placement_suits(p, i, numa_id)) {
+            return i;
+        }
+    }
+    return p->n_pmds;
+}
+
+static void
+place_rxq(struct placement *p, struct rxq *rxq, bool all)
+{
+    int numa_id = netdev_queues(rxq->netdev)->numa_id;
+    unsigned i = p->n_pmds;
+
+    if (!p->n_pmds) {
+        return;
+    }
+    if (placement_lightest(p, numa_id) == p->n_pmds) {
+        numa_id = -1; // no PMD on that node: any is better than none
+    }
+    // A single new queue goes where there is least to do, whatever the policy for all is.
+    if (!all || p->dp->set.rxq_assign == RXQ_ASSIGN_GROUP) {
+        i = placement_lightest(p, numa_id);
+    } else {
+        i = placement_next(p, numa_id, p->dp->set.rxq_assign == RXQ_ASSIGN_CYCLES);
+    }
+    if (i < p->n_pmds) {
+        rxq->pmd = p->pmds[i]->index;
+        p->load[i] += rxq_load(rxq) + 1;
+        log_dbg("Core %d on numa node %d assigned port '%s' rx queue %u.", p->pmds[i]->core_id,
+                p->pmds[i]->numa_id, rxq->port->name, rxq->qid);
+    }
+}
+
+static int
+compare_rxq_load(const void *a_, const void *b_)
+{
+    const struct rxq *a = *(struct rxq *const *) a_;
+    const struct rxq *b = *(struct rxq *const *) b_;
+    uint64_t la = rxq_load(a), lb = rxq_load(b);
+
+    if (la != lb) {
+        return la < lb ? 1 : -1;
+    }
+    if (a->odp != b->odp) {
+        return a->odp < b->odp ? -1 : 1;
+    }
+    return a->qid < b->qid ? -1 : a->qid > b->qid;
+}
+
+void
+rxq_schedule(struct dp *dp, bool all)
+{
+    struct placement p;
+    struct rxq **free_rxqs = NULL;
+    size_t n = 0;
+
+    place_fixed(dp, all);
+    placement_init(&p, dp);
+    DP_FOREACH_PORT (port, dp) {
+        for (unsigned i = 0; i < port->n_rxq; i++) {
+            if (port->rxqs[i]->pmd == PMD_MAX) {
+                free_rxqs = xreallocarray(free_rxqs, n + 1, sizeof *free_rxqs);
+                free_rxqs[n++] = port->rxqs[i];
+            }
+        }
+    }
+    if (n && dp->set.rxq_assign != RXQ_ASSIGN_ROUNDROBIN) {
+        qsort(free_rxqs, n, sizeof *free_rxqs, compare_rxq_load);
+    }
+    for (size_t i = 0; i < n; i++) {
+        place_rxq(&p, free_rxqs[i], all);
+    }
+    free(free_rxqs);
+    rxq_publish(dp);
+}
+
+// --- hand-over ------------------------------------------------------------------------------
+
+static bool
+list_has(const struct poll_list *list, const struct rxq *rxq)
+{
+    for (unsigned i = 0; i < list->n; i++) {
+        if (list->rxq[i] == rxq) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The PMD's queues as rxq->pmd says; with 'among', only those that are in it already.
+static struct poll_list *
+list_build(const struct dp *dp, const struct pmd *pmd, const struct poll_list *among)
+{
+    struct poll_list *list = xzalloc(sizeof *list);
+
+    DP_FOREACH_PORT (port, dp) {
+        for (unsigned i = 0; i < port->n_rxq; i++) {
+            struct rxq *rxq = port->rxqs[i];
+            if (rxq->pmd == pmd->index && !rxq->withdrawn && (!among || list_has(among, rxq))) {
+                list = xrealloc(list, sizeof *list + (list->n + 1) * sizeof list->rxq[0]);
+                list->rxq[list->n++] = rxq;
+            }
+        }
+    }
+    return list;
+}
+
+// True if that changed anything.
+static bool
+list_publish(struct pmd *pmd, struct poll_list *list)
+{
+    struct poll_list *old = rcu_get_protected(&pmd->poll);
+
+    if (old->n == list->n && !memcmp(old->rxq, list->rxq, list->n * sizeof list->rxq[0])) {
+        free(list);
+        return false;
+    }
+    rcu_assign(&pmd->poll, list);
+    atomic_fetch_add(&pmd->poll_seq, 1);
+    pmd_wake(pmd);
+    rcu_free(old);
+    return true;
+}
+
+void
+rxq_publish(struct dp *dp)
+{
+    bool left = false;
+
+    DP_FOREACH_PMD (pmd, dp) {
+        left |= list_publish(pmd, list_build(dp, pmd, rcu_get_protected(&pmd->poll)));
+    }
+    if (left) {
+        rcu_synchronize();
+    }
+    DP_FOREACH_PMD (pmd, dp) {
+        list_publish(pmd, list_build(dp, pmd, NULL));
+    }
+}

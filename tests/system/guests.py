@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU guests for the system tests: tests/vm's scripts behind a small class.
+
+The images are built once into build/guest (cloud kernel, NICs only) and build/guest-full (full
+kernel: shares the host's programs by 9p, so iperf3 and testpmd run inside).
+"""
+import os
+import subprocess
+
+from switchlib import ROOT, Failed, sh, wait_for
+
+VM = os.path.join(ROOT, "tests", "vm")
+IMAGES = {"guest": "linux-image-cloud-amd64", "guest-full": "linux-image-amd64"}
+
+
+def image(name="guest"):
+    """The folder of a guest image, built if it is not there yet."""
+    path = os.path.join(ROOT, "build", name)
+    if not os.path.exists(os.path.join(path, "version")):
+        sh([os.path.join(VM, "build-guest"), "-o", path, "-p", IMAGES[name]], timeout=180)
+    return path
+
+
+class Guest:
+    """A running guest with vhost-user NICs on 'sockets' and addresses on eth0, eth1..."""
+
+    def __init__(self, directory, number, sockets, addresses, server=True, full=False, queues=1,
+                 memory=None, cpus=1, more=()):
+        self.dir, self.number, self.full = directory, number, full
+        self.ctl = os.path.join(directory, "guest%d.ctl" % number)
+        self.pidfile = os.path.join(directory, "guest%d.pid" % number)
+        self.console = os.path.join(directory, "guest%d.console" % number)
+        cmd = [os.path.join(VM, "run-guest"), "-i", str(number), "-s", self.ctl, "-p",
+               self.pidfile, "-T", "600", "-a", ",".join(addresses), "-q", str(queues),
+               "-m", str(memory or (192 if full else 96)), "-c", str(cpus)]
+        for s in sockets:
+            cmd += ["-u" if server else "-U", s]
+        if full:
+            cmd += ["-r"]
+        self.cmd = cmd + list(more)
+        self.env = dict(os.environ, GUEST=image("guest-full" if full else "guest"))
+        self.proc = None
+
+    def start(self):
+        """Boots; returns when a shell answers.  One retry: a boot may fail by chance."""
+        for attempt in (1, 2):
+            with open(self.console, "wb") as out:
+                self.proc = subprocess.Popen(self.cmd, env=self.env, stdout=out, stderr=out,
+                                             stdin=subprocess.DEVNULL)
+            try:
+                wait_for(lambda: self.sh("true", check=False).returncode == 0, 40, "the guest")
+                return self
+            except AssertionError:
+                self.kill()
+                if attempt == 2:
+                    with open(self.console, errors="replace") as f:
+                        raise Failed("guest %d does not come up:\n%s" % (self.number,
+                                                                         f.read()[-2000:]))
+
+    def sh(self, command, check=True, timeout=60):
+        """Runs a shell command inside; returns its output, or the process with check=False."""
+        if self.proc.poll() is not None:
+            raise Failed("guest %d has ended" % self.number)
+        env = dict(os.environ, LIMIT=str(timeout), WAIT="10")
+        return sh([os.path.join(VM, "guest-sh"), self.ctl, command], check=check, env=env,
+                  timeout=timeout + 15)
+
+    def ping(self, address, count=3, check=False):
+        p = self.sh("ping -c %d -i 0.2 -W 2 %s" % (count, address), check=False)
+        ok = " 0% packet loss" in p.stdout
+        if check and not ok:
+            raise Failed("ping %s from guest %d: %s" % (address, self.number, p.stdout))
+        return ok
+
+    def kill(self):
+        try:
+            with open(self.pidfile) as f:
+                os.kill(int(f.read()), 9)
+        except (OSError, ValueError):
+            pass
+        if self.proc:
+            try:
+                self.proc.wait(10)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait(5)
+
+    close = kill

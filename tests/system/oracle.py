@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Genuine Open vSwitch as an oracle: the same flows and frames through both, results compared.
+
+A Lab is a switch with 'n' ports whose far ends lie in one namespace, where frame_io.py sends and
+collects.  The generators below draw flow tables and frames from a small world of values, so that
+rules really match, overlap and shadow each other.
+"""
+import json
+import os
+import struct
+import subprocess
+
+from switchlib import Netns, Switch
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MACS = ["02:00:00:00:00:%02x" % i for i in (1, 2, 3, 4)] + ["01:00:5e:00:00:05",
+                                                            "ff:ff:ff:ff:ff:ff"]
+IPS = ["10.0.0.%d" % i for i in (1, 2, 3)] + ["10.1.0.1", "192.168.5.9"]
+IP6S = ["fc00::1", "fc00::2", "fe80::1:2"]
+VLANS = [None, 0, 1, 2, 100]
+PORTS = [80, 443, 1000, 1001, 5000]
+
+
+class Lab:
+    """One switch, its ports p1..pn, and a process that feeds and drains them."""
+
+    def __init__(self, kind, n_ports=4):
+        self.sw = Switch(kind).start()
+        self.far = Netns("far")
+        self.sw.add_bridge("br0", "fail_mode=secure")
+        for i in range(1, n_ports + 1):
+            self.sw.ns.run("ip link add p%d type veth peer name e%d netns %s" % (
+                i, i, self.far.name))
+            for ns, dev in ((self.sw.ns, "p%d" % i), (self.far, "e%d" % i)):
+                ns.run(["sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % dev])
+                ns.run("ip link set %s up arp off" % dev)
+            self.sw.vsctl("add-port", "br0", "p%d" % i, "--", "set", "Interface", "p%d" % i,
+                          "ofport_request=%d" % i)
+        self.io = self.far.popen(["/usr/bin/python3", os.path.join(HERE, "frame_io.py"),
+                                  str(n_ports)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 text=True)
+
+    def send(self, frames, gap=0.0):
+        """Sends [(port, bytes)]; returns the sorted [(port, hex)] that came out."""
+        job = {"gap": gap, "frames": [[p, f.hex()] for p, f in frames]}
+        self.io.stdin.write(json.dumps(job) + "\n")
+        self.io.stdin.flush()
+        return sorted(map(tuple, json.loads(self.io.stdout.readline())))
+
+    def close(self):
+        self.io.stdin.close()
+        self.io.wait(5)
+        self.sw.close()
+        self.far.close()
+
+
+# --- random flows ---------------------------------------------------------------------------
+
+def random_match(rng):
+    """A match in the text of ovs-ofctl whose prerequisites are right."""
+    m = []
+    if rng.random() < 0.5:
+        m.append("in_port=%d" % rng.randint(1, 4))
+    if rng.random() < 0.25:
+        m.append("dl_dst=" + rng.choice(MACS))
+    if rng.random() < 0.1:
+        m.append("dl_dst=01:00:00:00:00:00/01:00:00:00:00:00")
+    if rng.random() < 0.2:
+        m.append("dl_src=" + rng.choice(MACS[:4]))
+    if rng.random() < 0.25:
+        m.append(rng.choice(["dl_vlan=1", "dl_vlan=2", "dl_vlan=100", "dl_vlan=0xffff",
+                             "dl_vlan_pcp=3", "vlan_tci=0x1000/0x1000"]))
+    kind = rng.choice(["", "", "ip", "arp", "tcp", "udp", "icmp", "ipv6", "udp6", "icmp6"])
+    if kind:
+        m.insert(0, kind)
+    if kind in ("ip", "tcp", "udp", "icmp"):
+        for field in ("nw_src", "nw_dst"):
+            if rng.random() < 0.4:
+                m.append("%s=%s%s" % (field, rng.choice(IPS), rng.choice(["", "/24", "/8", "/30"])))
+        if rng.random() < 0.15:
+            m.append("nw_tos=%d" % rng.choice([0, 32, 184]))
+        if rng.random() < 0.1:
+            m.append("ip_frag=%s" % rng.choice(["no", "yes", "first", "later", "not_later"]))
+        if rng.random() < 0.1:
+            m.append("nw_ttl=%d" % rng.choice([1, 2, 64]))
+    if kind == "arp":
+        if rng.random() < 0.5:
+            m.append("arp_op=%d" % rng.randint(1, 2))
+        if rng.random() < 0.4:
+            m.append("arp_tpa=" + rng.choice(IPS))
+    if kind in ("tcp", "udp", "udp6"):
+        for field in ("tp_src", "tp_dst"):
+            if rng.random() < 0.4:
+                m.append("%s=%s" % (field, rng.choice([str(p) for p in PORTS]
+                                                      + ["0x3e8/0xfffe"])))
+    if kind == "tcp" and rng.random() < 0.2:
+        m.append("tcp_flags=%s" % rng.choice(["+syn", "+ack-syn", "+rst"]))
+    if kind == "icmp" and rng.random() < 0.4:
+        m.append("icmp_type=%d" % rng.choice([0, 8]))
+    if kind in ("ipv6", "udp6", "icmp6") and rng.random() < 0.5:
+        m.append("ipv6_dst=%s%s" % (rng.choice(IP6S), rng.choice(["", "/16", "/64"])))
+    return list(dict((x.split("=")[0], x) for x in m).values()), kind
+
+
+def random_actions(rng, kind, table, n_tables, depth=0):
+    """A list of actions that may follow a match of 'kind'."""
+    a = []
+    for _ in range(rng.choice([1, 1, 2, 3, 4])):
+        pick = rng.random()
+        if pick < 0.45:
+            a.append(rng.choice(["output:1", "output:2", "output:3", "output:4", "in_port"]))
+        elif pick < 0.52:
+            a.append(rng.choice(["flood", "all"]))
+        elif pick < 0.62:
+            a.append(rng.choice(["mod_vlan_vid:%d" % rng.choice([1, 2, 100]), "strip_vlan",
+                                 "mod_vlan_pcp:%d" % rng.randint(0, 7)]))
+        elif pick < 0.70:
+            a.append(rng.choice(["mod_dl_src:02:aa:00:00:00:01", "mod_dl_dst:02:bb:00:00:00:02"]))
+        elif pick < 0.76:
+            a.append("load:%#x->NXM_NX_REG%d[%d..%d]" % (rng.randint(0, 7), rng.randint(0, 2),
+                                                          0, 7))
+        elif pick < 0.80:
+            a.append("move:NXM_OF_ETH_SRC[0..15]->NXM_NX_REG1[0..15]")
+        elif pick < 0.84:
+            a.append("move:NXM_NX_REG1[0..15]->NXM_OF_ETH_DST[0..15]")
+        elif pick < 0.94 and kind in ("ip", "tcp", "udp", "icmp"):
+            a.append(rng.choice(["mod_nw_src:10.9.9.9", "mod_nw_dst:10.8.8.8", "mod_nw_tos:32",
+                                 "dec_ttl", "mod_nw_ttl:7"]))
+        elif pick < 0.94 and kind in ("udp6", "ipv6"):
+            a.append("set_field:fc00::99->ipv6_dst")
+        if kind in ("tcp", "udp") and rng.random() < 0.2:
+            a.append(rng.choice(["mod_tp_src:7", "mod_tp_dst:9"]))
+        if table + 1 < n_tables and rng.random() < 0.25:
+            a.append("resubmit(,%d)" % rng.randint(table + 1, n_tables - 1))
+    return a or ["drop"]
+
+
+def random_flows(rng, n, n_tables=3):
+    """Lines for ovs-ofctl add-flows with distinct priorities, so that no two rules tie."""
+    lines = []
+    for i in range(n):
+        table = rng.choice([0, 0, rng.randrange(n_tables)])
+        match, kind = random_match(rng)
+        if table and rng.random() < 0.3:
+            match.append("reg%d=%d/0xff" % (rng.randint(0, 2), rng.randint(0, 7)))
+        lines.append("table=%d,priority=%d,%s" % (table, 100 + i, ",".join(
+            match + ["actions=" + ",".join(random_actions(rng, kind, table, n_tables))])))
+    rng.shuffle(lines)
+    return lines
+
+
+# --- random frames ----------------------------------------------------------------------------
+
+def csum(data):
+    if len(data) % 2:
+        data += b"\0"
+    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while s >> 16:
+        s = (s & 0xFFFF) + (s >> 16)
+    return ~s & 0xFFFF
+
+
+def mac_bytes(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def ip_bytes(text):
+    return bytes(int(x) for x in text.split("."))
+
+
+def l4_bytes(rng, proto, pseudo):
+    """A transport header with its checksum, and payload."""
+    pay = bytes(rng.randrange(256) for _ in range(rng.choice([0, 1, 18, 30])))
+    sport, dport = rng.choice(PORTS), rng.choice(PORTS)
+    if proto == 6:
+        flags = rng.choice([0x02, 0x12, 0x10, 0x04, 0x18])
+        h = struct.pack("!HHIIBBHHH", sport, dport, 1, 2, 0x50, flags, 512, 0, 0)
+        at = 16
+    elif proto == 17:
+        h, at = struct.pack("!HHHH", sport, dport, 8 + len(pay), 0), 6
+        if rng.random() < 0.2 and len(pseudo) == 8:
+            return h + pay  # UDP without a checksum
+    elif proto == 1:
+        h, at, pseudo = struct.pack("!BBHHH", rng.choice([0, 8]), 0, 0, 1, 1), 2, None
+    elif proto == 58:
+        h, at = struct.pack("!BBHHH", rng.choice([128, 129]), 0, 0, 1, 1), 2
+    else:
+        return pay
+    whole = h + pay
+    before = b"" if pseudo is None else pseudo + struct.pack("!BBH", 0, proto, len(whole))
+    value = csum(before + whole) or (0xFFFF if proto == 17 else 0)
+    return whole[:at] + struct.pack("!H", value) + whole[at + 2:]
+
+
+def random_frame(rng):
+    """A well-formed frame of the small world."""
+    l2 = mac_bytes(rng.choice(MACS)) + mac_bytes(rng.choice(MACS[:4]))
+    vlan = rng.choice(VLANS)
+    if vlan is not None:
+        l2 += struct.pack("!HH", 0x8100, vlan | rng.choice([0, 3]) << 13)
+    kind = rng.choice(["ip", "ip", "ip", "arp", "ipv6", "other"])
+    if kind == "ip":
+        proto = rng.choice([6, 17, 1, 132, 47, 0])
+        src, dst = ip_bytes(rng.choice(IPS)), ip_bytes(rng.choice(IPS))
+        frag = rng.choice([0x4000] * 8 + [0x2000, 0x2003, 0x0005])
+        body = l4_bytes(rng, proto, src + dst)
+        if rng.random() < 0.05:
+            body = body[:rng.randrange(len(body) + 1)]
+        h = struct.pack("!BBHHHBBH", 0x45, rng.choice([0, 32, 184]), 20 + len(body), 1, frag,
+                        rng.choice([64, 64, 2, 1]), proto, 0) + src + dst
+        body = h[:10] + struct.pack("!H", csum(h)) + h[12:] + body
+        frame = l2 + b"\x08\x00" + body
+    elif kind == "ipv6":
+        import ipaddress
+        proto = rng.choice([6, 17, 58])
+        src = ipaddress.IPv6Address(rng.choice(IP6S)).packed
+        dst = ipaddress.IPv6Address(rng.choice(IP6S)).packed
+        body = l4_bytes(rng, proto, src + dst)
+        frame = l2 + b"\x86\xdd" + struct.pack("!IHBB", 0x60000000, len(body), proto, 64) \
+            + src + dst + body
+    elif kind == "arp":
+        frame = l2 + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, rng.choice([1, 2])) \
+            + mac_bytes(rng.choice(MACS[:4])) + ip_bytes(rng.choice(IPS)) + bytes(6) \
+            + ip_bytes(rng.choice(IPS))
+    else:
+        frame = l2 + rng.choice([b"\x88\xb5", b"\x00\x30", b"\x88\xcc"]) + bytes(46)
+    return frame + bytes(max(0, 60 - len(frame)))

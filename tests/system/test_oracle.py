@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random flow tables and frames through Sluice and genuine Open vSwitch: the same comes out.
+
+ORACLE_ROUNDS and ORACLE_SEED make it longer, or repeat a round that failed.
+"""
+import os
+import random
+import re
+
+import pytest
+
+from oracle import Lab, random_flows, random_frame
+
+ROUNDS = int(os.environ.get("ORACLE_ROUNDS", "6"))
+SEED = int(os.environ.get("ORACLE_SEED", "1"))
+KINDS = tuple(os.environ.get("ORACLE_KINDS", "sluice,ovs").split(","))
+
+
+@pytest.fixture(scope="module")
+def labs():
+    made = []
+    try:
+        for kind in KINDS:
+            made.append(Lab(kind))
+        yield made
+    finally:
+        for lab in made:
+            lab.close()
+
+
+def both(labs, fn):
+    """fn(lab) on both; returns (ours, theirs)."""
+    return [fn(lab) for lab in labs]
+
+
+def counted(lab):
+    """The flows with their packet counts, sorted."""
+    lab.sw.appctl("revalidator/wait")
+    out = lab.sw.ofctl("dump-flows", "br0")
+    lines = []
+    for line in out.splitlines():
+        if "actions=" in line:
+            lines.append(re.sub(r"cookie=\S+, |duration=\S+, |n_bytes=\d+, |idle_age=\d+, |"
+                                r"hard_age=\d+, ", "", line).strip())
+    return sorted(lines)
+
+
+@pytest.mark.parametrize("round_", range(SEED, SEED + ROUNDS))
+def test_random_flows_and_frames(labs, round_):
+    rng = random.Random(round_)
+    flows = "\n".join(random_flows(rng, rng.choice([5, 20, 60])))
+    frames = [(rng.randint(1, 4), random_frame(rng)) for _ in range(150)]
+    frames *= 2  # the second time through the caches
+    for lab in labs:
+        lab.sw.ofctl("del-flows", "br0")
+        lab.sw.ofctl("add-flows", "br0", "-", input=flows)
+    ours, theirs = both(labs, lambda lab: lab.sw.flows("br0"))
+    assert ours == theirs
+    ours, theirs = both(labs, lambda lab: lab.send(frames, 0.0005))
+    only_ours, only_theirs = list(ours), []
+    for x in theirs:
+        if x in only_ours:
+            only_ours.remove(x)
+        else:
+            only_theirs.append(x)
+    assert (only_ours, only_theirs) == ([], []), "seed %d" % round_
+    ours, theirs = both(labs, counted)
+    assert ours == theirs, "seed %d" % round_
+
+
+@pytest.mark.parametrize("round_", range(SEED, SEED + max(1, ROUNDS // 2)))
+def test_normal_with_vlans(labs, round_):
+    """The learning switch: every VLAN mode, frames one after the other."""
+    rng = random.Random(1000 + round_)
+    settings = []
+    for i in range(1, 5):
+        mode = rng.choice(["access", "trunk", "trunk-all", "native-tagged", "native-untagged"])
+        args = ["--", "clear", "port", "p%d" % i, "tag", "trunks", "vlan_mode"]
+        tag = str(rng.choice([1, 2]))
+        if mode == "access":
+            args += ["--", "set", "port", "p%d" % i, "tag=" + tag]
+        elif mode == "trunk":
+            args += ["--", "set", "port", "p%d" % i, "trunks=1,100"]
+        elif mode != "trunk-all":
+            args += ["--", "set", "port", "p%d" % i, "vlan_mode=" + mode, "tag=" + tag]
+        settings += args
+    frames = [(rng.randint(1, 4), random_frame(rng)) for _ in range(60)]
+    for lab in labs:
+        lab.sw.vsctl(*settings[1:])
+        lab.sw.ofctl("del-flows", "br0")
+        lab.sw.ofctl("add-flow", "br0", "actions=NORMAL")
+        lab.sw.appctl("fdb/flush", "br0")
+    ours, theirs = both(labs, lambda lab: lab.send(frames, 0.03))
+    assert ours == theirs, "seed %d" % round_
+    macs = both(labs, lambda lab: sorted(
+        re.sub(r"\s+\d+$", "", line) for line in
+        lab.sw.appctl("fdb/show", "br0").splitlines()[1:]))
+    assert macs[0] == macs[1], "seed %d" % round_
+    for lab in labs:
+        for i in range(1, 5):
+            lab.sw.vsctl("clear", "port", "p%d" % i, "tag", "trunks", "vlan_mode")
+
+
+def trace(lab, flow):
+    """The last lines of ofproto/trace: what the flow becomes and what is done with it."""
+    out = lab.sw.appctl("ofproto/trace", "br0", flow)
+    return [line for line in out.splitlines()
+            if line.startswith(("Final flow", "Megaflow", "Datapath actions"))]
+
+
+def test_trace_of_random_flows(labs):
+    rng = random.Random(SEED + 77)
+    flows = "\n".join(random_flows(rng, 40))
+    for lab in labs:
+        lab.sw.ofctl("del-flows", "br0")
+        lab.sw.ofctl("add-flows", "br0", "-", input=flows)
+    for i in range(30):
+        flow = "in_port=%d,udp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:0%d,nw_src=10.0.0.%d," \
+            "nw_dst=10.0.0.2,nw_ttl=64,udp_src=%d,udp_dst=80" % (
+                rng.randint(1, 4), rng.randint(1, 4), rng.randint(1, 3), rng.choice([1000, 443]))
+        ours, theirs = both(labs, lambda lab: trace(lab, flow))
+        assert ours[0] == theirs[0] and ours[-1] == theirs[-1], flow

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many ports, many MAC addresses, many changes."""
+import os
+import random
+import re
+
+from switchlib import wait_for
+
+SENDER = r"""
+import socket, struct, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind((sys.argv[1], 0))
+for i in range(int(sys.argv[2])):
+    src = struct.pack("!HI", 0x0200, i + 1)
+    s.send(b"\xff" * 6 + src + b"\x88\xb5" + bytes(46))
+    if i % 32 == 31:
+        time.sleep(0.002)
+"""
+
+
+def test_256_ports_on_one_bridge(sw, hosts):
+    n = 256
+    sw.add_bridge("br0")
+    batch = []
+    for i in range(1, n + 1, 2):
+        a, b = "q%d" % i, "q%d" % (i + 1)
+        sw.ns.run("ip link add %s type veth peer name %s" % (a, b))
+        batch += ["--", "add-port", "br0", a, "--", "add-port", "br0", b]
+        # The two ends of a pair on one bridge would make a loop: separate VLANs, no trunks.
+        batch += ["--", "set", "port", a, "tag=%d" % i, "--", "set", "port", b, "tag=%d" % (i + 1)]
+    sw.vsctl(*batch[1:], timeout=60)
+    ports = sw.vsctl("--bare", "--columns=ofport", "list", "Interface").split()
+    assert len(set(ports)) == n + 1 and "-1" not in ports
+    show = sw.ofctl("-O", "OpenFlow10", "dump-ports", "br0")
+    assert "%d ports" % (n + 1) in show
+    hosts += [sw.add_host("br0", "x%d" % i, "10.7.0.%d/24" % i) for i in (1, 2)]
+    hosts[0].ping("10.7.0.2", check=True)
+
+
+def test_10000_macs_are_learned(sw, hosts):
+    n = 10000
+    sw.add_bridge("br0", "other_config:mac-table-size=20000")
+    hosts += [sw.add_host("br0", "p%d" % i) for i in (1, 2)]
+    hosts[0].run(["/usr/bin/python3", "-c", SENDER, "eth0", str(n)])
+
+    def learned():
+        text = sw.appctl("fdb/stats-show", "br0")
+        return int(re.search(r"Current/maximum MAC entries in the table: (\d+)/20000",
+                             text).group(1)) >= n
+    # A few frames of the burst may be lost on their way: they are sent again until all arrived.
+    for _ in range(5):
+        try:
+            wait_for(learned, 5, "the MAC table to fill")
+            break
+        except AssertionError:
+            hosts[0].run(["/usr/bin/python3", "-c", SENDER, "eth0", str(n)])
+    assert learned()
+    shown = sw.appctl("fdb/show", "br0")
+    assert shown.count("\n") >= n
+    assert re.search(r"^ +1 +0  02:00:00:00:27:10 ", shown, re.M), "MAC 10,000 is missing"
+
+
+def test_1000_changes_leave_no_trace(sw):
+    """Bridges and ports come and go; descriptors, threads and memory stay where they were."""
+    rng = random.Random(1)
+    sw.ns.run("ip link add v0 type veth peer name v1")
+
+    def used():
+        pid = sw.proc.pid if sw.kind == "ovs" else sw.pid
+        with open("/proc/%d/status" % pid) as f:
+            text = f.read()
+        return (len(os.listdir("/proc/%d/fd" % pid)),
+                int(re.search(r"Threads:\s+(\d+)", text).group(1)),
+                int(re.search(r"VmRSS:\s+(\d+)", text).group(1)))
+
+    def round_of_changes():
+        sw.vsctl("add-br", "b0", "--", "set", "bridge", "b0", "datapath_type=netdev",
+                 "--", "add-port", "b0", "v0", "--", "add-port", "b0", "t0",
+                 "--", "set", "interface", "t0", "type=internal",
+                 "--", "add-port", "b0", "pa", "--", "set", "interface", "pa", "type=patch",
+                 "options:peer=pb", "--", "add-br", "b1", "--", "set", "bridge", "b1",
+                 "datapath_type=netdev", "--", "add-port", "b1", "pb", "--", "set", "interface",
+                 "pb", "type=patch", "options:peer=pa")
+        sw.vsctl("set", "port", "v0", "tag=%d" % rng.randrange(4096))
+        sw.vsctl("--", "del-port", "b0", "t0", "--", "add-port", "b0", "nosuch%d" %
+                 rng.randrange(9), check=False)
+        sw.vsctl("del-br", "b0", "--", "del-br", "b1")
+
+    n_changes_per_round = 14
+    for _ in range(10):
+        round_of_changes()
+    before = used()
+    for _ in range(1000 // n_changes_per_round + 1):
+        round_of_changes()
+    after = used()
+    assert after[0] <= before[0] + 2, "descriptors: %d, then %d" % (before[0], after[0])
+    assert after[1] <= before[1], "threads: %d, then %d" % (before[1], after[1])
+    assert after[2] <= before[2] * 1.2 + 4096, "kB: %d, then %d" % (before[2], after[2])
+
+
+def test_two_switches_side_by_side(make_switch, hosts):
+    """Two daemons in one network namespace, which genuine Open vSwitch cannot do."""
+    one = make_switch("sluice")
+    two = make_switch("sluice", netns=one.ns)
+    for i, s in enumerate((one, two)):
+        s.add_bridge("br%d" % i)
+        hosts += [s.add_host("br%d" % i, "s%dp%d" % (i, j), "10.8.%d.%d/24" % (i, j))
+                  for j in (1, 2)]
+    hosts[0].ping("10.8.0.2", check=True)
+    hosts[2].ping("10.8.1.2", check=True)
