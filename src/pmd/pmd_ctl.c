@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Commands of ovs-appctl about PMD threads: dpif-netdev/pmd-*, and those that chose between implementations
+// in older releases, which answer for the one there is.  Main thread.
+#include "pmd/pmd_ctl.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "pmd/dp_int.h"
+#include "rpc/unixctl.h"
+
+// The PMDs by core, the kernel thread last; the caller frees the array.
+struct pmd **
+pmd_ctl_list(const struct dp *dp, unsigned *n)
+{
+    struct pmd **list = xcalloc(PMD_MAX, sizeof *list);
+
+    *n = 0;
+    DP_FOREACH_PMD (pmd, dp) {
+        unsigned i = (*n)++;
+        for (; i > 0 && !pmd->is_kernel &&
+               (list[i - 1]->is_kernel || list[i - 1]->core_id > pmd->core_id); i--) {
+            list[i] = list[i - 1];
+        }
+        list[i] = pmd;
+    }
+    return list;
+}
+
+void
+pmd_ctl_put_header(struct str *s, const struct pmd *pmd)
+{
+    if (pmd->is_kernel) {
+        str_put(s, "main thread:\n");
+    } else {
+        str_printf(s, "pmd thread numa_id %d core_id %d:\n", pmd->numa_id, pmd->core_id);
+    }
+}
+
+bool
+pmd_ctl_is_dp_name(const char *name)
+{
+    return !strcmp(name, "ovs-netdev") || !strcmp(name, "netdev@ovs-netdev");
+}
+
+// Options first, then perhaps the name of the datapath.  False: an error was sent.
+bool
+pmd_ctl_parse(struct unixctl_conn *conn, int argc, const char *argv[], struct pmd_ctl_args *args)
+{
+    *args = (struct pmd_ctl_args) {.core = -1, .secs = 60};
+    for (int i = 1; i < argc; i++) {
+        unsigned *number = NULL;
+        unsigned core;
+        if (!strcmp(argv[i], "-nh")) {
+            args->no_histograms = true;
+            continue;
+        }
+        if (!strcmp(argv[i], "-pmd")) {
+            number = &core;
+        } else if (!strcmp(argv[i], "-secs")) {
+            number = &args->secs;
+        } else if (!strcmp(argv[i], "-it")) {
+            number = &args->n_iterations;
+        } else if (!strcmp(argv[i], "-ms")) {
+            number = &args->n_milliseconds;
+        } else if (pmd_ctl_is_dp_name(argv[i])) {
+            continue;
+        } else {
+            unixctl_reply_error(conn, "please specify an existing datapath");
+            return false;
+        }
+        if (i + 1 >= argc || !str_to_uint(argv[i + 1], 10, number)) {
+            unixctl_reply_errorf(conn, "%s: a number is expected after it", argv[i]);
+            return false;
+        }
+        i++;
+        if (number == &core) {
+            args->core = (int) core;
+        }
+    }
+    return true;
+}
+
+// --- pmd-stats-show -------------------------------------------------------------------------
+
+static void
+put_cycles(struct str *s, const struct pmd_perf *p, uint64_t packets)
+{
+    uint64_t idle = perf_get(p, PMD_STAT_IDLE_CYCLES);
+    uint64_t busy = perf_get(p, PMD_STAT_BUSY_CYCLES);
+    double total = (double) (idle + busy);
+
+    if (total <= 0) {
+        return;
+    }
+    str_printf(s, "  idle cycles: %" PRIu64 " (%.02f%%)\n", idle, (double) idle / total * 100);
+    str_printf(s, "  processing cycles: %" PRIu64 " (%.02f%%)\n", busy,
+               (double) busy / total * 100);
+    if (packets) {
+        str_printf(s, "  avg cycles per packet: %.02f (%" PRIu64 "/%" PRIu64 ")\n",
+                   total / (double) packets, idle + busy, packets);
+        str_printf(s, "  avg processing cycles per packet: %.02f (%" PRIu64 "/%" PRIu64 ")\n",
+                   (double) busy / (double) packets, busy, packets);
+    }
+}
+
+static double
+ratio(uint64_t a, uint64_t b)
+{
+    return b ? (double) a / (double) b : 0;
+}
+
+static void
+put_stats(struct str *s, const struct pmd *pmd)
+{
+    const struct pmd_perf *p = &pmd->perf;
+    uint64_t packets = perf_get(p, PMD_STAT_RX);
+    uint64_t recircs = perf_get(p, PMD_STAT_RECIRC);
+    uint64_t megaflow = perf_get(p, PMD_STAT_DPCLS_HIT);
+
+    pmd_ctl_put_header(s, pmd);
+    str_printf(s, "  packets received: %" PRIu64 "\n", packets);
+    str_printf(s, "  packet recirculations: %" PRIu64 "\n", recircs);
+    str_printf(s, "  avg. datapath passes per packet: %.02f\n", ratio(packets + recircs, packets));
+    str_put(s, "  phwol hits: 0\n  mfex opt hits: 0\n  simple match hits: 0\n");
+    str_printf(s, "  emc hits: %" PRIu64 "\n", perf_get(p, PMD_STAT_EMC_HIT));
+    str_printf(s, "  smc hits: %" PRIu64 "\n", perf_get(p, PMD_STAT_SMC_HIT));
+    str_printf(s, "  megaflow hits: %" PRIu64 "\n", megaflow);
+    str_printf(s, "  avg. subtable lookups per megaflow hit: %.02f\n",
+               ratio(perf_get(p, PMD_STAT_LOOKUPS), megaflow));
+    str_printf(s, "  miss with success upcall: %" PRIu64 "\n", perf_get(p, PMD_STAT_MISS));
+    str_printf(s, "  miss with failed upcall: %" PRIu64 "\n", perf_get(p, PMD_STAT_LOST));
+    str_printf(s, "  avg. packets per output batch: %.02f\n",
+               ratio(perf_get(p, PMD_STAT_TX), perf_get(p, PMD_STAT_TX_BATCHES)));
+    if (!pmd->is_kernel) {
+        put_cycles(s, p, packets);
+    }
+}
+
+static void
+pmd_stats_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    struct dp *dp = *(struct dp **) dpp;
+    struct pmd_ctl_args args;
+    struct str s = STR_INIT;
+    unsigned n;
+
+    if (!pmd_ctl_parse(conn, argc, argv, &args)) {
+        return;
+    }
+    struct pmd **list = pmd_ctl_list(dp, &n);
+    for (unsigned i = 0; i < n; i++) {
+        if (args.core < 0 || list[i]->core_id == args.core) {
+            put_stats(&s, list[i]);
+        }
+    }
+    free(list);
+    unixctl_reply(conn, str_cstr(&s));
+    str_free(&s);
+}
+
+static void
+pmd_stats_clear(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    struct dp *dp = *(struct dp **) dpp;
+    struct pmd_ctl_args args;
+
+    if (!pmd_ctl_parse(conn, argc, argv, &args)) {
+        return;
+    }
+    DP_FOREACH_PMD (pmd, dp) {
+        if (args.core < 0 || pmd->core_id == args.core) {
+            perf_clear(&pmd->perf, clock_now_ms());
+        }
+    }
+    unixctl_reply(conn, NULL);
+}
+
+// --- pmd-rxq-show ---------------------------------------------------------------------------
+
+// Sum over the newest 'n' intervals.
+static uint64_t
+recent(const _Atomic uint64_t *interval, uint64_t n_noted, unsigned n)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < n && i < n_noted; i++) {
+        sum += atomic_load_explicit(&interval[(n_noted - i) % RXQ_INTERVALS], memory_order_relaxed);
+    }
+    return sum;
+}
+
+static void
+put_rxq(struct str *s, const struct rxq *rxq, uint64_t n_noted, unsigned n)
+{
+    double window = (double) clock_tsc_hz() * 5 * (double) MIN(n_noted, (uint64_t) n);
+
+    str_printf(s, "  port: %-16s  queue-id: %2u %s  pmd usage: ", rxq->port->name, rxq->qid,
+               netdev_rxq_enabled(rxq->netdev, rxq->qid) ? "(enabled) " : "(disabled)");
+    if (window > 0) {
+        str_printf(s, "%2d %%\n", (int) ((double) recent(rxq->interval, n_noted, n) * 100 / window));
+    } else {
+        str_put(s, "NOT AVAIL\n");
+    }
+}
+
+static void
+put_rxqs(struct str *s, const struct dp *dp, const struct pmd *pmd, unsigned secs)
+{
+    uint64_t n_noted = atomic_load(&dp->load_intervals);
+    unsigned n = MIN(DIV_ROUND_UP(secs, 5), (unsigned) RXQ_INTERVALS);
+    double window = (double) clock_tsc_hz() * 5 * (double) MIN(n_noted, (uint64_t) n);
+    uint64_t used = 0;
+
+    pmd_ctl_put_header(s, pmd);
+    str_printf(s, "  isolated : %s\n", pmd->isolated ? "true" : "false");
+    DP_FOREACH_PORT (port, dp) {
+        for (unsigned i = 0; i < port->n_rxq; i++) {
+            if (port->rxqs[i]->pmd == pmd->index) {
+                put_rxq(s, port->rxqs[i], n_noted, n);
+                used += recent(port->rxqs[i]->interval, n_noted, n);
+            }
+        }
+    }
+    uint64_t busy = recent(pmd->busy_interval, n_noted, n);
+    if (window > 0) {
+        str_printf(s, "  overhead: %2d %%\n",
+                   (int) ((double) (busy > used ? busy - used : 0) * 100 / window));
+    } else {
+        str_put(s, "  overhead: NOT AVAIL\n");
+    }
+}
+
+static void
+pmd_rxq_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    struct dp *dp = *(struct dp **) dpp;
+    struct pmd_ctl_args args;
+    struct str s = STR_INIT;
+    unsigned n;
+
+    if (!pmd_ctl_parse(conn, argc, argv, &args)) {
+        return;
+    }
+    unsigned secs = MIN(MAX(ROUND_UP(args.secs, 5), 5u), RXQ_INTERVALS * 5u);
+    str_printf(&s, "Displaying last %u seconds pmd usage %%\n", secs);
+    struct pmd **list = pmd_ctl_list(dp, &n);
+    for (unsigned i = 0; i < n; i++) {
+        if (!list[i]->is_kernel && (args.core < 0 || list[i]->core_id == args.core)) {
+            put_rxqs(&s, dp, list[i], secs);
+        }
+    }
+    free(list);
+    unixctl_reply(conn, str_cstr(&s));
+    str_free(&s);
+}
+
+static void
+pmd_rxq_rebalance(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    struct dp *dp = *(struct dp **) dpp;
+    struct pmd_ctl_args args;
+
+    if (pmd_ctl_parse(conn, argc, argv, &args)) {
+        rxq_schedule(dp, true);
+        unixctl_reply(conn, "pmd rxq rebalance requested.\n");
+    }
+}
+
+static void
+pmd_sleep_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    struct dp *dp = *(struct dp **) dpp;
+    struct str s = STR_INIT;
+    unsigned n;
+
+    str_printf(&s, "Default max sleep: %4u us\n", dp->set.max_sleep_us);
+    struct pmd **list = pmd_ctl_list(dp, &n);
+    for (unsigned i = 0; i < n; i++) {
+        if (!list[i]->is_kernel) {
+            pmd_ctl_put_header(&s, list[i]);
+            str_printf(&s, "  max sleep: %4u us\n", atomic_load(&list[i]->max_sleep_us));
+        }
+    }
+    free(list);
+    unixctl_reply(conn, str_cstr(&s));
+    str_free(&s);
+}
+
+// --- choices of older releases --------------------------------------------------------------
+
+static void
+lookup_info_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    struct dp *dp = *(struct dp **) dpp;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < LANE_HEADS; i++) {
+        for (const struct lane *l = rcu_get(&dp->mf.lanes[i]); l; l = rcu_get(&l->next)) {
+            n += rcu_get(&l->view)->n_subtables;
+        }
+    }
+    char *text = xasprintf("Available dpcls implementations:\n"
+                           "  autovalidator (Use count: 0, Priority: 0)\n"
+                           "  generic (Use count: %u, Priority: 1)\n",
+                           n);
+    unixctl_reply(conn, text);
+    free(text);
+}
+
+static void
+dpif_impl_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    char *text = xasprintf("Available DPIF implementations:\n  dpif_scalar (pmds: %u)\n",
+                           dp_n_pmds(*(struct dp **) dpp));
+    unixctl_reply(conn, text);
+    free(text);
+}
+
+static void
+miniflow_parser_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    unixctl_reply(conn, "Available MFEX implementations:\n"
+                        "  scalar (available: True pmds: all)\n");
+}
+
+static void
+accept_choice(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    static const char *const known[] = {"generic", "scalar", "dpif_scalar", "autovalidator"};
+
+    for (int i = 1; i < argc; i++) {
+        for (unsigned j = 0; j < ARRAY_SIZE(known); j++) {
+            if (!strcmp(argv[i], known[j])) {
+                unixctl_reply(conn, "There is one implementation; it is in use.\n");
+                return;
+            }
+        }
+    }
+    unixctl_reply_error(conn, "unknown implementation; there is one, and it is in use");
+}
+
+void
+dp_ctl_init(struct dp **dpp)
+{
+    unixctl_register("dpif-netdev/pmd-stats-show", "[-pmd core] [dp]", 0, 3, pmd_stats_show, dpp);
+    unixctl_register("dpif-netdev/pmd-stats-clear", "[-pmd core] [dp]", 0, 3, pmd_stats_clear, dpp);
+    unixctl_register("dpif-netdev/pmd-rxq-show", "[-pmd core] [-secs secs] [dp]", 0, 5,
+                     pmd_rxq_show, dpp);
+    unixctl_register("dpif-netdev/pmd-rxq-rebalance", "[dp]", 0, 1, pmd_rxq_rebalance, dpp);
+    unixctl_register("dpif-netdev/pmd-sleep-show", "[dp]", 0, 1, pmd_sleep_show, dpp);
+    unixctl_register("dpif-netdev/subtable-lookup-info-get", "", 0, 0, lookup_info_get, dpp);
+    unixctl_register("dpif-netdev/subtable-lookup-prio-get", "", 0, 0, lookup_info_get, dpp);
+    unixctl_register("dpif-netdev/subtable-lookup-prio-set", "[lookup_func] [prio]", 2, 2,
+                     accept_choice, dpp);
+    unixctl_register("dpif-netdev/dpif-impl-get", "", 0, 0, dpif_impl_get, dpp);
+    unixctl_register("dpif-netdev/dpif-impl-set", "dpif_impl_name", 1, 1, accept_choice, dpp);
+    unixctl_register("dpif-netdev/miniflow-parser-get", "", 0, 0, miniflow_parser_get, dpp);
+    unixctl_register("dpif-netdev/miniflow-parser-set", "[-pmd core] miniflow_implementation", 1, 4,
+                     accept_choice, dpp);
+    perf_ctl_init(dpp);
+    dpctl_init(dpp);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the command files of this folder share.
+#ifndef PMD_PMD_CTL_H
+#define PMD_PMD_CTL_H
+
+#include <inttypes.h>
+
+#include "pmd/pmd.h"
+
+struct unixctl_conn;
+
+struct pmd_ctl_args {
+    int core; // -1: all
+    unsigned secs;
+    unsigned n_iterations, n_milliseconds;
+    bool no_histograms;
+};
+
+struct pmd **pmd_ctl_list(const struct dp *, unsigned *n);
+void pmd_ctl_put_header(struct str *, const struct pmd *);
+bool pmd_ctl_is_dp_name(const char *);
+bool pmd_ctl_parse(struct unixctl_conn *, int argc, const char *argv[], struct pmd_ctl_args *);
+void perf_ctl_init(struct dp **);
+void dpctl_init(struct dp **);
+
+#endif
