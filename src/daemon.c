@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Forking, the monitor process, readiness and the change of user.  daemon_pidfile.c has the pidfile.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "base/dirs.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "daemon_pidfile.h"
+
+LOG_MODULE(daemon_unix);
+
+/* A crash sooner than this after the start delays the next start. */
+#define MIN_UPTIME_S 10
+
+static struct {
+    int ready_fd; /* Write end of the pipe to who waits; -1: nobody does. */
+    bool quiet;   /* Standard streams go to /dev/null once ready. */
+    struct loop_timer watchdog;
+} state = {.ready_fd = -1};
+
+static NO_RETURN void fatal(const char *fmt, ...) PRINTF_FORMAT(1, 2);
+
+static NO_RETURN void
+fatal(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    char *text = xvasprintf(fmt, args);
+    va_end(args);
+    fprintf(stderr, "%s: %s\n", PROGRAM_NAME, text);
+    exit(EXIT_FAILURE);
+}
+
+/* ---- Another user ---- */
+
+static void
+keep_capabilities(bool rawio)
+{
+    static const int wanted[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BROADCAST, CAP_IPC_LOCK,
+                                 CAP_SYS_NICE};
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{0}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        data[wanted[i] / 32].permitted |= 1u << (wanted[i] % 32);
+    }
+    if (rawio) {
+        data[CAP_SYS_RAWIO / 32].permitted |= 1u << (CAP_SYS_RAWIO % 32);
+    }
+    data[0].effective = data[0].permitted;
+    data[1].effective = data[1].permitted;
+    if (syscall(SYS_capset, &header, data) != 0) {
+        fatal("cannot keep network capabilities (%s)", err_str(errno));
+    }
+}
+
+static void
+become_user(const char *spec, bool rawio)
+{
+    char *name = xstrdup(spec);
+    char *group = strchr(name, ':');
+    struct passwd *pw;
+    gid_t gid;
+
+    if (group != NULL) {
+        *group++ = '\0';
+    }
+    pw = name[0] ? getpwnam(name) : getpwuid(getuid());
+    if (pw == NULL) {
+        fatal("user %s not found, aborting.", name);
+    }
+    gid = pw->pw_gid;
+    if (group != NULL && group[0] != '\0') {
+        struct group *gr = getgrnam(group);
+        if (gr == NULL) {
+            fatal("group %s not found, aborting.", group);
+        }
+        gid = gr->gr_gid;
+    }
+    if (geteuid() != pw->pw_uid || getegid() != gid) {
+        if (log_file_path() != NULL && chown(log_file_path(), pw->pw_uid, gid) != 0) {
+            fatal("cannot give %s to user %s (%s)", log_file_path(), spec, err_str(errno));
+        }
+        if (prctl(PR_SET_KEEPCAPS, 1) != 0 || initgroups(pw->pw_name, gid) != 0 ||
+            setresgid(gid, gid, gid) != 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0) {
+            fatal("cannot become user %s (%s)", spec, err_str(errno));
+        }
+        keep_capabilities(rawio);
+    }
+    free(name);
+}
+
+/* ---- Fork and wait ---- */
+
+/* Forks; in the parent '*fdp' is the read end of a pipe, in the child 'state.ready_fd' its other
+ * end.  Returns fork()'s value. */
+static pid_t
+fork_with_pipe(int *fdp)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        fatal("pipe failed (%s)", err_str(errno));
+    }
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        fatal("fork failed (%s)", err_str(errno));
+    }
+    if (pid == 0) {
+        close(fds[0]);
+        if (state.ready_fd >= 0) {
+            close(state.ready_fd);
+        }
+        state.ready_fd = fds[1];
+    } else {
+        close(fds[1]);
+        *fdp = fds[0];
+    }
+    return pid;
+}
+
+/* True when the child says that it is ready; false when it ended first. */
+static bool
+wait_ready(int fd)
+{
+    ssize_t n;
+    char byte;
+
+    do {
+        n = read(fd, &byte, 1);
+    } while (n < 0 && errno == EINTR);
+    close(fd);
+    return n == 1;
+}
+
+static void
+tell_ready(void)
+{
+    if (state.ready_fd >= 0) {
+        ssize_t n = write(state.ready_fd, "", 1);
+        (void)n; /* Nobody left to tell is fine. */
+        close(state.ready_fd);
+        state.ready_fd = -1;
+    }
+}
+
+static int
+wait_child(pid_t pid)
+{
+    int status;
+
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return 1 << 8;
+        }
+    }
+    return status;
+}
+
+/* Ends this process the way the child did. */
+static NO_RETURN void
+exit_like(int status)
+{
+    if (WIFSIGNALED(status)) {
+        signal(WTERMSIG(status), SIG_DFL);
+        raise(WTERMSIG(status));
+        exit(128 + WTERMSIG(status));
+    }
+    exit(WEXITSTATUS(status));
+}
+
+static void
+null_streams(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (fd >= 0) {
+        dup2(fd, STDIN_FILENO);
+        dup2(fd, STDOUT_FILENO);
+        dup2(fd, STDERR_FILENO);
+        if (fd > STDERR_FILENO) {
+            close(fd);
+        }
+    }
+}
+
+/* Child of the launcher, in a session of its own; the launcher ends here. */
+static void
+detach(void)
+{
+    int fd;
+    pid_t pid = fork_with_pipe(&fd);
+
+    if (pid > 0) {
+        if (wait_ready(fd)) {
+            exit(EXIT_SUCCESS);
+        }
+        int status = wait_child(pid);
+        if (WIFSIGNALED(status)) {
+            fprintf(stderr, "%s: child process died before it was ready (signal %d, %s)\n",
+                    PROGRAM_NAME, WTERMSIG(status), strsignal(WTERMSIG(status)));
+        }
+        exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+    }
+    setsid();
+}
+
+/* ---- The monitor ---- */
+
+static volatile sig_atomic_t worker_pid;
+
+static void
+forward_signal(int signum)
+{
+    if (worker_pid > 0) {
+        kill((pid_t)worker_pid, signum);
+    }
+}
+
+static bool
+is_crash(int status)
+{
+    if (!WIFSIGNALED(status)) {
+        return false;
+    }
+    switch (WTERMSIG(status)) {
+    case SIGABRT:
+    case SIGALRM:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGPIPE:
+    case SIGSEGV:
+    case SIGXCPU:
+    case SIGXFSZ:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+describe_end(struct str *out, int status)
+{
+    if (WIFEXITED(status)) {
+        str_printf(out, "exit status %d", WEXITSTATUS(status));
+    } else if (WIFSIGNALED(status)) {
+        str_printf(out, "killed (%s)%s", strsignal(WTERMSIG(status)),
+                   WCOREDUMP(status) ? ", core dumped" : "");
+    }
+}
+
+/* Returns in the worker; the monitor stays here and ends with the worker. */
+static void
+monitor(void)
+{
+    static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
+    struct str end = STR_INIT;
+    unsigned int n_crashes = 0;
+
+    for (;;) {
+        time_t started = time(NULL);
+        int up = state.ready_fd;
+        int fd;
+
+        /* The worker gets a pipe to us; we keep the one to the launcher. */
+        state.ready_fd = -1;
+        pid_t pid = fork_with_pipe(&fd);
+        if (pid == 0) {
+            if (up >= 0) {
+                close(up);
+            }
+            for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
+                signal(forwarded[i], SIG_DFL);
+            }
+            return;
+        }
+        worker_pid = pid;
+        for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
+            signal(forwarded[i], forward_signal);
+        }
+        state.ready_fd = up;
+        if (wait_ready(fd)) {
+            tell_ready();
+            if (state.quiet) {
+                null_streams();
+                log_set_console(false);
+            }
+        }
+        int status = wait_child(pid);
+        worker_pid = 0;
+        str_clear(&end);
+        describe_end(&end, status);
+        if (!is_crash(status)) {
+            if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0) {
+                log_warn("pid %ld died, %s, exiting", (long)pid, str_cstr(&end));
+            }
+            exit_like(status);
+        }
+        n_crashes++;
+        log_err("%u crashes: pid %ld died, %s, restarting", n_crashes, (long)pid, str_cstr(&end));
+        if (time(NULL) - started < MIN_UPTIME_S) {
+            unsigned int delay = MIN(n_crashes, 10u);
+            log_warn("crashed right after its start, waiting %u s", n_crashes > 1 ? delay : 0);
+            sleep(n_crashes > 1 ? delay : 0);
+        }
+    }
+}
+
+/* ---- The parts that main.c calls ---- */
+
+void
+daemon_start(const struct daemon_settings *settings)
+{
+    state.quiet = settings->detach;
+    if (settings->pidfile != NULL && !settings->overwrite_pidfile) {
+        pidfile_check_free(settings->pidfile);
+    }
+    if (settings->detach) {
+        detach();
+    }
+    if (settings->monitor) {
+        monitor();
+        prctl(PR_SET_NAME, PROGRAM_NAME);
+    }
+    if (settings->user != NULL) {
+        become_user(settings->user, settings->keep_rawio);
+    }
+    if (settings->pidfile != NULL) {
+        pidfile_create(settings->pidfile, settings->overwrite_pidfile);
+    }
+    if (settings->detach && settings->chdir && chdir("/") != 0) {
+        fatal("cannot change to / (%s)", err_str(errno));
+    }
+}
+
+static void
+feed_watchdog(void *arg)
+{
+    sd_notify(0, "WATCHDOG=1");
+}
+
+void
+daemon_set_ready(struct loop *loop)
+{
+    uint64_t watchdog_us = 0;
+
+    tell_ready();
+    if (state.quiet) {
+        null_streams();
+        log_set_console(false);
+    }
+    sd_notifyf(0, "READY=1\nMAINPID=%ld\nSTATUS=Forwarding", (long)getpid());
+    if (sd_watchdog_enabled(0, &watchdog_us) > 0 && watchdog_us >= 2000) {
+        loop_timer_every(&state.watchdog, loop, (int64_t)(watchdog_us / 2000), feed_watchdog, NULL);
+    }
+}
+
+void
+daemon_set_stopping(void)
+{
+    loop_timer_stop(&state.watchdog);
+    sd_notify(0, "STOPPING=1");
+}
+
+void
+daemon_finish(void)
+{
+    pidfile_remove();
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Being a daemon: background, watchdog process, pidfile, another user, readiness.  The protocol is
+ * that of ovs-ctl, systemd and logrotate; docs/operation.md tells operators.
+ *
+ *   shell -> launcher (waits)  -> [monitor] -> worker (the switch)
+ *
+ * Launcher and monitor learn through a pipe that the worker is ready, or how it ended.
+ */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include "base/util.h"
+
+struct loop;
+
+struct daemon_settings {
+    bool detach;
+    bool monitor;
+    bool chdir; /* to "/" when detached */
+    char *pidfile; /* NULL: none */
+    bool overwrite_pidfile;
+    const char *user; /* NAME[:GROUP] or NULL */
+    bool keep_rawio;
+};
+
+/* Forks as asked, and returns in the worker only, which holds the locked pidfile and runs as the
+ * user.  Must come before the first thread.  Errors end the process with a text and status 1. */
+void daemon_start(const struct daemon_settings *settings);
+
+/* The first configuration is in force: the launcher may end, systemd hears READY=1, and its watchdog
+ * is fed from 'loop' from now on. */
+void daemon_set_ready(struct loop *loop);
+/* Before teardown: systemd hears STOPPING=1. */
+void daemon_set_stopping(void);
+/* Removes the pidfile.  Last. */
+void daemon_finish(void);
+
+/* Pid that holds the lock on 'pidfile'; 0 when nobody does, a negative errno on failure. */
+long daemon_read_pidfile(const char *pidfile);
+
+#endif

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The daemon: the order in which everything starts and stops, as one table, and the ways to end.
+ *
+ * Stages start from the first row to the last, and stop in reverse.  A stage that cannot start ends
+ * the daemon with a text and status 1, after those before it have been stopped.  All runs in the
+ * main thread; the stages make the others (handlers, revalidators, PMDs).
+ *
+ * Ends: "exit" on the control socket, SIGTERM, SIGINT, SIGHUP, or a fatal error that a stage reports.
+ * After a signal the process dies of it, once clean: that is what its parents know.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/coverage.h"
+#include "base/dirs.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/rcu.h"
+#include "base/thread.h"
+#include "bridge/bridge.h"
+#include "daemon.h"
+#include "netdev/netdev.h"
+#include "options.h"
+#include "ovsdb/db.h"
+#include "rpc/unixctl.h"
+
+LOG_MODULE(vswitchd);
+
+/* Main, handlers, revalidators, PMDs on each core, and some air. */
+#define MAX_RCU_THREADS 256
+#define COVERAGE_MS 1000
+
+static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+/* The root context: what main.c owns. */
+struct root {
+    struct options options;
+    struct loop *loop;
+    struct unixctl *unixctl;
+    struct db *db;
+    struct bridges *bridges;
+    struct loop_timer coverage_timer;
+    struct loop_signal signals[ARRAY_SIZE(end_signals)];
+    int end_signal;                    /* The signal to die of; 0: none */
+    int exit_status;
+    bool cleanup;                      /* exit --cleanup */
+    struct unixctl_conn *exit_conns[8]; /* Clients that wait for the end. */
+    size_t n_exit_conns;
+};
+
+struct stage {
+    const char *name;
+    int (*init)(struct root *root, char **error);
+    void (*fini)(struct root *root);
+};
+
+/* ---- Process ---- */
+
+static void
+make_dir(const char *path)
+{
+    /* Missing parents are a mistake that the file operations below it will tell. */
+    if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+        log_dbg("cannot make %s (%s)", path, err_str(errno));
+    }
+}
+
+static int
+process_init(struct root *root, char **error)
+{
+    signal(SIGPIPE, SIG_IGN);
+    make_dir(dirs_run());
+    if (root->options.remote == NULL) {
+        make_dir(dirs_db());
+    }
+    if (root->options.mlockall && mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+        log_err("mlockall failed: %s", err_str(errno));
+    }
+    return 0;
+}
+
+static int
+daemon_init(struct root *root, char **error)
+{
+    daemon_start(&root->options.daemon);
+    return 0;
+}
+
+static void
+daemon_fini(struct root *root)
+{
+    daemon_finish();
+}
+
+/* ---- The loop, signals, RCU ---- */
+
+static int
+stage_rcu_init(struct root *root, char **error)
+{
+    int result = rcu_init(MAX_RCU_THREADS);
+
+    rcu_thread_register();
+    return result;
+}
+
+static void
+stage_rcu_fini(struct root *root)
+{
+    rcu_fini();
+}
+
+static void
+run_coverage(void *arg)
+{
+    coverage_run();
+}
+
+static void
+end_by_signal(struct root *root, int signum)
+{
+    log_info("terminating with signal %d (%s)", signum, strsignal(signum));
+    root->end_signal = signum;
+    loop_break(root->loop);
+}
+
+static void
+on_sigterm(void *arg)
+{
+    end_by_signal(arg, SIGTERM);
+}
+
+static void
+on_sigint(void *arg)
+{
+    end_by_signal(arg, SIGINT);
+}
+
+static void
+on_sighup(void *arg)
+{
+    end_by_signal(arg, SIGHUP);
+}
+
+static int
+loop_init(struct root *root, char **error)
+{
+    static loop_fn *const handlers[ARRAY_SIZE(end_signals)] = {on_sigterm, on_sigint, on_sighup};
+
+    root->loop = loop_create("main");
+    for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
+        int result = loop_signal_start(&root->signals[i], root->loop, end_signals[i], handlers[i],
+                                       root);
+        if (result != 0) {
+            return result;
+        }
+    }
+    loop_timer_every(&root->coverage_timer, root->loop, COVERAGE_MS, run_coverage, NULL);
+    return 0;
+}
+
+static void
+loop_fini(struct root *root)
+{
+    loop_timer_stop(&root->coverage_timer);
+    for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
+        loop_signal_stop(&root->signals[i]);
+    }
+    loop_destroy(root->loop);
+}
+
+/* ---- The control socket ---- */
+
+/* exit [--cleanup]: answered when everything below is down. */
+static void
+cmd_exit(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
+{
+    struct root *root = aux;
+
+    if (argc > 1 && strcmp(argv[1], "--cleanup") == 0) {
+        root->cleanup = true;
+    }
+    if (root->n_exit_conns < ARRAY_SIZE(root->exit_conns)) {
+        root->exit_conns[root->n_exit_conns++] = conn;
+    } else {
+        unixctl_reply(conn, NULL);
+    }
+    loop_break(root->loop);
+}
+
+static int
+control_init(struct root *root, char **error)
+{
+    int result = unixctl_create(root->options.unixctl, root->loop, &root->unixctl, error);
+
+    if (result == 0) {
+        unixctl_register("exit", "[--cleanup]", 0, 1, cmd_exit, root);
+        rpc_ctl_register(root->loop);
+        if (root->options.enable_dummy) {
+            rpc_ctl_register_time(root->loop);
+        }
+    } else if (*error != NULL) {
+        char *text = xasprintf("could not initialize control socket: %s", *error);
+        free(*error);
+        *error = text;
+    }
+    return result;
+}
+
+static void
+control_fini(struct root *root)
+{
+    for (size_t i = 0; i < root->n_exit_conns; i++) {
+        unixctl_reply(root->exit_conns[i], NULL);
+    }
+    unixctl_destroy(root->unixctl);
+    /* Short answers leave with the next iteration; nobody is waited for. */
+    for (int i = 0; i < 3; i++) {
+        loop_run_once(root->loop, 5);
+    }
+}
+
+/* ---- Devices, database, bridges ---- */
+
+static int
+stage_netdev_init(struct root *root, char **error)
+{
+    if (root->options.enable_dummy) {
+        netdev_enable_dummy(root->options.dummy_level);
+    }
+    netdev_init(root->loop);
+    netdev_ctl_register();
+    return 0;
+}
+
+static void
+stage_netdev_fini(struct root *root)
+{
+    netdev_fini();
+    dpdk_stop();
+}
+
+static int
+open_embedded(struct root *root, char **error)
+{
+    const struct options *o = &root->options;
+    char *sock = xasprintf("punix:%s/db.sock", dirs_run());
+    const char **remotes = xcalloc(o->n_db_remotes + 2, sizeof(*remotes));
+    size_t n = 0;
+
+    remotes[n++] = sock;
+    remotes[n++] = "db:Open_vSwitch,Open_vSwitch,manager_options";
+    for (size_t i = 0; i < o->n_db_remotes; i++) {
+        remotes[n++] = o->db_remotes[i];
+    }
+    struct db_embedded_cfg cfg = {
+        .loop = root->loop,
+        .journal_path = o->db_file,
+        .remotes = remotes,
+        .n_remotes = n,
+        .private_key = o->private_key ? o->private_key : "db:Open_vSwitch,SSL,private_key",
+        .certificate = o->certificate ? o->certificate : "db:Open_vSwitch,SSL,certificate",
+        .ca_cert = o->ca_cert ? o->ca_cert : "db:Open_vSwitch,SSL,ca_cert",
+        .ovs_version = COMPAT_VERSION,
+    };
+    int result = db_open_embedded(&cfg, &root->db, error);
+    free(remotes);
+    free(sock);
+    return result;
+}
+
+static int
+open_client(struct root *root, char **error)
+{
+    const struct options *o = &root->options;
+    struct db_client_cfg cfg = {
+        .loop = root->loop,
+        .remote = o->remote,
+        .private_key = o->private_key,
+        .certificate = o->certificate,
+        .ca_cert = o->ca_cert,
+    };
+
+    return db_open_client(&cfg, &root->db, error);
+}
+
+static int
+database_init(struct root *root, char **error)
+{
+    return root->options.remote ? open_client(root, error) : open_embedded(root, error);
+}
+
+static void
+database_fini(struct root *root)
+{
+    db_close(root->db);
+}
+
+static void
+on_ready(void *aux)
+{
+    struct root *root = aux;
+
+    log_info("%s (Open vSwitch) %s", PROGRAM_NAME, COMPAT_VERSION);
+    daemon_set_ready(root->loop);
+}
+
+static void
+on_fatal(const char *reason, void *aux)
+{
+    struct root *root = aux;
+
+    log_emer("%s", reason);
+    root->exit_status = EXIT_FAILURE;
+    loop_break(root->loop);
+}
+
+static int
+bridges_init(struct root *root, char **error)
+{
+    struct bridges_cfg cfg = {
+        .loop = root->loop,
+        .db = root->db,
+        .disable_system = root->options.disable_system,
+        .enable_dummy = root->options.enable_dummy,
+        .ready = on_ready,
+        .fatal = on_fatal,
+        .aux = root,
+    };
+
+    root->bridges = bridges_create(&cfg);
+    return 0;
+}
+
+static void
+bridges_fini(struct root *root)
+{
+    bridges_destroy(root->bridges, root->cleanup);
+}
+
+/* ---- The order ---- */
+
+static const struct stage stages[] = {
+    /* name        init                fini                                                    */
+    {"process",  process_init,       NULL},
+    {"daemon",   daemon_init,        daemon_fini},       /* forks: no thread before it         */
+    {"rcu",      stage_rcu_init,     stage_rcu_fini},    /* the reclaimer is the first thread  */
+    {"loop",     loop_init,          loop_fini},
+    {"control",  control_init,       control_fini},      /* answers "exit" when all is down    */
+    {"netdev",   stage_netdev_init,  stage_netdev_fini}, /* DPDK starts with the first port    */
+    {"database", database_init,      database_fini},
+    {"bridges",  bridges_init,       bridges_fini},      /* datapath, ofproto, slow path       */
+};
+
+/* Starts the stages; '*n_started' of them must be stopped.  0 or a negative errno. */
+static int
+start_all(struct root *root, size_t *n_started)
+{
+    for (*n_started = 0; *n_started < ARRAY_SIZE(stages); ++*n_started) {
+        const struct stage *stage = &stages[*n_started];
+        char *error = NULL;
+        int result = stage->init(root, &error);
+
+        if (result != 0) {
+            fprintf(stderr, "%s: %s\n", PROGRAM_NAME, error ? error : err_str(result));
+            log_err("cannot start (%s): %s", stage->name, error ? error : err_str(result));
+            free(error);
+            return result;
+        }
+    }
+    return 0;
+}
+
+static void
+stop_all(struct root *root, size_t n_started)
+{
+    while (n_started-- > 0) {
+        if (stages[n_started].fini != NULL) {
+            stages[n_started].fini(root);
+        }
+    }
+}
+
+/* Dies of the signal that ended us, so that parents see what they sent. */
+static void
+die_of(int signum)
+{
+    signal(signum, SIG_DFL);
+    raise(signum);
+}
+
+int
+main(int argc, char *argv[])
+{
+    static struct root root;
+    size_t n_started;
+
+    prctl(PR_SET_NAME, PROGRAM_NAME);
+    log_init(PROGRAM_NAME);
+    options_parse(&root.options, argc, argv);
+    if (start_all(&root, &n_started) == 0) {
+        loop_run(root.loop);
+        daemon_set_stopping();
+    } else {
+        root.exit_status = EXIT_FAILURE;
+    }
+    stop_all(&root, n_started);
+    options_free(&root.options);
+    log_fini();
+    if (root.end_signal != 0) {
+        die_of(root.end_signal);
+    }
+    return root.exit_status;
+}
