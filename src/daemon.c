@@ -204,6 +204,14 @@ null_streams(void)
     }
 }
 
+/* Nobody reads the console of a daemon in the background. */
+static void
+silence(void)
+{
+    null_streams();
+    free(log_set_spec("ANY:console:off"));
+}
+
 /* Child of the launcher, in a session of its own; the launcher ends here. */
 static void
 detach(void)
@@ -270,6 +278,16 @@ describe_end(struct str *out, int status)
     }
 }
 
+/* The control socket of a worker that crashed: the next one's has another name. */
+static void
+remove_leftovers(pid_t pid)
+{
+    char *path = xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)pid);
+
+    unlink(path);
+    free(path);
+}
+
 /* Returns in the worker; the monitor stays here and ends with the worker. */
 static void
 monitor(void)
@@ -303,8 +321,7 @@ monitor(void)
         if (wait_ready(fd)) {
             tell_ready();
             if (state.quiet) {
-                null_streams();
-                log_set_console(false);
+                silence();
             }
         }
         int status = wait_child(pid);
@@ -319,10 +336,10 @@ monitor(void)
         }
         n_crashes++;
         log_err("%u crashes: pid %ld died, %s, restarting", n_crashes, (long)pid, str_cstr(&end));
-        if (time(NULL) - started < MIN_UPTIME_S) {
-            unsigned int delay = MIN(n_crashes, 10u);
-            log_warn("crashed right after its start, waiting %u s", n_crashes > 1 ? delay : 0);
-            sleep(n_crashes > 1 ? delay : 0);
+        remove_leftovers(pid);
+        if (time(NULL) - started < MIN_UPTIME_S && n_crashes > 1) {
+            log_warn("crashed right after its start, waiting %u s", MIN(n_crashes, 10u));
+            sleep(MIN(n_crashes, 10u));
         }
     }
 }
@@ -367,8 +384,7 @@ daemon_set_ready(struct loop *loop)
 
     tell_ready();
     if (state.quiet) {
-        null_streams();
-        log_set_console(false);
+        silence();
     }
     sd_notifyf(0, "READY=1\nMAINPID=%ld\nSTATUS=Forwarding", (long)getpid());
     if (sd_watchdog_enabled(0, &watchdog_us) > 0 && watchdog_us >= 2000) {

@@ -9,6 +9,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <rte_version.h>
 
@@ -195,6 +196,9 @@ log_and_daemon_option(struct options *o, int c, const char *arg)
         log_option(arg, log_set_spec(arg));
         break;
     case OPT_LOG_FILE:
+        if (arg == NULL) {
+            (void)mkdir(dirs_log(), 0755); /* It may exist; opening the file tells the rest. */
+        }
         /* An unwritable log is said and lived with: the switch matters more. */
         (void)log_set_file(arg);
         break;

@@ -37,7 +37,6 @@ struct log_state log_state = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .program = PROGRAM_NAME,
     .file_fd = -1,
-    .console = true,
     .facility = LOG_DAEMON,
 };
 
@@ -151,14 +150,6 @@ log_fini(void)
         free(log_state.patterns[dest]);
         log_state.patterns[dest] = NULL;
     }
-    pthread_mutex_unlock(&log_state.lock);
-}
-
-void
-log_set_console(bool enabled)
-{
-    pthread_mutex_lock(&log_state.lock);
-    log_state.console = enabled;
     pthread_mutex_unlock(&log_state.lock);
 }
 
@@ -338,14 +329,13 @@ dest_wants(const struct log_module *module, enum log_dest dest, enum log_level l
         return false;
     }
     switch (dest) {
-    case LOG_DEST_CONSOLE:
-        return log_state.console;
     case LOG_DEST_FILE:
         return log_state.file_fd >= 0;
+    case LOG_DEST_CONSOLE:
     case LOG_DEST_SYSLOG:
-        return true;
+        break;
     }
-    return false;
+    return true;
 }
 
 void

@@ -129,9 +129,6 @@ void log_set_syslog_target(const char *host);
 /* 'name' NULL: all modules. */
 char *log_set_rate_limit(const char *module_name, bool enable) WARN_UNUSED;
 
-/* The console is not written to once the daemon has detached. */
-void log_set_console(bool enabled);
-
 /* The tables of vlog/list and vlog/list-pattern. */
 void log_list(struct str *out);
 void log_list_pattern(struct str *out);

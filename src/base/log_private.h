@@ -17,7 +17,6 @@ struct log_state {
     char *patterns[LOG_N_DESTS];
     char *file_path;
     int file_fd; /* -1: none */
-    bool console;
     unsigned int facility;      /* LOG_USER etc., or LOG_DAEMON. */
     int64_t start_ms;
 };
