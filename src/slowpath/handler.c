@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * handler.c - handler threads: from a miss to a megaflow and a packet on its way.
+ *
+ * A batch of upcalls comes from several ports in turn (pmd/upcall.h keeps that fair).  Packets with
+ * the same key are translated once; the flow is installed before its packets are given back, so that
+ * those which follow find it, and a flow's packets keep their order.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/coverage.h"
+#include "base/log.h"
+#include "base/rcu.h"
+#include "base/util.h"
+#include "flow/extract.h"
+#include "flow/key.h"
+#include "pmd/upcall.h"
+#include "slowpath/slowpath_int.h"
+
+LOG_MODULE(ofproto_dpif_upcall);
+
+COVERAGE_DEFINE(upcall_flow_limit_hit);
+
+enum { HANDLER_WAIT_MS = 1000 };
+
+/* Everything that 'flow' has becomes part of the mask: upcall/disable-megaflows. */
+static void
+mask_make_exact(const struct upcall *up, struct flow_mask *mask)
+{
+    uint64_t map = up->key.map;
+
+    for (; map; map &= map - 1) {
+        mask->w[__builtin_ctzll(map)] = UINT64_MAX;
+    }
+}
+
+const struct dp_actions *
+slowpath_actions(const struct xlate_out *out, struct dp_actions *slow)
+{
+    struct dp_act_userspace userspace = {
+        .kind = DP_USERSPACE_SLOW_PATH,
+        .slow_path.reasons = out->slow,
+    };
+
+    *slow = (struct dp_actions){0};
+    if (!out->slow) {
+        return &out->actions;
+    }
+    dp_put_userspace(slow, &userspace);
+    return slow;
+}
+
+/* Installs a megaflow for 'up' with what 'out' says.  When that cannot be (the limit, another
+ * handler was quicker) packets are forwarded all the same, by an upcall each. */
+static void
+install(struct slowpath *sp, const struct upcall *up, const struct flow *flow,
+        struct xlate_out *out, uint64_t seq, uint64_t state_seq)
+{
+    struct dp_actions slow;
+    struct dp_flow_put put = {
+        .key = flow,
+        .mask = &out->mask,
+        .shape = up->key.map,
+        .actions = slowpath_actions(out, &slow),
+    };
+    struct dp_flow *dp_flow;
+    int retval;
+
+    if (!atomic_load_explicit(&sp->settings.megaflows, memory_order_relaxed)) {
+        mask_make_exact(up, &out->mask);
+    }
+    retval = dp_flow_put(sp->dp, &put, &dp_flow);
+    if (!retval) {
+        dp_flow_set_aux(dp_flow, ukey_create(out, seq, state_seq));
+    } else if (retval == -ENOSPC) {
+        coverage_inc(upcall_flow_limit_hit);
+    }
+    dp_actions_fini(&slow);
+}
+
+/* Gives the packet back to the datapath with 'actions'. */
+static void
+give_back(struct slowpath *sp, struct upcall *up, const struct dp_actions *actions)
+{
+    dp_inject(sp->dp, up->pmd_index, &up->mbuf, 1, &up->key, actions);
+    up->mbuf = NULL;
+}
+
+/* What 'up' adds to statistics: a packet that hit a slow-path flow was counted there. */
+static void
+xlate_in_init(struct slowpath *sp, struct xlate_in *in, const struct upcall *up,
+              const struct flow *flow)
+{
+    *in = (struct xlate_in){
+        .ofprotos = sp->ofprotos,
+        .flow = flow,
+        .packet = up->mbuf,
+        .side_effects = true,
+        .tcp_flags = ntohs(flow->tcp_flags),
+    };
+    if (up->type == UPCALL_MISS) {
+        in->n_packets = 1;
+        in->n_bytes = rte_pktmbuf_pkt_len(up->mbuf);
+    }
+}
+
+/* One packet for itself: each has effects of its own (messages, learning from its bytes). */
+static void
+handle_packet(struct slowpath *sp, struct upcall *up, const struct flow *flow)
+{
+    struct xlate_in in;
+    struct xlate_out out;
+
+    xlate_in_init(sp, &in, up, flow);
+    xlate(&in, &out);
+    give_back(sp, up, &out.actions);
+    xlate_out_fini(&out);
+}
+
+/* 'n' misses with the key of ups[0]: translates once, installs, sends all of them. */
+static void
+handle_misses(struct slowpath *sp, struct upcall **ups, unsigned n)
+{
+    uint64_t seq = ofprotos_seq(sp->ofprotos), state_seq = xlate_state_seq();
+    uint64_t n_bytes = 0;
+    struct xlate_in in;
+    struct xlate_out out;
+    struct flow flow;
+
+    flow_from_key(&ups[0]->key, &flow);
+    xlate_in_init(sp, &in, ups[0], &flow);
+    in.want_cache = true;
+    xlate(&in, &out);
+    if (n > 1 && !out.slow) {
+        for (unsigned i = 1; i < n; i++) {
+            n_bytes += rte_pktmbuf_pkt_len(ups[i]->mbuf);
+        }
+        xlate_cache_credit(out.cache, n - 1, n_bytes, clock_now_ms(), in.tcp_flags);
+    }
+    if (!out.drop_unknown) {
+        install(sp, ups[0], &flow, &out, seq, state_seq);
+    }
+    give_back(sp, ups[0], &out.actions);
+    for (unsigned i = 1; i < n; i++) {
+        if (out.slow) {
+            handle_packet(sp, ups[i], &flow);
+        } else {
+            give_back(sp, ups[i], &out.actions);
+        }
+    }
+    xlate_out_fini(&out);
+}
+
+static void
+handle_action(struct slowpath *sp, struct upcall *up)
+{
+    struct flow flow;
+
+    if (up->userspace.kind == DP_USERSPACE_SLOW_PATH) {
+        flow_from_key(&up->key, &flow);
+        handle_packet(sp, up, &flow);
+    }
+}
+
+/* Takes the misses of 'ups' that share the key of the first one out into 'same', in order. */
+static unsigned
+take_same(struct upcall **ups, unsigned n, struct upcall **same)
+{
+    unsigned n_same = 0;
+    const struct upcall *first = ups[0];
+
+    for (unsigned i = 0; i < n; i++) {
+        if (ups[i] && ups[i]->type == UPCALL_MISS && flow_key_equal(&ups[i]->key, &first->key)) {
+            same[n_same++] = ups[i];
+            if (i) {
+                ups[i] = NULL;
+            }
+        }
+    }
+    return n_same;
+}
+
+static void
+handle_batch(struct upcall **ups, unsigned n, void *slowpath_)
+{
+    struct slowpath *sp = slowpath_;
+    struct upcall *all[SLOWPATH_BATCH], *same[SLOWPATH_BATCH];
+
+    memcpy(all, ups, n * sizeof *ups);
+    for (unsigned i = 0; i < n; i++) {
+        if (!ups[i]) {
+            continue;
+        }
+        if (ups[i]->type == UPCALL_MISS) {
+            handle_misses(sp, same, take_same(&ups[i], n - i, same));
+        } else {
+            handle_action(sp, ups[i]);
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        upcall_free(sp->dp, all[i]);
+    }
+}
+
+/* --- threads ------------------------------------------------------------------------------ */
+
+bool
+handlers_lag(const struct slowpath *sp, uint64_t seq)
+{
+    for (unsigned i = 0; i < sp->n_handlers; i++) {
+        if (atomic_load(&sp->handlers[i].batch_seq) < seq) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void *
+handler_main(void *handler_)
+{
+    struct handler *h = handler_;
+    struct slowpath *sp = h->slowpath;
+    struct upcall *ups[SLOWPATH_BATCH];
+    char name[16];
+
+    snprintf(name, sizeof name, "handler%u", h->index);
+    pthread_setname_np(pthread_self(), name);
+    rcu_thread_register();
+    while (!atomic_load_explicit(&sp->stop_handlers, memory_order_acquire)) {
+        unsigned n;
+
+        rcu_offline();
+        n = upcall_wait(sp->dp, h->index, ups, SLOWPATH_BATCH, HANDLER_WAIT_MS);
+        rcu_online();
+        if (n) {
+            uint64_t state_seq = xlate_state_seq();
+
+            atomic_store(&h->batch_seq, ofprotos_seq(sp->ofprotos));
+            handle_batch(ups, n, sp);
+            atomic_store(&h->batch_seq, UINT64_MAX);
+            if (state_seq != xlate_state_seq()) {
+                revalidators_request(sp, false); /* A MAC moved: flows to its old place are wrong. */
+            }
+        }
+        rcu_quiesce();
+    }
+    rcu_thread_unregister();
+    return NULL;
+}
+
+void
+handlers_start(struct slowpath *sp, unsigned n)
+{
+    atomic_store(&sp->stop_handlers, false);
+    upcall_set_inline(sp->dp, handle_batch, sp);
+    upcall_set_n_handlers(sp->dp, n);
+    sp->n_handlers = n;
+    for (unsigned i = 0; i < n; i++) {
+        struct handler *h = &sp->handlers[i];
+
+        h->slowpath = sp;
+        h->index = i;
+        atomic_store(&h->batch_seq, UINT64_MAX);
+        if (pthread_create(&h->thread, NULL, handler_main, h)) {
+            log_emer("cannot create a handler thread");
+            abort();
+        }
+    }
+}
+
+void
+handlers_stop(struct slowpath *sp)
+{
+    atomic_store(&sp->stop_handlers, true);
+    upcall_wake(sp->dp);
+    for (unsigned i = 0; i < sp->n_handlers; i++) {
+        pthread_join(sp->handlers[i].thread, NULL);
+    }
+    sp->n_handlers = 0;
+}

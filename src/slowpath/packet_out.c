@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * packet_out.c - packets that controllers send: translated here, in main, by the same code as any
+ * other packet, and then given to a PMD.
+ */
+#include <string.h>
+
+#include "base/coverage.h"
+#include "flow/extract.h"
+#include "netdev/netdev.h"
+#include "slowpath/slowpath_int.h"
+
+COVERAGE_DEFINE(packet_out_no_buffer);
+
+/* A new mbuf with 'len' bytes of 'data', chained when it has to be, or NULL. */
+static struct rte_mbuf *
+mbuf_from_bytes(const void *data, size_t len)
+{
+    struct rte_mempool *pool = netdev_default_pool();
+    struct rte_mbuf *m = pool ? rte_pktmbuf_alloc(pool) : NULL;
+    char *room;
+
+    if (!m || len > rte_pktmbuf_tailroom(m)) {
+        rte_pktmbuf_free(m);
+        return NULL;
+    }
+    room = rte_pktmbuf_append(m, (uint16_t)len);
+    memcpy(room, data, len);
+    return m;
+}
+
+void
+packet_out_execute(void *slowpath_, struct ofproto *ofproto, const struct ofproto_packet_out *po)
+{
+    struct slowpath *sp = slowpath_;
+    const struct view_port *port = view_port(ofproto_view(ofproto), po->metadata->ofp_in_port);
+    struct packet_md md = {.in_port = port ? port->odp_port : ODPP_NONE};
+    struct rte_mbuf *m = mbuf_from_bytes(po->data, po->len);
+    struct packet_layers layers;
+    struct flow_key key;
+    struct flow flow;
+    struct xlate_out out;
+
+    if (!m) {
+        coverage_inc(packet_out_no_buffer);
+        return;
+    }
+    if (key_extract(m, &md, &key, &layers) != EXTRACT_OK) {
+        rte_pktmbuf_free(m);
+        return;
+    }
+    flow_from_key(&key, &flow);
+    for (unsigned i = FLOW_KEY_WORDS; i < FLOW_WORDS; i++) {
+        flow.w[i] = po->metadata->w[i];
+    }
+    const struct xlate_in in = {
+        .ofprotos = sp->ofprotos,
+        .flow = &flow,
+        .packet = m,
+        .side_effects = true,
+        .n_packets = 1,
+        .n_bytes = po->len,
+        .tcp_flags = ntohs(flow.tcp_flags),
+        .ofproto = ofproto,
+        .acts = po->acts,
+        .acts_size = po->acts_size,
+    };
+
+    xlate(&in, &out);
+    dp_inject(sp->dp, DP_ANY_PMD, &m, 1, &key, &out.actions);
+    xlate_out_fini(&out);
+}

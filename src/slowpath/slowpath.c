@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * slowpath.c - life and settings of the slow path.  Main thread.
+ */
+#include "slowpath/slowpath.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/smap.h"
+#include "base/util.h"
+#include "slowpath/slowpath_int.h"
+
+LOG_MODULE(ofproto_dpif_upcall);
+
+enum {
+    MAX_IDLE_MS = 10000,
+    MAX_REVALIDATOR_MS = 500,
+    MIN_REVALIDATE_PPS = 5,
+    FLOW_LIMIT = 200000,
+};
+
+static void
+changed(void *slowpath_)
+{
+    revalidators_request(slowpath_, false);
+}
+
+static void
+destroyed(void *slowpath_, struct ofproto *ofproto)
+{
+    (void)ofproto;
+    revalidators_request(slowpath_, false);
+}
+
+static const struct ofproto_hooks hooks = {
+    .sync = sync_request,
+    .packet_out = packet_out_execute,
+    .changed = changed,
+    .refresh_stats = sync_request,
+    .destroyed = destroyed,
+};
+
+static int
+bounded(int value, int min, int max)
+{
+    return value < min ? min : value > max ? max : value;
+}
+
+/* As the documentation of other_config has it: by the number of cores, at least one of each. */
+static void
+default_threads(unsigned *n_handlers, unsigned *n_revalidators)
+{
+    long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    *n_revalidators = (unsigned)bounded((int)(n_cores / 4 + 1), 1, SLOWPATH_MAX_REVALIDATORS);
+    *n_handlers = (unsigned)bounded((int)(n_cores / 2), 1, 4);
+}
+
+static void
+set_threads(struct slowpath *sp, unsigned n_handlers, unsigned n_revalidators)
+{
+    if (n_handlers == sp->n_handlers && n_revalidators == sp->n_revalidators) {
+        return;
+    }
+    log_info("Setting n-handler-threads to %u, setting n-revalidator-threads to %u", n_handlers,
+             n_revalidators);
+    if (sp->n_revalidators) {
+        handlers_stop(sp);
+        revalidators_stop(sp);
+    }
+    log_info("Starting %u threads", n_handlers + n_revalidators);
+    handlers_start(sp, n_handlers);
+    revalidators_start(sp, n_revalidators);
+}
+
+void
+slowpath_set_config(struct slowpath *sp, const struct smap *c)
+{
+    struct slowpath_settings *s = &sp->settings;
+    unsigned n_handlers, n_revalidators;
+    int n;
+
+    atomic_store(&s->max_idle_ms, bounded(smap_get_int(c, "max-idle", MAX_IDLE_MS), 500, INT32_MAX));
+    atomic_store(&s->max_revalidator_ms,
+                 bounded(smap_get_int(c, "max-revalidator", MAX_REVALIDATOR_MS), 100, 60000));
+    atomic_store(&s->min_revalidate_pps,
+                 bounded(smap_get_int(c, "min-revalidate-pps", MIN_REVALIDATE_PPS), 0, 1 << 20));
+    n = bounded(smap_get_int(c, "flow-limit", FLOW_LIMIT), 1000, 1 << 24);
+    if ((uint64_t)n != atomic_load(&s->flow_limit)) {
+        atomic_store(&s->flow_limit, (uint64_t)n);
+        dp_set_flow_limit(sp->dp, (size_t)n);
+    }
+    default_threads(&n_handlers, &n_revalidators);
+    n = smap_get_int(c, "n-handler-threads", 0);
+    if (n > 0) {
+        n_handlers = (unsigned)bounded(n, 1, SLOWPATH_MAX_HANDLERS);
+    }
+    n = smap_get_int(c, "n-revalidator-threads", 0);
+    if (n > 0) {
+        n_revalidators = (unsigned)bounded(n, 1, SLOWPATH_MAX_REVALIDATORS);
+    }
+    set_threads(sp, n_handlers, n_revalidators);
+}
+
+struct slowpath *
+slowpath_create(struct loop *loop, struct dp *dp, struct ofprotos *ofprotos)
+{
+    struct slowpath *sp = xzalloc(sizeof *sp);
+    pthread_condattr_t attr;
+    struct smap none = SMAP_INIT;
+
+    sp->loop = loop;
+    sp->dp = dp;
+    sp->ofprotos = ofprotos;
+    atomic_store(&sp->settings.megaflows, true);
+    atomic_store(&sp->settings.ufid, true);
+    pthread_mutex_init(&sp->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&sp->wanted, &attr);
+    pthread_condattr_destroy(&attr);
+    ofprotos_set_hooks(ofprotos, &hooks, sp);
+    slowpath_set_config(sp, &none);
+    slowpath_ctl_init(sp);
+    dpif_ctl_init(sp);
+    return sp;
+}
+
+/* Deletes what the revalidators left, with nobody else at work. */
+static bool
+delete_flow(struct dp *dp, struct dp_flow *flow, void *aux)
+{
+    struct ukey *ukey = dp_flow_aux(flow);
+    struct dp_flow_stats stats;
+
+    (void)aux;
+    dp_flow_set_aux(flow, NULL);
+    dp_flow_del(dp, flow, &stats);
+    ukey_destroy(ukey);
+    return true;
+}
+
+void
+slowpath_destroy(struct slowpath *sp)
+{
+    if (!sp) {
+        return;
+    }
+    ofprotos_set_hooks(sp->ofprotos, &(struct ofproto_hooks){0}, NULL);
+    unixctl_unregister_aux(sp);
+    handlers_stop(sp);
+    revalidators_stop(sp);
+    sync_drop(sp);
+    dp_flow_walk(sp->dp, 0, 1, delete_flow, NULL);
+    pthread_cond_destroy(&sp->wanted);
+    pthread_mutex_destroy(&sp->lock);
+    free(sp);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * slowpath.h - handlers and revalidators: the only place where ofproto meets the datapath.
+ *
+ * Handlers take misses from the fast path, translate once per distinct flow, install the megaflow
+ * and give the packets back.  Revalidators keep installed megaflows true to the OpenFlow tables,
+ * expire idle ones, and push what the datapath counted up to rules and ports.  Both are threads of
+ * their own; a PMD never waits for them, nor they for a PMD.
+ */
+#ifndef SLOWPATH_SLOWPATH_H
+#define SLOWPATH_SLOWPATH_H 1
+
+struct dp;
+struct loop;
+struct ofprotos;
+struct slowpath;
+struct smap;
+
+/* Starts the threads and sets the hooks of 'ofprotos'.  Main thread, like all of this header. */
+struct slowpath *slowpath_create(struct loop *, struct dp *, struct ofprotos *);
+/* Stops the threads and deletes all megaflows.  NULL is fine. */
+void slowpath_destroy(struct slowpath *);
+
+/* Keys of Open_vSwitch.other_config: n-handler-threads, n-revalidator-threads, max-idle,
+ * max-revalidator, min-revalidate-pps, flow-limit.  Idempotent. */
+void slowpath_set_config(struct slowpath *, const struct smap *other_config);
+
+#endif /* slowpath/slowpath.h */

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * slowpath_int.h - what the files of src/slowpath share.
+ *
+ * Each megaflow carries a 'struct ukey' (dp_flow_aux()): whom its packets are credited to, what its
+ * translation depended on, and how much of its counters was pushed already.  Handlers make it, from
+ * then on it belongs to the one revalidator whose part of the flow table the flow is in; whoever
+ * deletes the flow (always a revalidator, or main with the revalidators paused) frees it after a
+ * grace period.
+ */
+#ifndef SLOWPATH_SLOWPATH_INT_H
+#define SLOWPATH_SLOWPATH_INT_H 1
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ofproto/xlate.h"
+#include "pmd/dp.h"
+#include "slowpath/slowpath.h"
+
+enum {
+    SLOWPATH_MAX_HANDLERS = 16,
+    SLOWPATH_MAX_REVALIDATORS = 16,
+    SLOWPATH_BATCH = 64, /* upcalls that a handler takes at once */
+};
+
+struct ukey {
+    struct xlate_cache *cache;
+    struct xlate_deps *deps;
+    uint64_t seq;              /* ofprotos_seq() that the actions are right for */
+    uint64_t state_seq;        /* xlate_state_seq() likewise */
+    uint64_t packets, bytes;   /* pushed so far; w revalidator */
+    int64_t created_ms;
+};
+
+/* Settings, read by threads each time they need one. */
+struct slowpath_settings {
+    _Atomic int max_idle_ms;
+    _Atomic int max_revalidator_ms;
+    _Atomic int min_revalidate_pps;
+    _Atomic uint64_t flow_limit;       /* the configured ceiling */
+    _Atomic bool megaflows;            /* upcall/disable-megaflows: exact flows only */
+    _Atomic bool ufid;                 /* upcall/disable-ufid: shown only */
+};
+
+struct handler {
+    pthread_t thread;
+    struct slowpath *slowpath;
+    unsigned index;
+    /* ofprotos_seq() when the present batch began; UINT64_MAX between batches.  Seq_cst: a pass that
+     * sees the old value waits, one that does not is seen by the batch.  w handler, r revalidator */
+    _Atomic uint64_t batch_seq;
+};
+
+struct revalidator {
+    pthread_t thread;
+    struct slowpath *slowpath;
+    unsigned index;
+    _Atomic uint64_t n_keys;           /* flows of its part at the last pass */
+};
+
+/* One request to be told when the datapath follows; main only. */
+struct sync_waiter {
+    struct sync_waiter *next;
+    uint64_t pass;                     /* wait until so many passes were finished */
+    ofproto_sync_done_fn *done;
+    void *aux;
+};
+
+/* What the leader hands to all revalidators for one pass. */
+struct pass {
+    uint64_t prev_seq;                 /* 'seq' of the pass before */
+    uint64_t seq;                      /* ofprotos_seq() that flows will be right for */
+    uint64_t state_seq;
+    struct ofproto_change *changes;    /* since the pass before */
+    size_t n_changes;
+    bool purge;                        /* delete everything */
+    bool stop;                         /* no pass: the threads end */
+    int64_t now_ms;
+    int max_idle_ms;
+};
+
+struct slowpath {
+    struct loop *loop;
+    struct dp *dp;
+    struct ofprotos *ofprotos;
+    struct slowpath_settings settings;
+
+    unsigned n_handlers;
+    struct handler handlers[SLOWPATH_MAX_HANDLERS];
+    _Atomic bool stop_handlers;
+
+    unsigned n_revalidators;
+    struct revalidator revalidators[SLOWPATH_MAX_REVALIDATORS];
+    bool stop_revalidators;            /* under 'lock' */
+    pthread_barrier_t start, end;      /* of a pass, among the revalidators */
+    struct pass pass;                  /* w the leader between passes, r all during one */
+
+    pthread_mutex_t lock;              /* the members below */
+    pthread_cond_t wanted;
+    uint64_t requested;                /* passes asked for: sync, changes */
+    uint64_t finished;                 /* passes done */
+    bool purge_requested;
+    unsigned paused;                   /* revalidator/pause */
+
+    struct sync_waiter *waiters;       /* main only, in order */
+    bool done_posted;
+
+    /* upcall/show */
+    _Atomic uint64_t n_flows, avg_flows, max_flows;
+    _Atomic uint64_t dump_duration_ms;
+    _Atomic uint64_t dynamic_limit;
+};
+
+/* handler.c */
+/* True while a handler works on upcalls that it took before 'seq'. */
+bool handlers_lag(const struct slowpath *, uint64_t seq);
+void handlers_start(struct slowpath *, unsigned n);
+void handlers_stop(struct slowpath *);
+
+/* revalidator.c */
+void revalidators_start(struct slowpath *, unsigned n);
+void revalidators_stop(struct slowpath *);
+/* Asks for a pass that begins after the call; returns its number.  Any thread. */
+uint64_t revalidators_request(struct slowpath *, bool purge);
+/* One pass over 'part' of 'n_parts' as 'pass' says; also for tests. */
+void revalidate_part(struct slowpath *, struct revalidator *, unsigned n_parts);
+
+/* What is installed for 'out': its actions, or, if packets must come here one by one, a USERSPACE
+ * action in 'slow', which the caller frees. */
+const struct dp_actions *slowpath_actions(const struct xlate_out *out, struct dp_actions *slow);
+
+/* ukey.c */
+/* Takes cache and deps out of 'out'. */
+struct ukey *ukey_create(struct xlate_out *out, uint64_t seq, uint64_t state_seq);
+void ukey_destroy(void *ukey);
+/* Credits what the datapath counted since the last time. */
+void ukey_push(struct ukey *, const struct dp_flow_stats *);
+
+/* sync.c: main */
+void sync_request(void *slowpath, ofproto_sync_done_fn *done, void *aux);
+void sync_purge(struct slowpath *, ofproto_sync_done_fn *done, void *aux);
+/* A pass was finished: called by a revalidator, runs in main. */
+void sync_passes_finished(void *slowpath);
+void sync_drop(struct slowpath *);
+
+/* packet_out.c: main */
+void packet_out_execute(void *slowpath, struct ofproto *, const struct ofproto_packet_out *);
+
+/* slowpath_ctl.c, dpif_ctl.c */
+void slowpath_ctl_init(struct slowpath *);
+void dpif_ctl_init(struct slowpath *);
+
+#endif /* slowpath/slowpath_int.h */

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ukey.c - what the slow path remembers about one megaflow.
+ */
+#include "base/clock.h"
+#include "base/util.h"
+#include "slowpath/slowpath_int.h"
+
+struct ukey *
+ukey_create(struct xlate_out *out, uint64_t seq, uint64_t state_seq)
+{
+    struct ukey *ukey = xzalloc(sizeof *ukey);
+
+    ukey->cache = out->cache;
+    ukey->deps = out->deps;
+    out->cache = NULL;
+    out->deps = NULL;
+    ukey->seq = seq;
+    ukey->state_seq = state_seq;
+    ukey->created_ms = clock_now_ms();
+    return ukey;
+}
+
+void
+ukey_destroy(void *ukey_)
+{
+    struct ukey *ukey = ukey_;
+
+    if (ukey) {
+        xlate_cache_destroy(ukey->cache);
+        xlate_deps_destroy(ukey->deps);
+        free(ukey);
+    }
+}
+
+void
+ukey_push(struct ukey *ukey, const struct dp_flow_stats *stats)
+{
+    uint64_t packets = stats->n_packets - ukey->packets;
+    uint64_t bytes = stats->n_bytes - ukey->bytes;
+
+    if (packets) {
+        ukey->packets = stats->n_packets;
+        ukey->bytes = stats->n_bytes;
+        xlate_cache_credit(ukey->cache, packets, bytes, (int64_t)stats->used_ms,
+                           stats->tcp_flags);
+    }
+}
