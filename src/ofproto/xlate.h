@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * xlate.h - from a flow to datapath actions: one translation of one packet, or of the megaflow that
+ * it stands for, through the OpenFlow tables of all bridges that it meets.
+ *
+ * The same code serves handlers (a miss), revalidators (is the megaflow still right?), packet-outs
+ * and ofproto/trace.  The caller is online in RCU from before xlate() until it has taken what it
+ * wants from the result.  Any thread.
+ */
+#ifndef OFPROTO_XLATE_H
+#define OFPROTO_XLATE_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/dp_action.h"
+#include "flow/flow.h"
+#include "ofproto/ofproto_int.h"
+
+struct ofpact;
+struct rte_mbuf;
+struct xlate_cache;
+struct xlate_deps;
+struct xlate_trace;
+
+struct xlate_in {
+    struct ofprotos *ofprotos;
+    /* As the datapath saw the packet: in_port is the datapath's, recirc_id as given. */
+    const struct flow *flow;
+    /* The packet, for what needs its bytes (packet-in, learning from ARP); NULL when there is none
+     * (revalidation, trace without a packet): such side effects do not happen then. */
+    const struct rte_mbuf *packet;
+    /* Side effects (MAC learning, learn(), controller messages, statistics) happen only if true. */
+    bool side_effects;
+    /* How many packets and bytes to credit rules, ports and mirrors with, if 'side_effects'. */
+    uint64_t n_packets, n_bytes;
+    uint16_t tcp_flags;
+    /* Packet-out: start with these actions in 'ofproto' instead of table 0; flow->ofp_in_port is
+     * set by the caller. */
+    struct ofproto *ofproto;
+    const struct ofpact *acts;
+    size_t acts_size;
+    /* Where trace lines go, or NULL. */
+    struct xlate_trace *trace;
+    /* Fill in out->cache and out->deps (a megaflow is to be installed or revalidated). */
+    bool want_cache;
+};
+
+struct xlate_out {
+    struct dp_actions actions;   /* complete: an explicit drop reason where nothing is sent */
+    struct flow_mask mask;       /* bits consulted; packet words only; exact in_port, recirc_id */
+    uint32_t slow;               /* DP_SLOW_*: not 0: packets must come to a handler one by one,
+                                  * 'actions' is what this one gets */
+    bool drop_unknown;           /* the datapath port belongs to no bridge: install nothing */
+    struct xlate_cache *cache;   /* whom to credit later packets to; the caller's */
+    struct xlate_deps *deps;     /* what the result depends on; the caller's */
+};
+
+/* Translates.  '*out' need not be initialised; free with xlate_out_fini(). */
+void xlate(const struct xlate_in *, struct xlate_out *out);
+/* Frees what is still in there: set 'cache' and 'deps' to NULL to keep them. */
+void xlate_out_fini(struct xlate_out *);
+
+/* Credits rules, ports, mirrors and refreshes MAC entries for packets that the datapath forwarded by
+ * itself.  'used_ms': when the last of them came. */
+void xlate_cache_credit(const struct xlate_cache *, uint64_t packets, uint64_t bytes,
+                        int64_t used_ms, uint16_t tcp_flags);
+void xlate_cache_destroy(struct xlate_cache *); /* NULL is fine; any thread */
+
+/* True if one of 'changes' (ofprotos_take_changes()), or a MAC entry that moved or went, may change
+ * the result that 'deps' belongs to, for some packet of the megaflow 'key'/'mask'. */
+bool xlate_deps_affected(const struct xlate_deps *, const struct flow *key,
+                         const struct flow_mask *mask, const struct ofproto_change *changes,
+                         size_t n_changes);
+void xlate_deps_destroy(struct xlate_deps *); /* NULL is fine; any thread */
+/* Grows when MAC tables or other state of translation (not rules, not views) moved such that
+ * installed megaflows may be wrong; then xlate_deps_affected() with no changes tells which. */
+uint64_t xlate_state_seq(void);
+
+#endif /* ofproto/xlate.h */
