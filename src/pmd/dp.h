@@ -94,6 +94,10 @@ const struct dp_actions *dp_flow_actions(const struct dp_flow *); // RCU
 void *dp_flow_aux(const struct dp_flow *);  // the revalidator's ukey
 void dp_flow_set_aux(struct dp_flow *, void *);
 bool dp_flow_is_dead(const struct dp_flow *);
+// Appends the flow as dump-flows prints it, without a newline; 'verbose' as with -m.
+struct text;
+void dp_flow_format(const struct dp *, const struct dp_flow *, bool verbose, bool with_names,
+                    struct text *);
 
 // Walks all flows, 'part' of 'n_parts' (revalidators share the work).  'cb' may delete the flow.
 // Flows put meanwhile may be missed.  Stops when 'cb' returns false.

@@ -168,9 +168,9 @@ put_extra_info(struct text *t, const struct flow_mask *mask)
                 __builtin_popcountll(flow_words_map(&mask->bits)));
 }
 
-static void
-format_flow(struct text *t, const struct dp *dp, const struct dp_flow *f, bool verbose,
-                  bool with_names)
+void
+dp_flow_format(const struct dp *dp, const struct dp_flow *f, bool verbose, bool with_names,
+               struct text *t)
 {
     struct dp_port_names names = names_of(dp, with_names);
     const struct dp_actions *actions = dp_flow_actions(f);
@@ -241,7 +241,7 @@ dump_one(struct dp *dp, struct dp_flow *f, void *dump_)
         (d->core >= -1 && rcu_get(&dp->pmds[owner])->core_id != d->core)) {
         return true;
     }
-    format_flow(&d->texts[owner], dp, f, d->verbose, d->with_names);
+    dp_flow_format(dp, f, d->verbose, d->with_names, &d->texts[owner]);
     text_putc(&d->texts[owner], '\n');
     return true;
 }
@@ -502,7 +502,7 @@ dpctl_get_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
         reply_and_free(conn, error);
         return;
     }
-    format_flow(&t, *(struct dp **) dpp, f, false, false);
+    dp_flow_format(*(struct dp **) dpp, f, false, false, &t);
     text_putc(&t, '\n');
     unixctl_reply(conn, text_cstr(&t));
     text_fini(&t);

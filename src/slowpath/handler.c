@@ -33,7 +33,7 @@ mask_make_exact(const struct upcall *up, struct flow_mask *mask)
     uint64_t map = up->key.map;
 
     for (; map; map &= map - 1) {
-        mask->w[__builtin_ctzll(map)] = UINT64_MAX;
+        mask->bits.w[__builtin_ctzll(map)] = UINT64_MAX;
     }
 }
 

@@ -45,7 +45,7 @@ packet_out_execute(void *slowpath_, struct ofproto *ofproto, const struct ofprot
         coverage_inc(packet_out_no_buffer);
         return;
     }
-    if (key_extract(m, &md, &key, &layers) != EXTRACT_OK) {
+    if (key_extract_md(m, &md, &key, &layers) != EXTRACT_OK) {
         rte_pktmbuf_free(m);
         return;
     }

@@ -68,7 +68,7 @@ mask_is_subset(const struct flow_mask *part, const struct flow_mask *whole)
     uint64_t missing = 0;
 
     for (unsigned i = 0; i < FLOW_KEY_WORDS; i++) {
-        missing |= part->w[i] & ~whole->w[i];
+        missing |= part->bits.w[i] & ~whole->bits.w[i];
     }
     return !missing;
 }

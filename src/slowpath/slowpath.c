@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/smap.h"
 #include "base/util.h"
+#include "rpc/unixctl.h"
 #include "slowpath/slowpath_int.h"
 
 LOG_MODULE(ofproto_dpif_upcall);
