@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front for meson; see README.md.  Targets: all deps demo test bench check install clean.
+BUILD ?= build
+ifeq ($(origin DESTDIR),command line)
+export DESTDIR
+endif
+
+.PHONY: all deps demo test bench check install clean
+
+all:
+	@tools/deps check build
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@ninja -C $(BUILD)
+	@test -x $(BUILD)/src/sluiced || { echo "build: sluiced did not link" >&2; exit 1; }
+
+deps:
+	@tools/deps install build test
+
+demo: deps all
+	@tests/demo.sh
+
+test: deps all
+	@tools/run-tests $(TESTS)
+
+bench: deps all
+	@/usr/bin/python3 tests/perf/bench.py $(BENCH)
+
+check:
+	@tools/deps install check
+	@tools/run-checks
+
+install: all
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) build-asan
