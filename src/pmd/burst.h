@@ -20,9 +20,15 @@ struct burst {
     odp_port_t in_port;          // all packets came from here; not used when 'md' is set
     const struct packet_md *md;  // NULL: straight from a port, nothing but in_port is known
     uint8_t depth;               // passes so far
-    uint32_t todo;               // bit i: packet i has no flow yet
+    // A train is a run of packets that no megaflow of their lane tells apart; its first one, the
+    // leader, is classified for all.  run[] is its length.
+    uint32_t all;                // bits 0 to n - 1
+    uint32_t leaders;            // bit i: packet i is one
+    uint32_t todo;               // bit i: leader i has no flow yet
+    uint32_t known;              // bit i: leader i's lane exists, hash[i] is set
     uint32_t promote;            // bit i: found by dpcls, belongs into the caches
     uint32_t wild;               // bit i: found among the flows for any shape, never cached
+    uint8_t run[BURST_MAX];
     uint32_t hash[BURST_MAX];
     uint32_t slot[BURST_MAX];    // candidates of the caches
     struct rte_mbuf *m[BURST_MAX];
@@ -31,6 +37,21 @@ struct burst {
     struct packet_layers ly[BURST_MAX];
     struct flow_key key[BURST_MAX];
 };
+
+// Packets of the trains that 'leaders' lead.
+static inline uint32_t
+burst_count(const struct burst *b, uint32_t leaders)
+{
+    uint32_t n = 0;
+
+    if (b->leaders == b->all) {
+        return (uint32_t) __builtin_popcount(leaders);
+    }
+    for (; leaders; leaders &= leaders - 1) {
+        n += b->run[__builtin_ctz(leaders)];
+    }
+    return n;
+}
 
 #define BURST_FOREACH(I, BITS)                                                                     \
     for (uint32_t I##_bits = (BITS), I;                                                            \

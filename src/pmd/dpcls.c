@@ -64,7 +64,7 @@ lane_start_ranking(struct pmd_lane *l)
 }
 
 static struct dp_flow *
-lane_lookup(struct pmd *pmd, struct pmd_lane *l, const struct flow_key *k)
+lane_lookup(struct pmd *pmd, struct pmd_lane *l, const struct flow_key *k, uint32_t n_packets)
 {
     const uint64_t *w = k->w + 1;
     struct dp_flow *f = NULL;
@@ -79,7 +79,7 @@ lane_lookup(struct pmd *pmd, struct pmd_lane *l, const struct flow_key *k)
         f = subtable_find(st, pmd->mf->slab, w, l->n_words, hash);
     }
     if (f) {
-        perf_add(&pmd->perf, PMD_STAT_LOOKUPS, i);
+        perf_add(&pmd->perf, PMD_STAT_LOOKUPS, i * n_packets);
         l->hits[l->order[i - 1]]++;
         if (UNLIKELY(--l->n_until_sort == 0)) {
             lane_sort(l);
@@ -95,7 +95,7 @@ dpcls_lookup(struct pmd *pmd, struct burst *b)
 
     BURST_FOREACH (i, b->todo) {
         struct pmd_lane *l = b->lane[i];
-        struct dp_flow *f = l->lane ? lane_lookup(pmd, l, &b->key[i]) : NULL;
+        struct dp_flow *f = l->lane ? lane_lookup(pmd, l, &b->key[i], b->run[i]) : NULL;
         if (f) {
             b->flow[i] = f;
             hits |= UINT32_C(1) << i;
@@ -110,5 +110,5 @@ dpcls_lookup(struct pmd *pmd, struct burst *b)
     }
     b->todo &= ~(hits | wild);
     b->wild = wild;
-    perf_add(&pmd->perf, PMD_STAT_DPCLS_HIT, (uint32_t) __builtin_popcount(hits | wild));
+    perf_add(&pmd->perf, PMD_STAT_DPCLS_HIT, burst_count(b, hits | wild));
 }

@@ -36,26 +36,37 @@ group_for(struct plan_groups *gs, const struct plan *plan)
     return g;
 }
 
+// Counts a train on its flow and adds it to the group of the flow's plan.
+static void
+count_train(struct pmd *pmd, const struct burst *b, uint32_t leader, struct plan_group *g)
+{
+    const struct flow_key *k = &b->key[leader];
+    struct flow_counters *c = &pmd->counters[megaflow_slot(pmd->mf, b->flow[leader])];
+    uint32_t end = leader + b->run[leader];
+    uint32_t l4 = flow_key_index(k->map, 4);
+    uint64_t flags = 0;
+    uint32_t bytes = 0;
+
+    for (uint32_t i = leader; i < end; i++) {
+        bytes += rte_pktmbuf_pkt_len(b->m[i]);
+        flags |= b->key[i].w[l4]; // one shape: the same place in all
+        g->idx[g->n++] = (uint8_t) i;
+    }
+    flow_counters_add(c, b->run[leader], bytes, pmd->now_ms,
+                      k->map >> 4 & 1 ? (uint16_t) (flags >> 32) : 0);
+}
+
 static void
 count_and_group(struct pmd *pmd, struct burst *b, struct plan_groups *gs)
 {
-    const struct megaflows *mf = pmd->mf;
     struct plan_group *g = NULL;
 
-    for (uint32_t i = 0; i < b->n; i++) {
-        const struct dp_flow *f = b->flow[i];
-        if (UNLIKELY(!f)) {
-            continue;
-        }
-        const struct flow_key *k = &b->key[i];
-        uint16_t tcp_flags = k->map >> 4 & 1 ? (uint16_t) (flow_key_word(k, 4) >> 32) : 0;
-        flow_counters_add(&pmd->counters[megaflow_slot(mf, f)], rte_pktmbuf_pkt_len(b->m[i]),
-                          pmd->now_ms, tcp_flags);
-        const struct plan *plan = rcu_get(&f->plan);
+    BURST_FOREACH (i, b->leaders & ~b->todo) {
+        const struct plan *plan = rcu_get(&b->flow[i]->plan);
         if (UNLIKELY(!g || g->plan != plan)) {
             g = group_for(gs, plan);
         }
-        g->idx[g->n++] = (uint8_t) i;
+        count_train(pmd, b, i, g);
     }
 }
 

@@ -31,33 +31,61 @@ extract(struct pmd *pmd, struct burst *b)
         b->m[n++] = m;
     }
     b->n = n;
-    b->todo = n < 32 ? (UINT32_C(1) << n) - 1 : UINT32_MAX;
+    b->all = n < 32 ? (UINT32_C(1) << n) - 1 : UINT32_MAX;
     b->promote = 0;
     b->wild = 0;
 }
 
-// Keys to lanes and cache hashes.  Most bursts are of one lane, so the last one is tried first.
+// Looking for trains pays where there are some.  When the last burst had few, only its beginning is
+// looked at.
+static bool
+expect_trains(struct pmd *pmd, const struct burst *b)
+{
+    const struct pmd_lane *l;
+
+    if (pmd->trains || b->n < 2 || b->key[0].map != b->key[1].map ||
+        b->key[0].w[0] != b->key[1].w[0]) {
+        return pmd->trains;
+    }
+    l = pmd_find_lane(pmd, &b->key[0]);
+    return l->lane && key_same(b->key[0].w + 1, b->key[1].w + 1, l->view->umask, l->n_words);
+}
+
+// Keys to lanes, trains and cache hashes.  Most bursts are of one lane, so the last one is tried first.
 static void
 hash_keys(struct pmd *pmd, struct burst *b)
 {
     const struct key_secret *secret = pmd->mf->secret;
     const struct smc *smc = rcu_get(&pmd->smc);
+    bool trains = expect_trains(pmd, b);
     struct pmd_lane *l = NULL;
+    uint32_t leader = 0, leaders = 0, known = 0;
 
     for (uint32_t i = 0; i < b->n; i++) {
         const struct flow_key *k = &b->key[i];
         if (UNLIKELY(!l || k->map != l->map || k->w[0] != l->w0)) {
             l = pmd_find_lane(pmd, k);
+        } else if (trains && LIKELY(l->lane != NULL) &&
+                   key_same(k->w + 1, b->key[leader].w + 1, l->view->umask, l->n_words)) {
+            b->run[leader]++;
+            continue;
         }
+        leader = i;
+        leaders |= UINT32_C(1) << i;
+        b->run[i] = 1;
         b->lane[i] = l;
         b->flow[i] = NULL;
         if (LIKELY(l->lane != NULL)) {
+            known |= UINT32_C(1) << i;
             b->hash[i] = key_hash(k->w + 1, l->view->umask, l->n_words, secret, l->view->basis);
             if (smc) {
                 smc_prefetch(smc, b->hash[i]);
             }
         }
     }
+    b->leaders = b->todo = leaders;
+    b->known = known;
+    pmd->trains = (uint32_t) __builtin_popcount(leaders) * 2 < b->n;
 }
 
 static void
@@ -101,17 +129,6 @@ emc_is_resting(struct emc *emc, uint32_t n)
     return false;
 }
 
-static uint32_t
-lanes_known(const struct burst *b)
-{
-    uint32_t known = 0;
-
-    BURST_FOREACH (i, b->todo) {
-        known |= (uint32_t) (b->lane[i]->lane != NULL) << i;
-    }
-    return known;
-}
-
 // Exact match: the whole hash picks the word.
 static void
 emc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
@@ -130,11 +147,10 @@ emc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
         candidates |= (uint32_t) (bucket_word_hash(word) == b->hash[i]) << i;
     }
     uint32_t hits = verify(pmd, b, candidates);
-    uint32_t n = (uint32_t) __builtin_popcount(hits);
-    emc->n_lookups += b->n;
-    emc->n_hits += n;
+    emc->n_lookups += (uint32_t) __builtin_popcount(known);
+    emc->n_hits += (uint32_t) __builtin_popcount(hits);
     b->todo &= ~hits;
-    perf_add(&pmd->perf, PMD_STAT_EMC_HIT, n);
+    perf_add(&pmd->perf, PMD_STAT_EMC_HIT, burst_count(b, hits));
 }
 
 // Signature match: a line of eight words for each hash.  The first word that agrees is the candidate;
@@ -159,7 +175,7 @@ smc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
     }
     uint32_t hits = verify(pmd, b, candidates);
     b->todo &= ~hits;
-    perf_add(&pmd->perf, PMD_STAT_SMC_HIT, (uint32_t) __builtin_popcount(hits));
+    perf_add(&pmd->perf, PMD_STAT_SMC_HIT, burst_count(b, hits));
 }
 
 // What a lower stage found moves up: into the SMC always, into the EMC now and then.
@@ -198,10 +214,11 @@ pmd_input(struct pmd *pmd, struct burst *b)
 {
     extract(pmd, b);
     hash_keys(pmd, b);
-    uint32_t known = lanes_known(b);
-    emc_lookup(pmd, b, known);
-    uint32_t below_emc = b->todo & known;
-    smc_lookup(pmd, b, below_emc);
+    emc_lookup(pmd, b, b->known);
+    uint32_t below_emc = b->todo & b->known;
+    if (below_emc) {
+        smc_lookup(pmd, b, below_emc);
+    }
     if (UNLIKELY(b->todo)) {
         dpcls_lookup(pmd, b);
     }

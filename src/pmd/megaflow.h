@@ -159,22 +159,30 @@ megaflow_slot(const struct megaflows *mf, const struct dp_flow *f)
 
 // --- lookup ---------------------------------------------------------------------------------
 
+static inline __attribute__((always_inline)) bool
+words_match(const uint64_t *value, const uint64_t *mask, const uint64_t *w, uint32_t n)
+{
+    uint64_t diff = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        diff |= (w[i] & mask[i]) ^ value[i];
+    }
+    return !diff;
+}
+
 // 'w' are the packet's words after word 0; 'n' of them.
 static inline bool
 megaflow_matches(const struct dp_flow *f, const uint64_t *mask, const uint64_t *w, uint32_t n)
 {
-    uint32_t inline_n = n < FLOW_INLINE_WORDS ? n : FLOW_INLINE_WORDS;
-    uint64_t diff = 0;
-
-    for (uint32_t i = 0; i < inline_n; i++) {
-        diff |= (w[i] & mask[i]) ^ f->value[i];
+    if (LIKELY(n == 4)) {
+        return words_match(f->value, mask, w, 4);
     }
-    if (UNLIKELY(n > FLOW_INLINE_WORDS) && !diff) {
-        for (uint32_t i = FLOW_INLINE_WORDS; i < n; i++) {
-            diff |= (w[i] & mask[i]) ^ f->cold->more[i - FLOW_INLINE_WORDS];
-        }
+    if (LIKELY(n <= FLOW_INLINE_WORDS)) {
+        return words_match(f->value, mask, w, n);
     }
-    return !diff;
+    return words_match(f->value, mask, w, FLOW_INLINE_WORDS) &&
+           words_match(f->cold->more, mask + FLOW_INLINE_WORDS, w + FLOW_INLINE_WORDS,
+                       n - FLOW_INLINE_WORDS);
 }
 
 // Does the flow of a cache's word match a packet of 'lane'?

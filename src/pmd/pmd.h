@@ -77,7 +77,7 @@ struct flow_counters {
     uint64_t n_packets;
     uint64_t n_bytes;
     uint64_t used_ms;
-    uint16_t tcp_flags;
+    uint16_t tcp_flags; // network order
 } __attribute__((aligned(32)));
 
 struct recirc_packet {
@@ -116,6 +116,7 @@ struct pmd {
     RCU_PTR(struct tx_port) tx[DP_MAX_PORTS]; /* main: w, pmd: r */
     struct tx_port *dirty[DP_MAX_PORTS];
     unsigned n_dirty;
+    bool trains;                         // the last burst had some
     struct pmd_perf perf;                // counters; all: r
     struct burst burst;
     struct pmd_lane lanes[PMD_LANES];
@@ -178,9 +179,10 @@ struct rte_ring *inject_ring(struct inject_queue *);
 
 // The time of the last packet, and so on, as dp_flow_get_stats() reports it.
 static inline void
-flow_counters_add(struct flow_counters *c, uint32_t bytes, uint64_t now_ms, uint16_t tcp_flags)
+flow_counters_add(struct flow_counters *c, uint32_t packets, uint32_t bytes, uint64_t now_ms,
+                  uint16_t tcp_flags)
 {
-    __atomic_store_n(&c->n_packets, c->n_packets + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->n_packets, c->n_packets + packets, __ATOMIC_RELAXED);
     __atomic_store_n(&c->n_bytes, c->n_bytes + bytes, __ATOMIC_RELAXED);
     __atomic_store_n(&c->used_ms, now_ms, __ATOMIC_RELAXED);
     __atomic_store_n(&c->tcp_flags, (uint16_t) (c->tcp_flags | tcp_flags), __ATOMIC_RELAXED);

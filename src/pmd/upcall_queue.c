@@ -212,25 +212,36 @@ upcall_enqueue(struct pmd *pmd, struct upcall_queues *q, unsigned index, struct 
     pmd->perf.current.n_upcalls++;
 }
 
-// Takes the packets of b->todo; all came from one port, or from recirculation.
+static unsigned
+upcall_miss(struct pmd *pmd, struct upcall_queues *q, const struct burst *b, uint32_t i)
+{
+    const struct flow_key *k = &b->key[i];
+    unsigned index = port_index((odp_port_t) k->w[0]);
+    struct upcall_slot *s = upcall_alloc(pmd, port_for(q, &index), b->m[i]);
+
+    if (s) {
+        s->up.type = UPCALL_MISS;
+        s->up.layers = b->ly[i];
+        memcpy(&s->up.key, k, flow_key_size(k));
+        upcall_enqueue(pmd, q, index, s);
+    }
+    return index;
+}
+
+// Takes the packets of the trains in b->todo; all came from one port, or from recirculation.
 void
 pmd_upcall_misses(struct pmd *pmd, struct burst *b)
 {
     struct upcall_queues *q = pmd->dp->upcalls;
-    unsigned index = 0;
+    unsigned index = UPCALL_PORTS;
 
-    BURST_FOREACH (i, b->todo) {
-        const struct flow_key *k = &b->key[i];
-        index = port_index((odp_port_t) k->w[0]);
-        struct upcall_slot *s = upcall_alloc(pmd, port_for(q, &index), b->m[i]);
-        if (s) {
-            s->up.type = UPCALL_MISS;
-            s->up.layers = b->ly[i];
-            memcpy(&s->up.key, k, flow_key_size(k));
-            upcall_enqueue(pmd, q, index, s);
-            if (b->md) {
+    BURST_FOREACH (leader, b->todo) {
+        for (uint32_t i = leader; i < leader + b->run[leader]; i++) {
+            unsigned to = upcall_miss(pmd, q, b, i);
+            if (index != UPCALL_PORTS && to != index) {
                 handler_notify(q, index);
             }
+            index = to;
         }
     }
     handler_notify(q, index);
