@@ -48,13 +48,15 @@ enum {
 enum ofpact_raw {
     OFPACT_RAW_DEFAULT = 0,
     OFPACT_RAW_REG_LOAD,     /* SET_FIELD that came as NXAST_REG_LOAD: "load:". */
-    OFPACT_RAW_ONLY_IDS,     /* DEC_TTL that came with controller ids: "dec_ttl(1,2)". */
+    OFPACT_RAW_REG_LOAD2,    /* SET_FIELD that came as NXAST_REG_LOAD2. */
+    OFPACT_RAW_CNT_IDS,     /* DEC_TTL that came with controller ids: "dec_ttl(1,2)". */
     OFPACT_RAW_SET_TUNNEL64, /* SET_TUNNEL that came as 64 bits: "set_tunnel64:". */
-    OFPACT_RAW_CTRL_USERDATA,/* CONTROLLER that came as NXAST_CONTROLLER2. */
+    OFPACT_RAW_CONTROLLER2,  /* CONTROLLER that came as NXAST_CONTROLLER2. */
     OFPACT_RAW_LEARN2,       /* LEARN that came as NXAST_LEARN2 (with limit). */
     OFPACT_RAW_SAMPLE2,      /* SAMPLE with sampling_port. */
     OFPACT_RAW_SAMPLE3,      /* SAMPLE with direction. */
     OFPACT_RAW_RESUBMIT_TABLE, /* RESUBMIT that came with a table: "resubmit(1,2)". */
+    OFPACT_RAW_POP_VLAN,     /* STRIP_VLAN that came from OpenFlow 1.1 or later: "pop_vlan". */
     OFPACT_RAW_METER_ACTION, /* METER that came as OpenFlow 1.5's action, not as the instruction. */
 };
 

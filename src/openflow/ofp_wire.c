@@ -37,7 +37,9 @@ wr_reserve(struct wr *w, size_t n)
     size_t need = w->size + n;
 
     if (need > w->cap) {
-        w->cap = MAX(need, MAX(w->cap * 2, (size_t) 64));
+        size_t grown = MAX(w->cap * 2, (size_t) 64);
+
+        w->cap = MAX(need, grown);
         w->data = xrealloc(w->data, w->cap);
     }
 }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The learn() action: a template of a flow, made of specs that copy bits from the packet or from constants into the match
+ * or the actions of the flow to be learned.
+ *
+ * See struct ofpact_learn in ofp_action.h.  On the wire a spec is a 16-bit header (number of bits, kind of source, kind of
+ * destination), the source (a field header and offset, or the constant rounded up to 16 bits), and the destination (a field
+ * header and offset, or nothing for an output).  A header of zero ends the list.
+ */
+#include "openflow/action_wire.h"
+#include "openflow/nxm.h"
+
+#include <stdlib.h>
+
+static size_t
+imm_size(unsigned int n_bits)
+{
+    return 2 * ((n_bits + 15) / 16);
+}
+
+static enum ofperr
+pull_learn_subfield(struct rd *in, uint16_t n_bits, struct mf_subfield *sf)
+{
+    enum ofperr error = nxm_pull_header(in, &sf->field, NULL);
+
+    if (error) {
+        return action_field_error(error);
+    }
+    sf->ofs = rd_u16(in);
+    sf->n_bits = n_bits;
+    if (!rd_ok(in) || sf->ofs + n_bits > sf->field->n_bits) {
+        return OFPERR_OFPBAC_BAD_SET_LEN;
+    }
+    return 0;
+}
+
+static enum ofperr
+check_imm(const uint8_t *imm, size_t size, unsigned int n_bits)
+{
+    unsigned int spare = (unsigned int) size * 8 - n_bits;
+
+    for (unsigned int i = 0; i < spare; i++) {
+        if (imm[i / 8] >> (7 - i % 8) & 1) {
+            return OFPERR_OFPBAC_BAD_ARGUMENT;
+        }
+    }
+    return 0;
+}
+
+static enum ofperr
+pull_spec(struct rd *in, uint16_t header, struct ofpacts *out)
+{
+    struct ofpact_learn_spec spec = { .n_bits = header & NX_LEARN_N_BITS_MASK };
+    const uint8_t *imm = NULL;
+    enum ofperr error = 0;
+    size_t room;
+    uint8_t *p;
+
+    spec.src_type = (header >> NX_LEARN_SRC_SHIFT) & 1;
+    spec.dst_type = (header >> NX_LEARN_DST_SHIFT) & 3;
+    if (!spec.n_bits || header >> 14 || spec.dst_type > LEARN_DST_OUTPUT) {
+        return OFPERR_OFPBAC_BAD_ARGUMENT;
+    }
+    if (spec.src_type == LEARN_SRC_FIELD) {
+        error = pull_learn_subfield(in, spec.n_bits, &spec.src);
+    } else {
+        spec.imm_size = (uint16_t) imm_size(spec.n_bits);
+        imm = rd_bytes(in, spec.imm_size);
+        error = imm ? check_imm(imm, spec.imm_size, spec.n_bits) : OFPERR_OFPBAC_BAD_LEN;
+    }
+    if (error) {
+        return error;
+    }
+    if (spec.dst_type == LEARN_DST_OUTPUT) {
+        if (spec.src_type == LEARN_SRC_IMMEDIATE && spec.n_bits != 16 && spec.n_bits != 32) {
+            return OFPERR_OFPBAC_BAD_ARGUMENT;
+        }
+    } else {
+        error = pull_learn_subfield(in, spec.n_bits, &spec.dst);
+        if (!error && spec.dst_type == LEARN_DST_LOAD && !spec.dst.field->writable) {
+            error = OFPERR_OFPBAC_BAD_SET_ARGUMENT;
+        }
+        if (error) {
+            return error;
+        }
+    }
+    /* Specs lie in the list as bytes behind the learn header. */
+    room = OFPACT_ROUND(sizeof spec + spec.imm_size);
+    p = ofpacts_put(out, OFPACT_NOTE, room);
+    memset(p, 0, room);
+    memcpy(p, &spec, sizeof spec);
+    if (imm) {
+        memcpy(p + sizeof spec, imm, spec.imm_size);
+    }
+    return 0;
+}
+
+static struct ofpact_learn *
+learn_at(struct ofpacts *out, size_t ofs)
+{
+    return (struct ofpact_learn *) (void *) (out->data + ofs);
+}
+
+static enum ofperr
+pull_learn_header(struct rd *in, bool learn2, struct ofpact_learn *a)
+{
+    enum ofperr error;
+    uint8_t pad;
+
+    a->idle_timeout = rd_u16(in);
+    a->hard_timeout = rd_u16(in);
+    a->priority = rd_u16(in);
+    a->cookie = rd_u64(in);
+    a->flags = rd_u16(in);
+    a->table_id = rd_u8(in);
+    pad = rd_u8(in);
+    a->fin_idle_timeout = rd_u16(in);
+    a->fin_hard_timeout = rd_u16(in);
+    if (pad || a->table_id == OFP_TABLE_ALL
+        || a->flags & ~(OFPACT_LEARN_SEND_FLOW_REM | OFPACT_LEARN_DELETE_LEARNED
+                        | (learn2 ? OFPACT_LEARN_WRITE_RESULT : 0))) {
+        return OFPERR_OFPBAC_BAD_ARGUMENT;
+    }
+    if (learn2) {
+        uint16_t ofs;
+
+        a->ofpact.raw = OFPACT_RAW_LEARN2;
+        a->limit = rd_u32(in);
+        ofs = rd_u16(in);
+        if (rd_u16(in)) {
+            return OFPERR_OFPBAC_BAD_ARGUMENT;
+        }
+        if (a->flags & OFPACT_LEARN_WRITE_RESULT) {
+            error = action_pull_subfield(in, ofs, 1, &a->result_dst);
+            if (error) {
+                return error;
+            }
+            if (!a->result_dst.field->writable) {
+                return OFPERR_OFPBAC_BAD_SET_ARGUMENT;
+            }
+        }
+    }
+    return 0;
+}
+
+enum ofperr
+action_decode_learn(struct rd *in, bool learn2, struct ofpacts *out)
+{
+    size_t ofs = ofpacts_open(out, OFPACT_LEARN, sizeof(struct ofpact_learn));
+    enum ofperr error = pull_learn_header(in, learn2, learn_at(out, ofs));
+
+    while (!error && rd_left(in) >= 2) {
+        uint16_t header = rd_u16(in);
+
+        if (!header) {
+            break;
+        }
+        error = pull_spec(in, header, out);
+    }
+    if (error) {
+        return error;
+    }
+    learn_at(out, ofs)->specs_size =
+        (uint32_t) (out->size - ofs - sizeof(struct ofpact_learn));
+    ofpacts_close(out, ofs);
+    return rd_zeros(in, rd_left(in)) ? 0 : OFPERR_OFPBAC_BAD_ARGUMENT;
+}
+
+static void
+put_spec(const struct ofpact_learn_spec *spec, struct wr *out)
+{
+    wr_u16(out, (uint16_t) (spec->n_bits | spec->dst_type << NX_LEARN_DST_SHIFT
+                            | spec->src_type << NX_LEARN_SRC_SHIFT));
+    if (spec->src_type == LEARN_SRC_FIELD) {
+        nxm_put_header(out, spec->src.field, false, 0);
+        wr_u16(out, spec->src.ofs);
+    } else {
+        wr_bytes(out, spec->imm, spec->imm_size);
+    }
+    if (spec->dst_type != LEARN_DST_OUTPUT) {
+        nxm_put_header(out, spec->dst.field, false, 0);
+        wr_u16(out, spec->dst.ofs);
+    }
+}
+
+void
+action_encode_learn(const struct ofpact_learn *a, struct wr *out)
+{
+    bool learn2 = a->ofpact.raw == OFPACT_RAW_LEARN2 || a->limit
+                  || a->flags & OFPACT_LEARN_WRITE_RESULT;
+    size_t start = out->size;
+
+    wr_u16(out, OFPAT_EXPERIMENTER);
+    wr_u16(out, 0);
+    wr_u32(out, OFP_VENDOR_NX);
+    wr_u16(out, learn2 ? NXAST_LEARN2 : NXAST_LEARN);
+    wr_u16(out, a->idle_timeout);
+    wr_u16(out, a->hard_timeout);
+    wr_u16(out, a->priority);
+    wr_u64(out, a->cookie);
+    wr_u16(out, a->flags);
+    wr_u8(out, a->table_id);
+    wr_u8(out, 0);
+    wr_u16(out, a->fin_idle_timeout);
+    wr_u16(out, a->fin_hard_timeout);
+    if (learn2) {
+        wr_u32(out, a->limit);
+        wr_u16(out, a->result_dst.n_bits ? a->result_dst.ofs : 0);
+        wr_u16(out, 0);
+        if (a->flags & OFPACT_LEARN_WRITE_RESULT) {
+            nxm_put_header(out, a->result_dst.field, false, 0);
+        }
+    }
+    OFPACT_LEARN_FOR_EACH (spec, a) {
+        put_spec(spec, out);
+    }
+    wr_align(out, start, 8);
+    wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+}

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+/* NXM and OXM: fields and matches as type-length-value.
+ *
+ * See nxm.h for the contract and flow/field.def for the fields.  Several fields may name the same bits of struct flow
+ * (tp_src is TCP's, UDP's and SCTP's); writing a match takes those whose prerequisites the match itself guarantees, and
+ * skip_alias() decides the rest.  A dump of a hundred thousand flows runs through nxm_put_match(), hence the bitmap
+ * of words that rules most fields out at once.
+ */
+#include "openflow/nxm.h"
+
+#define OXM_CLASS_EXPERIMENTER 0xffffu
+#define NXM_CLASS_NX 0x0001u
+#define NXM_FIELD_COOKIE 30u
+#define NXM_COOKIE_SIZE 8u
+
+#define OFPMT_OXM 1u
+
+/* A TLV header, taken apart. */
+struct tlv {
+    uint16_t class;
+    uint8_t field;
+    bool masked;
+    uint8_t payload_size; /* Without the experimenter id. */
+    uint32_t experimenter;
+};
+
+static enum ofperr
+pull_tlv(struct rd *in, struct tlv *t)
+{
+    uint32_t header = rd_u32(in);
+    uint8_t len = header & 0xff;
+
+    t->class = (uint16_t) (header >> 16);
+    t->field = (header >> 9) & 0x7f;
+    t->masked = (header >> 8) & 1;
+    t->experimenter = 0;
+    if (t->class == OXM_CLASS_EXPERIMENTER) {
+        t->experimenter = rd_u32(in);
+        if (len < 4) {
+            return OFPERR_OFPBMC_BAD_LEN;
+        }
+        len -= 4;
+    }
+    t->payload_size = len;
+    return rd_ok(in) ? 0 : OFPERR_OFPBMC_BAD_LEN;
+}
+
+static bool
+tlv_is_cookie(const struct tlv *t)
+{
+    return t->class == NXM_CLASS_NX && t->field == NXM_FIELD_COOKIE
+           && t->payload_size == NXM_COOKIE_SIZE * (1 + t->masked);
+}
+
+static const struct mf_field *
+tlv_field(const struct tlv *t)
+{
+    return mf_from_code(t->class, t->field, t->experimenter);
+}
+
+static bool
+all_ones(const uint8_t *p, size_t n)
+{
+    uint8_t and = 0xff;
+
+    for (size_t i = 0; i < n; i++) {
+        and &= p[i];
+    }
+    return and == 0xff;
+}
+
+/* Takes value and mask of a known field after its header. */
+static enum ofperr
+pull_payload(struct rd *in, const struct tlv *t, const struct mf_field *mf, union mf_value *value,
+             union mf_value *mask)
+{
+    if (t->payload_size != mf->n_bytes * (1 + t->masked)) {
+        rd_skip(in, t->payload_size);
+        return OFPERR_OFPBMC_BAD_LEN;
+    }
+    memset(value, 0, sizeof *value);
+    memset(mask, 0, sizeof *mask);
+    rd_copy(in, value->b, mf->n_bytes);
+    if (!t->masked) {
+        mf_exact_mask(mf, mask);
+        return rd_ok(in) ? 0 : OFPERR_OFPBMC_BAD_LEN;
+    }
+    rd_copy(in, mask->b, mf->n_bytes);
+    if (!rd_ok(in)) {
+        return OFPERR_OFPBMC_BAD_LEN;
+    }
+    for (int i = 0; i < mf->n_bytes; i++) {
+        if (value->b[i] & ~mask->b[i]) {
+            return OFPERR_OFPBMC_BAD_WILDCARDS;
+        }
+    }
+    if (all_ones(mask->b, mf->n_bytes)) {
+        mf_exact_mask(mf, mask);
+    }
+    return mf_is_mask_valid(mf, mask) ? 0 : OFPERR_OFPBMC_BAD_MASK;
+}
+
+enum ofperr
+nxm_pull_entry(struct rd *in, const struct mf_field **field, union mf_value *value,
+               union mf_value *mask, bool *masked)
+{
+    struct tlv t;
+    enum ofperr error = pull_tlv(in, &t);
+
+    *field = NULL;
+    if (error) {
+        return error;
+    }
+    if (masked) {
+        *masked = t.masked;
+    }
+    *field = tlv_field(&t);
+    if (!*field) {
+        rd_skip(in, t.payload_size);
+        return rd_ok(in) ? OFPERR_OFPBMC_BAD_FIELD : OFPERR_OFPBMC_BAD_LEN;
+    }
+    return pull_payload(in, &t, *field, value, mask);
+}
+
+enum ofperr
+nxm_pull_header(struct rd *in, const struct mf_field **field, bool *masked)
+{
+    struct tlv t;
+    enum ofperr error = pull_tlv(in, &t);
+
+    *field = NULL;
+    if (error) {
+        return error;
+    }
+    *field = tlv_field(&t);
+    if (!*field) {
+        return OFPERR_OFPBMC_BAD_FIELD;
+    }
+    if (t.payload_size != (*field)->n_bytes * (1 + t.masked)) {
+        return OFPERR_OFPBMC_BAD_LEN;
+    }
+    if (masked) {
+        *masked = t.masked;
+    } else if (t.masked) {
+        return OFPERR_OFPBMC_BAD_MASK;
+    }
+    return 0;
+}
+
+static enum ofperr
+pull_cookie(struct rd *in, const struct tlv *t, uint64_t *cookie, uint64_t *cookie_mask)
+{
+    if (!cookie) {
+        return OFPERR_OFPBMC_BAD_FIELD;
+    }
+    if (*cookie_mask) {
+        return OFPERR_OFPBMC_DUP_FIELD;
+    }
+    *cookie = rd_u64(in);
+    *cookie_mask = t->masked ? rd_u64(in) : UINT64_MAX;
+    return rd_ok(in) ? 0 : OFPERR_OFPBMC_BAD_LEN;
+}
+
+static enum ofperr
+set_field(const struct mf_field *mf, const union mf_value *value, const union mf_value *mask,
+          bool loose, struct match *match)
+{
+    if (!loose) {
+        if (!mf_match_prereqs_ok(mf, match)) {
+            return OFPERR_OFPBMC_BAD_PREREQ;
+        }
+        if (!mf_is_all_wild(mf, &match->mask)) {
+            return OFPERR_OFPBMC_DUP_FIELD;
+        }
+    }
+    if (!mf_is_value_valid(mf, value)) {
+        return OFPERR_OFPBMC_BAD_VALUE;
+    }
+    mf_set(mf, value, mask, match);
+    return 0;
+}
+
+enum ofperr
+nxm_pull_match(struct rd *in, bool loose, struct match *match, uint64_t *cookie,
+               uint64_t *cookie_mask)
+{
+    match_init_any(match);
+    if (cookie) {
+        *cookie = *cookie_mask = 0;
+    }
+    while (rd_left(in)) {
+        const struct mf_field *mf;
+        union mf_value value, mask;
+        struct tlv t;
+        enum ofperr error = pull_tlv(in, &t);
+
+        if (error) {
+            return error;
+        }
+        mf = tlv_field(&t);
+        if (tlv_is_cookie(&t)) {
+            error = pull_cookie(in, &t, cookie, cookie_mask);
+        } else if (!mf) {
+            rd_skip(in, t.payload_size);
+            error = !rd_ok(in) ? OFPERR_OFPBMC_BAD_LEN : loose ? 0 : OFPERR_OFPBMC_BAD_FIELD;
+        } else {
+            error = pull_payload(in, &t, mf, &value, &mask);
+            if (!error) {
+                error = set_field(mf, &value, &mask, loose, match);
+            }
+        }
+        if (error) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* The code for 'mf': of the version or, where NXM has none, the first OXM code. */
+static const struct mf_code *
+code_for(const struct mf_field *mf, uint8_t version)
+{
+    const struct mf_code *code = mf_code_for(mf, version);
+
+    return code || version ? code : mf_code_for(mf, OFP_VERSION_MAX);
+}
+
+size_t
+nxm_header_size(const struct mf_field *mf, uint8_t version)
+{
+    const struct mf_code *code = code_for(mf, version);
+
+    return code && code->oxm_class == OXM_CLASS_EXPERIMENTER ? 8 : 4;
+}
+
+void
+nxm_put_header(struct wr *out, const struct mf_field *mf, bool masked, uint8_t version)
+{
+    const struct mf_code *code = code_for(mf, version);
+    uint32_t len = (uint32_t) mf->n_bytes * (1 + masked);
+
+    if (!code) {
+        return;
+    }
+    if (code->oxm_class == OXM_CLASS_EXPERIMENTER) {
+        len += 4;
+    }
+    wr_u32(out, (uint32_t) code->oxm_class << 16 | (uint32_t) code->oxm_field << 9
+                    | (uint32_t) masked << 8 | len);
+    if (code->oxm_class == OXM_CLASS_EXPERIMENTER) {
+        wr_u32(out, code->experimenter);
+    }
+}
+
+void
+nxm_put_entry(struct wr *out, const struct mf_field *mf, const union mf_value *value,
+              const union mf_value *mask, uint8_t version)
+{
+    bool masked = mask && !mf_is_exact(mf, mask);
+
+    if (!code_for(mf, version)) {
+        return;
+    }
+    nxm_put_header(out, mf, masked, version);
+    wr_bytes(out, value->b, mf->n_bytes);
+    if (masked) {
+        wr_bytes(out, mask->b, mf->n_bytes);
+    }
+}
+
+/* Whether another field says the same bits better in this version. */
+static bool
+skip_alias(enum mf_id id, const struct match *match, uint8_t version)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wswitch-enum"
+    switch (id) {
+    case MF_IN_PORT:
+    case MF_VLAN_TCI:
+    case MF_IP_TOS:
+        return version != 0;
+    case MF_IN_PORT_OXM:
+    case MF_VLAN_VID:
+    case MF_VLAN_PCP:
+    case MF_IP_DSCP:
+        return version == 0;
+    case MF_DL_VLAN:
+    case MF_DL_VLAN_PCP:
+        return true;
+    case MF_CT_NW_SRC:
+    case MF_CT_NW_DST:
+        return flow_dl_type_is(&match->flow, ETH_TYPE_IPV6);
+    case MF_CT_IPV6_SRC:
+    case MF_CT_IPV6_DST:
+        return !flow_dl_type_is(&match->flow, ETH_TYPE_IPV6);
+    default:
+        return id >= MF_XREG0 && id <= MF_XXREG3;
+    }
+#pragma GCC diagnostic pop
+}
+
+void
+nxm_put_match(struct wr *out, const struct match *match, uint8_t version, uint64_t cookie,
+              uint64_t cookie_mask)
+{
+    uint64_t words = flow_words_map(&match->mask.bits);
+
+    if (cookie_mask) {
+        bool masked = cookie_mask != UINT64_MAX;
+
+        wr_u32(out, NXM_CLASS_NX << 16 | NXM_FIELD_COOKIE << 9 | (uint32_t) masked << 8
+                        | NXM_COOKIE_SIZE * (1 + masked));
+        wr_u64(out, cookie & cookie_mask);
+        if (masked) {
+            wr_u64(out, cookie_mask);
+        }
+    }
+    for (int id = 0; id < MF_N_IDS; id++) {
+        const struct mf_field *mf = mf_from_id(id);
+        union mf_value value, mask;
+
+        if (!(mf->flow_words & words) || mf_is_all_wild(mf, &match->mask)
+            || skip_alias(id, match, version) || !mf_match_prereqs_ok(mf, match)) {
+            continue;
+        }
+        memset(&value, 0, sizeof value);
+        memset(&mask, 0, sizeof mask);
+        mf_get(mf, match, &value, &mask);
+        nxm_put_entry(out, mf, &value, &mask, version);
+    }
+}
+
+enum ofperr
+oxm_pull_match(struct rd *in, bool loose, struct match *match)
+{
+    uint16_t type = rd_u16(in);
+    uint16_t len = rd_u16(in);
+    struct rd body;
+
+    if (!rd_ok(in) || len < 4) {
+        return OFPERR_OFPBMC_BAD_LEN;
+    }
+    if (type != OFPMT_OXM) {
+        return OFPERR_OFPBMC_BAD_TYPE;
+    }
+    body = rd_sub(in, len - 4u);
+    if (!rd_ok(in)) {
+        return OFPERR_OFPBMC_BAD_LEN;
+    }
+    rd_skip(in, OFP_ROUND8(len) - len);
+    if (!rd_ok(in)) {
+        return OFPERR_OFPBMC_BAD_LEN;
+    }
+    return nxm_pull_match(&body, loose, match, NULL, NULL);
+}
+
+void
+oxm_put_match(struct wr *out, const struct match *match, enum ofp_version version)
+{
+    size_t start = out->size;
+
+    wr_u16(out, OFPMT_OXM);
+    wr_u16(out, 0);
+    nxm_put_match(out, match, version, 0, 0);
+    wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+    wr_align(out, start, 8);
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Port statistics; see ofp_port.h.  Counters that are not known travel as all ones, which the tools print as '?'. */
+#include "base/util.h"
+#include "openflow/ofp_port.h"
+#include "openflow/ofp_prop.h"
+
+#define PROP_ETHERNET 0u
+#define INTEL_RFC2819 1u
+
+/* The order of the counters is the wire's. */
+static const size_t common[] = {
+    offsetof(struct ofp_port_stats, rx_packets), offsetof(struct ofp_port_stats, tx_packets),
+    offsetof(struct ofp_port_stats, rx_bytes),   offsetof(struct ofp_port_stats, tx_bytes),
+    offsetof(struct ofp_port_stats, rx_dropped), offsetof(struct ofp_port_stats, tx_dropped),
+    offsetof(struct ofp_port_stats, rx_errors),  offsetof(struct ofp_port_stats, tx_errors),
+};
+static const size_t ethernet[] = {
+    offsetof(struct ofp_port_stats, rx_frame_err), offsetof(struct ofp_port_stats, rx_over_err),
+    offsetof(struct ofp_port_stats, rx_crc_err), offsetof(struct ofp_port_stats, collisions),
+};
+#define RFC2819_FIRST offsetof(struct ofp_port_stats, rx_1_to_64_packets)
+#define RFC2819_LAST offsetof(struct ofp_port_stats, rx_jabber_errors)
+
+static uint64_t
+get(const struct ofp_port_stats *s, size_t ofs)
+{
+    uint64_t x;
+
+    memcpy(&x, (const uint8_t *) s + ofs, sizeof x);
+    return x;
+}
+
+static void
+put_counters(struct wr *out, const struct ofp_port_stats *s, const size_t ofs[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        wr_u64(out, get(s, ofs[i]));
+    }
+}
+
+static void
+pull_counters(struct rd *in, struct ofp_port_stats *s, const size_t ofs[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t x = rd_u64(in);
+
+        memcpy((uint8_t *) s + ofs[i], &x, sizeof x);
+    }
+}
+
+enum ofperr
+ofp_port_stats_request_decode(const struct ofp_msg *msg, ofp_port_t *port)
+{
+    struct rd body = msg->body;
+
+    if (msg->raw == OFPRAW_OFPST10_PORT_REQUEST) {
+        *port = rd_u16(&body);
+        return 0;
+    }
+    return ofp_port_from_wire32(rd_u32(&body), port) ? 0 : OFPERR_OFPBRC_BAD_PORT;
+}
+
+static void
+put14(struct wr *out, const struct ofp_port_stats *s)
+{
+    size_t start = out->size, prop;
+
+    wr_u16(out, 0);
+    wr_u16(out, 0);
+    wr_u32(out, ofp_port_to_wire32(s->port_no));
+    wr_u32(out, s->duration_sec);
+    wr_u32(out, s->duration_nsec);
+    put_counters(out, s, common, ARRAY_SIZE(common));
+    prop = ofp_prop_begin(out, PROP_ETHERNET);
+    wr_zeros(out, 4);
+    put_counters(out, s, ethernet, ARRAY_SIZE(ethernet));
+    ofp_prop_end(out, prop);
+    if (s->has_rfc2819) {
+        prop = ofp_prop_begin_exp(out, OFP_VENDOR_INTEL, INTEL_RFC2819);
+        wr_zeros(out, 4);
+        for (size_t ofs = RFC2819_FIRST; ofs <= RFC2819_LAST; ofs += 8) {
+            wr_u64(out, get(s, ofs));
+        }
+        ofp_prop_end(out, prop);
+    }
+    wr_set_u16(out, start, (uint16_t) (out->size - start));
+}
+
+void
+ofp_port_stats_encode(struct ofp_mp *mp, const struct ofp_port_stats *s)
+{
+    struct wr *out = mp->out;
+
+    if (mp->version >= OFP14_VERSION) {
+        put14(out, s);
+        ofp_mp_commit(mp);
+        return;
+    }
+    if (mp->version == OFP10_VERSION) {
+        wr_u16(out, (uint16_t) s->port_no);
+        wr_zeros(out, 6);
+    } else {
+        wr_u32(out, ofp_port_to_wire32(s->port_no));
+        wr_zeros(out, 4);
+    }
+    put_counters(out, s, common, ARRAY_SIZE(common));
+    put_counters(out, s, ethernet, ARRAY_SIZE(ethernet));
+    if (mp->version >= OFP13_VERSION) {
+        wr_u32(out, s->duration_sec);
+        wr_u32(out, s->duration_nsec);
+    }
+    ofp_mp_commit(mp);
+}
+
+static enum ofperr
+pull_props(struct rd *in, struct ofp_port_stats *s)
+{
+    while (rd_left(in)) {
+        struct ofp_prop prop;
+        enum ofperr error = ofp_prop_pull(in, &prop);
+
+        if (error) {
+            return error;
+        }
+        if (prop.type == PROP_ETHERNET) {
+            rd_skip(&prop.body, 4);
+            pull_counters(&prop.body, s, ethernet, ARRAY_SIZE(ethernet));
+        } else if (prop.experimenter == OFP_VENDOR_INTEL && prop.exp_type == INTEL_RFC2819) {
+            s->has_rfc2819 = true;
+            rd_skip(&prop.body, 4);
+            for (size_t ofs = RFC2819_FIRST; ofs <= RFC2819_LAST; ofs += 8) {
+                pull_counters(&prop.body, s, &ofs, 1);
+            }
+        }
+        if (!rd_ok(&prop.body)) {
+            return OFPERR_OFPBPC_BAD_LEN;
+        }
+    }
+    return 0;
+}
+
+static enum ofperr
+pull14(struct rd *body, struct ofp_port_stats *s)
+{
+    uint16_t len = rd_u16(body);
+    bool known;
+    struct rd in;
+
+    if (!rd_ok(body) || len < 80) {
+        return OFPERR_OFPBRC_BAD_LEN;
+    }
+    in = rd_sub(body, len - 2u);
+    rd_skip(&in, 2);
+    known = ofp_port_from_wire32(rd_u32(&in), &s->port_no);
+    s->duration_sec = rd_u32(&in);
+    s->duration_nsec = rd_u32(&in);
+    pull_counters(&in, s, common, ARRAY_SIZE(common));
+    if (!rd_ok(&in)) {
+        return OFPERR_OFPBRC_BAD_LEN;
+    }
+    return known ? pull_props(&in, s) : OFPERR_OFPBRC_BAD_PORT;
+}
+
+int
+ofp_port_stats_decode(const struct ofp_msg *msg, struct rd *body, struct ofp_port_stats *s)
+{
+    bool known = true;
+
+    memset(s, 0xff, sizeof *s);
+    s->has_rfc2819 = false;
+    if (!rd_left(body)) {
+        return -1;
+    }
+    if (msg->version >= OFP14_VERSION) {
+        return pull14(body, s);
+    }
+    if (msg->version == OFP10_VERSION) {
+        s->port_no = rd_u16(body);
+        rd_skip(body, 6);
+    } else {
+        known = ofp_port_from_wire32(rd_u32(body), &s->port_no);
+        rd_skip(body, 4);
+    }
+    pull_counters(body, s, common, ARRAY_SIZE(common));
+    pull_counters(body, s, ethernet, ARRAY_SIZE(ethernet));
+    if (msg->version >= OFP13_VERSION) {
+        s->duration_sec = rd_u32(body);
+        s->duration_nsec = rd_u32(body);
+    }
+    return !rd_ok(body) ? OFPERR_OFPBRC_BAD_LEN : known ? 0 : OFPERR_OFPBRC_BAD_PORT;
+}
