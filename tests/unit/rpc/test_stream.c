@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Streams: names, unix and TCP connections, bounded output, half-dead peers, reconnection, TLS with
+ * verification and bootstrap.
+ */
+#include "rpc_test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <event2/buffer.h>
+
+#include "base/log.h"
+#include "rpc/stream.h"
+
+struct peer {
+    struct stream *stream;
+    int n_opens, n_closes, last_error;
+    struct str received;
+    char reason[200];
+    bool close_on_read;
+};
+
+static struct peer client, server;
+
+static void
+on_open(struct stream *stream, void *arg)
+{
+    struct peer *p = arg;
+
+    p->stream = stream;
+    p->n_opens++;
+}
+
+static void
+on_read(struct stream *stream, void *arg)
+{
+    struct peer *p = arg;
+    struct evbuffer *in = stream_input(stream);
+    size_t len = evbuffer_get_length(in);
+
+    evbuffer_remove(in, str_put_uninit(&p->received, len), len);
+    if (p->close_on_read) {
+        stream_close(stream);
+        p->stream = NULL;
+    }
+}
+
+static void
+on_closed(struct stream *stream, int error, const char *reason, void *arg)
+{
+    struct peer *p = arg;
+
+    p->n_closes++;
+    p->last_error = error;
+    str_copy(p->reason, reason, sizeof(p->reason));
+    if (evbuffer_get_length(stream_input(stream)) > 0) {
+        on_read(stream, p);
+    }
+}
+
+static const struct stream_callbacks callbacks = {
+    .on_open = on_open, .on_read = on_read, .on_closed = on_closed};
+
+static void
+accept_server(struct listener *listener, struct stream *stream, void *arg)
+{
+    stream_close(server.stream);
+    server.stream = stream;
+    server.n_opens++;
+    stream_set_callbacks(stream, &callbacks, &server);
+}
+
+static void
+reset(void)
+{
+    stream_close(client.stream);
+    stream_close(server.stream);
+    str_free(&client.received);
+    str_free(&server.received);
+    memset(&client, 0, sizeof(client));
+    memset(&server, 0, sizeof(server));
+}
+
+static struct listener *
+listen_on(const char *name, struct tls_config *tls)
+{
+    struct listener *listener;
+    char *error = NULL;
+
+    if (listener_open(loop, name, 0, tls, accept_server, NULL, &listener, &error) != 0) {
+        fail_msg("%s", error);
+    }
+    return listener;
+}
+
+static void
+connect_to(const char *name, struct tls_config *tls)
+{
+    char *error = NULL;
+
+    if (stream_open(loop, name, 0, tls, &callbacks, &client, &client.stream, &error) != 0) {
+        fail_msg("%s", error);
+    }
+    assert_int_equal(client.n_opens, 0);
+}
+
+static void
+talk(void)
+{
+    RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);
+    assert_int_equal(stream_send(client.stream, "ping", 4), 0);
+    RUN_UNTIL(server.received.len == 4);
+    assert_int_equal(stream_send(server.stream, "pong!", 5), 0);
+    RUN_UNTIL(client.received.len == 5);
+    assert_string_equal(str_cstr(&client.received), "pong!");
+}
+
+/* ---- Names ---- */
+
+static void
+names_are_checked(void **state)
+{
+    static const char *const active[] = {"unix:x",           "unix:/a/b",     "tcp:1.2.3.4:5",
+                                         "tcp:[::1]:6640",   "ssl:10.0.0.1:1", "tcp:[fe80::1]",
+                                         "tcp:1.2.3.4",      "tcp:::1"};
+    static const char *const passive[] = {"punix:x",    "ptcp:",           "ptcp:6640",
+                                          "ptcp:0",     "pssl:1:10.0.0.1", "ptcp:6640:[::]",
+                                          "ptcp::1.2.3.4"};
+    static const char *const bad[] = {"",           "unix:",        "tcp:",          "tcp:host:1",
+                                      "tcp:1.2.3.4:x", "tcp:1.2.3.4:70000", "tcp:[::1", "tcp:[::1]x",
+                                      "ptcp:x",     "ptcp:1:host",  "udp:1.2.3.4:5", "tcp:1.2.3.4:-1",
+                                      "punix:"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(active); i++) {
+        assert_true(stream_name_is_active(active[i]));
+        assert_false(stream_name_is_passive(active[i]));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(passive); i++) {
+        assert_true(stream_name_is_passive(passive[i]));
+        assert_false(stream_name_is_active(passive[i]));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char *error = stream_name_check(bad[i]);
+        assert_non_null(error);
+        free(error);
+    }
+}
+
+/* ---- Connections ---- */
+
+static void
+unix_sockets_talk_and_clean_up(void **state)
+{
+    char path[256], name[300];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/sock", test_dir);
+    snprintf(name, sizeof(name), "punix:%s", path);
+    struct listener *listener = listen_on(name, NULL);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0750);
+
+    /* A second one finds the first alive. */
+    struct listener *second;
+    char *error = NULL;
+    assert_int_equal(
+        listener_open(loop, name, 0, NULL, accept_server, NULL, &second, &error), -EADDRINUSE);
+    free(error);
+    RUN_UNTIL(server.n_opens == 1); /* Its probe. */
+    reset();
+
+    snprintf(name, sizeof(name), "unix:%s", path);
+    connect_to(name, NULL);
+    talk();
+    assert_string_equal(stream_peer_ip(client.stream), "");
+    listener_close(listener);
+    assert_int_equal(stat(path, &st), -1);
+    stream_close(server.stream);
+    server.stream = NULL;
+    RUN_UNTIL(client.n_closes == 1);
+    assert_int_equal(client.last_error, 0);
+    reset();
+}
+
+static void
+a_stale_socket_is_replaced_another_file_is_not(void **state)
+{
+    char path[256], name[300];
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct listener *listener;
+    char *error = NULL;
+
+    snprintf(path, sizeof(path), "%s/stale", test_dir);
+    snprintf(name, sizeof(name), "punix:%s", path);
+    str_copy(un.sun_path, path, sizeof(un.sun_path));
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+    close(fd);
+    listener = listen_on(name, NULL);
+    listener_close(listener);
+
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    assert_int_equal(listener_open(loop, name, 0, NULL, accept_server, NULL, &listener, &error),
+                     -EEXIST);
+    free(error);
+    unlink(path);
+}
+
+static void
+long_paths_work(void **state)
+{
+    char dir[200], path[400], name[420];
+
+    snprintf(dir, sizeof(dir), "%s/%0120d", test_dir, 1);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    snprintf(path, sizeof(path), "%s/sock", dir);
+    snprintf(name, sizeof(name), "punix:%s", path);
+    struct listener *listener = listen_on(name, NULL);
+    connect_to(name + 1, NULL);
+    talk();
+    listener_close(listener);
+    reset();
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+tcp_talks_over_ip4_and_ip6(void **state)
+{
+    static const char *const passive[] = {"ptcp:0:127.0.0.1", "ptcp:0:[::1]"};
+    static const char *const active[] = {"127.0.0.1", "[::1]"};
+    static const char *const ips[] = {"127.0.0.1", "::1"};
+
+    for (int i = 0; i < 2; i++) {
+        char name[64];
+        struct listener *listener;
+        char *error = NULL;
+
+        if (listener_open(loop, passive[i], 0, NULL, accept_server, NULL, &listener, &error) != 0) {
+            free(error); /* A machine without IPv6. */
+            assert_int_equal(i, 1);
+            continue;
+        }
+        assert_true(listener_port(listener) > 0);
+        snprintf(name, sizeof(name), "tcp:%s:%u", active[i], listener_port(listener));
+        connect_to(name, NULL);
+        talk();
+        assert_string_equal(stream_peer_ip(client.stream), ips[i]);
+        assert_string_equal(stream_peer_ip(server.stream), ips[i]);
+        assert_int_equal(stream_peer_port(client.stream), listener_port(listener));
+        listener_close(listener);
+        reset();
+    }
+}
+
+static void
+refused_connections_are_reported(void **state)
+{
+    struct listener *listener = listen_on("ptcp:0:127.0.0.1", NULL);
+    char name[64];
+    char *error = NULL;
+
+    snprintf(name, sizeof(name), "tcp:127.0.0.1:%u", listener_port(listener));
+    listener_close(listener);
+    if (stream_open(loop, name, 0, NULL, &callbacks, &client, &client.stream, &error) == 0) {
+        RUN_UNTIL(client.n_closes == 1);
+        assert_int_equal(client.last_error, ECONNREFUSED);
+    }
+    free(error);
+    error = NULL;
+    reset();
+    assert_int_equal(stream_open(loop, "unix:/nonexistent/sock", 0, NULL, &callbacks, &client,
+                                 &client.stream, &error),
+                     -ENOENT);
+    assert_non_null(strstr(error, "unix:/nonexistent/sock"));
+    free(error);
+    assert_int_equal(stream_open(loop, "ssl:127.0.0.1:1", 0, NULL, &callbacks, &client,
+                                 &client.stream, &error),
+                     -EPROTO);
+    free(error);
+}
+
+static void
+a_peer_that_never_reads_is_dropped(void **state)
+{
+    static char block[65536];
+    struct listener *listener = listen_on("ptcp:0:127.0.0.1", NULL);
+    char name[64];
+    int error = 0;
+
+    snprintf(name, sizeof(name), "tcp:127.0.0.1:%u", listener_port(listener));
+    connect_to(name, NULL);
+    RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);
+    stream_set_reading(client.stream, false);
+    stream_set_backlog_limit(server.stream, 1 << 20);
+    for (int i = 0; i < 10000 && error == 0; i++) {
+        error = stream_send(server.stream, block, sizeof(block));
+        assert_true(stream_backlog(server.stream) <= 1 << 20);
+        if (i % 4 == 0) {
+            loop_run_once(loop, 0);
+        }
+    }
+    assert_int_equal(error, -ENOBUFS);
+    RUN_UNTIL(server.n_closes == 1);
+    assert_int_equal(server.last_error, ENOBUFS);
+    assert_int_equal(stream_send(server.stream, "x", 1), -ENOTCONN);
+    listener_close(listener);
+    reset();
+}
+
+static void
+callbacks_may_close_and_data_before_the_end_arrives(void **state)
+{
+    struct listener *listener = listen_on("ptcp:0:127.0.0.1", NULL);
+    char name[64];
+
+    snprintf(name, sizeof(name), "tcp:127.0.0.1:%u", listener_port(listener));
+    connect_to(name, NULL);
+    RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);
+    server.close_on_read = true;
+    stream_send(client.stream, "bye", 3);
+    RUN_UNTIL(client.n_closes == 1);
+    assert_null(server.stream);
+    reset();
+
+    connect_to(name, NULL);
+    RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);
+    stream_send(server.stream, "last words", 10);
+    stream_close_flushed(server.stream, 1000);
+    server.stream = NULL;
+    RUN_UNTIL(client.n_closes == 1);
+    assert_string_equal(str_cstr(&client.received), "last words");
+    listener_close(listener);
+    reset();
+}
+
+/* ---- Reconnection ---- */
+
+static void
+reconnects_with_growing_backoff(void **state)
+{
+    char path[256], name[300], active[300];
+    struct reconnect_settings settings = {
+        .name = active, .min_backoff_ms = 20, .max_backoff_ms = 80};
+
+    snprintf(path, sizeof(path), "%s/rc", test_dir);
+    snprintf(name, sizeof(name), "punix:%s", path);
+    snprintf(active, sizeof(active), "unix:%s", path);
+    struct reconnect *rc = reconnect_create(loop, &settings, &callbacks, &client);
+    loop_run_once(loop, 10);
+    loop_run_once(loop, 30);
+    assert_false(reconnect_is_connected(rc));
+    assert_string_equal(reconnect_state(rc), "BACKOFF");
+    assert_non_null(reconnect_last_error(rc));
+    assert_int_equal(reconnect_secs_since_connect(rc), -1);
+
+    struct listener *listener = listen_on(name, NULL);
+    RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);
+    assert_string_equal(reconnect_state(rc), "ACTIVE");
+    assert_true(reconnect_stream(rc) == client.stream);
+
+    stream_close(server.stream);
+    server.stream = NULL;
+    RUN_UNTIL(client.n_closes >= 1);
+    RUN_UNTIL(client.n_opens == 2 && server.n_opens == 2);
+    assert_int_equal(reconnect_n_connects(rc), 2);
+    reconnect_force(rc, true);
+    RUN_UNTIL(client.n_opens == 3);
+    client.stream = NULL;
+    reconnect_destroy(rc);
+    listener_close(listener);
+    reset();
+}
+
+/* ---- TLS ---- */
+
+static void
+shell(const char *command)
+{
+    if (system(command) != 0) {
+        fail_msg("%s", command);
+    }
+}
+
+static void
+make_keys(const char *dir, const char *ca, const char *name)
+{
+    char command[2000];
+
+    snprintf(command, sizeof(command),
+             "cd %s && [ -e %s-ca.pem ] || openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "
+             "/CN=%s-ca -keyout %s-ca.key -out %s-ca.pem 2>/dev/null",
+             dir, ca, ca, ca, ca);
+    shell(command);
+    snprintf(command, sizeof(command),
+             "cd %s && openssl req -newkey rsa:2048 -nodes -subj /CN=%s -keyout %s.key -out %s.csr "
+             "2>/dev/null && openssl x509 -req -days 2 -in %s.csr -CA %s-ca.pem -CAkey %s-ca.key "
+             "-CAcreateserial -out %s.pem 2>/dev/null",
+             dir, name, name, name, name, ca, ca, name);
+    shell(command);
+}
+
+static struct tls_config *
+tls_for(const char *dir, const char *name, const char *ca, const char *peer_ca, bool bootstrap)
+{
+    char key[300], cert[300], ca_file[300], peer_file[300];
+    char *error = NULL;
+
+    snprintf(key, sizeof(key), "%s/%s.key", dir, name);
+    snprintf(cert, sizeof(cert), "%s/%s.pem", dir, name);
+    snprintf(ca_file, sizeof(ca_file), "%s/%s.pem", dir, ca);
+    snprintf(peer_file, sizeof(peer_file), "%s/%s.pem", dir, peer_ca ? peer_ca : "");
+    struct tls_settings settings = {.private_key_file = key,
+                                    .certificate_file = cert,
+                                    .ca_cert_file = ca_file,
+                                    .peer_ca_cert_file = peer_ca ? peer_file : NULL,
+                                    .bootstrap_ca_cert = bootstrap};
+    struct tls_config *tls = tls_config_create(&settings, &error);
+    if (tls == NULL) {
+        fail_msg("%s", error);
+    }
+    return tls;
+}
+
+static void
+tls_verifies_both_ends_and_bootstraps(void **state)
+{
+    char dir[128], name[64], command[400];
+    char *error = NULL;
+
+    snprintf(dir, sizeof(dir), "%s/pki", test_dir);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    make_keys(dir, "good", "switch");
+    make_keys(dir, "good", "controller");
+    make_keys(dir, "evil", "mallory");
+    struct tls_config *switch_tls = tls_for(dir, "switch", "good-ca", "good-ca", false);
+    struct tls_config *good = tls_for(dir, "controller", "good-ca", NULL, false);
+    struct tls_config *evil = tls_for(dir, "mallory", "good-ca", NULL, false);
+    struct listener *listener = listen_on("pssl:0:127.0.0.1", switch_tls);
+    snprintf(name, sizeof(name), "ssl:127.0.0.1:%u", listener_port(listener));
+
+    connect_to(name, good);
+    talk();
+    assert_string_equal(stream_peer_cn(client.stream), "switch");
+    assert_string_equal(stream_peer_cn(server.stream), "controller");
+    reset();
+
+    /* A certificate of another CA: the listener's owner never hears of it. */
+    connect_to(name, evil);
+    RUN_UNTIL(client.n_closes == 1);
+    assert_int_equal(server.n_opens, 0);
+    reset();
+
+    /* Without a CA file: the first connection saves it, the second is verified with it. */
+    struct tls_config *fresh = tls_for(dir, "controller", "saved", NULL, true);
+    connect_to(name, fresh);
+    RUN_UNTIL(client.n_closes == 1);
+    assert_int_equal(client.n_opens, 0);
+    reset();
+    connect_to(name, fresh);
+    talk();
+    reset();
+    snprintf(command, sizeof(command), "cmp -s %s/saved.pem %s/good-ca.pem", dir, dir);
+    shell(command);
+
+    /* Plain bytes at a TLS port. */
+    snprintf(name, sizeof(name), "tcp:127.0.0.1:%u", listener_port(listener));
+    connect_to(name, NULL);
+    RUN_UNTIL(client.n_opens == 1);
+    stream_send(client.stream, "GET / HTTP/1.0\r\n\r\n", 18);
+    RUN_UNTIL(client.n_closes == 1);
+    assert_int_equal(server.n_opens, 0);
+    reset();
+
+    struct tls_settings wrong = {.private_key_file = "/nonexistent",
+                                 .certificate_file = "/nonexistent",
+                                 .ca_cert_file = "/nonexistent"};
+    assert_null(tls_config_create(&wrong, &error));
+    assert_non_null(strstr(error, "/nonexistent"));
+    free(error);
+
+    listener_close(listener);
+    tls_config_unref(switch_tls);
+    tls_config_unref(good);
+    tls_config_unref(evil);
+    tls_config_unref(fresh);
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    shell(command);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_checked),
+        cmocka_unit_test(unix_sockets_talk_and_clean_up),
+        cmocka_unit_test(a_stale_socket_is_replaced_another_file_is_not),
+        cmocka_unit_test(long_paths_work),
+        cmocka_unit_test(tcp_talks_over_ip4_and_ip6),
+        cmocka_unit_test(refused_connections_are_reported),
+        cmocka_unit_test(a_peer_that_never_reads_is_dropped),
+        cmocka_unit_test(callbacks_may_close_and_data_before_the_end_arrives),
+        cmocka_unit_test(reconnects_with_growing_backoff),
+        cmocka_unit_test(tls_verifies_both_ends_and_bootstraps),
+    };
+
+    free(log_set_spec("ANY:ANY:off"));
+    return cmocka_run_group_tests(tests, rpc_test_start, rpc_test_finish);
+}
