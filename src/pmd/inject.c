@@ -6,7 +6,7 @@
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 
-enum { INJECT_RING = 1024, INJECT_ITEMS_AT_ONCE = 8 };
+enum { INJECT_RING = 1024, INJECT_ITEMS_AT_ONCE = 64 };
 
 struct inject_item {
     unsigned n;

@@ -147,6 +147,7 @@ void pmd_wake(struct pmd *);
 
 // One pass over what is not a receive queue: answers of handlers, recirculated packets.
 void pmd_run_side_work(struct pmd *);
+void pmd_obey(struct pmd *); // what control threads asked of the loop
 void pmd_refresh_time(struct pmd *);
 
 // input.c: classifies 'b' and runs each packet's actions.  Consumes every packet in 'b'.

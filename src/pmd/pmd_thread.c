@@ -143,7 +143,7 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
 }
 
 // What control threads ask of the loop.
-static void
+void
 pmd_obey(struct pmd *pmd)
 {
     uint64_t gen = atomic_load_explicit(&pmd->mf->lane_gen, memory_order_acquire);

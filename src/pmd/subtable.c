@@ -30,7 +30,9 @@ subtable_create(struct lane *lane, const uint64_t *mask, uint32_t n_words)
     st->lane = lane;
     st->basis = random_u64();
     st->n_words = n_words;
-    memcpy(st->mask, mask, n_words * sizeof *mask);
+    if (n_words) {
+        memcpy(st->mask, mask, n_words * sizeof *mask);
+    }
     rcu_assign(&st->map, subtable_map_create(1));
     return st;
 }
