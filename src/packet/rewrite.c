@@ -115,18 +115,22 @@ ipv4_at(struct rte_mbuf *m, const struct packet_layers *ly)
     return ip && ip->version == 4 ? ip : NULL;
 }
 
+/* Sets the address at byte 'ofs' of the header. */
 static void
 set_ipv4_address(struct rte_mbuf *m, const struct packet_layers *ly, struct rte_ipv4_hdr *ip,
-                 rte_be32_t *field, rte_be32_t new)
+                 uint32_t ofs, rte_be32_t value, rte_be32_t mask)
 {
-    rte_be32_t old = *field;
+    uint8_t *field = (uint8_t *) ip + ofs;
+    rte_be32_t old, new;
 
+    memcpy(&old, field, sizeof old);
+    new = (old & ~mask) | (value & mask);
     if (old == new) {
         return;
     }
     ip->hdr_checksum = csum_update32(ip->hdr_checksum, old, new);
     adjust_for_address(m, ly, ip->next_proto_id, &old, &new, sizeof old);
-    *field = new;
+    memcpy(field, &new, sizeof new);
 }
 
 int
@@ -139,10 +143,8 @@ packet_set_ipv4(struct rte_mbuf *m, const struct packet_layers *ly, const struct
     if (!ip) {
         return -EINVAL;
     }
-    set_ipv4_address(m, ly, ip, &ip->src_addr,
-                     (ip->src_addr & ~mask->src) | (value->src & mask->src));
-    set_ipv4_address(m, ly, ip, &ip->dst_addr,
-                     (ip->dst_addr & ~mask->dst) | (value->dst & mask->dst));
+    set_ipv4_address(m, ly, ip, offsetof(struct rte_ipv4_hdr, src_addr), value->src, mask->src);
+    set_ipv4_address(m, ly, ip, offsetof(struct rte_ipv4_hdr, dst_addr), value->dst, mask->dst);
     if (mask->tos) {
         memcpy(&words[0], ip, sizeof words[0]);
         ip->type_of_service =
