@@ -59,7 +59,7 @@ equality_ignores_order(void **state)
     struct str s = STR_INIT;
 
     for (int i = 0; i < 100; i++) {
-        char key[8], other[8];
+        char key[16], other[16];
         snprintf(key, sizeof(key), "k%02d", i);
         snprintf(other, sizeof(other), "k%02d", 99 - i);
         smap_put(&a, key, key);
