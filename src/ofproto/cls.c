@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * cls.c - the classifier's life and its search; cls.h tells how it works, cls_subtable.c holds the
+ * rules of one mask.
+ *
+ * The reported bits: a subtable that is skipped because no prefix of its length matches costs the
+ * leading bits of the address that show this; one that fails in a stage costs the mask of the stages
+ * up to there; one that fails at the end costs its whole mask, but of the L4 ports only the leading
+ * bits that tell the packet's ports from all those in the subtable.
+ */
+#include "ofproto/cls.h"
+
+#include <stdlib.h>
+
+#include "ofproto/cls_int.h"
+
+/* A subtable's place in the order of search moves only when the highest priority passes a multiple of
+ * this, so that rules that come in ascending order do not sort on each insertion. */
+#define BOUND_STEP 64
+
+struct cls *
+cls_create(void)
+{
+    struct cls *cls = xzalloc(sizeof *cls);
+
+    atomic_init(&cls->tries_enabled, (1u << CLS_N_TRIES) - 1);
+    return cls;
+}
+
+void
+cls_destroy(struct cls *cls)
+{
+    struct cls_order *order;
+
+    if (!cls) {
+        return;
+    }
+    while (cls->subtables) {
+        cls_subtable_destroy(cls, cls->subtables);
+    }
+    for (int t = 0; t < CLS_N_TRIES; t++) {
+        cls_trie_clear(&cls->tries[t]);
+    }
+    order = rcu_get_protected(&cls->order);
+    if (order) {
+        rcu_free(order);
+    }
+    rcu_free(cls);
+}
+
+void
+cls_set_tries(struct cls *cls, unsigned fields)
+{
+    atomic_store_explicit(&cls->tries_enabled, fields, memory_order_relaxed);
+}
+
+size_t
+cls_n_rules(const struct cls *cls)
+{
+    return cls->n_rules;
+}
+
+size_t
+cls_n_subtables(const struct cls *cls)
+{
+    return HASH_COUNT(cls->subtables);
+}
+
+/* --- the order of search ------------------------------------------------------------------------ */
+
+/* Publishes an order in which 'st' stands where its bound puts it; 'remove': not at all. */
+static void
+order_update(struct cls *cls, struct cls_subtable *st, bool remove)
+{
+    struct cls_order *old = rcu_get_protected(&cls->order);
+    size_t n_old = old ? old->n : 0;
+    struct cls_order *new = xmalloc(sizeof *new + (n_old + 1) * sizeof new->e[0]);
+    bool placed = remove;
+
+    new->n = 0;
+    for (size_t i = 0; i < n_old; i++) {
+        if (old->e[i].subtable == st) {
+            continue;
+        }
+        if (!placed && old->e[i].bound < st->bound) {
+            new->e[new->n].bound = st->bound;
+            new->e[new->n++].subtable = st;
+            placed = true;
+        }
+        new->e[new->n++] = old->e[i];
+    }
+    if (!placed) {
+        new->e[new->n].bound = st->bound;
+        new->e[new->n++].subtable = st;
+    }
+    rcu_assign(&cls->order, new);
+    if (old) {
+        rcu_free(old);
+    }
+}
+
+static int32_t
+bound_for(int32_t priority)
+{
+    return priority | (BOUND_STEP - 1);
+}
+
+/* --- writing -------------------------------------------------------------------------------------- */
+
+size_t
+cls_values_size(const struct match *match)
+{
+    size_t n = 0;
+
+    for (unsigned w = 0; w < FLOW_WORDS; w++) {
+        n += match->mask.bits.w[w] != 0;
+    }
+    return n * sizeof(uint64_t);
+}
+
+static void
+index_tries(struct cls *cls, const struct cls_rule *rule, bool add)
+{
+    const struct cls_subtable *st = rule->subtable;
+    struct flow flow;
+
+    if (!st->has_tries) {
+        return;
+    }
+    memset(&flow, 0, sizeof flow);
+    for (unsigned i = 0; i < st->n_words; i++) {
+        flow.w[st->word[i]] = rule->values[i];
+    }
+    for (int t = 0; t < CLS_N_TRIES; t++) {
+        uint32_t key[4];
+
+        if (!st->plen[t]) {
+            continue;
+        }
+        cls_trie_key((enum cls_trie_field)t, &flow, key);
+        if (add) {
+            cls_trie_insert(&cls->tries[t], key, st->plen[t]);
+        } else {
+            cls_trie_remove(&cls->tries[t], key, st->plen[t]);
+        }
+    }
+}
+
+void
+cls_insert(struct cls *cls, struct cls_rule *rule, const struct match *match, int priority,
+           cls_version_t version)
+{
+    struct cls_subtable *st = cls_subtable_by_mask(cls, &match->mask);
+
+    if (!st) {
+        st = cls_subtable_create(cls, &match->mask);
+    }
+    rule->subtable = st;
+    rule->priority = priority;
+    for (unsigned i = 0; i < st->n_words; i++) {
+        rule->values[i] = match->flow.w[st->word[i]] & st->mask[i];
+    }
+    rule->hash = cls_hash32(cls_hash_words(st, &match->flow, 0, st->n_words, 0));
+    atomic_store_explicit(&rule->next, NULL, memory_order_relaxed);
+    atomic_store_explicit(&rule->remove, CLS_VERSION_NEVER, memory_order_relaxed);
+    atomic_store_explicit(&rule->add, version, memory_order_release);
+
+    /* The tries first: a reader that the rule's version lets see it must find its prefix there. */
+    index_tries(cls, rule, true);
+    cls_subtable_link(st, rule);
+    cls->n_rules++;
+    if (priority > st->bound) {
+        st->bound = bound_for(priority);
+        order_update(cls, st, false);
+    }
+}
+
+void
+cls_mark_removed(struct cls_rule *rule, cls_version_t version)
+{
+    atomic_store_explicit(&rule->remove, version, memory_order_release);
+}
+
+void
+cls_unmark_removed(struct cls_rule *rule)
+{
+    atomic_store_explicit(&rule->remove, CLS_VERSION_NEVER, memory_order_release);
+}
+
+void
+cls_unlink(struct cls *cls, struct cls_rule *rule)
+{
+    struct cls_subtable *st = rule->subtable;
+
+    cls_subtable_unlink(st, rule);
+    index_tries(cls, rule, false);
+    cls->n_rules--;
+    if (!st->n_rules) {
+        order_update(cls, st, true);
+        cls_subtable_destroy(cls, st);
+    } else if (st->n_removed > st->n_rules + 16) {
+        int32_t bound = bound_for(cls_subtable_max_priority(st));
+
+        st->n_removed = 0;
+        if (bound != st->bound) {
+            st->bound = bound;
+            order_update(cls, st, false);
+        }
+    }
+}
+
+void
+cls_rule_get_match(const struct cls_rule *rule, struct match *match)
+{
+    const struct cls_subtable *st = rule->subtable;
+
+    memset(match, 0, sizeof *match);
+    for (unsigned i = 0; i < st->n_words; i++) {
+        match->flow.w[st->word[i]] = rule->values[i];
+        match->mask.bits.w[st->word[i]] = st->mask[i];
+    }
+}
+
+/* --- searching ------------------------------------------------------------------------------------ */
+
+/* What one search has learned from the tries so far. */
+struct lookup {
+    const struct cls *cls;
+    const struct flow *flow;
+    struct flow_mask *wc;
+    cls_version_t version;
+    unsigned tries_enabled;
+    unsigned tries_done;
+    struct cls_trie_result tries[CLS_N_TRIES];
+};
+
+static const struct cls_rule *
+first_visible(const struct cls_rule *r, cls_version_t version)
+{
+    while (r && !cls_rule_is_visible(r, version)) {
+        r = atomic_load_explicit(&r->next, memory_order_acquire);
+    }
+    return r;
+}
+
+/* Adds the leading 'n_bits' of 'size_bits' bits at 'p' to a mask. */
+static void
+add_prefix(uint8_t *p, unsigned n_bits)
+{
+    memset(p, 0xff, n_bits / 8);
+    if (n_bits % 8) {
+        p[n_bits / 8] |= (uint8_t)(0xff00 >> n_bits % 8);
+    }
+}
+
+static void
+add_words(struct flow_mask *wc, const struct cls_subtable *st, unsigned to)
+{
+    for (unsigned i = 0; i < to; i++) {
+        wc->bits.w[st->word[i]] |= st->mask[i];
+    }
+}
+
+/* True if the tries say that no rule of 'st' matches; the bits that show it are added then. */
+static bool
+tries_exclude(struct lookup *l, const struct cls_subtable *st)
+{
+    for (int t = 0; t < CLS_N_TRIES; t++) {
+        unsigned plen = st->plen[t], bit = 1u << t;
+
+        if (!plen || !(l->tries_enabled & bit)) {
+            continue;
+        }
+        if (!(l->tries_done & bit)) {
+            uint32_t key[4];
+
+            cls_trie_key((enum cls_trie_field)t, l->flow, key);
+            cls_trie_lookup(&l->cls->tries[t], key, cls_trie_fields[t].n_bits, &l->tries[t]);
+            l->tries_done |= bit;
+        }
+        if (!cls_trie_result_has(&l->tries[t], plen)) {
+            if (l->wc) {
+                add_prefix((uint8_t *)&l->wc->bits + cls_trie_fields[t].ofs,
+                           MIN(plen, l->tries[t].n_bits));
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The last stage failed: all of the mask, but only as much of the ports as was needed. */
+static void
+add_miss(struct lookup *l, const struct cls_subtable *st)
+{
+    uint64_t *ports = &l->wc->bits.w[FLOW_WORD_OF(tp_src)];
+    uint64_t before = *ports;
+    struct cls_trie_result r;
+    struct flow_mask masked;
+    uint32_t key;
+
+    add_words(l->wc, st, st->n_words);
+    if (!st->ports_plen) {
+        return;
+    }
+    for (unsigned i = 0; i < st->n_words; i++) {
+        if (st->word[i] != FLOW_WORD_OF(tp_src)) {
+            continue;
+        }
+        key = cls_ports_key(l->flow->w[st->word[i]] & st->mask[i]);
+        cls_trie_lookup(&st->ports, &key, st->ports_plen, &r);
+        if (cls_trie_result_has(&r, st->ports_plen)) {
+            return;
+        }
+        /* Other bits of that word in full; of the ports, the prefix. */
+        memset(&masked.bits.tp_src, 0, 8);
+        add_prefix((uint8_t *)&masked.bits.tp_src, r.n_bits);
+        memset((uint8_t *)&masked.bits.tp_src + 4, 0xff, 4);
+        *ports = before | (st->mask[i] & masked.bits.w[FLOW_WORD_OF(tp_src)]);
+    }
+}
+
+static const struct cls_rule *
+search_subtable(struct lookup *l, const struct cls_subtable *st)
+{
+    const struct cls_rule *r;
+    uint64_t hash = 0;
+    unsigned from = 0;
+
+    for (int s = 0; s <= st->last_stage; s++) {
+        unsigned to = st->stage_end[s];
+
+        if (s == CLS_STAGE_L3 && st->has_tries && tries_exclude(l, st)) {
+            if (l->wc) {
+                add_words(l->wc, st, from);
+            }
+            return NULL;
+        }
+        if (to == from) {
+            continue;
+        }
+        hash = cls_hash_words(st, l->flow, from, to, hash);
+        from = to;
+        if (s < st->last_stage && !cls_filter_has(&st->filter[s], cls_hash32(hash))) {
+            if (l->wc) {
+                add_words(l->wc, st, to);
+            }
+            return NULL;
+        }
+    }
+
+    r = cls_subtable_find(st, l->flow, cls_hash32(hash));
+    if (r) {
+        r = first_visible(r, l->version);
+        if (l->wc) {
+            add_words(l->wc, st, st->n_words);
+        }
+    } else if (l->wc) {
+        add_miss(l, st);
+    }
+    return r;
+}
+
+const struct cls_rule *
+cls_lookup(const struct cls *cls, cls_version_t version, const struct flow *flow,
+           struct flow_mask *wc)
+{
+    const struct cls_order *order = rcu_get(&cls->order);
+    struct lookup l;
+    const struct cls_rule *best = NULL;
+
+    if (!order) {
+        return NULL;
+    }
+    l.cls = cls;
+    l.flow = flow;
+    l.wc = wc;
+    l.version = version;
+    l.tries_enabled = atomic_load_explicit(&cls->tries_enabled, memory_order_relaxed);
+    l.tries_done = 0;
+    for (size_t i = 0; i < order->n; i++) {
+        if (best && best->priority >= order->e[i].bound) {
+            break;
+        }
+        const struct cls_rule *r = search_subtable(&l, order->e[i].subtable);
+        if (r && (!best || r->priority > best->priority)) {
+            best = r;
+        }
+    }
+    return best;
+}
+
+const struct cls_rule *
+cls_find_exactly(const struct cls *cls, cls_version_t version, const struct match *match,
+                 int priority)
+{
+    const struct cls_subtable *st = cls_subtable_by_mask(cls, &match->mask);
+    const struct cls_rule *r;
+
+    if (!st) {
+        return NULL;
+    }
+    r = cls_subtable_find(st, &match->flow,
+                          cls_hash32(cls_hash_words(st, &match->flow, 0, st->n_words, 0)));
+    for (; r && r->priority >= priority; r = atomic_load_explicit(&r->next, memory_order_acquire)) {
+        if (r->priority == priority && cls_rule_is_visible(r, version)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* Do some packets match both? */
+static bool
+values_overlap(const struct cls_rule *r, const struct match *match)
+{
+    const struct cls_subtable *st = r->subtable;
+
+    for (unsigned i = 0; i < st->n_words; i++) {
+        uint64_t both = st->mask[i] & match->mask.bits.w[st->word[i]];
+
+        if ((r->values[i] ^ match->flow.w[st->word[i]]) & both) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+cls_overlaps(const struct cls *cls, cls_version_t version, const struct match *match, int priority)
+{
+    const struct cls_subtable *same = cls_subtable_by_mask(cls, &match->mask);
+
+    for (const struct cls_subtable *st = cls->subtables; st; st = st->hh.next) {
+        const struct cls_slots *s = rcu_get_protected(&st->slots);
+
+        /* Within one mask, matches are equal or disjoint. */
+        if (st == same || st->bound < priority || !s) {
+            continue;
+        }
+        for (uint32_t i = 0; i <= s->mask; i++) {
+            struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&s->slot[i],
+                                                                    memory_order_relaxed));
+
+            for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed)) {
+                if (r->priority == priority && cls_rule_is_visible(r, version) &&
+                    values_overlap(r, match)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* --- visiting ------------------------------------------------------------------------------------- */
+
+struct rule_array {
+    struct cls_rule **rules;
+    size_t n, allocated;
+};
+
+static void
+collect_list(struct rule_array *a, struct cls_rule *r, cls_version_t version)
+{
+    for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed)) {
+        if (!cls_rule_is_visible(r, version)) {
+            continue;
+        }
+        if (a->n >= a->allocated) {
+            a->allocated = MAX(a->allocated * 2, (size_t)64);
+            a->rules = xreallocarray(a->rules, a->allocated, sizeof *a->rules);
+        }
+        a->rules[a->n++] = r;
+    }
+}
+
+/* Is every bit of the match in the subtable's mask? */
+static bool
+subtable_is_within(const struct cls_subtable *st, const struct match *match, uint64_t map)
+{
+    if (map & ~st->map) {
+        return false;
+    }
+    for (unsigned i = 0; i < st->n_words; i++) {
+        if (match->mask.bits.w[st->word[i]] & ~st->mask[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+collect_subtable(struct rule_array *a, const struct cls_subtable *st, cls_version_t version,
+                 const struct match *match)
+{
+    const struct cls_slots *s = rcu_get_protected(&st->slots);
+
+    for (uint32_t i = 0; s && i <= s->mask; i++) {
+        struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&s->slot[i],
+                                                                memory_order_relaxed));
+        if (r && (!match || values_overlap(r, match))) {
+            collect_list(a, r, version);
+        }
+    }
+}
+
+void
+cls_visit_loose(struct cls *cls, cls_version_t version, const struct match *match,
+                cls_visit_fn *cb, void *aux)
+{
+    struct rule_array a = {NULL, 0, 0};
+    struct cls_subtable *same = match ? cls_subtable_by_mask(cls, &match->mask) : NULL;
+    uint64_t map = 0;
+
+    for (unsigned w = 0; match && w < FLOW_WORDS; w++) {
+        map |= match->mask.bits.w[w] ? UINT64_C(1) << w : 0;
+    }
+    for (struct cls_subtable *st = cls->subtables; st; st = st->hh.next) {
+        if (match && st == same) {
+            uint64_t hash = cls_hash_words(st, &match->flow, 0, st->n_words, 0);
+
+            collect_list(&a, cls_subtable_find(st, &match->flow, cls_hash32(hash)), version);
+        } else if (!match || subtable_is_within(st, match, map)) {
+            collect_subtable(&a, st, version, match);
+        }
+    }
+    for (size_t i = 0; i < a.n && cb(a.rules[i], aux); i++) {
+        continue;
+    }
+    free(a.rules);
+}

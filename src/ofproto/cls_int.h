@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * cls_int.h - the classifier's own structures, shared by cls.c (lookup, life) and cls_subtable.c (one
+ * mask's hash of rules).
+ */
+#ifndef OFPROTO_CLS_INT_H
+#define OFPROTO_CLS_INT_H 1
+
+#include "base/rcu.h"
+#include "base/uthash.h"
+#include "flow/match.h"
+#include "ofproto/cls.h"
+#include "ofproto/cls_filter.h"
+#include "ofproto/cls_trie.h"
+
+/* In this order the words of a flow are looked at; a miss in one stage says nothing of the later. */
+enum cls_stage { CLS_STAGE_META, CLS_STAGE_L2, CLS_STAGE_L3, CLS_STAGE_L4, CLS_N_STAGES };
+
+/* A slot is the upper 16 bits of a rule's hash and a pointer to the first of the rules with the same
+ * match; 0 is empty, CLS_TOMB was in use. */
+#define CLS_TOMB UINT64_C(1)
+#define CLS_PTR_BITS 48
+#define CLS_PTR_MASK ((UINT64_C(1) << CLS_PTR_BITS) - 1)
+struct cls_slots {
+    uint32_t mask;
+    uint32_t n_used;                     /* not empty; main only */
+    uint32_t n_live;                     /* with a rule; main only */
+    _Atomic uint64_t slot[];             /* w main, r all */
+};
+
+/* All rules with one mask.  Constant but where noted. */
+struct cls_subtable {
+    UT_hash_handle hh;                   /* in cls->subtables, by map and mask; main only */
+    uint32_t id;                         /* order of creation */
+    uint16_t n_words;
+    uint8_t stage_end[CLS_N_STAGES];     /* words [0, stage_end[s]) belong to stages up to s */
+    uint8_t last_stage;                  /* the last one that has words */
+    uint8_t plen[CLS_N_TRIES];           /* prefix length of the field, 0: not one */
+    bool has_tries;
+    uint8_t ports_plen;                  /* bits of tp_src,tp_dst up to the last in the mask */
+    uint8_t word[FLOW_WORDS];            /* which words, in stage order */
+    int32_t bound;                       /* main: no rule has a higher priority */
+    size_t n_rules;                      /* main */
+    size_t n_removed;                    /* main: since 'bound' was computed */
+    RCU_PTR(struct cls_slots) slots;     /* w main, r all */
+    struct cls_filter filter[CLS_N_STAGES - 1]; /* w main, r all */
+    struct cls_trie ports;               /* w main, r all */
+    uint64_t map;                        /* bitmap of the words; 'mask' follows: the hash's key */
+    uint64_t mask[FLOW_WORDS];           /* of word[i]; zero behind n_words */
+};
+
+/* The order of search; replaced as a whole. */
+struct cls_order {
+    size_t n;
+    struct {
+        int32_t bound;
+        struct cls_subtable *subtable;
+    } e[];
+};
+
+struct cls {
+    RCU_PTR(struct cls_order) order;     /* w main, r all */
+    struct cls_trie tries[CLS_N_TRIES];  /* w main, r all */
+    _Atomic unsigned tries_enabled;      /* bits of enum cls_trie_field; w main, r all */
+    struct cls_subtable *subtables;      /* main only */
+    size_t n_rules;                      /* main only */
+    uint32_t next_id;                    /* main only */
+};
+
+/* --- cls_subtable.c: main only unless noted ---------------------------------------------------- */
+
+struct cls_subtable *cls_subtable_create(struct cls *, const struct flow_mask *);
+/* Frees after a grace period. */
+void cls_subtable_destroy(struct cls *, struct cls_subtable *);
+/* The subtable of exactly this mask, or NULL. */
+struct cls_subtable *cls_subtable_by_mask(const struct cls *, const struct flow_mask *);
+void cls_subtable_link(struct cls_subtable *, struct cls_rule *);
+void cls_subtable_unlink(struct cls_subtable *, struct cls_rule *);
+/* The highest priority that is really there; INT32_MIN when empty. */
+int32_t cls_subtable_max_priority(const struct cls_subtable *);
+
+static inline struct cls_rule *
+cls_slot_rule(uint64_t slot)
+{
+    return slot == CLS_TOMB ? NULL
+                            : (struct cls_rule *)(uintptr_t)(slot & CLS_PTR_MASK);
+}
+
+/* Continues a hash over the words [from, to) of the subtable's mask.  Any thread. */
+static inline uint64_t
+cls_hash_words(const struct cls_subtable *st, const struct flow *flow, unsigned from, unsigned to,
+               uint64_t hash)
+{
+    for (unsigned i = from; i < to; i++) {
+        hash = hash_add(hash, flow->w[st->word[i]] & st->mask[i]);
+    }
+    return hash;
+}
+
+/* What filters and slots keep of a running hash. */
+static inline uint32_t
+cls_hash32(uint64_t hash)
+{
+    return (uint32_t)(hash_finish(hash) >> 32);
+}
+
+/* The first of the rules whose values are those of 'flow' under the mask, or NULL.  Any thread. */
+static inline struct cls_rule *
+cls_subtable_find(const struct cls_subtable *st, const struct flow *flow, uint32_t hash)
+{
+    const struct cls_slots *s = rcu_get(&st->slots);
+
+    if (!s) {
+        return NULL;
+    }
+    for (uint32_t i = hash & s->mask;; i = (i + 1) & s->mask) {
+        uint64_t x = atomic_load_explicit(&s->slot[i], memory_order_acquire);
+
+        if (!x) {
+            return NULL;
+        }
+        if (x >> CLS_PTR_BITS == hash >> 16 && x != CLS_TOMB) {
+            struct cls_rule *r = cls_slot_rule(x);
+            unsigned w = 0;
+
+            while (w < st->n_words && (flow->w[st->word[w]] & st->mask[w]) == r->values[w]) {
+                w++;
+            }
+            if (w == st->n_words) {
+                return r;
+            }
+        }
+    }
+}
+
+/* tp_src and tp_dst as one key for the ports trie. */
+static inline uint32_t
+cls_ports_key(uint64_t word)
+{
+    uint8_t b[8];
+
+    memcpy(b, &word, sizeof b);
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+/* Where the tries' fields stand in a flow, and how many bits they have. */
+struct cls_trie_field_info {
+    uint16_t ofs;
+    uint16_t n_bits;
+};
+extern const struct cls_trie_field_info cls_trie_fields[CLS_N_TRIES];
+
+/* Fetches a trie's key from a flow: words in host order. */
+static inline void
+cls_trie_key(enum cls_trie_field field, const struct flow *flow, uint32_t key[4])
+{
+    const uint8_t *p = (const uint8_t *)flow + cls_trie_fields[field].ofs;
+
+    for (unsigned i = 0; i < cls_trie_fields[field].n_bits / 32; i++) {
+        key[i] = get_be32(p + 4 * i);
+    }
+}
+
+#endif /* ofproto/cls_int.h */

@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The classifier against a slow, obvious twin: a list of all rules.  Random rules come and go in
+ * random versions; each random packet must get a rule of the twin's priority, and every packet that
+ * agrees with it in the reported bits must get the same rule.  A reader in another thread must see
+ * whole versions only.
+ */
+#include "../unit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/thread.h"
+#include "ofproto/cls.h"
+#include "ofproto/cls_trie.h"
+#include "flow/match.h"
+
+enum { MAX_RULES = 300 };
+
+struct twin_rule {
+    struct match match;
+    struct cls_rule *rule;
+};
+
+struct twin {
+    struct cls *cls;
+    struct twin_rule rules[MAX_RULES];
+    size_t n;
+};
+
+static struct cls_rule *
+rule_create(const struct match *m)
+{
+    return xzalloc(sizeof(struct cls_rule) + cls_values_size(m));
+}
+
+/* Small domains, so that rules overlap and packets hit them. */
+static void
+random_flow(struct flow *f)
+{
+    memset(f, 0, sizeof *f);
+    f->ofp_in_port = 1 + random_range(2);
+    f->regs[3] = random_range(3);
+    f->dl_type = random_range(8) ? htobe16_(ETH_TYPE_IP) : htobe16_(ETH_TYPE_IPV6);
+    f->dl_dst.addr_bytes[5] = (uint8_t)random_range(2);
+    f->vlans[0].tci = htobe16_(0x1000 | random_range(2));
+    f->nw_src = htobe32_(0x0a000000 | random_range(4) << 22 | random_range(4) << 7 | random_range(3));
+    f->nw_dst = htobe32_(random_range(2) ? 0xc0a80000 | random_range(4) : random_u32());
+    f->ipv6_src.s6_addr[0] = (uint8_t)(random_range(2) * 0x20);
+    f->ipv6_src.s6_addr[6] = (uint8_t)random_range(3);
+    f->ipv6_src.s6_addr[15] = (uint8_t)random_range(2);
+    f->nw_proto = random_range(2) ? IP_PROTO_TCP : IP_PROTO_UDP;
+    f->tp_src = htobe16_((uint16_t)random_range(4));
+    f->tp_dst = htobe16_((uint16_t)(80 + random_range(3) * 100));
+    f->tcp_flags = htobe16_((uint16_t)random_range(3));
+}
+
+static uint32_t
+prefix32(unsigned len)
+{
+    return len ? htobe32_(UINT32_MAX << (32 - len)) : 0;
+}
+
+static void
+random_match(struct match *m)
+{
+    static const uint8_t lens[] = {0, 0, 8, 10, 16, 24, 25, 30, 31, 32};
+    struct flow f;
+
+    random_flow(&f);
+    match_init_any(m);
+    if (random_range(2)) {
+        m->mask.bits.ofp_in_port = UINT32_MAX;
+    }
+    if (!random_range(4)) {
+        m->mask.bits.regs[3] = random_range(2) ? 1 : UINT32_MAX;
+    }
+    if (random_range(3)) {
+        m->mask.bits.dl_type = UINT16_MAX;
+    }
+    if (!random_range(4)) {
+        m->mask.bits.vlans[0].tci = htobe16_(0x1fff);
+    }
+    if (!random_range(4)) {
+        memset(&m->mask.bits.dl_dst, 0xff, 6);
+    }
+    m->mask.bits.nw_src = prefix32(lens[random_range(ARRAY_SIZE(lens))]);
+    m->mask.bits.nw_dst = random_range(6) ? prefix32(lens[random_range(ARRAY_SIZE(lens))])
+                                          : htobe32_(0x000000ff);
+    if (!random_range(4)) {
+        memset(&m->mask.bits.ipv6_src, 0xff, random_range(3) * 8);
+    }
+    if (random_range(2)) {
+        m->mask.bits.nw_proto = UINT8_MAX;
+        m->mask.bits.tp_dst = random_range(2) ? UINT16_MAX : random_range(2) ? htobe16_(0xfffc) : 0;
+        m->mask.bits.tp_src = random_range(3) ? 0 : UINT16_MAX;
+        m->mask.bits.tcp_flags = random_range(5) ? 0 : htobe16_(1);
+    }
+    for (unsigned w = 0; w < FLOW_WORDS; w++) {
+        m->flow.w[w] = f.w[w] & m->mask.bits.w[w];
+    }
+}
+
+static bool
+matches(const struct match *m, const struct flow *f)
+{
+    for (unsigned w = 0; w < FLOW_WORDS; w++) {
+        if ((f->w[w] & m->mask.bits.w[w]) != m->flow.w[w]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+twin_best(const struct twin *t, cls_version_t v, const struct flow *f)
+{
+    int best = -1;
+
+    for (size_t i = 0; i < t->n; i++) {
+        if (cls_rule_is_visible(t->rules[i].rule, v) && matches(&t->rules[i].match, f)) {
+            best = MAX(best, t->rules[i].rule->priority);
+        }
+    }
+    return best;
+}
+
+static void
+twin_unlink(struct twin *t, size_t i)
+{
+    cls_unlink(t->cls, t->rules[i].rule);
+    rcu_free(t->rules[i].rule);
+    t->rules[i] = t->rules[--t->n];
+}
+
+static void
+twin_add(struct twin *t, cls_version_t v, int priority)
+{
+    struct match m;
+
+    random_match(&m);
+    if (t->n >= MAX_RULES || cls_find_exactly(t->cls, v, &m, priority)) {
+        return;
+    }
+    t->rules[t->n].match = m;
+    t->rules[t->n].rule = rule_create(&m);
+    cls_insert(t->cls, t->rules[t->n++].rule, &m, priority, v);
+}
+
+static void
+check_packet(const struct twin *t, cls_version_t v)
+{
+    struct flow_mask wc = {0};
+    struct flow f, g;
+    const struct cls_rule *r;
+
+    random_flow(&f);
+    r = cls_lookup(t->cls, v, &f, &wc);
+    assert_int_equal(r ? r->priority : -1, twin_best(t, v, &f));
+    assert_ptr_equal(cls_lookup(t->cls, v, &f, NULL), r);
+    for (int i = 0; i < 4; i++) {
+        if (i < 2) {
+            random_flow(&g);
+        } else {
+            for (unsigned w = 0; w < FLOW_WORDS; w++) {
+                g.w[w] = i == 2 ? random_u64() : ~f.w[w];
+            }
+        }
+        for (unsigned w = 0; w < FLOW_WORDS; w++) {
+            g.w[w] = (f.w[w] & wc.bits.w[w]) | (g.w[w] & ~wc.bits.w[w]);
+        }
+        assert_ptr_equal(cls_lookup(t->cls, v, &g, NULL), r);
+    }
+}
+
+static void
+agrees_with_a_linear_twin(void **state)
+{
+    for (int round = 0; round < 30; round++) {
+        struct twin *t = xzalloc(sizeof *t);
+        cls_version_t v = CLS_VERSION_MIN;
+        int n_wanted = 1 + (int)random_range(MAX_RULES);
+
+        t->cls = cls_create();
+        for (int step = 0; step < 400; step++, v++) {
+            if ((int)t->n < n_wanted || random_range(2)) {
+                twin_add(t, v, (int)random_range(2000));
+            } else {
+                size_t i = random_range((uint32_t)t->n);
+                if (random_range(2)) {
+                    cls_mark_removed(t->rules[i].rule, v);
+                } else {
+                    twin_unlink(t, i);
+                }
+            }
+            check_packet(t, v);
+            check_packet(t, v - 1 - random_range(3));
+            rcu_quiesce();
+        }
+        while (t->n) {
+            twin_unlink(t, random_range((uint32_t)t->n));
+            check_packet(t, v);
+        }
+        assert_int_equal(cls_n_subtables(t->cls), 0);
+        cls_destroy(t->cls);
+        rcu_quiesce();
+        free(t);
+    }
+}
+
+static void
+a_masked_port_reports_few_bits(void **state)
+{
+    struct cls *cls = cls_create();
+    struct flow_mask wc = {0};
+    struct match m;
+    struct flow f = {0};
+
+    match_init_any(&m);
+    m.mask.bits.dl_type = UINT16_MAX;
+    m.flow.dl_type = htobe16_(ETH_TYPE_IP);
+    m.mask.bits.tp_dst = UINT16_MAX;
+    m.flow.tp_dst = htobe16_(80);
+    struct cls_rule *r = rule_create(&m);
+    cls_insert(cls, r, &m, 5, 1);
+
+    f.dl_type = htobe16_(ETH_TYPE_IP);
+    f.tp_dst = htobe16_(0x8050);
+    assert_null(cls_lookup(cls, 1, &f, &wc));
+    assert_int_equal(wc.bits.tp_dst, htobe16_(0x8000));
+
+    /* A miss in an early stage says nothing about ports. */
+    memset(&wc, 0, sizeof wc);
+    f.dl_type = htobe16_(ETH_TYPE_ARP);
+    assert_null(cls_lookup(cls, 1, &f, &wc));
+    assert_int_equal(wc.bits.tp_dst, 0);
+    assert_int_equal(wc.bits.dl_type, UINT16_MAX);
+    cls_unlink(cls, r);
+    free(r);
+    cls_destroy(cls);
+    rcu_quiesce();
+}
+
+static void
+a_prefix_that_is_not_there_costs_its_first_different_bit(void **state)
+{
+    struct cls *cls = cls_create();
+    struct flow_mask wc = {0};
+    struct match m;
+    struct flow f = {0};
+
+    match_init_any(&m);
+    m.mask.bits.nw_dst = prefix32(24);
+    m.flow.nw_dst = htobe32_(0x0a010200);
+    struct cls_rule *r = rule_create(&m);
+    cls_insert(cls, r, &m, 5, 1);
+    f.nw_dst = htobe32_(0x0b010203);
+    assert_null(cls_lookup(cls, 1, &f, &wc));
+    assert_int_equal(wc.bits.nw_dst, prefix32(8));
+    cls_unlink(cls, r);
+    free(r);
+    cls_destroy(cls);
+    rcu_quiesce();
+}
+
+static void
+overlap_means_same_priority_and_a_common_packet(void **state)
+{
+    struct cls *cls = cls_create();
+    struct match a, b;
+
+    match_init_any(&a);
+    a.mask.bits.nw_dst = prefix32(24);
+    a.flow.nw_dst = htobe32_(0x0a010200);
+    struct cls_rule *r = rule_create(&a);
+    cls_insert(cls, r, &a, 5, 1);
+    match_init_any(&b);
+    b.mask.bits.tp_dst = UINT16_MAX;
+    assert_true(cls_overlaps(cls, 1, &b, 5));
+    assert_false(cls_overlaps(cls, 1, &b, 6));
+    assert_false(cls_overlaps(cls, 0, &b, 5));
+    b.mask.bits.nw_dst = prefix32(16);
+    b.flow.nw_dst = htobe32_(0x0b010000);
+    assert_false(cls_overlaps(cls, 1, &b, 5));
+    assert_false(cls_overlaps(cls, 1, &a, 5));
+    cls_unlink(cls, r);
+    free(r);
+    cls_destroy(cls);
+    rcu_quiesce();
+}
+
+static bool
+count_rule(struct cls_rule *r, void *n_)
+{
+    (*(size_t *)n_)++;
+    return true;
+}
+
+static void
+loose_visits_what_is_within(void **state)
+{
+    struct twin *t = xzalloc(sizeof *t);
+
+    t->cls = cls_create();
+    for (int i = 0; i < 250; i++) {
+        twin_add(t, 1, i);
+    }
+    for (int i = 0; i < 200; i++) {
+        struct match m;
+        size_t n = 0, expected = 0;
+
+        random_match(&m);
+        cls_visit_loose(t->cls, 1, &m, count_rule, &n);
+        for (size_t j = 0; j < t->n; j++) {
+            bool within = true;
+            for (unsigned w = 0; w < FLOW_WORDS; w++) {
+                const struct match *r = &t->rules[j].match;
+                within = within && !(m.mask.bits.w[w] & ~r->mask.bits.w[w]) &&
+                         (r->flow.w[w] & m.mask.bits.w[w]) == m.flow.w[w];
+            }
+            expected += within;
+        }
+        assert_int_equal(n, expected);
+    }
+    while (t->n) {
+        twin_unlink(t, 0);
+    }
+    cls_destroy(t->cls);
+    free(t);
+    rcu_quiesce();
+}
+
+/* A writer moves one high rule over all others in each version: a reader that stays at a version must
+ * see exactly one of priority 1000. */
+struct shared {
+    struct cls *cls;
+    _Atomic cls_version_t version;
+    _Atomic bool stop;
+    _Atomic unsigned n_errors, n_lookups;
+};
+
+static void *
+reader_main(void *s_)
+{
+    struct shared *s = s_;
+
+    while (!atomic_load(&s->stop)) {
+        cls_version_t v = atomic_load(&s->version);
+        unsigned n_seen = 0;
+
+        for (unsigned i = 0; i < 16; i++) {
+            struct flow f = {0};
+            f.tp_dst = htobe16_((uint16_t)i);
+            const struct cls_rule *r = cls_lookup(s->cls, v, &f, NULL);
+            n_seen += r && r->priority == 1000;
+        }
+        if (n_seen != 1) {
+            atomic_fetch_add(&s->n_errors, 1);
+        }
+        atomic_fetch_add(&s->n_lookups, 1);
+        rcu_quiesce();
+    }
+    return NULL;
+}
+
+static void
+readers_see_whole_versions(void **state)
+{
+    struct shared s = {.cls = cls_create(), .version = 1};
+    struct cls_rule *old[64] = {NULL};
+    struct match m;
+    pthread_t reader;
+
+    rcu_init(8);
+    rcu_thread_register();
+    match_init_any(&m);
+    m.mask.bits.tp_dst = UINT16_MAX;
+    struct cls_rule *rule = rule_create(&m);
+    cls_insert(s.cls, rule, &m, 1000, 1);
+    reader = thread_create("reader", reader_main, &s);
+    for (unsigned i = 1; i < 20000 || atomic_load(&s.n_lookups) < 1000; i++) {
+        cls_version_t next = i + 1;
+
+        m.flow.tp_dst = htobe16_((uint16_t)(i % 16));
+        cls_mark_removed(rule, next);
+        old[i % 64] = rule;
+        rule = rule_create(&m);
+        cls_insert(s.cls, rule, &m, 1000, next);
+        atomic_store(&s.version, next);
+        if (i % 64 == 63) {
+            rcu_synchronize();
+            for (unsigned j = 0; j < 64; j++) {
+                if (old[j]) {
+                    cls_unlink(s.cls, old[j]);
+                    rcu_free(old[j]);
+                    old[j] = NULL;
+                }
+            }
+        }
+    }
+    atomic_store(&s.stop, true);
+    thread_join(reader);
+    assert_int_equal(s.n_errors, 0);
+    for (unsigned j = 0; j < 64; j++) {
+        if (old[j]) {
+            cls_unlink(s.cls, old[j]);
+            rcu_free(old[j]);
+        }
+    }
+    cls_unlink(s.cls, rule);
+    rcu_free(rule);
+    cls_destroy(s.cls);
+    rcu_thread_unregister();
+    rcu_fini();
+}
+
+/* 100,000 ACL rules in, looked up, out: prints times; fails only when it is absurdly slow. */
+static void
+takes_100000_acl_rules_quickly(void **state)
+{
+    static const uint8_t src[] = {0, 16, 20, 24, 28, 32}, dst[] = {0, 16, 24, 26, 30, 32};
+    enum { N = 100000 };
+    struct cls *cls = cls_create();
+    struct cls_rule **rules = xcalloc(N, sizeof *rules);
+    int64_t t0 = clock_now_us(), t1, t2, t3;
+
+    for (int i = 0; i < N; i++) {
+        struct match m;
+
+        match_init_any(&m);
+        m.mask.bits.ofp_in_port = UINT32_MAX;
+        m.flow.ofp_in_port = 1;
+        m.mask.bits.dl_type = UINT16_MAX;
+        m.flow.dl_type = htobe16_(ETH_TYPE_IP);
+        m.mask.bits.nw_proto = UINT8_MAX;
+        m.flow.nw_proto = IP_PROTO_UDP;
+        m.mask.bits.nw_src = prefix32(src[random_range(6)]);
+        m.flow.nw_src = random_u32() & m.mask.bits.nw_src;
+        m.mask.bits.nw_dst = prefix32(dst[random_range(6)]);
+        m.flow.nw_dst = random_u32() & m.mask.bits.nw_dst;
+        if (random_range(2)) {
+            m.mask.bits.tp_dst = UINT16_MAX;
+            m.flow.tp_dst = htobe16_((uint16_t)random_range(5));
+        }
+        if (!random_range(3)) {
+            m.mask.bits.tp_src = UINT16_MAX;
+            m.flow.tp_src = (uint16_t)random_u32();
+        }
+        rules[i] = rule_create(&m);
+        cls_insert(cls, rules[i], &m, i, 1);
+    }
+    t1 = clock_now_us();
+    for (int i = 0; i < 20000; i++) {
+        struct flow_mask wc = {0};
+        struct flow f;
+
+        random_flow(&f);
+        f.ofp_in_port = 1;
+        f.nw_src = random_u32();
+        f.nw_dst = random_u32();
+        cls_lookup(cls, 1, &f, &wc);
+    }
+    t2 = clock_now_us();
+    for (int i = 0; i < N; i++) {
+        cls_unlink(cls, rules[i]);
+        rcu_free(rules[i]);
+    }
+    t3 = clock_now_us();
+    print_message("100,000 rules: insert %d ms, lookup %d ns, delete %d ms\n",
+                  (int)((t1 - t0) / 1000), (int)((t2 - t1) / 20), (int)((t3 - t2) / 1000));
+    assert_true(t1 - t0 < 5000000);
+    cls_destroy(cls);
+    free(rules);
+    rcu_quiesce();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_a_linear_twin),
+        cmocka_unit_test(a_masked_port_reports_few_bits),
+        cmocka_unit_test(a_prefix_that_is_not_there_costs_its_first_different_bit),
+        cmocka_unit_test(overlap_means_same_priority_and_a_common_packet),
+        cmocka_unit_test(loose_visits_what_is_within),
+        cmocka_unit_test(takes_100000_acl_rules_quickly),
+        cmocka_unit_test(readers_see_whole_versions),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
