@@ -59,7 +59,6 @@ check_port(const struct check *c, ofp_port_t port)
     case OFPP_ALL:
     case OFPP_CONTROLLER:
     case OFPP_LOCAL:
-    case OFPP_NONE:
         return 0;
     default:
         return port < c->args->max_ports ? 0 : OFPERR_OFPBAC_BAD_OUT_PORT;

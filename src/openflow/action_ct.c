@@ -6,6 +6,9 @@
  */
 #include "openflow/action_wire.h"
 #include "openflow/nxm.h"
+#include "openflow/ofp_text.h"
+
+#include <inttypes.h>
 
 static bool
 is_ct_field(uint16_t id)
@@ -249,4 +252,100 @@ action_encode_nat(const struct ofpact_nat *a, struct wr *out)
         wr_u16(out, a->port_max);
     }
     end_nx(out, start);
+}
+
+/* Text: "ct(commit,zone=5,nat(src=10.0.0.1-10.0.0.9:1000-2000),exec(set_field:0x1->ct_mark))". */
+
+static void
+put_nat_addr(const struct ofpact_nat *a, const uint8_t addr[16], bool bracket, struct text *out)
+{
+    if (a->range_af == 4) {
+        rte_be32_t ip;
+
+        memcpy(&ip, addr, sizeof ip);
+        text_put_ipv4(out, ip);
+    } else {
+        struct in6_addr ip;
+
+        memcpy(&ip, addr, sizeof ip);
+        text_put(out, bracket ? "[" : "");
+        text_put_ipv6(out, &ip);
+        text_put(out, bracket ? "]" : "");
+    }
+}
+
+static void
+format_nat_range(const struct ofpact_nat *a, struct text *out)
+{
+    bool bracket = a->port_min != 0;
+
+    if (a->range_af) {
+        text_putc(out, '=');
+        put_nat_addr(a, a->addr_min, bracket, out);
+        if (nat_has_max_addr(a) && memcmp(a->addr_min, a->addr_max, sizeof a->addr_min)) {
+            text_putc(out, '-');
+            put_nat_addr(a, a->addr_max, bracket, out);
+        }
+    } else if (a->port_min) {
+        text_putc(out, '=');
+    }
+    if (a->port_min) {
+        text_printf(out, ":%" PRIu16, a->port_min);
+        if (a->port_max && a->port_max != a->port_min) {
+            text_printf(out, "-%" PRIu16, a->port_max);
+        }
+    }
+}
+
+void
+action_format_nat(const struct ofpact_nat *a, struct text *out)
+{
+    text_put(out, "nat");
+    if (!(a->flags & (OFPACT_NAT_SRC | OFPACT_NAT_DST))) {
+        return;
+    }
+    text_put(out, a->flags & OFPACT_NAT_SRC ? "(src" : "(dst");
+    format_nat_range(a, out);
+    text_put(out, a->flags & OFPACT_NAT_PERSISTENT ? ",persistent" : "");
+    text_put(out, a->flags & OFPACT_NAT_HASH ? ",hash" : "");
+    text_put(out, a->flags & OFPACT_NAT_RANDOM ? ",random" : "");
+    text_putc(out, ')');
+}
+
+void
+action_format_ct(const struct ofpact_ct *a, const struct mf_port_names *ports, struct text *out)
+{
+    const struct ofpact *acts;
+    size_t size;
+
+    text_put(out, "ct(");
+    text_put(out, a->flags & OFPACT_CT_COMMIT ? "commit," : "");
+    text_put(out, a->flags & OFPACT_CT_FORCE ? "force," : "");
+    if (a->recirc_table != OFPACT_CT_NO_RECIRC) {
+        text_printf(out, "table=%" PRIu8 ",", a->recirc_table);
+    }
+    if (a->zone_src.n_bits) {
+        text_put(out, "zone=");
+        mf_format_subfield(&a->zone_src, out);
+        text_putc(out, ',');
+    } else if (a->zone_imm) {
+        text_printf(out, "zone=%" PRIu16 ",", a->zone_imm);
+    }
+    acts = ofpact_ct_actions(a, &size);
+    if (size && acts->type == OFPACT_NAT) {
+        action_format_nat(OFPACT_CAST(ofpact_nat, acts), out);
+        text_putc(out, ',');
+        size -= acts->len;
+        acts = ofpact_next(acts);
+    }
+    if (size) {
+        text_put(out, "exec(");
+        ofpacts_format(acts, size, ports, out);
+        text_put(out, "),");
+    }
+    if (a->alg) {
+        text_printf(out, "alg=%s,", a->alg == 21 ? "ftp" : "tftp");
+    }
+    text_chomp(out, ',');
+    text_putc(out, ')');
 }

@@ -6,10 +6,12 @@
  * destination), the source (a field header and offset, or the constant rounded up to 16 bits), and the destination (a field
  * header and offset, or nothing for an output).  A header of zero ends the list.
  */
+#include "base/util.h"
 #include "openflow/action_wire.h"
 #include "openflow/nxm.h"
+#include "openflow/ofp_text.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
 
 static size_t
 imm_size(unsigned int n_bits)
@@ -215,4 +217,133 @@ action_encode_learn(const struct ofpact_learn *a, struct wr *out)
     }
     wr_align(out, start, 8);
     wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+}
+
+/* Text: "learn(table=1,hard_timeout=60,NXM_OF_VLAN_TCI[0..11],output:NXM_OF_IN_PORT[])". */
+
+static void
+put_imm(const struct ofpact_learn_spec *spec, struct text *out)
+{
+    bool seen = false;
+
+    text_put(out, "0x");
+    for (int i = 0; i < spec->imm_size; i++) {
+        if (seen) {
+            text_printf(out, "%02" PRIx8, spec->imm[i]);
+        } else if (spec->imm[i] || i == spec->imm_size - 1) {
+            text_printf(out, "%" PRIx8, spec->imm[i]);
+            seen = true;
+        }
+    }
+}
+
+/* The low 128 bits of the constant, right-aligned. */
+static void
+imm_to_value(const struct ofpact_learn_spec *spec, union mf_value *v)
+{
+    size_t n = spec->imm_size < sizeof v->b ? spec->imm_size : sizeof v->b;
+
+    memset(v, 0, sizeof *v);
+    memcpy(v->b + sizeof v->b - n, spec->imm + spec->imm_size - n, n);
+}
+
+static void
+format_spec_match(const struct ofpact_learn_spec *spec, const struct mf_port_names *ports,
+                  struct text *out)
+{
+    const struct mf_field *mf = spec->dst.field;
+
+    if (spec->src_type == LEARN_SRC_FIELD) {
+        mf_format_subfield(&spec->dst, out);
+        if (spec->src.field != spec->dst.field || spec->src.ofs != spec->dst.ofs) {
+            text_putc(out, '=');
+            mf_format_subfield(&spec->src, out);
+        }
+    } else if (spec->dst.ofs == 0 && spec->dst.n_bits == mf->n_bits) {
+        union mf_value bits, value, mask;
+
+        imm_to_value(spec, &bits);
+        mf_subfield_to_field(&spec->dst, &bits, &value, &mask);
+        text_printf(out, "%s=", mf->name);
+        mf_format(mf, &value, NULL, ports, out);
+    } else {
+        mf_format_subfield(&spec->dst, out);
+        text_putc(out, '=');
+        put_imm(spec, out);
+    }
+}
+
+static void
+format_spec(const struct ofpact_learn_spec *spec, const struct mf_port_names *ports,
+            struct text *out)
+{
+    switch ((enum ofpact_learn_dst) spec->dst_type) {
+    case LEARN_DST_MATCH:
+        format_spec_match(spec, ports, out);
+        break;
+    case LEARN_DST_LOAD:
+        text_put(out, "load:");
+        if (spec->src_type == LEARN_SRC_FIELD) {
+            mf_format_subfield(&spec->src, out);
+        } else {
+            put_imm(spec, out);
+        }
+        text_put(out, "->");
+        mf_format_subfield(&spec->dst, out);
+        break;
+    case LEARN_DST_OUTPUT:
+        text_put(out, "output:");
+        if (spec->src_type == LEARN_SRC_FIELD) {
+            mf_format_subfield(&spec->src, out);
+        } else {
+            put_imm(spec, out);
+        }
+        break;
+    }
+}
+
+void
+action_format_learn(const struct ofpact_learn *a, const struct mf_port_names *ports,
+                    struct text *out)
+{
+    const struct {
+        const char *name;
+        uint16_t seconds;
+    } timeouts[] = {
+        { "idle_timeout", a->idle_timeout },
+        { "hard_timeout", a->hard_timeout },
+        { "fin_idle_timeout", a->fin_idle_timeout },
+        { "fin_hard_timeout", a->fin_hard_timeout },
+    };
+
+    text_printf(out, "learn(table=%" PRIu8, a->table_id);
+    for (size_t i = 0; i < ARRAY_SIZE(timeouts); i++) {
+        if (timeouts[i].seconds) {
+            text_printf(out, ",%s=%" PRIu16, timeouts[i].name, timeouts[i].seconds);
+        }
+    }
+    if (a->priority != OFP_DEFAULT_PRIORITY) {
+        text_printf(out, ",priority=%" PRIu16, a->priority);
+    }
+    if (a->flags & OFPACT_LEARN_SEND_FLOW_REM) {
+        text_put(out, ",send_flow_rem");
+    }
+    if (a->flags & OFPACT_LEARN_DELETE_LEARNED) {
+        text_put(out, ",delete_learned");
+    }
+    if (a->cookie) {
+        text_printf(out, ",cookie=%#" PRIx64, a->cookie);
+    }
+    if (a->limit) {
+        text_printf(out, ",limit=%" PRIu32, a->limit);
+    }
+    if (a->flags & OFPACT_LEARN_WRITE_RESULT) {
+        text_put(out, ",result_dst=");
+        mf_format_subfield(&a->result_dst, out);
+    }
+    OFPACT_LEARN_FOR_EACH (spec, a) {
+        text_putc(out, ',');
+        format_spec(spec, ports, out);
+    }
+    text_putc(out, ')');
 }
