@@ -30,6 +30,7 @@ static struct {
     struct rte_rcu_qsbr *qsbr; /* NULL until rcu_init(). */
     unsigned int max_threads;
     pthread_t reclaimer;
+    pthread_mutex_t check_lock; /* One thread at a time looks whether a grace period is over. */
 
     pthread_mutex_t lock; /* Guards the rest. */
     pthread_cond_t work;  /* Something was queued, or 'stop'. */
@@ -41,6 +42,7 @@ static struct {
     uint64_t n_done;
     bool stop;
 } rcu = {
+    .check_lock = PTHREAD_MUTEX_INITIALIZER,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .work = PTHREAD_COND_INITIALIZER,
     .done = PTHREAD_COND_INITIALIZER,
@@ -105,7 +107,14 @@ wait_grace_period(void)
     uint64_t token = rte_rcu_qsbr_start(rcu.qsbr);
     useconds_t sleep_us = 10;
 
-    while (rte_rcu_qsbr_check(rcu.qsbr, token, false) == 0) {
+    for (;;) {
+        /* DPDK reads and writes the acknowledged token without agreeing on it between checkers. */
+        pthread_mutex_lock(&rcu.check_lock);
+        bool over = rte_rcu_qsbr_check(rcu.qsbr, token, false) != 0;
+        pthread_mutex_unlock(&rcu.check_lock);
+        if (over) {
+            return;
+        }
         usleep(sleep_us);
         sleep_us = MIN(sleep_us * 2, (useconds_t)5000);
     }
