@@ -247,7 +247,7 @@ def test_logrotate_reopens(daemon):
     assert "|vlog|INFO|opened log file " + daemon.logfile in daemon.log()
     assert daemon.appctl("vlog/set", "vlog:file:off").returncode == 0
     table = daemon.appctl("vlog/list").stdout
-    assert re.search(r"^vlog                OFF       INFO        OFF$", table, re.M)
+    assert re.search(r"^vlog +OFF       INFO        OFF$", table, re.M)
 
 
 # -- the control socket -----------------------------------------------------------------------------
