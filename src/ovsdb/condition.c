@@ -65,6 +65,7 @@ argument_type(const struct ovsdb_clause *clause, const json_t *json, struct ovsd
                                   "Type mismatch: \"%s\" needs a column of one integer or real",
                                   function_names[clause->function]);
         }
+        type->n_min = 1;
         break;
     case CLAUSE_INCLUDES:
         type->n_min = ovsdb_type_is_scalar(type) ? 1 : 0;

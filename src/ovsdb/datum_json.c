@@ -83,8 +83,13 @@ atom_from_json(enum ovsdb_atomic type, const json_t *json, struct ovsdb_symtab *
         break;
     case OVSDB_STRING:
         if (json_is_string(json)) {
-            /* jansson refuses invalid UTF-8 and \u0000 when it parses. */
-            atom->string = xstrdup(json_string_value(json));
+            const char *s = json_string_value(json);
+
+            /* jansson has refused invalid UTF-8 when it parsed, but not \u0000. */
+            if (strlen(s) != json_string_length(json)) {
+                return ovsdb_error_at(OVSDB_E_SYNTAX, json, "strings cannot contain null bytes");
+            }
+            atom->string = xstrdup(s);
             return NULL;
         }
         break;
@@ -174,16 +179,14 @@ check_atom(const union ovsdb_atom *atom, const struct ovsdb_base *base)
     return NULL;
 }
 
+/* Checks element (pair) 'i'. */
 static struct ovsdb_error *
-check_atoms(const struct ovsdb_datum *datum, const struct ovsdb_type *type)
+check_element(const struct ovsdb_datum *datum, uint32_t i, const struct ovsdb_type *type)
 {
-    struct ovsdb_error *error = NULL;
+    struct ovsdb_error *error = check_atom(&datum->keys[i], &type->key);
 
-    for (uint32_t i = 0; i < datum->n && error == NULL; i++) {
-        error = check_atom(&datum->keys[i], &type->key);
-        if (error == NULL && datum->values != NULL) {
-            error = check_atom(&datum->values[i], &type->value);
-        }
+    if (error == NULL && datum->values != NULL) {
+        error = check_atom(&datum->values[i], &type->value);
     }
     return error;
 }
@@ -209,7 +212,10 @@ ovsdb_datum_check(const struct ovsdb_datum *datum, const struct ovsdb_type *type
 {
     struct ovsdb_error *error = check_n(type, datum->n, OVSDB_E_CONSTRAINT, NULL);
 
-    return error != NULL ? error : check_atoms(datum, type);
+    for (uint32_t i = 0; i < datum->n && error == NULL; i++) {
+        error = check_element(datum, i, type);
+    }
+    return error;
 }
 
 /* Parsing. */
@@ -273,6 +279,9 @@ elements_from_json(const struct ovsdb_type *type, const json_t *elements,
                 ovsdb_datum_add(datum, atom, NULL);
             }
         }
+        if (error == NULL) {
+            error = check_element(datum, datum->n - 1, type);
+        }
         if (error != NULL) {
             return error;
         }
@@ -312,9 +321,6 @@ datum_from_json(const struct ovsdb_type *type, const json_t *json, struct ovsdb_
                                                        (uint32_t)json_array_size(elements));
 
         error = elements_from_json(type, elements, symtab, datum);
-        if (error == NULL) {
-            error = check_atoms(datum, type);
-        }
         if (error == NULL) {
             *datump = datum;
         } else {

@@ -63,6 +63,9 @@ count_atoms(struct ovsdb_txn *txn, const struct db_row *row, const struct ovsdb_
                                       row->table->schema->name, column->name, from, to,
                                       base->uuid.ref->name);
         }
+        if (target == row) {
+            continue; /* a row cannot keep itself */
+        }
         ovsdb_txn_modify(txn, target);
         target->n_refs += (uint64_t)(int64_t)delta;
     }

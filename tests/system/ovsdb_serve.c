@@ -3,7 +3,7 @@
  * ovsdb_serve.c - serves one journal like the switch does, without a switch: for tests of the
  * database with the stock tools.
  *
- *     ovsdb_serve [--client REMOTE] [--echo-cfg] JOURNAL REMOTE...
+ *     ovsdb_serve [--client REMOTE] [--echo-cfg] [--schema FILE] JOURNAL REMOTE...
  *
  * With --echo-cfg it also plays the bridge: copies next_cfg to cur_cfg after each change.  With
  * --client it is a client of the server at REMOTE instead, and takes no JOURNAL.  Prints "ready" when
@@ -78,6 +78,7 @@ main(int argc, char *argv[])
 {
     static const struct option options[] = {
         {"client", required_argument, NULL, 'c'},
+        {"schema", required_argument, NULL, 's'},
         {"echo-cfg", no_argument, NULL, 'e'},
         {"private-key", required_argument, NULL, 'p'},
         {"certificate", required_argument, NULL, 'C'},
@@ -94,6 +95,8 @@ main(int argc, char *argv[])
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'c') {
             client.remote = optarg;
+        } else if (option == 's') {
+            cfg.schema_path = optarg;
         } else if (option == 'e') {
             serve.echoes_cfg = true;
         } else if (option == 'p') {
