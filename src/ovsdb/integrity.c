@@ -20,7 +20,7 @@
 
 /* The row that a reference leads to, also if this transaction deleted it. */
 static struct db_row *
-find_target(struct ovsdb_txn *txn, const struct ovsdb_table_schema *ref, const struct uuid *uuid)
+find_deleted_too(struct ovsdb_txn *txn, const struct ovsdb_table_schema *ref, const struct uuid *uuid)
 {
     struct db_row *row = ovsdb_table_row(txn->db->tables[ref->index], uuid);
 
@@ -50,7 +50,9 @@ count_atoms(struct ovsdb_txn *txn, const struct db_row *row, const struct ovsdb_
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++) {
-        struct db_row *target = find_target(txn, base->uuid.ref, &atoms[i].uuid);
+        struct db_row *target =
+            delta < 0 ? find_deleted_too(txn, base->uuid.ref, &atoms[i].uuid)
+                      : ovsdb_table_row(txn->db->tables[base->uuid.ref->index], &atoms[i].uuid);
 
         if (target == NULL) {
             char from[UUID_LEN + 1], to[UUID_LEN + 1];
@@ -429,10 +431,11 @@ ovsdb_txn_precommit(struct ovsdb_txn *txn)
     do {
         error = count_all(txn);
         if (error == NULL) {
-            error = collect_garbage(txn);
+            /* Also a reference from a row that is about to be collected forbids to delete. */
+            error = check_deleted(txn);
         }
         if (error == NULL) {
-            error = check_deleted(txn);
+            error = collect_garbage(txn);
         }
         if (error == NULL) {
             error = clean_weak(txn, &again);

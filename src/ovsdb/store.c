@@ -83,39 +83,100 @@ ovsdb_store_size(const struct ovsdb_store *store)
 
 /* Writing. */
 
-/* The persistent part of a row's change: NULL if there is none. */
-static json_t *
-txn_row_to_json(const struct ovsdb_txn_row *txn_row)
+/* True if stock servers read the difference of this column back as what it is.  3.1 refuses a
+ * difference with more elements than the column may have, and misreads one against a default of one
+ * element; both end the loading of the journal there, or change a value. */
+static bool
+diff_is_portable(const struct ovsdb_type *type, const struct ovsdb_datum *old,
+                 const struct ovsdb_datum *new)
+{
+    struct ovsdb_datum *diff;
+    bool portable;
+
+    if (type->n_max == 1) {
+        return true;
+    }
+    if (type->n_min > 0 && ovsdb_datum_is_default(old, type)) {
+        return false;
+    }
+    if (old->n + new->n <= type->n_max) {
+        return true;
+    }
+    diff = ovsdb_datum_diff(type, old, new);
+    portable = diff->n <= type->n_max;
+    ovsdb_datum_unref(diff);
+    return portable;
+}
+
+/* Whether column 'i' of a changed row goes to disk. */
+static bool
+is_recorded(const struct ovsdb_txn_row *txn_row, uint32_t i)
 {
     const struct db_row *row = txn_row->row;
-    const struct ovsdb_table_schema *schema = row->table->schema;
-    bool is_inserted = txn_row->old == NULL;
+    const struct ovsdb_column *column = row->table->schema->columns[i];
+
+    return column->is_persistent &&
+           (txn_row->old == NULL ? !ovsdb_datum_is_default(row->data[i], &column->type)
+                                 : txn_row->changed[i]);
+}
+
+/* Whether all changes of a transaction can be recorded as differences. */
+static bool
+txn_is_diff(const struct ovsdb_txn *txn)
+{
+    const struct ovsdb_txn_row *txn_row;
+
+    DL_FOREACH(txn->rows, txn_row)
+    {
+        const struct ovsdb_table_schema *schema = txn_row->row->table->schema;
+
+        if (!txn_row->is_changed || txn_row->is_deleted || txn_row->old == NULL) {
+            continue;
+        }
+        for (uint32_t i = OVSDB_N_STD_COLS; i < schema->n_columns; i++) {
+            if (is_recorded(txn_row, i) &&
+                !diff_is_portable(&schema->columns[i]->type, txn_row->old[i],
+                                  txn_row->row->data[i])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static json_t *
+column_to_json(const struct ovsdb_txn_row *txn_row, uint32_t i, bool is_diff)
+{
+    const struct ovsdb_datum *new = txn_row->row->data[i];
+    struct ovsdb_datum *diff;
+    json_t *json;
+
+    if (txn_row->old == NULL || !is_diff) {
+        return ovsdb_datum_to_json(new);
+    }
+    diff = ovsdb_datum_diff(&txn_row->row->table->schema->columns[i]->type, txn_row->old[i], new);
+    json = ovsdb_datum_to_json(diff);
+    ovsdb_datum_unref(diff);
+    return json;
+}
+
+/* The persistent part of a row's change: NULL if there is none. */
+static json_t *
+txn_row_to_json(const struct ovsdb_txn_row *txn_row, bool is_diff)
+{
+    const struct ovsdb_table_schema *schema = txn_row->row->table->schema;
     json_t *json;
 
     if (txn_row->is_deleted) {
         return json_null();
     }
-    json = is_inserted ? json_object() : NULL;
+    json = txn_row->old == NULL ? json_object() : NULL;
     for (uint32_t i = OVSDB_N_STD_COLS; i < schema->n_columns; i++) {
-        const struct ovsdb_column *column = schema->columns[i];
-        json_t *value;
-
-        if (!column->is_persistent ||
-            (is_inserted ? ovsdb_datum_is_default(row->data[i], &column->type)
-                         : !txn_row->changed[i])) {
-            continue;
+        if (is_recorded(txn_row, i)) {
+            json = json != NULL ? json : json_object();
+            json_object_set_new(json, schema->columns[i]->name,
+                                column_to_json(txn_row, i, is_diff));
         }
-        if (is_inserted) {
-            value = ovsdb_datum_to_json(row->data[i]);
-        } else {
-            struct ovsdb_datum *diff =
-                ovsdb_datum_diff(&column->type, txn_row->old[i], row->data[i]);
-
-            value = ovsdb_datum_to_json(diff);
-            ovsdb_datum_unref(diff);
-        }
-        json = json != NULL ? json : json_object();
-        json_object_set_new(json, column->name, value);
     }
     return json;
 }
@@ -141,16 +202,19 @@ txn_to_record(const struct ovsdb_txn *txn)
 {
     json_t *record = json_object();
     const struct ovsdb_txn_row *txn_row;
+    bool is_diff = txn_is_diff(txn);
 
     DL_FOREACH(txn->rows, txn_row)
     {
-        json_t *json = txn_row->is_changed ? txn_row_to_json(txn_row) : NULL;
+        json_t *json = txn_row->is_changed ? txn_row_to_json(txn_row, is_diff) : NULL;
 
         if (json != NULL) {
             record_put(record, txn_row->row, json);
         }
     }
-    json_object_set_new(record, "_is_diff", json_true());
+    if (is_diff) {
+        json_object_set_new(record, "_is_diff", json_true());
+    }
     json_object_set_new(record, "_date", json_integer(clock_wall_ms()));
     if (txn->comment.len > 0) {
         json_object_set_new(record, "_comment", json_string(str_cstr(&txn->comment)));

@@ -168,7 +168,7 @@ class Maker:
             else t["key"]["type"]
         if kind in ("integer", "real") and rng.random() < 0.7:
             m = rng.choice(["+=", "-=", "*=", "/=", "%="])
-            return [c, m, rng.choice([0, 1, 2, 3, -1, 2**62])]
+            return [c, m, rng.choice([0, 1, 2, 3, -1] + ([2**62] if kind == "integer" and m in ("+=", "-=") else []))]
         m = rng.choice(["insert", "delete"])
         return [c, m, self.value(t, False)]
 
@@ -224,8 +224,7 @@ class Maker:
         row = self.row("Kid")
         row.pop("next", None)
         row["a"] = rng.randint(0, 10**6)
-        insert = {"op": "insert", "table": "Kid", "row": row, "uuid-name": name,
-                  "uuid": self.new_uuid()}
+        insert = {"op": "insert", "table": "Kid", "row": row, "uuid-name": name}
         self.names.append((name, "Kid"))
         if rng.random() < 0.3:
             ref = {"op": "insert", "table": "Root",
@@ -240,7 +239,10 @@ class Maker:
             ref = {"op": "mutate", "table": "Root",
                    "where": [["_uuid", "==", self.pick_uuid("Root", False)]],
                    "mutations": [["kids", "insert", ["set", [kid]]]]}
-        return [insert, ref] if rng.random() < 0.8 else [ref, insert]
+        if rng.random() < 0.2:
+            return [ref, insert]  # the name before its declaration
+        insert["uuid"] = self.new_uuid()
+        return [insert, ref]
 
     def transaction(self):
         self.names = []
@@ -281,7 +283,9 @@ def strip(result):
     out = []
     for r in result:
         if isinstance(r, dict) and "error" in r:
-            out.append({"error": r["error"]})
+            # Which one of two bad values is met first is nobody's promise.
+            bad_value = r["error"] in ("syntax error", "constraint violation", "ovsdb error")
+            out.append({"error": "bad value" if bad_value else r["error"]})
         elif isinstance(r, dict) and "rows" in r:
             out.append({"rows": sorted((norm(row) for row in r["rows"]), key=json.dumps)})
         else:
@@ -392,6 +396,9 @@ def run_seed(pair, seed, count):
             compare_one(pair, maker, watchers, f"seed {seed}, transaction {i}")
         except StockDangles:
             return i
+        except EOFError:
+            assert pair.servers[0].process.poll() is None, pair.servers[0].read_log()
+            return i  # the stock server has crashed
     return count
 
 
@@ -422,7 +429,7 @@ def test_random_transactions(make_server, schema_file, seed):
     ours = make_server("sluice", schema=schema_file, args=["--schema", schema_file])
     pair = Pair([ours, make_server("stock", schema=schema_file)])
     compared = run_seed(pair, seed, count)
-    assert compared > 20
+    assert compared > 5
     if compared < count:
         return
 
@@ -437,8 +444,5 @@ def test_random_transactions(make_server, schema_file, seed):
             row["e"] = 0
         for row in before["Val"].values():
             row["em"] = ["map", []]
-        after = contents(server.rpc())
-        for dump in (before, after) if other == "stock" else ():
-            for row in dump["Val"].values():
-                del row["i1"]  # 3.1 misreads even its own record of {0} that became {0, 3}
-        same(after, before, f"{other} reads the journal of the other: {server.read_log()}")
+        same(contents(server.rpc()), before,
+             f"{other} reads the journal of the other: {server.read_log()}")
