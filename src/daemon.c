@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Forking, the monitor process, readiness and the change of user.  daemon_pidfile.c has the pidfile.
+ * Forking, the monitor process, readiness and the change of user.  daemon_pidfile.c has the
+ * pidfile.
  */
 #include "daemon.h"
 

@@ -17,7 +17,7 @@ struct loop;
 struct daemon_settings {
     bool detach;
     bool monitor;
-    bool chdir; /* to "/" when detached */
+    bool chdir;    /* to "/" when detached */
     char *pidfile; /* NULL: none */
     bool overwrite_pidfile;
     const char *user; /* NAME[:GROUP] or NULL */
@@ -28,8 +28,8 @@ struct daemon_settings {
  * user.  Must come before the first thread.  Errors end the process with a text and status 1. */
 void daemon_start(const struct daemon_settings *settings);
 
-/* The first configuration is in force: the launcher may end, systemd hears READY=1, and its watchdog
- * is fed from 'loop' from now on. */
+/* The first configuration is in force: the launcher may end, systemd hears READY=1, and its
+ * watchdog is fed from 'loop' from now on. */
 void daemon_set_ready(struct loop *loop);
 /* Before teardown: systemd hears STOPPING=1. */
 void daemon_set_stopping(void);

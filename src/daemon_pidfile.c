@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Creates the pidfile under a temporary name, locks it, and renames it into place: whoever opens the
- * final name finds it complete and locked.
+ * Creates the pidfile under a temporary name, locks it, and renames it into place: whoever opens
+ * the final name finds it complete and locked.
  */
 #include "daemon_pidfile.h"
 

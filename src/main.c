@@ -6,8 +6,8 @@
  * the daemon with a text and status 1, after those before it have been stopped.  All runs in the
  * main thread; the stages make the others (handlers, revalidators, PMDs).
  *
- * Ends: "exit" on the control socket, SIGTERM, SIGINT, SIGHUP, or a fatal error that a stage reports.
- * After a signal the process dies of it, once clean: that is what its parents know.
+ * Ends: "exit" on the control socket, SIGTERM, SIGINT, SIGHUP, or a fatal error that a stage
+ * reports. After a signal the process dies of it, once clean: that is what its parents know.
  */
 #include <errno.h>
 #include <signal.h>
@@ -48,9 +48,9 @@ struct root {
     struct bridges *bridges;
     struct loop_timer coverage_timer;
     struct loop_signal signals[ARRAY_SIZE(end_signals)];
-    int end_signal;                    /* The signal to die of; 0: none */
+    int end_signal; /* The signal to die of; 0: none */
     int exit_status;
-    bool cleanup;                      /* exit --cleanup */
+    bool cleanup;                       /* exit --cleanup */
     struct unixctl_conn *exit_conns[8]; /* Clients that wait for the end. */
     size_t n_exit_conns;
 };
@@ -155,8 +155,8 @@ loop_init(struct root *root, char **error)
 
     root->loop = loop_create("main");
     for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
-        int result = loop_signal_start(&root->signals[i], root->loop, end_signals[i], handlers[i],
-                                       root);
+        int result =
+            loop_signal_start(&root->signals[i], root->loop, end_signals[i], handlers[i], root);
         if (result != 0) {
             return result;
         }
@@ -348,14 +348,14 @@ bridges_fini(struct root *root)
 
 static const struct stage stages[] = {
     /* name        init                fini                                                    */
-    {"process",  process_init,       NULL},
-    {"daemon",   daemon_init,        daemon_fini},       /* forks: no thread before it         */
-    {"rcu",      stage_rcu_init,     stage_rcu_fini},    /* the reclaimer is the first thread  */
-    {"loop",     loop_init,          loop_fini},
-    {"control",  control_init,       control_fini},      /* answers "exit" when all is down    */
-    {"netdev",   stage_netdev_init,  stage_netdev_fini}, /* DPDK starts with the first port    */
-    {"database", database_init,      database_fini},
-    {"bridges",  bridges_init,       bridges_fini},      /* datapath, ofproto, slow path       */
+    {"process", process_init, NULL},
+    {"daemon", daemon_init, daemon_fini},    /* forks: no thread before it         */
+    {"rcu", stage_rcu_init, stage_rcu_fini}, /* the reclaimer is the first thread  */
+    {"loop", loop_init, loop_fini},
+    {"control", control_init, control_fini},          /* answers "exit" when all is down    */
+    {"netdev", stage_netdev_init, stage_netdev_fini}, /* DPDK starts with the first port    */
+    {"database", database_init, database_fini},
+    {"bridges", bridges_init, bridges_fini}, /* datapath, ofproto, slow path       */
 };
 
 /* Starts the stages; '*n_started' of them must be stopped.  0 or a negative errno. */

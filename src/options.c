@@ -219,8 +219,8 @@ log_and_daemon_option(struct options *o, int c, const char *arg)
         break;
     case OPT_PIDFILE:
         free(o->daemon.pidfile);
-        o->daemon.pidfile = arg ? dirs_path(dirs_run(), arg)
-                                : xasprintf("%s/%s.pid", dirs_run(), PROGRAM_NAME);
+        o->daemon.pidfile =
+            arg ? dirs_path(dirs_run(), arg) : xasprintf("%s/%s.pid", dirs_run(), PROGRAM_NAME);
         break;
     case OPT_OVERWRITE_PIDFILE:
         o->daemon.overwrite_pidfile = true;

@@ -12,13 +12,13 @@
 struct options {
     struct daemon_settings daemon;
 
-    bool is_genuine_name;   /* Started as "ovs-vswitchd": its defaults. */
-    const char *remote;     /* The active database method to be a client of; NULL: embedded. */
-    const char *db_file;    /* Journal of the embedded database. */
-    const char **db_remotes;/* What the embedded database listens on beside db.sock. */
+    bool is_genuine_name;    /* Started as "ovs-vswitchd": its defaults. */
+    const char *remote;      /* The active database method to be a client of; NULL: embedded. */
+    const char *db_file;     /* Journal of the embedded database. */
+    const char **db_remotes; /* What the embedded database listens on beside db.sock. */
     size_t n_db_remotes;
 
-    const char *unixctl;    /* NULL: the default */
+    const char *unixctl; /* NULL: the default */
     bool mlockall;
     bool disable_system;
     bool enable_dummy;

@@ -38,8 +38,8 @@ bitmap_clear(uint64_t *bitmap, size_t bit)
 size_t bitmap_scan(const uint64_t *bitmap, bool value, size_t start, size_t n_bits);
 size_t bitmap_count(const uint64_t *bitmap, size_t n_bits);
 
-#define BITMAP_FOREACH_SET(BIT, BITMAP, N_BITS)                                                    \
-    for (size_t BIT = bitmap_scan(BITMAP, true, 0, N_BITS); BIT < (N_BITS);                        \
+#define BITMAP_FOREACH_SET(BIT, BITMAP, N_BITS)                             \
+    for (size_t BIT = bitmap_scan(BITMAP, true, 0, N_BITS); BIT < (N_BITS); \
          BIT = bitmap_scan(BITMAP, true, BIT + 1, N_BITS))
 
 #endif

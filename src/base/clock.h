@@ -20,8 +20,8 @@ int64_t clock_now_ms(void);
 int64_t clock_now_us(void);
 /* Milliseconds since 1970 UTC, not warped. */
 int64_t clock_wall_ms(void);
-/* Milliseconds of clock_now_ms() that a real wait until 'deadline_ms' must take: -1 when the clock is
- * stopped and the deadline is ahead (only a warp gets there), 0 when it has passed. */
+/* Milliseconds of clock_now_ms() that a real wait until 'deadline_ms' must take: -1 when the clock
+ * is stopped and the deadline is ahead (only a warp gets there), 0 when it has passed. */
 int64_t clock_until_ms(int64_t deadline_ms);
 
 /* Freezes clock_now_ms(); clock_warp() moves it ahead, frozen or not. */
@@ -29,8 +29,8 @@ void clock_stop(void);
 void clock_warp(int64_t ms);
 bool clock_is_stopped(void);
 
-/* 'fn' runs after each clock_warp() and clock_stop(), in the caller's thread: the event loops use it
- * to look at their timers again. */
+/* 'fn' runs after each clock_warp() and clock_stop(), in the caller's thread: the event loops use
+ * it to look at their timers again. */
 typedef void clock_warp_fn(void *arg);
 void clock_add_warp_hook(clock_warp_fn *fn, void *arg);
 void clock_del_warp_hook(clock_warp_fn *fn, void *arg);

@@ -3,9 +3,9 @@
  * Coverage counters: a registry of names, an array of slots per thread, and the rates that
  * "coverage/show" prints.
  *
- * Threads that end fold their slots into 'retired' under the lock, so totals never fall.  Rates come
- * from samples that the main loop takes every 5 seconds: a ring of the last minute in 12 steps, and
- * one of the last hour in 60.
+ * Threads that end fold their slots into 'retired' under the lock, so totals never fall.  Rates
+ * come from samples that the main loop takes every 5 seconds: a ring of the last minute in 12
+ * steps, and one of the last hour in 60.
  */
 #include "base/coverage.h"
 
@@ -198,7 +198,8 @@ fingerprint(const unsigned int *ids, const uint64_t *totals, unsigned int n)
     uint32_t hash = 0;
 
     for (unsigned int i = 0; i < n; i++) {
-        unsigned int log2 = totals[ids[i]] ? 64u - (unsigned int)__builtin_clzll(totals[ids[i]]) : 0;
+        unsigned int log2 =
+            totals[ids[i]] ? 64u - (unsigned int)__builtin_clzll(totals[ids[i]]) : 0;
         for (const char *s = coverage.counters[ids[i]]->name; *s != '\0'; s++) {
             hash = (hash ^ (uint8_t)*s) * 16777619u;
         }

@@ -21,12 +21,12 @@ struct coverage_counter {
 
 void coverage_register(struct coverage_counter *counter);
 
-#define COVERAGE_DEFINE(NAME)                                                                      \
-    static struct coverage_counter coverage_counter_##NAME = {.name = #NAME};                      \
-    __attribute__((constructor)) static void coverage_register_##NAME(void)                        \
-    {                                                                                              \
-        coverage_register(&coverage_counter_##NAME);                                               \
-    }                                                                                              \
+#define COVERAGE_DEFINE(NAME)                                                 \
+    static struct coverage_counter coverage_counter_##NAME = {.name = #NAME}; \
+    __attribute__((constructor)) static void coverage_register_##NAME(void)   \
+    {                                                                         \
+        coverage_register(&coverage_counter_##NAME);                          \
+    }                                                                         \
     extern int coverage_needs_semicolon_##NAME
 
 /* This thread's slots; NULL until coverage_thread_init().  owner: w, readers of totals: r */

@@ -33,11 +33,11 @@ dirs_init(void)
     dirs.bin = from_env("OVS_BINDIR", "/usr/bin");
 }
 
-#define DIRS_GETTER(NAME)                                                                          \
-    const char *dirs_##NAME(void)                                                                  \
-    {                                                                                              \
-        pthread_once(&dirs.once, dirs_init);                                                       \
-        return dirs.NAME;                                                                          \
+#define DIRS_GETTER(NAME)                    \
+    const char *dirs_##NAME(void)            \
+    {                                        \
+        pthread_once(&dirs.once, dirs_init); \
+        return dirs.NAME;                    \
     }
 
 DIRS_GETTER(run)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Seeding and hashing of byte strings: 16 bytes for each multiply, the length mixed in at the end so
- * that padded tails differ.
+ * Seeding and hashing of byte strings: eight bytes for each multiply, the length mixed in at the
+ * end so that padded tails differ.
  */
 #include "base/hash.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The heart of logging: the registry of modules, levels, rate limits, and the way of one line to its
- * destinations.  Patterns, specifications and syslog have files of their own.
+ * The heart of logging: the registry of modules, levels, rate limits, and the way of one line to
+ * its destinations.  Patterns, specifications and syslog have files of their own.
  *
  * A line is formatted by the thread that logs, before it takes the lock; each destination then gets
  * it in one write(2), so lines never mix.
@@ -457,9 +457,8 @@ log_list(struct str *out)
         if (i > 0 && strcmp(m->name, sorted[i - 1]->name) == 0) {
             continue;
         }
-        str_printf(out, "%-16s  %4s       %4s       %4s\n", m->name,
-                   level_at(m, LOG_DEST_CONSOLE), level_at(m, LOG_DEST_SYSLOG),
-                   level_at(m, LOG_DEST_FILE));
+        str_printf(out, "%-16s  %4s       %4s       %4s\n", m->name, level_at(m, LOG_DEST_CONSOLE),
+                   level_at(m, LOG_DEST_SYSLOG), level_at(m, LOG_DEST_FILE));
     }
     free(sorted);
 }

@@ -37,12 +37,12 @@ struct log_module {
 
 void log_module_register(struct log_module *module);
 
-#define LOG_MODULE(NAME)                                                                           \
-    static struct log_module this_log_module = {.name = #NAME};                                    \
-    __attribute__((constructor)) static void log_module_register_##NAME(void)                      \
-    {                                                                                              \
-        log_module_register(&this_log_module);                                                     \
-    }                                                                                              \
+#define LOG_MODULE(NAME)                                                      \
+    static struct log_module this_log_module = {.name = #NAME};               \
+    __attribute__((constructor)) static void log_module_register_##NAME(void) \
+    {                                                                         \
+        log_module_register(&this_log_module);                                \
+    }                                                                         \
     extern int log_module_needs_semicolon_##NAME
 
 /* A token bucket for one message that a peer could repeat.  Thread safe. */
@@ -57,9 +57,9 @@ struct log_rate {
     int64_t last_dropped_ms;
 };
 
-#define LOG_RATE_INIT(PER_MINUTE, BURST)                                                           \
-    {                                                                                              \
-        .per_minute = (PER_MINUTE), .burst = (BURST)                                               \
+#define LOG_RATE_INIT(PER_MINUTE, BURST)             \
+    {                                                \
+        .per_minute = (PER_MINUTE), .burst = (BURST) \
     }
 
 static inline bool
@@ -76,12 +76,12 @@ void log_write_v(struct log_module *module, enum log_level level, const char *fm
 void log_write_rl(struct log_module *module, enum log_level level, struct log_rate *rl,
                   const char *fmt, ...) PRINTF_FORMAT(4, 5);
 
-#define log_at(LEVEL, ...)                                                                         \
-    (log_module_is_on(&this_log_module, LEVEL) ? log_write(&this_log_module, LEVEL, __VA_ARGS__)   \
+#define log_at(LEVEL, ...)                                                                       \
+    (log_module_is_on(&this_log_module, LEVEL) ? log_write(&this_log_module, LEVEL, __VA_ARGS__) \
                                                : (void)0)
-#define log_at_rl(RL, LEVEL, ...)                                                                  \
-    (log_module_is_on(&this_log_module, LEVEL)                                                     \
-         ? log_write_rl(&this_log_module, LEVEL, RL, __VA_ARGS__)                                  \
+#define log_at_rl(RL, LEVEL, ...)                                 \
+    (log_module_is_on(&this_log_module, LEVEL)                    \
+         ? log_write_rl(&this_log_module, LEVEL, RL, __VA_ARGS__) \
          : (void)0)
 #define log_is_on(LEVEL) log_module_is_on(&this_log_module, LEVEL)
 
@@ -110,8 +110,8 @@ void log_init(const char *program);
 void log_fini(void);
 
 /* Applies one specification: words separated by spaces, commas or colons, in any order: a module
- * name or ANY, a destination or ANY, a level; or PATTERN:DEST:PATTERN; or FACILITY:NAME.  NULL or ""
- * means "any:any:dbg".  Returns NULL, or a new text that says what is wrong. */
+ * name or ANY, a destination or ANY, a level; or PATTERN:DEST:PATTERN; or FACILITY:NAME.  NULL or
+ * "" means "any:any:dbg".  Returns NULL, or a new text that says what is wrong. */
 char *log_set_spec(const char *spec) WARN_UNUSED;
 
 /* Opens 'path' (NULL: the default, LOGDIR/PROGRAM.log) for appending, as the file destination. */

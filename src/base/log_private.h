@@ -16,8 +16,8 @@ struct log_state {
     struct log_module *modules; /* constructors: w */
     char *patterns[LOG_N_DESTS];
     char *file_path;
-    int file_fd; /* -1: none */
-    unsigned int facility;      /* LOG_USER etc., or LOG_DAEMON. */
+    int file_fd;           /* -1: none */
+    unsigned int facility; /* LOG_USER etc., or LOG_DAEMON. */
     int64_t start_ms;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Log specifications from -v and vlog/set: "module:destination:level" in any order and with any part
- * left out, "PATTERN:destination:pattern", "FACILITY:name".
+ * Log specifications from -v and vlog/set: "module:destination:level" in any order and with any
+ * part left out, "PATTERN:destination:pattern", "FACILITY:name".
  */
 #include <stdlib.h>
 #include <strings.h>

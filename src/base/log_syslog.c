@@ -28,9 +28,9 @@ static struct {
     char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
     struct sockaddr_storage udp;
     socklen_t udp_len;
-    int fd;              /* -1: none */
-    int64_t retry_ms;    /* No new attempt to connect before. */
-    int target_fd;       /* --syslog-target */
+    int fd;           /* -1: none */
+    int64_t retry_ms; /* No new attempt to connect before. */
+    int target_fd;    /* --syslog-target */
 } target = {.method = METHOD_UNIX, .path = "/dev/log", .fd = -1, .target_fd = -1};
 
 static const struct {
@@ -69,7 +69,7 @@ static int
 priority(enum log_level level)
 {
     static const int priorities[LOG_N_LEVELS] = {
-        [LOG_LVL_OFF] = LOG_DEBUG,  [LOG_LVL_EMER] = LOG_ALERT, [LOG_LVL_ERR] = LOG_ERR,
+        [LOG_LVL_OFF] = LOG_DEBUG,    [LOG_LVL_EMER] = LOG_ALERT, [LOG_LVL_ERR] = LOG_ERR,
         [LOG_LVL_WARN] = LOG_WARNING, [LOG_LVL_INFO] = LOG_INFO,  [LOG_LVL_DBG] = LOG_DEBUG,
     };
 

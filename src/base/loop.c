@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One iteration of a loop: arm libevent's only timer for the nearest of ours, go offline in RCU,
- * wait once for events and run their callbacks (each wrapper enters RCU first), then expired timers,
- * posted work, deferred work and hooks, then quiesce.
+ * wait once for events and run their callbacks (each wrapper enters RCU first), then expired
+ * timers, posted work, deferred work and hooks, then quiesce.
  *
  * Timers stand in a binary heap ordered by deadline on the warpable clock; a warp wakes every loop.
  */
@@ -204,8 +204,7 @@ loop_create(const char *name)
     if (loop->base == NULL || loop->wake_fd < 0) {
         abort();
     }
-    loop->wake_event =
-        event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, wake_cb, loop);
+    loop->wake_event = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, wake_cb, loop);
     event_add(loop->wake_event, NULL);
     loop->timer_event = event_new(loop->base, -1, 0, timer_cb, loop);
     pthread_mutex_init(&loop->lock, NULL);

@@ -8,9 +8,9 @@
  * loop_break() and loop_wake().
  *
  * RCU: the thread is offline while it waits.  Callbacks of this header and of rpc/stream.h run
- * online; the thread passes a quiescent state after each iteration, so a pointer from rcu_get() must
- * not be kept across callbacks.  Code that hangs its own events on loop_base() calls loop_enter()
- * first in each callback.
+ * online; the thread passes a quiescent state after each iteration, so a pointer from rcu_get()
+ * must not be kept across callbacks.  Code that hangs its own events on loop_base() calls
+ * loop_enter() first in each callback.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H

@@ -14,7 +14,8 @@ typedef void memory_report_fn(struct memory_report *report, void *aux);
 void memory_report_register(memory_report_fn *fn, void *aux);
 void memory_report_unregister(memory_report_fn *fn, void *aux);
 
-/* For providers: adds 'count' to 'key' (several providers may add to one key).  Zero is not shown. */
+/* For providers: adds 'count' to 'key' (several providers may add to one key).  Zero is not shown.
+ */
 void memory_report_add(struct memory_report *report, const char *key, uint64_t count);
 
 /* "handlers:1 ports:4 rules:5\n", sorted by key. */

@@ -4,11 +4,12 @@
  *
  * Readers: a registered thread that is online may use what rcu_get() returns until it next says
  * rcu_quiesce() or rcu_offline().  No locks, no counts.
- * Writers: one at a time per structure (its owner or its lock): build the new thing, rcu_assign() it,
- * then rcu_defer(free, old).  Remove is: unlink, wait a grace period, free.
+ * Writers: one at a time per structure (its owner or its lock): build the new thing, rcu_assign()
+ * it, then rcu_defer(free, old).  Remove is: unlink, wait a grace period, free.
  *
- * A thread must quiesce often (a PMD: each iteration or so; an event loop: by loop.h) or be offline:
- * one that does neither holds up all reclamation.  thread_create() registers and unregisters.
+ * A thread must quiesce often (a PMD: each iteration or so; an event loop: by loop.h) or be
+ * offline: one that does neither holds up all reclamation.  thread_create() registers and
+ * unregisters.
  */
 #ifndef BASE_RCU_H
 #define BASE_RCU_H

@@ -21,7 +21,7 @@ struct smap {
 
 #define SMAP_INIT ((struct smap){NULL})
 /* Order of insertion; the map must not change inside. */
-#define SMAP_FOREACH(NODE, SMAP)                                                                   \
+#define SMAP_FOREACH(NODE, SMAP) \
     for (const struct smap_node *NODE = (SMAP)->nodes; NODE != NULL; NODE = NODE->hh.next)
 
 void smap_init(struct smap *smap);

@@ -9,9 +9,9 @@
 
 #include "base/hash.h"
 
-#define HASH_FUNCTION(keyptr, keylen, hashv)                                                       \
-    do {                                                                                           \
-        (hashv) = (unsigned int)hash_bytes(keyptr, keylen, 0);                                     \
+#define HASH_FUNCTION(keyptr, keylen, hashv)                   \
+    do {                                                       \
+        (hashv) = (unsigned int)hash_bytes(keyptr, keylen, 0); \
     } while (0)
 #define uthash_malloc(size) xmalloc(size)
 #define uthash_free(ptr, size) free(ptr)

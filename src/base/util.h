@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Small helpers that every folder uses: allocation that cannot fail, array and alignment arithmetic,
- * big-endian integer types.
+ * Small helpers that every folder uses: allocation that cannot fail, array and alignment
+ * arithmetic, big-endian integer types.
  *
  * Control-path allocation aborts on exhaustion, so callers never check for NULL.  Whatever a peer
  * sizes must have been bounded before it arrives here.  Nothing here is for a PMD after its start.
@@ -38,12 +38,12 @@ typedef rte_be64_t be64_t;
 /* Each argument is evaluated once; a counter names the temporaries, so that uses may nest. */
 #define UTIL_CAT_(a, b) a##b
 #define UTIL_CAT(a, b) UTIL_CAT_(a, b)
-#define UTIL_PICK_(a, op, b, id)                                                                   \
-    __extension__({                                                                                \
-        __typeof__(a) UTIL_CAT(pick_a_, id) = (a);                                                 \
-        __typeof__(b) UTIL_CAT(pick_b_, id) = (b);                                                 \
-        UTIL_CAT(pick_a_, id) op UTIL_CAT(pick_b_, id) ? UTIL_CAT(pick_a_, id)                     \
-                                                       : UTIL_CAT(pick_b_, id);                    \
+#define UTIL_PICK_(a, op, b, id)                                                      \
+    __extension__({                                                                   \
+        __typeof__(a) UTIL_CAT(pick_a_, id) = (a);                                    \
+        __typeof__(b) UTIL_CAT(pick_b_, id) = (b);                                    \
+        UTIL_CAT(pick_a_, id)                                                         \
+            op UTIL_CAT(pick_b_, id) ? UTIL_CAT(pick_a_, id) : UTIL_CAT(pick_b_, id); \
     })
 #undef MIN
 #undef MAX
@@ -128,8 +128,7 @@ char *xmemdup0(const char *p, size_t len) __attribute__((malloc, returns_nonnull
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 /* NULL for NULL. */
 char *xstrdup_null(const char *s) __attribute__((malloc));
-char *xasprintf(const char *fmt, ...) PRINTF_FORMAT(1, 2)
-    __attribute__((malloc, returns_nonnull));
+char *xasprintf(const char *fmt, ...) PRINTF_FORMAT(1, 2) __attribute__((malloc, returns_nonnull));
 char *xvasprintf(const char *fmt, va_list args) PRINTF_FORMAT(1, 0)
     __attribute__((malloc, returns_nonnull));
 
@@ -137,14 +136,16 @@ char *xvasprintf(const char *fmt, va_list args) PRINTF_FORMAT(1, 0)
  * strlen(src): a result >= 'size' says that the copy was cut. */
 size_t str_copy(char *dst, const char *src, size_t size);
 
-/* Whole-string conversions, no white space, no trailing characters.  False leaves '*value' alone. */
+/* Whole-string conversions, no white space, no trailing characters.  False leaves '*value' alone.
+ */
 bool str_to_int(const char *s, int base, int *value);
 bool str_to_uint(const char *s, int base, unsigned int *value);
 bool str_to_u64(const char *s, int base, uint64_t *value);
 bool str_to_i64(const char *s, int base, int64_t *value);
 bool str_to_double(const char *s, double *value);
 
-/* Text of an errno (positive or negative), thread safe; valid until the thread's fourth next call. */
+/* Text of an errno (positive or negative), thread safe; valid until the thread's fourth next call.
+ */
 const char *err_str(int error);
 
 #endif

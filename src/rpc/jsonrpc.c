@@ -30,8 +30,8 @@ COVERAGE_DEFINE(jsonrpc_msg_sent);
 
 struct jsonrpc {
     struct loop *loop;
-    struct stream *stream;        /* NULL while disconnected. */
-    struct reconnect *reconnect;  /* NULL for accepted sessions. */
+    struct stream *stream;       /* NULL while disconnected. */
+    struct reconnect *reconnect; /* NULL for accepted sessions. */
     const struct jsonrpc_callbacks *callbacks;
     void *arg;
     char *name;

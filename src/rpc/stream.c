@@ -3,8 +3,8 @@
  * Connected streams: a bufferevent (plain or OpenSSL) with bounded output, and callbacks from which
  * the owner may close the stream.
  *
- * 'n_refs' keeps the struct alive while one of its callbacks is on the stack; 'closed_by_owner' says
- * that nothing more may be reported.
+ * 'n_refs' keeps the struct alive while one of its callbacks is on the stack; 'closed_by_owner'
+ * says that nothing more may be reported.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -138,8 +138,8 @@ learn_peer_name(struct stream *s, SSL *ssl)
     char cn[256];
 
     if (cert != NULL) {
-        if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn,
-                                      sizeof(cn)) > 0) {
+        if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof(cn)) >
+            0) {
             s->peer_cn = xstrdup(cn);
         }
         X509_free(cert);
@@ -232,7 +232,8 @@ write_cb(struct bufferevent *bev, void *arg)
     s->n_refs++;
     if (s->flushing) {
         stream_close(s);
-    } else if (s->state == STREAM_OPEN && s->callbacks != NULL && s->callbacks->on_drained != NULL) {
+    } else if (s->state == STREAM_OPEN && s->callbacks != NULL &&
+               s->callbacks->on_drained != NULL) {
         s->callbacks->on_drained(s, s->arg);
     }
     stream_unref(s);
@@ -290,8 +291,8 @@ connect_address(const struct stream_address *address, int *fdp)
         result = stream_unix_connect(fd, address->path);
     } else {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        result = connect(fd, (const struct sockaddr *)&address->ip, address->ip_len) == 0 ? 0
-                                                                                          : -errno;
+        result =
+            connect(fd, (const struct sockaddr *)&address->ip, address->ip_len) == 0 ? 0 : -errno;
     }
     if (result != 0 && result != -EINPROGRESS) {
         close(fd);
@@ -324,9 +325,10 @@ stream_open(struct loop *loop, const char *name, uint16_t default_port, struct t
             result = -EPROTO;
             if (error != NULL) {
                 *error = xasprintf("%s: %s", name,
-                                   tls_error ? tls_error : "private key, certificate and CA "
-                                                           "certificate must be configured to use "
-                                                           "SSL");
+                                   tls_error ? tls_error
+                                             : "private key, certificate and CA "
+                                               "certificate must be configured to use "
+                                               "SSL");
             }
             free(tls_error);
         }

@@ -29,7 +29,7 @@ struct tls_settings {
     const char *peer_ca_cert_file; /* Sent to peers that bootstrap; may be NULL. */
     const char *protocols;         /* "TLSv1.2,TLSv1.3"; NULL: 1.2 and newer. */
     const char *ciphers;           /* OpenSSL cipher list for TLS <= 1.2; NULL: the library's. */
-    bool bootstrap_ca_cert;        /* Trust and save the first CA seen when ca_cert_file is missing. */
+    bool bootstrap_ca_cert; /* Trust and save the first CA seen when ca_cert_file is missing. */
 };
 
 /* Key, certificates and limits for ssl: and pssl:.  Counted; reloads changed files itself. */

@@ -21,12 +21,11 @@ static const struct {
     enum stream_kind kind;
     bool passive;
 } kinds[] = {
-    {"unix:", STREAM_UNIX, false}, {"tcp:", STREAM_TCP, false},  {"ssl:", STREAM_TLS, false},
+    {"unix:", STREAM_UNIX, false}, {"tcp:", STREAM_TCP, false}, {"ssl:", STREAM_TLS, false},
     {"punix:", STREAM_UNIX, true}, {"ptcp:", STREAM_TCP, true}, {"pssl:", STREAM_TLS, true},
 };
 
-static int
-fail(char **error, const char *fmt, ...) PRINTF_FORMAT(2, 3);
+static int fail(char **error, const char *fmt, ...) PRINTF_FORMAT(2, 3);
 
 static int
 fail(char **error, const char *fmt, ...)
@@ -167,9 +166,8 @@ stream_address_parse(struct stream_address *address, const char *name, uint16_t 
             address->path = dirs_path(dirs_run(), name + len);
             return 0;
         }
-        return address->passive
-                   ? parse_passive(address, name, name + len, default_port, error)
-                   : parse_active(address, name, name + len, default_port, error);
+        return address->passive ? parse_passive(address, name, name + len, default_port, error)
+                                : parse_active(address, name, name + len, default_port, error);
     }
     fail(error, "%s: unknown connection method (use unix:, tcp:, ssl:, punix:, ptcp: or pssl:)",
          name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * TLS settings: key, certificate and CA files become an SSL_CTX, rebuilt when a file changes, so that
- * certificates are renewed without a restart.  Both ends verify each other.
+ * TLS settings: key, certificate and CA files become an SSL_CTX, rebuilt when a file changes, so
+ * that certificates are renewed without a restart.  Both ends verify each other.
  *
  * Bootstrap: a client without a CA file trusts the first server, saves the CA at the end of its
  * chain, and drops that one connection; the next is verified.
@@ -166,13 +166,13 @@ read_mtimes(const struct tls_config *tls, struct timespec mtimes[N_FILES])
 {
     for (int i = 0; i < N_FILES; i++) {
         struct stat st;
-        mtimes[i] = tls->files[i] && stat(tls->files[i], &st) == 0
-                        ? st.st_mtim
-                        : (struct timespec){0, 0};
+        mtimes[i] =
+            tls->files[i] && stat(tls->files[i], &st) == 0 ? st.st_mtim : (struct timespec){0, 0};
     }
 }
 
-/* Makes 'ctx' from the files.  On failure the old one, if any, stays.  Returns NULL or a new text. */
+/* Makes 'ctx' from the files.  On failure the old one, if any, stays.  Returns NULL or a new text.
+ */
 static char *
 build(struct tls_config *tls)
 {
@@ -299,8 +299,8 @@ tls_config_check_peer(struct tls_config *tls, SSL *ssl, char **error)
         return 0;
     }
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
-    X509 *ca = chain && sk_X509_num(chain) > 0 ? sk_X509_value(chain, sk_X509_num(chain) - 1)
-                                               : NULL;
+    X509 *ca =
+        chain && sk_X509_num(chain) > 0 ? sk_X509_value(chain, sk_X509_num(chain) - 1) : NULL;
     if (ca == NULL || X509_check_issued(ca, ca) != X509_V_OK) {
         *error = xstrdup("the peer did not send a self-signed CA certificate to bootstrap from");
         return -EPROTO;

@@ -2,8 +2,8 @@
 /*
  * The control socket's server and the table of commands.
  *
- * A client's requests are answered in order, one at a time: reading from it stops while a command is
- * being worked on.  A 'struct unixctl_conn' is one such command; it outlives its client when the
+ * A client's requests are answered in order, one at a time: reading from it stops while a command
+ * is being worked on.  A 'struct unixctl_conn' is one such command; it outlives its client when the
  * answer comes late.
  */
 #include "rpc/unixctl.h"
@@ -157,8 +157,8 @@ answer(struct unixctl_conn *conn, bool ok, const char *text)
         if (!ok) {
             jsonrpc_send_error(rpc, text_to_json(body), conn->id);
         } else if (conn->json) {
-            json_t *wrapped = json_pack("{s:s, s:o}", "reply-format", "plain", "reply",
-                                        text_to_json(body));
+            json_t *wrapped =
+                json_pack("{s:s, s:o}", "reply-format", "plain", "reply", text_to_json(body));
             jsonrpc_send_reply(rpc, wrapped, conn->id);
         } else {
             jsonrpc_send_reply(rpc, text_to_json(body), conn->id);
@@ -418,8 +418,8 @@ unixctl_create(const char *path, struct loop *loop, struct unixctl **unixctlp, c
         char *file = path ? dirs_path(dirs_run(), path)
                           : xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)getpid());
         char *name = xasprintf("punix:%s", file);
-        result = listener_open(loop, name, 0, NULL, accept_session, server, &server->listener,
-                               error);
+        result =
+            listener_open(loop, name, 0, NULL, accept_session, server, &server->listener, error);
         free(name);
         free(file);
     }

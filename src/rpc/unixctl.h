@@ -4,8 +4,8 @@
  * whose parameters are its arguments; the answer is one text.
  *
  * Each folder registers its commands in its own *_ctl.c.  Handlers run in the main thread and may
- * answer later, from any later callback of the main thread.  An error's text gets a newline appended
- * when it has none, like a reply's.
+ * answer later, from any later callback of the main thread.  An error's text gets a newline
+ * appended when it has none, like a reply's.
  */
 #ifndef RPC_UNIXCTL_H
 #define RPC_UNIXCTL_H
@@ -47,7 +47,7 @@ bool unixctl_wants_json(const struct unixctl_conn *conn);
 char *unixctl_run(int argc, const char *argv[], bool *ok);
 
 /* list-commands, version, set-options; called by unixctl_create().  Others: */
-void rpc_ctl_register(struct loop *loop); /* The groups vlog, coverage and memory. */
+void rpc_ctl_register(struct loop *loop);      /* The groups vlog, coverage and memory. */
 void rpc_ctl_register_time(struct loop *loop); /* time/stop, time/warp: with --enable-dummy. */
 
 #endif

@@ -5,9 +5,9 @@
  *
  *     fuzz_NAME [-runs=N] [-seconds=N] [-seed=N] CORPUS_DIR|FILE...
  *
- * Built with -Db_sanitize=address,undefined, a crash or report ends the process with its status; the
- * input is then left in crash-SEED-RUN (or printed in hex when that cannot be written), so that it
- * can go into the corpus.  With clang and -Dfuzzers=true, libFuzzer takes this file's place.
+ * Built with -Db_sanitize=address,undefined, a crash or report ends the process with its status;
+ * the input is then left in crash-SEED-RUN (or printed in hex when that cannot be written), so that
+ * it can go into the corpus.  With clang and -Dfuzzers=true, libFuzzer takes this file's place.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -146,8 +146,9 @@ run_one(const uint8_t *data, size_t size)
 }
 
 static const uint64_t interesting[] = {
-    0, 1, 2, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 511, 1023, 1500, 4095, 4096, 9000,
-    0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff, UINT64_MAX};
+    0,    1,      2,      7,      8,       15,         16,         31,         32,        63,
+    64,   127,    128,    255,    256,     511,        1023,       1500,       4095,      4096,
+    9000, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff, UINT64_MAX};
 
 static size_t
 mutate_once(uint8_t *p, size_t size)

@@ -103,8 +103,8 @@ assert_line(const char *line, const char *tail)
     unsigned int year, month, day, hour, minute, second, ms, seq;
     int at = 0;
 
-    assert_int_equal(sscanf(line, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ|%5u|%n", &year, &month, &day,
-                            &hour, &minute, &second, &ms, &seq, &at),
+    assert_int_equal(sscanf(line, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ|%5u|%n", &year, &month, &day, &hour,
+                            &minute, &second, &ms, &seq, &at),
                      8);
     assert_string_equal(line + at, tail);
 }

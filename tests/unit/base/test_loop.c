@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The event loop: timers against a slow twin on the warped clock, posts from threads, deferred work,
- * descriptors, hooks.  The clock is stopped throughout.
+ * The event loop: timers against a slow twin on the warped clock, posts from threads, deferred
+ * work, descriptors, hooks.  The clock is stopped throughout.
  */
 #include "../unit.h"
 

@@ -11,7 +11,7 @@ report_some(struct memory_report *report, void *aux)
 {
     memory_report_add(report, "rules", 5);
     memory_report_add(report, "none", 0);
-    memory_report_add(report, "ports", (uint64_t)*(int *)aux);
+    memory_report_add(report, "ports", (uint64_t) * (int *)aux);
 }
 
 static void

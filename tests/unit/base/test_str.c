@@ -152,9 +152,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_like_a_plain_buffer), cmocka_unit_test(printf_fits_exactly),
-        cmocka_unit_test(trims_and_truncates),       cmocka_unit_test(formats_ip6_as_rfc5952),
-        cmocka_unit_test(formats_masks),             cmocka_unit_test(formats_bytes),
+        cmocka_unit_test(grows_like_a_plain_buffer),
+        cmocka_unit_test(printf_fits_exactly),
+        cmocka_unit_test(trims_and_truncates),
+        cmocka_unit_test(formats_ip6_as_rfc5952),
+        cmocka_unit_test(formats_masks),
+        cmocka_unit_test(formats_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

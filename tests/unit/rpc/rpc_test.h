@@ -34,13 +34,13 @@ rpc_test_finish(void **state)
 }
 
 /* Runs the loop until 'cond' holds, for ten seconds at most. */
-#define RUN_UNTIL(cond)                                                                            \
-    do {                                                                                           \
-        time_t end_ = time(NULL) + 10;                                                             \
-        while (!(cond) && time(NULL) < end_) {                                                     \
-            loop_run_once(loop, 20);                                                               \
-        }                                                                                          \
-        assert_true(cond);                                                                         \
+#define RUN_UNTIL(cond)                        \
+    do {                                       \
+        time_t end_ = time(NULL) + 10;         \
+        while (!(cond) && time(NULL) < end_) { \
+            loop_run_once(loop, 20);           \
+        }                                      \
+        assert_true(cond);                     \
     } while (0)
 
 #endif

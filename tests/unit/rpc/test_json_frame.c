@@ -36,7 +36,8 @@ finds_messages_however_they_are_split(void **state)
 {
     static const char text[] =
         " {\"a\":\"}]\\\"{\"}{}[1,[2,{\"\\\\\":\"\\\\\"}]]\n\t{\"x\":[{}]} \r\n";
-    static const char expected[] = "{\"a\":\"}]\\\"{\"}|{}|[1,[2,{\"\\\\\":\"\\\\\"}]]|{\"x\":[{}]}|";
+    static const char expected[] =
+        "{\"a\":\"}]\\\"{\"}|{}|[1,[2,{\"\\\\\":\"\\\\\"}]]|{\"x\":[{}]}|";
 
     for (size_t piece = 1; piece <= sizeof(text); piece++) {
         struct str out = STR_INIT;

@@ -124,16 +124,16 @@ talk(void)
 static void
 names_are_checked(void **state)
 {
-    static const char *const active[] = {"unix:x",           "unix:/a/b",     "tcp:1.2.3.4:5",
-                                         "tcp:[::1]:6640",   "ssl:10.0.0.1:1", "tcp:[fe80::1]",
-                                         "tcp:1.2.3.4",      "tcp:::1"};
-    static const char *const passive[] = {"punix:x",    "ptcp:",           "ptcp:6640",
-                                          "ptcp:0",     "pssl:1:10.0.0.1", "ptcp:6640:[::]",
+    static const char *const active[] = {"unix:x",         "unix:/a/b",      "tcp:1.2.3.4:5",
+                                         "tcp:[::1]:6640", "ssl:10.0.0.1:1", "tcp:[fe80::1]",
+                                         "tcp:1.2.3.4",    "tcp:::1"};
+    static const char *const passive[] = {"punix:x",      "ptcp:",           "ptcp:6640",
+                                          "ptcp:0",       "pssl:1:10.0.0.1", "ptcp:6640:[::]",
                                           "ptcp::1.2.3.4"};
-    static const char *const bad[] = {"",           "unix:",        "tcp:",          "tcp:host:1",
-                                      "tcp:1.2.3.4:x", "tcp:1.2.3.4:70000", "tcp:[::1", "tcp:[::1]x",
-                                      "ptcp:x",     "ptcp:1:host",  "udp:1.2.3.4:5", "tcp:1.2.3.4:-1",
-                                      "punix:"};
+    static const char *const bad[] = {
+        "",         "unix:",      "tcp:",   "tcp:host:1",  "tcp:1.2.3.4:x", "tcp:1.2.3.4:70000",
+        "tcp:[::1", "tcp:[::1]x", "ptcp:x", "ptcp:1:host", "udp:1.2.3.4:5", "tcp:1.2.3.4:-1",
+        "punix:"};
 
     for (size_t i = 0; i < ARRAY_SIZE(active); i++) {
         assert_true(stream_name_is_active(active[i]));
@@ -167,8 +167,8 @@ unix_sockets_talk_and_clean_up(void **state)
     /* A second one finds the first alive. */
     struct listener *second;
     char *error = NULL;
-    assert_int_equal(
-        listener_open(loop, name, 0, NULL, accept_server, NULL, &second, &error), -EADDRINUSE);
+    assert_int_equal(listener_open(loop, name, 0, NULL, accept_server, NULL, &second, &error),
+                     -EADDRINUSE);
     free(error);
     RUN_UNTIL(server.n_opens == 1); /* Its probe. */
     reset();
@@ -277,9 +277,9 @@ refused_connections_are_reported(void **state)
                      -ENOENT);
     assert_non_null(strstr(error, "unix:/nonexistent/sock"));
     free(error);
-    assert_int_equal(stream_open(loop, "ssl:127.0.0.1:1", 0, NULL, &callbacks, &client,
-                                 &client.stream, &error),
-                     -EPROTO);
+    assert_int_equal(
+        stream_open(loop, "ssl:127.0.0.1:1", 0, NULL, &callbacks, &client, &client.stream, &error),
+        -EPROTO);
     free(error);
 }
 

@@ -132,13 +132,12 @@ late_answers_reach_their_client_in_order(void **state)
     assert_int_equal(recv(fd, buf, sizeof(buf), MSG_DONTWAIT), -1);
     unixctl_reply(late, "at last");
     size_t n = 0;
-    RUN_UNTIL(
-        ({
-            ssize_t got = recv(fd, buf + n, sizeof(buf) - 1 - n, MSG_DONTWAIT);
-            n += got > 0 ? (size_t)got : 0;
-            buf[n] = '\0';
-            strstr(buf, "Open vSwitch") != NULL;
-        }));
+    RUN_UNTIL(({
+        ssize_t got = recv(fd, buf + n, sizeof(buf) - 1 - n, MSG_DONTWAIT);
+        n += got > 0 ? (size_t)got : 0;
+        buf[n] = '\0';
+        strstr(buf, "Open vSwitch") != NULL;
+    }));
     assert_true(strstr(buf, "at last") < strstr(buf, "Open vSwitch"));
     close(fd);
 }
