@@ -435,6 +435,7 @@ bridges_create(const struct bridges_cfg *cfg)
     b->db = cfg->db;
     b->cur_cfg = -1;
     b->stats_interval_ms = STATS_INTERVAL_MIN_MS;
+    dp_ctl_init(&b->dp);
     db_set_change_cb(b->db, bridges_reconfigure, b);
     loop_timer_every(&b->watch_timer, cfg->loop, WATCH_PERIOD_MS, bridges_watch, b);
     loop_timer_once(&b->stats_timer, cfg->loop, b->stats_interval_ms, bridges_statistics, b);
