@@ -3,30 +3,21 @@
 // Counters of flows and of the datapath, summed over PMDs.  Each PMD has an array with a line half for each
 // slot of a flow, mapped at once and touched as used; the counts of PMDs that are gone are kept in an
 // array of the same form.
-#include <stdlib.h>
-#include <sys/mman.h>
-
 #include "pmd/dp_int.h"
+#include "pmd/huge.h"
 
 static const size_t counters_size = (size_t) FLOW_MAX_SLOTS * sizeof(struct flow_counters);
 
 void *
 dp_map_counters(void)
 {
-    void *p = mmap(NULL, counters_size, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (p == MAP_FAILED) {
-        abort();
-    }
-    madvise(p, counters_size, MADV_HUGEPAGE);
-    return p;
+    return huge_map(counters_size);
 }
 
 void
 dp_unmap_counters(void *p)
 {
-    munmap(p, counters_size);
+    huge_unmap(p, counters_size);
 }
 
 // A flow of that slot is past its grace period: the next one starts from zero.

@@ -13,6 +13,7 @@
 enum {
     KEEPER_PERIOD_MS = 100,
     SWEEP_PARTS = 256,        // a whole sweep of a signature cache takes 25 s
+    SMC_EVICTED_SHARE = 50,   // grow when more than 1 of 50 lookups found its word gone
     LOAD_TICKS = 50,          // 5 s
     TIDY_TICKS = 100,
 };
@@ -22,6 +23,7 @@ struct sweep {
     const struct smc *smc;    // only compared
     uint32_t part;
     uint64_t n_used;          // words found so far in this sweep
+    uint64_t lookups, evicted; // at the last look
 };
 
 struct keeper {
@@ -52,17 +54,25 @@ keep_smc(struct keeper *k, struct pmd *pmd)
         return;
     }
     if (s->smc != smc) {
-        *s = (struct sweep) {.smc = smc};
+        *s = (struct sweep) {.smc = smc, .lookups = s->lookups};
     }
-    uint64_t evicted = atomic_exchange_explicit(&smc->n_evicted, 0, memory_order_relaxed);
-    if (evicted > smc->n_buckets / 4 && smc->n_buckets < SMC_MAX_BUCKETS) {
+    // Of an interval's lookups, those that came after their word had been pushed out.
+    uint64_t lookups = atomic_load_explicit(&pmd->perf.stat[PMD_STAT_SMC_HIT], memory_order_relaxed) +
+                       atomic_load_explicit(&pmd->perf.stat[PMD_STAT_DPCLS_HIT], memory_order_relaxed);
+    uint64_t evicted = atomic_load_explicit(&smc->n_evicted, memory_order_relaxed);
+    uint64_t n_lookups = lookups - s->lookups, n_evicted = evicted - s->evicted;
+    s->lookups = lookups;
+    s->evicted = evicted;
+    if (n_evicted > smc->n_buckets / 4 && n_evicted > n_lookups / SMC_EVICTED_SHARE &&
+        smc->n_buckets < SMC_MAX_BUCKETS) {
         smc_replace(pmd, smc, smc->n_buckets * 4);
         return;
     }
     s->n_used += smc_sweep(smc, s->part, SWEEP_PARTS);
     if (++s->part == SWEEP_PARTS) {
         uint64_t n_used = s->n_used;
-        *s = (struct sweep) {.smc = smc};
+        s->part = 0;
+        s->n_used = 0;
         if (n_used < smc->n_buckets / 2 && smc->n_buckets > SMC_MIN_BUCKETS) {
             smc_replace(pmd, smc, smc->n_buckets / 4);
         }

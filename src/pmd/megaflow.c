@@ -5,23 +5,11 @@
 // quiescent state.
 #include "pmd/megaflow.h"
 
+#include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/clock.h"
-
-static void *
-map_lazily(size_t size)
-{
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
-
-    if (p == MAP_FAILED) {
-        abort();
-    }
-    madvise(p, size, MADV_HUGEPAGE);
-    return p;
-}
+#include "pmd/huge.h"
 
 void
 megaflows_init(struct megaflows *mf, const struct key_secret *secret)
@@ -29,8 +17,8 @@ megaflows_init(struct megaflows *mf, const struct key_secret *secret)
     memset(mf, 0, sizeof *mf);
     pthread_mutex_init(&mf->lock, NULL);
     mf->secret = secret;
-    mf->slab = map_lazily((size_t) FLOW_MAX_SLOTS * sizeof *mf->slab);
-    mf->free_slots = map_lazily((size_t) FLOW_MAX_SLOTS * sizeof *mf->free_slots);
+    mf->slab = huge_map((size_t) FLOW_MAX_SLOTS * sizeof *mf->slab);
+    mf->free_slots = huge_map((size_t) FLOW_MAX_SLOTS * sizeof *mf->free_slots);
     atomic_init(&mf->slab[0].subtable, &dead_subtable);
     mf->high_slot = 1;
     mf->ufid_mask = 1023;
@@ -62,8 +50,8 @@ megaflows_fini(struct megaflows *mf)
         subtable_free(st);
     }
     plan_table_fini(&mf->plans);
-    munmap(mf->slab, (size_t) FLOW_MAX_SLOTS * sizeof *mf->slab);
-    munmap(mf->free_slots, (size_t) FLOW_MAX_SLOTS * sizeof *mf->free_slots);
+    huge_unmap(mf->slab, (size_t) FLOW_MAX_SLOTS * sizeof *mf->slab);
+    huge_unmap(mf->free_slots, (size_t) FLOW_MAX_SLOTS * sizeof *mf->free_slots);
     free(mf->ufid_heads);
     pthread_mutex_destroy(&mf->lock);
 }

@@ -5,21 +5,17 @@
 #include "pmd/cache.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
+
+#include "pmd/huge.h"
 
 struct smc *
 smc_create(uint32_t n_buckets)
 {
     struct smc *smc = xzalloc(sizeof *smc);
-    size_t size = (size_t) n_buckets * sizeof *smc->b;
 
     smc->n_buckets = n_buckets;
     smc->mask = n_buckets - 1;
-    smc->b = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (smc->b == MAP_FAILED) {
-        abort();
-    }
-    madvise(smc->b, size, MADV_HUGEPAGE);
+    smc->b = huge_map((size_t) n_buckets * sizeof *smc->b);
     return smc;
 }
 
@@ -29,7 +25,7 @@ smc_free(void *smc_)
     struct smc *smc = smc_;
 
     if (smc) {
-        munmap(smc->b, (size_t) smc->n_buckets * sizeof *smc->b);
+        huge_unmap(smc->b, (size_t) smc->n_buckets * sizeof *smc->b);
         free(smc);
     }
 }
