@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Where fields lie in struct flow; for field.c and field_text.c only. */
+#ifndef SLUICE_FLOW_FIELD_PRIVATE_H
+#define SLUICE_FLOW_FIELD_PRIVATE_H 1
+
+/* How the bytes at mf->ofs hold the field. */
+enum mf_loc {
+    LOC_AT,       /* as on the wire */
+    LOC_HOST16,   /* host-order integers */
+    LOC_HOST32,
+    LOC_OFPORT16, /* ofp_port_t */
+    LOC_OFPORT32,
+    LOC_XREG,     /* two, four host-order integers */
+    LOC_XXREG,
+    LOC_CTSTATE,  /* 16 host-order bits of a 32-bit field */
+    LOC_DLVLAN,   /* bits of a VLAN TCI */
+    LOC_VLANVID,
+    LOC_VLANPCP,
+    LOC_MPLSLABEL, /* bits of an MPLS label stack entry */
+    LOC_MPLSTC,
+    LOC_MPLSBOS,
+    LOC_MPLSTTL,
+    LOC_TOS, /* bits of the IP TOS byte */
+    LOC_DSCP,
+    LOC_ECN,
+    LOC_LOW8,  /* an ICMP type or code in the place of a port */
+    LOC_ARPOP, /* an ARP opcode in the place of the IP protocol */
+};
+
+#endif
