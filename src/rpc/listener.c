@@ -270,7 +270,7 @@ open_socket(struct listener *l, const struct stream_address *address)
         return -errno;
     }
     int error = address->kind == STREAM_UNIX ? bind_unix(l, address->path) : bind_ip(l, address);
-    if (error == 0 && listen(l->fd, 64) != 0) {
+    if (error == 0 && listen(l->fd, 1024) != 0) {
         error = -errno;
     }
     return error;
