@@ -14,13 +14,15 @@
 enum ofgroup_type { OFGROUP_ALL = 0, OFGROUP_SELECT = 1, OFGROUP_INDIRECT = 2, OFGROUP_FF = 3 };
 enum ofgroup_method { OFGROUP_METHOD_DEFAULT, OFGROUP_METHOD_DP_HASH, OFGROUP_METHOD_HASH };
 
+struct ofp_group;
+
 struct ofbucket {
     uint32_t bucket_id;
     uint16_t weight;
     ofp_port_t watch_port;         /* OFPP_NONE: none */
     uint32_t watch_group;          /* UINT32_MAX: none */
     const struct rule_actions *actions;
-    struct rule_stats stats;       /* by ofgroup_credit_bucket() */
+    struct rule_stats stats;       /* by ofgroup_credit() */
 };
 
 struct ofgroup {
@@ -31,9 +33,8 @@ struct ofgroup {
     uint64_t method_param;
     struct flow_mask hash_fields;  /* OFGROUP_METHOD_HASH: which bits to hash; empty: five-tuple */
     int64_t created_ms, modified_ms;
-    _Atomic cls_version_t add, remove;
     _Atomic uint32_t n_refs;
-    _Atomic(struct ofgroup *) next; /* same hash bucket */
+    struct ofp_group *spec;        /* as the controller gave it, for descriptions; main only */
     struct rule_stats stats;
     size_t n_buckets;
     struct ofbucket buckets[];
@@ -42,7 +43,7 @@ struct ofgroup {
 /* As rule_ref() and rule_unref(). */
 bool ofgroup_ref(struct ofgroup *);
 void ofgroup_unref(struct ofgroup *);
-/* Counts packets for the group, and for one of its buckets unless 'bucket' is NULL.  Any thread. */
+/* Counts packets for one of the group's buckets, or, if that is NULL, for the group.  Any thread. */
 void ofgroup_credit(struct ofgroup *, struct ofbucket *bucket, uint64_t packets, uint64_t bytes);
 
 #endif /* ofproto/group.h */

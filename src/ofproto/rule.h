@@ -36,7 +36,9 @@ struct rule {
     struct ofproto *ofproto;            /* constant */
     const struct rule_actions *actions; /* constant */
     uint64_t cookie;                    /* constant: a modify makes a new rule */
-    struct rule_stats *stats;           /* constant; 'own_stats', or an older rule's object */
+    struct rule_stats *stats;           /* constant; own_stats, or those of 'stats_from' */
+    struct rule_stats own_stats;
+    struct rule *stats_from;            /* constant; the rule that this one modified, or NULL */
     int64_t created_ms;                 /* constant */
     int64_t modified_ms;                /* constant; clock_now_ms() of the last add or modify */
     _Atomic uint32_t n_refs;
@@ -45,7 +47,6 @@ struct rule {
     uint16_t importance;
     uint16_t flags;                     /* constant: enum rule_flags */
     uint8_t table_id;                   /* constant */
-    uint8_t removed_reason;             /* w main: OFPRR_* while being removed */
     uint32_t expire_pos;                /* w main: place in the expiry heap + 1, or 0 */
     struct cls_rule cls;                /* last: values follow */
 };

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * changes.c - the list of what changed, for the revalidators: main puts, one other thread takes.
+ *
+ * The list is bounded: beyond OFPROTO_MAX_CHANGES one OFPROTO_CHANGE_ALL stands for everything.
+ */
+#include <stdlib.h>
+
+#include "ofproto/ofproto_priv.h"
+
+uint64_t
+ofprotos_seq(const struct ofprotos *all)
+{
+    return atomic_load_explicit(&all->seq, memory_order_acquire);
+}
+
+static void
+drop_all(struct ofprotos *all)
+{
+    for (size_t i = 0; i < all->n_changes; i++) {
+        rule_unref(all->changes[i].rule);
+    }
+    all->n_changes = 0;
+}
+
+/* Under all->lock. */
+static void
+put_locked(struct ofprotos *all, struct ofproto_change change)
+{
+    if (all->n_changes == 1 && all->changes[0].kind == OFPROTO_CHANGE_ALL) {
+        rule_unref(change.rule);
+        return;
+    }
+    if (change.kind == OFPROTO_CHANGE_ALL || all->n_changes >= OFPROTO_MAX_CHANGES) {
+        drop_all(all);
+        rule_unref(change.rule);
+        change = (struct ofproto_change){.kind = OFPROTO_CHANGE_ALL};
+    }
+    if (all->n_changes >= all->allocated_changes) {
+        all->allocated_changes = MAX(all->allocated_changes * 2, (size_t)16);
+        all->changes = xreallocarray(all->changes, all->allocated_changes, sizeof *all->changes);
+    }
+    all->changes[all->n_changes++] = change;
+}
+
+void
+changes_put_rule(struct ofprotos *all, struct rule *r, bool added, cls_version_t version)
+{
+    if (!rule_ref(r)) {
+        return;
+    }
+    pthread_mutex_lock(&all->lock);
+    put_locked(all, (struct ofproto_change){
+                        .kind = added ? OFPROTO_CHANGE_RULE_ADDED : OFPROTO_CHANGE_RULE_REMOVED,
+                        .ofproto = r->ofproto,
+                        .rule = r,
+                        .version = version,
+                    });
+    pthread_mutex_unlock(&all->lock);
+}
+
+void
+changes_put(struct ofprotos *all, enum ofproto_change_kind kind, struct ofproto *ofproto,
+            uint32_t group_id)
+{
+    pthread_mutex_lock(&all->lock);
+    put_locked(all, (struct ofproto_change){
+                        .kind = kind,
+                        .ofproto = ofproto,
+                        .group_id = group_id,
+                        .version = ofproto ? ofproto_version(ofproto) : 0,
+                    });
+    pthread_mutex_unlock(&all->lock);
+}
+
+void
+changes_publish(struct ofprotos *all)
+{
+    atomic_fetch_add_explicit(&all->seq, 1, memory_order_acq_rel);
+    if (all->hooks.changed) {
+        all->hooks.changed(all->hooks_aux);
+    }
+}
+
+struct ofproto_change *
+ofprotos_take_changes(struct ofprotos *all, size_t *n, uint64_t *seq)
+{
+    struct ofproto_change *changes = NULL;
+
+    pthread_mutex_lock(&all->lock);
+    *seq = ofprotos_seq(all);
+    *n = all->n_changes;
+    if (*n) {
+        changes = all->changes;
+        all->changes = NULL;
+        all->n_changes = all->allocated_changes = 0;
+    }
+    pthread_mutex_unlock(&all->lock);
+    return changes;
+}
+
+void
+changes_forget(struct ofprotos *all, const struct ofproto *ofproto)
+{
+    bool found = !ofproto;
+
+    pthread_mutex_lock(&all->lock);
+    for (size_t i = 0; i < all->n_changes; i++) {
+        found = found || all->changes[i].ofproto == ofproto;
+    }
+    if (found) {
+        drop_all(all);
+    }
+    if (ofproto) {
+        put_locked(all, (struct ofproto_change){.kind = OFPROTO_CHANGE_ALL});
+    } else {
+        free(all->changes);
+        all->changes = NULL;
+        all->allocated_changes = 0;
+    }
+    pthread_mutex_unlock(&all->lock);
+}

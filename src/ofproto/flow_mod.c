@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flow_mod.c - what a flow-mod means (OpenFlow 1.0 section 4.6, 1.3 section 6.4), and which rules a
+ * request for statistics asks for.
+ *
+ * Main thread.  Actions have been checked before (ofpacts_check()); what is here depends on tables.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "ofproto/ofproto_priv.h"
+
+/* The tables that "table_id" means; false if there is no such table. */
+static bool
+table_range(uint8_t table_id, int *first, int *last)
+{
+    if (table_id == OFP_TABLE_ALL) {
+        *first = 0;
+        *last = OFPROTO_N_TABLES - 1;
+    } else {
+        *first = *last = table_id;
+    }
+    return table_id == OFP_TABLE_ALL || table_id < OFPROTO_N_TABLES;
+}
+
+/* --- choosing rules ------------------------------------------------------------------------------- */
+
+/* What filters a loose visit. */
+struct choice {
+    uint64_t cookie, cookie_mask;
+    ofp_port_t out_port;
+    uint32_t out_group;
+    struct rule **rules;
+    size_t n, allocated;
+};
+
+static bool
+is_chosen(const struct choice *c, const struct rule *r)
+{
+    const struct rule_actions *a = r->actions;
+
+    return r->cls.priority <= UINT16_MAX && !((r->cookie ^ c->cookie) & c->cookie_mask) &&
+           (c->out_port == OFPP_NONE ||
+            ofpacts_output_to_port(rule_acts(a), a->size, (uint16_t)c->out_port)) &&
+           (c->out_group == OFP_GROUP_ANY ||
+            ofpacts_output_to_group(rule_acts(a), a->size, c->out_group));
+}
+
+static bool
+choose_rule(struct cls_rule *cls_rule, void *c_)
+{
+    struct choice *c = c_;
+    struct rule *r = rule_from_cls(cls_rule);
+
+    if (is_chosen(c, r)) {
+        if (c->n >= c->allocated) {
+            c->allocated = MAX(c->allocated * 2, (size_t)16);
+            c->rules = xreallocarray(c->rules, c->allocated, sizeof *c->rules);
+        }
+        c->rules[c->n++] = r;
+    }
+    return true;
+}
+
+static void
+choose_loose(struct ofproto *p, cls_version_t version, uint8_t table_id, const struct match *match,
+             struct choice *c)
+{
+    int first, last;
+
+    table_range(table_id, &first, &last);
+    for (int i = first; i <= last; i++) {
+        if (p->tables[i].n_flows) {
+            cls_visit_loose(p->tables[i].cls, version, match, choose_rule, c);
+        }
+    }
+}
+
+static void
+choose_strict(struct ofproto *p, cls_version_t version, const struct ofp_flow_mod *fm,
+              struct choice *c)
+{
+    int first, last;
+
+    table_range(fm->table_id, &first, &last);
+    for (int i = first; i <= last; i++) {
+        const struct cls_rule *r = cls_find_exactly(p->tables[i].cls, version, &fm->match,
+                                                    fm->priority);
+        if (r) {
+            choose_rule((struct cls_rule *)(uintptr_t)r, c);
+        }
+    }
+}
+
+static void
+choose(struct flow_txn *txn, const struct ofp_flow_mod *fm, struct choice *c)
+{
+    bool is_delete = fm->command == OFPFC_DELETE || fm->command == OFPFC_DELETE_STRICT;
+
+    *c = (struct choice){
+        .cookie = fm->cookie,
+        .cookie_mask = fm->cookie_mask,
+        .out_port = is_delete ? fm->out_port : OFPP_NONE,
+        .out_group = is_delete ? fm->out_group : OFP_GROUP_ANY,
+    };
+    if (fm->command == OFPFC_MODIFY || fm->command == OFPFC_DELETE) {
+        choose_loose(txn->ofproto, txn->version, fm->table_id, &fm->match, c);
+    } else {
+        choose_strict(txn->ofproto, txn->version, fm, c);
+    }
+}
+
+/* --- commands -------------------------------------------------------------------------------------- */
+
+/* Makes room in a full table by removing the rule that would go first anyway: the least important
+ * one, of those the one that expires soonest.  False if there is none that may go. */
+static bool
+evict_one(struct flow_txn *txn, struct oftable *t)
+{
+    struct ofproto *p = txn->ofproto;
+    struct rule *victim = NULL;
+    int64_t victim_end = INT64_MAX;
+
+    for (size_t i = 0; i < p->n_expirable; i++) {
+        struct rule *r = p->expirable[i];
+        int64_t end = INT64_MAX;
+
+        if (&p->tables[r->table_id] != t || rule_is_removed(r, txn->version)) {
+            continue;
+        }
+        if (r->hard_timeout) {
+            end = r->modified_ms + r->hard_timeout * INT64_C(1000);
+        }
+        if (r->idle_timeout) {
+            end = MIN(end, atomic_load_explicit(&r->stats->used_ms, memory_order_relaxed) +
+                               r->idle_timeout * INT64_C(1000));
+        }
+        if (!victim || r->importance < victim->importance ||
+            (r->importance == victim->importance && end < victim_end)) {
+            victim = r;
+            victim_end = end;
+        }
+    }
+    if (victim) {
+        flow_txn_remove(txn, victim, OFPRR_EVICTION, false);
+    }
+    return victim != NULL;
+}
+
+static enum ofperr
+add_flow(struct flow_txn *txn, const struct ofp_flow_mod *fm)
+{
+    struct ofproto *p = txn->ofproto;
+    uint8_t table_id = fm->table_id == OFP_TABLE_ALL ? 0 : fm->table_id;
+    struct oftable *t = &p->tables[table_id];
+    const struct cls_rule *old_cls = cls_find_exactly(t->cls, txn->version, &fm->match,
+                                                      fm->priority);
+    struct rule *old = old_cls ? rule_from_cls(old_cls) : NULL;
+
+    if (!old) {
+        if ((fm->flags & OFPFF_CHECK_OVERLAP) &&
+            cls_overlaps(t->cls, txn->version, &fm->match, fm->priority)) {
+            return OFPERR_OFPFMFC_OVERLAP;
+        }
+        if (t->n_flows >= t->max_flows && !(t->evict && evict_one(txn, t))) {
+            return OFPERR_OFPFMFC_TABLE_FULL;
+        }
+    }
+    if (old) {
+        flow_txn_remove(txn, old, OFPRR_DELETE, true);
+    }
+    flow_txn_add(txn, &(struct rule_new){
+                          .table_id = table_id,
+                          .priority = fm->priority,
+                          .cookie = fm->new_cookie == UINT64_MAX ? 0 : fm->new_cookie,
+                          .idle_timeout = fm->idle_timeout,
+                          .hard_timeout = fm->hard_timeout,
+                          .importance = fm->importance,
+                          .flags = fm->flags,
+                          .match = &fm->match,
+                          .actions = rule_actions_get(p->all, ofpacts_data(&fm->actions),
+                                                      fm->actions.size),
+                          .stats_from = fm->flags & OFPFF_RESET_COUNTS ? NULL : old,
+                      });
+    return OFPERR_OK;
+}
+
+static void
+modify_rule(struct flow_txn *txn, struct rule *old, const struct ofp_flow_mod *fm,
+            const struct rule_actions *actions)
+{
+    struct match match;
+
+    cls_rule_get_match(&old->cls, &match);
+    rule_actions_ref(actions);
+    flow_txn_remove(txn, old, OFPRR_DELETE, true);
+    flow_txn_add(txn, &(struct rule_new){
+                          .table_id = old->table_id,
+                          .priority = old->cls.priority,
+                          .cookie = fm->modify_cookie ? fm->new_cookie : old->cookie,
+                          .idle_timeout = old->idle_timeout,
+                          .hard_timeout = old->hard_timeout,
+                          .importance = old->importance,
+                          .flags = old->flags,
+                          .match = &match,
+                          .actions = actions,
+                          .stats_from = fm->flags & OFPFF_RESET_COUNTS ? NULL : old,
+                          .created_ms = old->created_ms,
+                      });
+}
+
+static enum ofperr
+modify_flows(struct flow_txn *txn, const struct ofp_flow_mod *fm)
+{
+    const struct rule_actions *actions;
+    struct choice c;
+
+    choose(txn, fm, &c);
+    if (!c.n) {
+        free(c.rules);
+        /* OpenFlow 1.0 to 1.2: a modify that changes nothing adds, unless it was for a cookie. */
+        return fm->cookie_mask || fm->new_cookie == UINT64_MAX ? OFPERR_OK : add_flow(txn, fm);
+    }
+    actions = rule_actions_get(txn->ofproto->all, ofpacts_data(&fm->actions), fm->actions.size);
+    for (size_t i = 0; i < c.n; i++) {
+        modify_rule(txn, c.rules[i], fm, actions);
+    }
+    rule_actions_unref(actions);
+    free(c.rules);
+    return OFPERR_OK;
+}
+
+static enum ofperr
+delete_flows(struct flow_txn *txn, const struct ofp_flow_mod *fm)
+{
+    struct choice c;
+
+    choose(txn, fm, &c);
+    for (size_t i = 0; i < c.n; i++) {
+        flow_txn_remove(txn, c.rules[i], OFPRR_DELETE, false);
+    }
+    free(c.rules);
+    return OFPERR_OK;
+}
+
+enum ofperr
+flow_mod_apply(struct flow_txn *txn, const struct ofp_flow_mod *fm)
+{
+    size_t mark = txn->n_ops;
+    enum ofperr error = OFPERR_OFPFMFC_BAD_COMMAND;
+    int first, last;
+
+    if (!table_range(fm->table_id, &first, &last)) {
+        return OFPERR_OFPFMFC_BAD_TABLE_ID;
+    }
+    if (fm->buffer_id != OFP_BUFFER_NONE) {
+        return OFPERR_OFPBRC_BUFFER_UNKNOWN;
+    }
+    switch ((enum ofp_flow_mod_command)fm->command) {
+    case OFPFC_ADD:
+        error = add_flow(txn, fm);
+        break;
+    case OFPFC_MODIFY:
+    case OFPFC_MODIFY_STRICT:
+        error = modify_flows(txn, fm);
+        break;
+    case OFPFC_DELETE:
+    case OFPFC_DELETE_STRICT:
+        error = delete_flows(txn, fm);
+        break;
+    }
+    if (error) {
+        flow_txn_rollback(txn, mark);
+    }
+    return error;
+}
+
+enum ofperr
+flow_mod_run(struct ofproto *p, const struct ofp_flow_mod *fm)
+{
+    struct flow_txn txn;
+    enum ofperr error;
+
+    flow_txn_begin(&txn, p);
+    error = flow_mod_apply(&txn, fm);
+    flow_txn_commit(&txn);
+    return error;
+}
+
+/* --- statistics ------------------------------------------------------------------------------------ */
+
+enum ofperr
+rules_collect(struct ofproto *p, const struct ofp_flow_stats_request *fsr, struct rule ***rules,
+              size_t *n)
+{
+    struct choice c = {
+        .cookie = fsr->cookie,
+        .cookie_mask = fsr->cookie_mask,
+        .out_port = fsr->out_port,
+        .out_group = fsr->out_group,
+    };
+    int first, last;
+
+    *rules = NULL;
+    *n = 0;
+    if (!table_range(fsr->table_id, &first, &last)) {
+        return OFPERR_OFPBRC_BAD_TABLE_ID;
+    }
+    choose_loose(p, ofproto_version(p), fsr->table_id, &fsr->match, &c);
+    for (size_t i = 0; i < c.n; i++) {
+        rule_ref(c.rules[i]);
+    }
+    *rules = c.rules;
+    *n = c.n;
+    return OFPERR_OK;
+}
+
+void
+rules_unref(struct rule **rules, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        rule_unref(rules[i]);
+    }
+    free(rules);
+}
+
+void
+rule_get_stats(const struct rule *r, struct match *match, struct ofp_flow_stats *fs)
+{
+    int64_t now = clock_now_ms();
+    int64_t used = atomic_load_explicit(&r->stats->used_ms, memory_order_relaxed);
+
+    cls_rule_get_match(&r->cls, match);
+    *fs = (struct ofp_flow_stats){
+        .match = match,
+        .actions = rule_acts(r->actions),
+        .actions_size = r->actions->size,
+        .cookie = r->cookie,
+        .n_packets = atomic_load_explicit(&r->stats->packets, memory_order_relaxed),
+        .n_bytes = atomic_load_explicit(&r->stats->bytes, memory_order_relaxed),
+        .duration_sec = (uint32_t)((now - r->created_ms) / 1000),
+        .duration_nsec = (uint32_t)((now - r->created_ms) % 1000 * 1000000),
+        .idle_age = (int32_t)(MAX(now - used, (int64_t)0) / 1000),
+        .hard_age = (int32_t)((now - r->modified_ms) / 1000),
+        .priority = (uint16_t)r->cls.priority,
+        .idle_timeout = r->idle_timeout,
+        .hard_timeout = r->hard_timeout,
+        .importance = r->importance,
+        .flags = r->flags & (uint16_t)~RULE_HIDDEN_READONLY,
+        .table_id = r->table_id,
+    };
+}

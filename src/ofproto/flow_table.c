@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flow_table.c - transactions on a bridge's tables: rules are linked for the version to come and
+ * others marked for removal in it; a commit advances the version that readers begin with.
+ *
+ * A removed rule stays linked until a grace period has passed, because a translation that began with
+ * the version before must still find it.  Such rules wait in batches of garbage: commit defers the
+ * batch by RCU, the reclaimer moves it to the 'ripe' list, and main unlinks from the loop's hook.
+ *
+ * Main thread.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "ofproto/ofproto_priv.h"
+
+/* Rules of one commit that wait for a grace period. */
+struct garbage {
+    struct ofprotos *all;
+    struct garbage *next_ripe;    /* under all->lock */
+    struct garbage *prev, *next;  /* in all->garbage */
+    struct ofproto *ofproto;
+    size_t n;
+    struct rule *rules[];
+};
+
+/* --- garbage ------------------------------------------------------------------------------------- */
+
+/* Reclaimer's thread. */
+static void
+garbage_is_ripe(void *g_)
+{
+    struct garbage *g = g_;
+    struct ofprotos *all = g->all;
+
+    pthread_mutex_lock(&all->lock);
+    g->next_ripe = all->ripe;
+    all->ripe = g;
+    pthread_mutex_unlock(&all->lock);
+    loop_wake(all->loop);
+}
+
+static void
+garbage_collect(struct garbage *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        struct rule *r = g->rules[i];
+
+        cls_unlink(r->ofproto->tables[r->table_id].cls, &r->cls);
+        rule_unref(r);
+    }
+    g->n = 0;
+}
+
+void
+flow_garbage_run(struct ofprotos *all)
+{
+    struct garbage *g, *next;
+
+    pthread_mutex_lock(&all->lock);
+    g = all->ripe;
+    all->ripe = NULL;
+    pthread_mutex_unlock(&all->lock);
+    for (; g; g = next) {
+        next = g->next_ripe;
+        garbage_collect(g);
+        if (g->prev) {
+            g->prev->next = g->next;
+        } else {
+            all->garbage = g->next;
+        }
+        if (g->next) {
+            g->next->prev = g->prev;
+        }
+        free(g);
+    }
+}
+
+static struct garbage *
+garbage_create(struct ofproto *ofproto, size_t n)
+{
+    struct garbage *g = xzalloc(sizeof *g + n * sizeof g->rules[0]);
+    struct ofprotos *all = ofproto->all;
+
+    g->all = all;
+    g->ofproto = ofproto;
+    g->next = all->garbage;
+    if (g->next) {
+        g->next->prev = g;
+    }
+    all->garbage = g;
+    return g;
+}
+
+/* --- expiry's list --------------------------------------------------------------------------------- */
+
+static void
+expirable_add(struct ofproto *p, struct rule *r)
+{
+    if (r->expire_pos || (!r->idle_timeout && !r->hard_timeout)) {
+        return;
+    }
+    if (p->n_expirable >= p->allocated_expirable) {
+        p->allocated_expirable = MAX(p->allocated_expirable * 2, (size_t)64);
+        p->expirable = xreallocarray(p->expirable, p->allocated_expirable, sizeof *p->expirable);
+    }
+    p->expirable[p->n_expirable++] = r;
+    r->expire_pos = (uint32_t)p->n_expirable;
+}
+
+static void
+expirable_del(struct ofproto *p, struct rule *r)
+{
+    if (r->expire_pos) {
+        struct rule *last = p->expirable[--p->n_expirable];
+
+        p->expirable[r->expire_pos - 1] = last;
+        last->expire_pos = r->expire_pos;
+        r->expire_pos = 0;
+    }
+}
+
+void
+flow_rule_made_expirable(struct rule *r)
+{
+    expirable_add(r->ofproto, r);
+}
+
+/* --- transactions -------------------------------------------------------------------------------- */
+
+static bool
+is_hidden(const struct rule *r)
+{
+    return r->cls.priority > UINT16_MAX || r->table_id >= OFPROTO_N_TABLES;
+}
+
+void
+flow_txn_begin(struct flow_txn *txn, struct ofproto *ofproto)
+{
+    *txn = (struct flow_txn){.ofproto = ofproto, .version = ofproto_version(ofproto) + 1};
+}
+
+static void
+txn_log(struct flow_txn *txn, struct flow_txn_op op)
+{
+    if (txn->n_ops >= txn->allocated_ops) {
+        txn->allocated_ops = MAX(txn->allocated_ops * 2, (size_t)4);
+        txn->ops = xreallocarray(txn->ops, txn->allocated_ops, sizeof *txn->ops);
+    }
+    txn->ops[txn->n_ops++] = op;
+}
+
+void
+flow_txn_add(struct flow_txn *txn, const struct rule_new *rn)
+{
+    struct ofproto *p = txn->ofproto;
+    struct rule *r = rule_create(p, rn);
+    struct oftable *t = &p->tables[rn->table_id];
+
+    cls_insert(t->cls, &r->cls, rn->match, rn->priority, txn->version);
+    t->n_flows += !is_hidden(r);
+    txn_log(txn, (struct flow_txn_op){.rule = r, .kind = FLOW_OP_ADD});
+}
+
+void
+flow_txn_remove(struct flow_txn *txn, struct rule *r, uint8_t reason, bool silent)
+{
+    struct ofproto *p = txn->ofproto;
+
+    cls_mark_removed(&r->cls, txn->version);
+    p->tables[r->table_id].n_flows -= !is_hidden(r);
+    txn_log(txn, (struct flow_txn_op){
+                     .rule = r, .kind = FLOW_OP_REMOVE, .reason = reason, .silent = silent});
+}
+
+void
+flow_txn_rollback(struct flow_txn *txn, size_t mark)
+{
+    while (txn->n_ops > mark) {
+        struct flow_txn_op *op = &txn->ops[--txn->n_ops];
+        struct rule *r = op->rule;
+        struct oftable *t = &txn->ofproto->tables[r->table_id];
+
+        if (op->kind == FLOW_OP_REMOVE) {
+            cls_unmark_removed(&r->cls);
+            t->n_flows += !is_hidden(r);
+        } else {
+            /* No reader's version has it: unlink at once. */
+            cls_unlink(t->cls, &r->cls);
+            t->n_flows -= !is_hidden(r);
+            rule_unref(r);
+        }
+    }
+}
+
+/* Was the rule made in this very transaction? */
+static bool
+is_new(const struct flow_txn *txn, const struct rule *r)
+{
+    return atomic_load_explicit(&r->cls.add, memory_order_relaxed) == txn->version;
+}
+
+static bool
+is_gone(const struct flow_txn *txn, const struct rule *r)
+{
+    return atomic_load_explicit(&r->cls.remove, memory_order_relaxed) == txn->version;
+}
+
+static void
+txn_publish_op(struct flow_txn *txn, const struct flow_txn_op *op, struct garbage *g)
+{
+    struct ofproto *p = txn->ofproto;
+    struct rule *r = op->rule;
+
+    if (op->kind == FLOW_OP_ADD) {
+        if (!is_gone(txn, r)) {
+            expirable_add(p, r);
+            changes_put_rule(p->all, r, true, txn->version);
+        }
+        return;
+    }
+    expirable_del(p, r);
+    if (!is_new(txn, r)) {
+        changes_put_rule(p->all, r, false, txn->version);
+    }
+    if (!op->silent && (r->flags & RULE_SEND_FLOW_REM) && !is_hidden(r)) {
+        connmgr_send_flow_removed(p->connmgr, r, op->reason);
+    }
+    g->rules[g->n++] = r;
+}
+
+void
+flow_txn_commit(struct flow_txn *txn)
+{
+    struct ofproto *p = txn->ofproto;
+    size_t n_removed = 0;
+    struct garbage *g = NULL;
+
+    if (txn->n_ops) {
+        for (size_t i = 0; i < txn->n_ops; i++) {
+            n_removed += txn->ops[i].kind == FLOW_OP_REMOVE;
+        }
+        if (n_removed) {
+            g = garbage_create(p, n_removed);
+        }
+        atomic_store_explicit(&p->version, txn->version, memory_order_release);
+        for (size_t i = 0; i < txn->n_ops; i++) {
+            txn_publish_op(txn, &txn->ops[i], g);
+        }
+        changes_publish(p->all);
+        if (g) {
+            rcu_defer(garbage_is_ripe, g);
+        }
+    }
+    free(txn->ops);
+    txn->ops = NULL;
+    txn->n_ops = 0;
+}
+
+void
+flow_txn_abort(struct flow_txn *txn)
+{
+    flow_txn_rollback(txn, 0);
+    free(txn->ops);
+    txn->ops = NULL;
+}
+
+/* --- tables as a whole ------------------------------------------------------------------------------ */
+
+/* The hidden table's rules, where translation sends packets that need a verdict of their own:
+ * reg0=1 to the controller, reg0=2 and 3 to nowhere. */
+static void
+add_hidden_rule(struct flow_txn *txn, int priority, uint32_t reg0, const struct ofpacts *acts)
+{
+    struct match m;
+
+    match_init_any(&m);
+    if (reg0) {
+        match_set_reg_masked(&m, 0, reg0, UINT32_MAX);
+    } else {
+        m.mask.bits.recirc_id = UINT32_MAX;
+    }
+    flow_txn_add(txn, &(struct rule_new){
+                          .table_id = OFPROTO_TABLE_HIDDEN,
+                          .priority = priority,
+                          .match = &m,
+                          .flags = RULE_HIDDEN_READONLY,
+                          .actions = rule_actions_get(txn->ofproto->all, ofpacts_data(acts),
+                                                      acts->size),
+                      });
+}
+
+void
+flow_tables_init(struct ofproto *p)
+{
+    struct ofpacts acts = {0};
+    struct flow_txn txn;
+    struct ofpact_controller *c;
+
+    for (int i = 0; i <= OFPROTO_N_TABLES; i++) {
+        p->tables[i].cls = cls_create();
+        p->tables[i].max_flows = UINT32_MAX;
+    }
+    atomic_store(&p->version, CLS_VERSION_MIN);
+    flow_txn_begin(&txn, p);
+    add_hidden_rule(&txn, 2, 0, &acts);
+    add_hidden_rule(&txn, 0, 2, &acts);
+    add_hidden_rule(&txn, 0, 3, &acts);
+    c = ofpacts_put_struct(&acts, CONTROLLER, struct ofpact_controller);
+    c->max_len = UINT16_MAX;
+    c->reason = OFPR_IMPLICIT_MISS;
+    c->meter_id = OFP_METER_NONE;
+    add_hidden_rule(&txn, 0, 1, &acts);
+    flow_txn_commit(&txn);
+    ofpacts_fini(&acts);
+}
+
+static bool
+unlink_rule(struct cls_rule *c, void *table_)
+{
+    struct oftable *t = table_;
+    struct rule *r = rule_from_cls(c);
+
+    cls_unlink(t->cls, c);
+    r->expire_pos = 0;
+    rule_unref(r);
+    return true;
+}
+
+void
+flow_tables_destroy(struct ofproto *p)
+{
+    /* No reader may be in the tables any more. */
+    rcu_synchronize();
+    for (struct garbage *g = p->all->garbage; g; g = g->next) {
+        if (g->ofproto == p) {
+            garbage_collect(g);
+        }
+    }
+    for (int i = 0; i <= OFPROTO_N_TABLES; i++) {
+        struct oftable *t = &p->tables[i];
+
+        cls_visit_loose(t->cls, ofproto_version(p), NULL, unlink_rule, t);
+        cls_destroy(t->cls);
+        free(t->name);
+    }
+    free(p->expirable);
+}
+
+struct flush {
+    struct flow_txn txn;
+    bool hidden;
+};
+
+static bool
+flush_rule(struct cls_rule *c, void *flush_)
+{
+    struct flush *f = flush_;
+
+    if (!is_hidden(rule_from_cls(c))) {
+        flow_txn_remove(&f->txn, rule_from_cls(c), OFPRR_DELETE, true);
+    }
+    return true;
+}
+
+void
+flow_tables_flush(struct ofproto *p)
+{
+    struct flush f = {0};
+
+    flow_txn_begin(&f.txn, p);
+    for (int i = 0; i < OFPROTO_N_TABLES; i++) {
+        if (p->tables[i].n_flows) {
+            cls_visit_loose(p->tables[i].cls, f.txn.version, NULL, flush_rule, &f);
+        }
+    }
+    flow_txn_commit(&f.txn);
+}
+
+/* When the rule ends, or INT64_MAX; '*reason' says by which timeout. */
+static int64_t
+rule_deadline(const struct rule *r, uint8_t *reason)
+{
+    int64_t deadline = INT64_MAX;
+
+    if (r->hard_timeout) {
+        deadline = r->modified_ms + r->hard_timeout * INT64_C(1000);
+        *reason = OFPRR_HARD_TIMEOUT;
+    }
+    if (r->idle_timeout) {
+        int64_t used = atomic_load_explicit(&r->stats->used_ms, memory_order_relaxed);
+        int64_t idle = used + r->idle_timeout * INT64_C(1000);
+
+        if (idle < deadline) {
+            deadline = idle;
+            *reason = OFPRR_IDLE_TIMEOUT;
+        }
+    }
+    return deadline;
+}
+
+void
+flow_tables_expire(struct ofproto *p)
+{
+    int64_t now = clock_now_ms();
+    struct flow_txn txn;
+
+    if (!p->n_expirable) {
+        return;
+    }
+    flow_txn_begin(&txn, p);
+    for (size_t i = 0; i < p->n_expirable; i++) {
+        uint8_t reason = OFPRR_HARD_TIMEOUT;
+
+        if (rule_deadline(p->expirable[i], &reason) <= now) {
+            flow_txn_remove(&txn, p->expirable[i], reason, false);
+        }
+    }
+    flow_txn_commit(&txn);
+}

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * group.c - OpenFlow groups: a sorted array of them, replaced as a whole with each change, so that
+ * handlers search it without a lock.
+ *
+ * Main writes; group.h says what others may do.
+ */
+#include "ofproto/group.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "ofproto/ofproto_priv.h"
+
+struct ofgroup_map {
+    size_t n;
+    struct ofgroup *groups[]; /* by group_id, each with a reference */
+};
+
+/* --- reading ------------------------------------------------------------------------------------------ */
+
+/* Place of the first group whose id is not below 'id'. */
+static size_t
+lower_bound(const struct ofgroup_map *map, uint32_t id)
+{
+    size_t lo = 0, hi = map ? map->n : 0;
+
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+
+        if (map->groups[mid]->group_id < id) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
+static struct ofgroup *
+map_find(const struct ofgroup_map *map, uint32_t id)
+{
+    size_t i = lower_bound(map, id);
+
+    return map && i < map->n && map->groups[i]->group_id == id ? map->groups[i] : NULL;
+}
+
+struct ofgroup *
+ofproto_group_lookup(const struct ofproto *p, cls_version_t version, uint32_t group_id)
+{
+    (void)version; /* Groups change as a whole, at once. */
+    return map_find(rcu_get(&p->groups), group_id);
+}
+
+bool
+ofgroup_ref(struct ofgroup *g)
+{
+    uint32_t n = atomic_load_explicit(&g->n_refs, memory_order_relaxed);
+
+    while (n) {
+        if (atomic_compare_exchange_weak_explicit(&g->n_refs, &n, n + 1, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+group_free(void *g_)
+{
+    struct ofgroup *g = g_;
+
+    for (size_t i = 0; i < g->n_buckets; i++) {
+        rule_actions_unref(g->buckets[i].actions);
+    }
+    ofp_group_fini(g->spec);
+    free(g->spec);
+    free(g);
+}
+
+void
+ofgroup_unref(struct ofgroup *g)
+{
+    if (g && atomic_fetch_sub_explicit(&g->n_refs, 1, memory_order_acq_rel) == 1) {
+        rcu_defer(group_free, g);
+    }
+}
+
+static void
+credit(struct rule_stats *s, uint64_t packets, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&s->packets, packets, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->bytes, bytes, memory_order_relaxed);
+}
+
+void
+ofgroup_credit(struct ofgroup *g, struct ofbucket *bucket, uint64_t packets, uint64_t bytes)
+{
+    if (bucket) {
+        credit(&bucket->stats, packets, bytes);
+    } else {
+        credit(&g->stats, packets, bytes);
+    }
+}
+
+/* --- writing: main ------------------------------------------------------------------------------------ */
+
+bool
+group_exists(const struct ofproto *p, uint32_t group_id)
+{
+    return map_find(rcu_get_protected(&p->groups), group_id) != NULL;
+}
+
+static struct ofgroup *
+group_create(struct ofproto *p, const struct ofp_group *spec)
+{
+    struct ofgroup *g = xzalloc(sizeof *g + spec->n_buckets * sizeof g->buckets[0]);
+
+    g->ofproto = p;
+    g->group_id = spec->group_id;
+    g->type = spec->type;
+    g->method_param = spec->selection_method_param;
+    if (!strcmp(spec->selection_method, "hash")) {
+        g->method = OFGROUP_METHOD_HASH;
+        g->hash_fields = spec->hash_mask.mask;
+    } else if (!strcmp(spec->selection_method, "dp_hash")) {
+        g->method = OFGROUP_METHOD_DP_HASH;
+    }
+    g->created_ms = g->modified_ms = clock_now_ms();
+    atomic_init(&g->n_refs, 1);
+    g->spec = xzalloc(sizeof *g->spec);
+    ofp_group_copy(g->spec, spec);
+    g->n_buckets = spec->n_buckets;
+    for (size_t i = 0; i < spec->n_buckets; i++) {
+        const struct ofp_bucket *b = &spec->buckets[i];
+
+        g->buckets[i].bucket_id = b->bucket_id;
+        g->buckets[i].weight = b->weight;
+        g->buckets[i].watch_port = b->watch_port;
+        g->buckets[i].watch_group = b->watch_group;
+        g->buckets[i].actions = rule_actions_get(p->all, ofpacts_data(&b->actions),
+                                                 b->actions.size);
+    }
+    return g;
+}
+
+/* Publishes a map in which 'new' (taken, may be NULL) stands for the group 'id'. */
+static void
+map_replace(struct ofproto *p, uint32_t id, struct ofgroup *new)
+{
+    struct ofgroup_map *old = rcu_get_protected(&p->groups), *map;
+    size_t n_old = old ? old->n : 0, at = lower_bound(old, id);
+    struct ofgroup *gone = map_find(old, id);
+    size_t behind = at + (gone != NULL);
+
+    map = xmalloc(sizeof *map + (n_old + 1) * sizeof map->groups[0]);
+    map->n = at;
+    for (size_t i = 0; i < at; i++) {
+        map->groups[i] = old->groups[i];
+    }
+    if (new) {
+        map->groups[map->n++] = new;
+    }
+    for (size_t i = behind; i < n_old; i++) {
+        map->groups[map->n++] = old->groups[i];
+    }
+    rcu_assign(&p->groups, map);
+    if (old) {
+        rcu_free(old);
+    }
+    if (gone) {
+        ofgroup_unref(gone);
+    }
+    changes_put(p->all, OFPROTO_CHANGE_GROUP, p, id);
+}
+
+/* Does following groups from 'spec' lead back to it? */
+static bool
+is_loop(const struct ofproto *p, const struct ofp_group *spec, uint32_t id, int depth)
+{
+    if (depth > 64) {
+        return true;
+    }
+    for (size_t i = 0; i < spec->n_buckets; i++) {
+        const struct ofpacts *acts = &spec->buckets[i].actions;
+
+        OFPACT_FOR_EACH (a, ofpacts_data(acts), acts->size) {
+            if (a->type == OFPACT_GROUP) {
+                uint32_t next_id = OFPACT_CAST(ofpact_group, a)->group_id;
+                const struct ofgroup *next = map_find(rcu_get_protected(&p->groups), next_id);
+
+                if (next_id == id || (next && is_loop(p, next->spec, id, depth + 1))) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static enum ofperr
+check_group(const struct ofproto *p, const struct ofp_group *spec)
+{
+    if (spec->group_id > OFP_GROUP_MAX) {
+        return OFPERR_OFPGMFC_INVALID_GROUP;
+    }
+    if (spec->type > OFPGT_FF) {
+        return OFPERR_OFPGMFC_BAD_TYPE;
+    }
+    if (spec->type == OFPGT_INDIRECT && spec->n_buckets != 1) {
+        return OFPERR_OFPGMFC_INVALID_GROUP;
+    }
+    if (is_loop(p, spec, spec->group_id, 0)) {
+        return OFPERR_OFPGMFC_LOOP;
+    }
+    return OFPERR_OK;
+}
+
+/* Rules whose actions lead to a group go with it. */
+static void
+delete_rules_of(struct ofproto *p, uint32_t group_id)
+{
+    struct ofp_flow_stats_request fsr = {
+        .out_port = OFPP_NONE, .out_group = group_id, .table_id = OFP_TABLE_ALL};
+    struct flow_txn txn;
+    struct rule **rules;
+    size_t n;
+
+    match_init_any(&fsr.match);
+    if (rules_collect(p, &fsr, &rules, &n)) {
+        return;
+    }
+    flow_txn_begin(&txn, p);
+    for (size_t i = 0; i < n; i++) {
+        flow_txn_remove(&txn, rules[i], OFPRR_GROUP_DELETE, false);
+    }
+    flow_txn_commit(&txn);
+    rules_unref(rules, n);
+}
+
+static void
+group_delete(struct ofproto *p, uint32_t group_id)
+{
+    struct ofgroup_map *map = rcu_get_protected(&p->groups);
+
+    if (group_id != OFP_GROUP_ALL) {
+        if (map_find(map, group_id)) {
+            delete_rules_of(p, group_id);
+            map_replace(p, group_id, NULL);
+        }
+        return;
+    }
+    for (size_t i = 0; map && i < map->n; i++) {
+        delete_rules_of(p, map->groups[i]->group_id);
+    }
+    groups_destroy(p);
+}
+
+void
+groups_destroy(struct ofproto *p)
+{
+    struct ofgroup_map *map = rcu_get_protected(&p->groups);
+
+    rcu_assign(&p->groups, NULL);
+    if (map) {
+        for (size_t i = 0; i < map->n; i++) {
+            changes_put(p->all, OFPROTO_CHANGE_GROUP, p, map->groups[i]->group_id);
+            ofgroup_unref(map->groups[i]);
+        }
+        rcu_free(map);
+        changes_publish(p->all);
+    }
+}
+
+static size_t
+bucket_index(const struct ofp_group *g, uint32_t bucket_id)
+{
+    size_t i = 0;
+
+    while (i < g->n_buckets && g->buckets[i].bucket_id != bucket_id) {
+        i++;
+    }
+    return i;
+}
+
+/* Copies the buckets [from, to) of 'src' to the end of 'dst', which has room for them. */
+static void
+copy_buckets(struct ofp_group *dst, const struct ofp_group *src, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        struct ofp_bucket *b = &dst->buckets[dst->n_buckets++];
+
+        *b = src->buckets[i];
+        memset(&b->actions, 0, sizeof b->actions);
+        ofpacts_append(&b->actions, ofpacts_data(&src->buckets[i].actions),
+                       src->buckets[i].actions.size);
+    }
+}
+
+/* The description that follows from inserting or removing buckets. */
+static enum ofperr
+edit_buckets(const struct ofp_group *old, const struct ofp_group *cmd, struct ofp_group *spec)
+{
+    size_t at = old->n_buckets, skip = 0;
+
+    if (cmd->command == OFPGC_INSERT_BUCKET) {
+        for (size_t i = 0; i < cmd->n_buckets; i++) {
+            if (bucket_index(old, cmd->buckets[i].bucket_id) < old->n_buckets) {
+                return OFPERR_OFPGMFC_BUCKET_EXISTS;
+            }
+        }
+    }
+    if (cmd->command_bucket_id == OFPG_BUCKET_FIRST) {
+        at = 0;
+        skip = old->n_buckets ? 1 : 0;
+    } else if (cmd->command_bucket_id == OFPG_BUCKET_LAST) {
+        at = old->n_buckets;
+        if (cmd->command == OFPGC_REMOVE_BUCKET && at) {
+            at--;
+            skip = 1;
+        }
+    } else if (cmd->command_bucket_id == OFPG_BUCKET_ALL) {
+        at = 0;
+        skip = old->n_buckets;
+    } else {
+        at = bucket_index(old, cmd->command_bucket_id);
+        if (at == old->n_buckets) {
+            return OFPERR_OFPGMFC_UNKNOWN_BUCKET;
+        }
+        skip = 1;
+        at += cmd->command == OFPGC_INSERT_BUCKET;
+    }
+    if (cmd->command == OFPGC_INSERT_BUCKET) {
+        skip = 0;
+    }
+
+    *spec = *old;
+    spec->buckets = xcalloc(old->n_buckets + cmd->n_buckets + 1, sizeof *spec->buckets);
+    spec->n_buckets = 0;
+    copy_buckets(spec, old, 0, at);
+    if (cmd->command == OFPGC_INSERT_BUCKET) {
+        copy_buckets(spec, cmd, 0, cmd->n_buckets);
+    }
+    copy_buckets(spec, old, at + skip, old->n_buckets);
+    return OFPERR_OK;
+}
+
+static enum ofperr
+replace_group(struct ofproto *p, const struct ofp_group *spec, const struct ofgroup *old)
+{
+    enum ofperr error = check_group(p, spec);
+
+    if (!error) {
+        struct ofgroup *g = group_create(p, spec);
+
+        if (old) {
+            g->created_ms = old->created_ms;
+        }
+        map_replace(p, spec->group_id, g);
+    }
+    return error;
+}
+
+enum ofperr
+group_mod_run(struct ofproto *p, const struct ofp_group *cmd)
+{
+    const struct ofgroup *old = map_find(rcu_get_protected(&p->groups), cmd->group_id);
+    struct ofp_group spec;
+    enum ofperr error = OFPERR_OFPGMFC_BAD_COMMAND;
+
+    switch ((enum ofp_group_command)cmd->command) {
+    case OFPGC_ADD:
+        error = old ? OFPERR_OFPGMFC_GROUP_EXISTS : replace_group(p, cmd, NULL);
+        break;
+    case OFPGC_MODIFY:
+        error = old ? replace_group(p, cmd, old) : OFPERR_OFPGMFC_UNKNOWN_GROUP;
+        break;
+    case OFPGC_ADD_OR_MOD:
+        error = replace_group(p, cmd, old);
+        break;
+    case OFPGC_DELETE:
+        group_delete(p, cmd->group_id);
+        error = OFPERR_OK;
+        break;
+    case OFPGC_INSERT_BUCKET:
+    case OFPGC_REMOVE_BUCKET:
+        if (!old) {
+            error = OFPERR_OFPGMFC_UNKNOWN_GROUP;
+            break;
+        }
+        error = edit_buckets(old->spec, cmd, &spec);
+        if (!error) {
+            error = replace_group(p, &spec, old);
+            ofp_group_fini(&spec);
+        }
+        break;
+    }
+    changes_publish(p->all);
+    return error;
+}
+
+/* --- replies ------------------------------------------------------------------------------------------- */
+
+void
+groups_visit(const struct ofproto *p, uint32_t group_id,
+             void (*cb)(const struct ofgroup *, void *aux), void *aux)
+{
+    const struct ofgroup_map *map = rcu_get_protected(&p->groups);
+
+    for (size_t i = 0; map && i < map->n; i++) {
+        if (group_id == OFP_GROUP_ALL || map->groups[i]->group_id == group_id) {
+            cb(map->groups[i], aux);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ofproto_priv.h - the main thread's side of a bridge: what the files of ofproto share among
+ * themselves, and translation does not see.  Everything is for the main thread but where noted.
+ *
+ * ofproto.c       the set of bridges, life, configuration        ports.c    ports, bundles, mirrors
+ * view.c          snapshots for translation                      rule.c     rules and their actions
+ * flow_table.c    transactions on tables, versions, expiry       flow_mod.c semantics of flow-mods
+ * connmgr.c       listeners, controllers, who gets what          ofconn*.c  one connection
+ * from_handlers.c what other threads send to main                changes.c  what revalidators read
+ */
+#ifndef OFPROTO_OFPROTO_PRIV_H
+#define OFPROTO_OFPROTO_PRIV_H 1
+
+#include <pthread.h>
+
+#include "base/loop.h"
+#include "base/uthash.h"
+#include "ofproto/ofproto_int.h"
+#include "openflow/ofp_flow.h"
+#include "openflow/ofp_group.h"
+#include "openflow/ofp_port.h"
+#include "openflow/ofp_switch.h"
+
+struct connmgr;
+struct ofconn;
+
+/* --- the set ------------------------------------------------------------------------------------ */
+
+struct garbage;
+struct handler_job;
+
+struct ofprotos {
+    struct loop *loop;                       /* constant */
+    struct dp *dp;                           /* constant, may be NULL */
+    struct ofproto_hooks hooks;
+    void *hooks_aux;
+    struct ofproto *by_name;                 /* uthash */
+    _Atomic uint64_t by_odp[DP_MAX_PORTS];   /* pointer << 16 | ofp_port; w main, r all */
+    _Atomic uint64_t seq;                    /* w main, r all */
+    uint64_t synced_seq;                     /* the datapath follows all up to here */
+    bool flow_restore_wait;
+    struct rule_actions_set *actions;        /* interned lists (rule.c) */
+    pthread_mutex_t lock;                    /* the members below; leaf lock */
+    struct ofproto_change *changes;          /* under 'lock' */
+    size_t n_changes, allocated_changes;
+    struct handler_job *jobs, **last_job;    /* from other threads, in order */
+    size_t n_jobs;
+    struct garbage *ripe;                    /* grace period over: to be unlinked */
+    struct garbage *garbage;                 /* main only: all batches that wait */
+    struct loop_timer timer;                 /* once a second */
+    uint64_t netdev_seq;                     /* netdev_global_change_seq() last looked at */
+};
+
+/* --- a bridge ------------------------------------------------------------------------------------ */
+
+struct oftable {
+    struct cls *cls;                         /* constant */
+    char *name;                              /* NULL: default */
+    uint32_t max_flows;                      /* UINT32_MAX: no limit */
+    bool evict;
+    uint8_t miss;                            /* enum ofproto_miss */
+    size_t n_flows;                          /* not hidden, not removed */
+    _Atomic uint64_t n_matched, n_missed;    /* w all, r main */
+};
+
+struct ofport {
+    UT_hash_handle hh;                       /* by ofp_port */
+    struct ofproto *ofproto;
+    char *name;
+    char *peer;                              /* patch peer's name or NULL */
+    struct netdev *netdev;
+    struct tnl_port *tunnel;
+    ofp_port_t ofp_port;
+    odp_port_t odp_port;
+    uint32_t config;                         /* OFPPC_* */
+    struct ofp_port desc;                    /* as last told to controllers */
+    uint64_t netdev_seq;
+    int64_t created_ms;
+    struct ofbundle *bundle;                 /* NULL: in none */
+    struct ofport_counters *counters;        /* freed after a grace period */
+};
+
+struct ofbundle {
+    struct ofbundle *next;
+    char *name;
+    uint32_t id;
+    struct ofproto_bundle_cfg cfg;           /* pointers in it are ours or NULL */
+    uint64_t trunks[4096 / 64], cvlans[4096 / 64];
+    struct ofproto_bond_cfg bond;
+    char *bond_primary;
+    ofp_port_t *members;                     /* those that exist are in the bundle */
+    size_t n_members;
+};
+
+struct ofmirror {
+    char *name;
+    bool select_all;
+    char **src, **dst;
+    size_t n_src, n_dst;
+    bool all_vlans;
+    uint64_t vlans[4096 / 64];
+    char *out_port;
+    int out_vlan;
+    uint16_t snaplen;
+    struct rule_stats *stats;                /* freed after a grace period */
+};
+
+enum { OFPROTO_MAX_MIRRORS = 32 };
+
+struct ofproto {
+    UT_hash_handle hh;                       /* in ofprotos->by_name */
+    char *name;                              /* constant */
+    struct ofprotos *all;                    /* constant */
+    RCU_PTR(struct ofproto_view) view;       /* w main, r all */
+    _Atomic cls_version_t version;           /* w main, r all */
+    struct oftable tables[OFPROTO_N_TABLES + 1];
+    struct mac_table *mac_table;             /* constant */
+
+    struct ofport *ports;                    /* by ofp_port */
+    int64_t *port_freed_ms;                  /* by ofp_port: when it was last in use; 0: never */
+    struct ofbundle *bundles;                /* in order of id */
+    uint32_t next_bundle_id;
+    struct ofmirror mirrors[OFPROTO_MAX_MIRRORS];
+    size_t n_mirrors;
+    bool view_dirty;
+
+    enum ofproto_fail_mode fail_mode;
+    uint64_t dpid;
+    struct rte_ether_addr mac;
+    char *dp_desc, *dp_sn;
+    bool forward_bpdu;
+    int vlan_limit;
+    int bundle_idle_timeout_s;
+    bool has_flood_vlans;
+    uint64_t flood_vlans[4096 / 64];
+    enum ofproto_frag frag;
+
+    struct rule **expirable;                 /* rules with timeouts */
+    size_t n_expirable, allocated_expirable;
+    RCU_PTR(struct ofgroup_map) groups;      /* w main, r all (group.c) */
+    struct connmgr *connmgr;
+    struct ofp_flow_mod fm;                  /* scratch: decoded flow-mod, memory is kept */
+};
+
+/* ofproto.c */
+void ofproto_view_changed(struct ofproto *);       /* marks; ofproto_commit() publishes */
+
+/* view.c */
+struct ofproto_view *view_build(struct ofproto *);
+void view_destroy(void *view);                     /* fits rcu_defer() */
+
+/* ports.c */
+struct ofport *ofport_find(const struct ofproto *, ofp_port_t);
+struct ofport *ofport_by_name(const struct ofproto *, const char *name);
+void ofports_refresh(struct ofproto *);            /* all whose netdev moved */
+void ofports_destroy(struct ofproto *);            /* all ports, bundles, mirrors */
+void ofport_get_stats(const struct ofport *, struct netdev_stats *);
+/* Applies config bits under 'mask'; 0 or an ofperr. */
+void ofport_update_config(struct ofport *, uint32_t config, uint32_t mask);
+
+/* --- rules: rule.c -------------------------------------------------------------------------------- */
+
+struct rule_actions_set *rule_actions_set_create(void);
+void rule_actions_set_destroy(struct rule_actions_set *);
+/* Returns the shared object for a list of actions, with a reference for the caller. */
+const struct rule_actions *rule_actions_get(struct ofprotos *, const struct ofpact *, size_t size);
+void rule_actions_ref(const struct rule_actions *);
+void rule_actions_unref(const struct rule_actions *);
+
+struct rule_new {
+    uint8_t table_id;
+    int priority;
+    uint64_t cookie;
+    uint16_t idle_timeout, hard_timeout, importance, flags;
+    const struct match *match;
+    const struct rule_actions *actions;   /* taken */
+    struct rule *stats_from;              /* counts go on with this rule's, or NULL */
+    int64_t created_ms;                   /* 0: now */
+};
+struct rule *rule_create(struct ofproto *, const struct rule_new *);
+
+/* --- tables: flow_table.c ------------------------------------------------------------------------- */
+
+/* A transaction: changes to tables that become visible together, or are undone. */
+struct flow_txn_op {
+    struct rule *rule;
+    enum { FLOW_OP_ADD, FLOW_OP_REMOVE } kind;
+    uint8_t reason;                       /* OFPRR_* */
+    bool silent;                          /* replaced: no flow-removed */
+};
+struct flow_txn {
+    struct ofproto *ofproto;
+    cls_version_t version;                /* in which it will be visible */
+    struct flow_txn_op *ops;
+    size_t n_ops, allocated_ops;
+};
+void flow_txn_begin(struct flow_txn *, struct ofproto *);
+void flow_txn_add(struct flow_txn *, const struct rule_new *);
+void flow_txn_remove(struct flow_txn *, struct rule *, uint8_t reason, bool silent);
+/* Undoes everything back to when n_ops was 'mark'. */
+void flow_txn_rollback(struct flow_txn *, size_t mark);
+/* Publishes; ends the transaction. */
+void flow_txn_commit(struct flow_txn *);
+/* Undoes all; ends the transaction. */
+void flow_txn_abort(struct flow_txn *);
+
+void flow_tables_init(struct ofproto *);
+void flow_tables_destroy(struct ofproto *);
+void flow_tables_expire(struct ofproto *);
+/* The rule got a timeout that it did not have. */
+void flow_rule_made_expirable(struct rule *);
+/* Removes all rules but hidden ones. */
+void flow_tables_flush(struct ofproto *);
+/* Unlinks what a grace period has freed; a loop hook. */
+void flow_garbage_run(struct ofprotos *);
+
+/* --- flow_mod.c ----------------------------------------------------------------------------------- */
+
+/* Does what a decoded flow-mod says within a transaction; 0 or the error to send. */
+enum ofperr flow_mod_apply(struct flow_txn *, const struct ofp_flow_mod *);
+/* The same as a transaction of its own. */
+enum ofperr flow_mod_run(struct ofproto *, const struct ofp_flow_mod *);
+
+/* Rules that a statistics request asks for, as an array of references; the caller frees with
+ * rules_unref(). */
+enum ofperr rules_collect(struct ofproto *, const struct ofp_flow_stats_request *,
+                          struct rule ***rules, size_t *n);
+void rules_unref(struct rule **, size_t n);
+/* What a flow-stats reply says about a rule; fills in 'match', too. */
+void rule_get_stats(const struct rule *, struct match *, struct ofp_flow_stats *);
+
+/* --- changes.c, from_handlers.c ---------------------------------------------------------------------- */
+
+void changes_put_rule(struct ofprotos *, struct rule *, bool added, cls_version_t);
+void changes_put(struct ofprotos *, enum ofproto_change_kind, struct ofproto *, uint32_t group_id);
+/* Grows ofprotos_seq() and wakes the consumer. */
+void changes_publish(struct ofprotos *);
+void changes_forget(struct ofprotos *, const struct ofproto *);
+void handler_jobs_run(struct ofprotos *);
+void handler_jobs_forget(struct ofprotos *, const struct ofproto *); /* NULL: all */
+
+/* --- group.c ------------------------------------------------------------------------------------------ */
+
+void groups_destroy(struct ofproto *);
+/* Does the group exist (as of the next version)? */
+bool group_exists(const struct ofproto *, uint32_t group_id);
+enum ofperr group_mod_run(struct ofproto *, const struct ofp_group *);
+/* One group, or all of them in order (OFP_GROUP_ALL). */
+void groups_visit(const struct ofproto *, uint32_t group_id,
+                  void (*cb)(const struct ofgroup *, void *aux), void *aux);
+
+/* --- connmgr.c ---------------------------------------------------------------------------------------- */
+
+struct connmgr *connmgr_create(struct ofproto *);
+void connmgr_destroy(struct connmgr *);
+void connmgr_configure(struct connmgr *, const struct ofproto_cfg *);
+bool connmgr_has_controllers(const struct connmgr *);
+/* Some connection takes packet-ins for table misses. */
+bool connmgr_wants_miss(const struct connmgr *);
+void connmgr_run(struct connmgr *); /* once a second */
+/* Drops all connections; controllers connect anew. */
+void connmgr_reconnect(struct connmgr *);
+/* The bridge's tables were flushed: puts the standalone flow where it belongs. */
+void connmgr_flushed(struct connmgr *);
+void connmgr_send_flow_removed(struct connmgr *, const struct rule *, uint8_t reason);
+void connmgr_send_port_status(struct connmgr *, const struct ofp_port *, enum ofp_port_reason);
+void connmgr_send_packet_in(struct connmgr *, const struct ofproto_packet_in *);
+void connmgr_status(const struct connmgr *,
+                    void (*cb)(const struct ofproto_controller_status *, void *aux), void *aux);
+
+#endif /* ofproto/ofproto_priv.h */
