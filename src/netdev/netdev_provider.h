@@ -77,4 +77,10 @@ netdev_count(_Atomic uint64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
+// Sums the tx counters of 'n' queues into 'stats'.
+void netdev_sum_tx(const struct netdev_queue_counts *, unsigned int n, struct netdev_stats *);
+// Makes '*counts' at least 'n' long, keeping what was counted.  While nobody sends.
+void netdev_grow_counts(struct netdev_queue_counts **counts, unsigned int *n_counts,
+                        unsigned int n);
+
 #endif

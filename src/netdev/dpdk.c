@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DPDK's environment layer: started once, by the database's keys or by the first device that needs
+// packet buffers, and stopped at exit.  Main thread only.  The arguments are made in dpdk_args.c;
+// what DPDK prints goes into our log by dpdk_log.c.
+//
+// EAL pins the thread that starts it and leaves an empty directory under /var/run/dpdk: both are
+// undone here.  A failed start is remembered: EAL cannot be started twice.
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_version.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "netdev/dpdk_args.h"
+#include "netdev/dpdk_log.h"
+#include "netdev/netdev_private.h"
+#include "netdev/netdev_pool.h"
+
+LOG_MODULE(dpdk);
+
+// EAL is one per process, and so is its state.
+static struct {
+    struct smap config; // the keys for the start to come
+    bool tried, started, wanted, stopped;
+    int error;          // of the first start
+    char *error_text;
+    struct dpdk_args args; // EAL keeps pointers into it
+} dpdk;
+
+static uint64_t
+free_huge_bytes(void)
+{
+    uint64_t bytes = 0;
+    DIR *dir = opendir("/sys/kernel/mm/hugepages");
+    if (dir == NULL) {
+        return 0;
+    }
+    for (struct dirent *d; (d = readdir(dir)) != NULL;) {
+        unsigned int kb, n;
+        if (sscanf(d->d_name, "hugepages-%ukB", &kb) != 1) {
+            continue;
+        }
+        char *path = xasprintf("/sys/kernel/mm/hugepages/%s/free_hugepages", d->d_name);
+        FILE *f = fopen(path, "re");
+        if (f != NULL) {
+            if (fscanf(f, "%u", &n) == 1) {
+                bytes += (uint64_t)n * kb * 1024;
+            }
+            fclose(f);
+        }
+        free(path);
+    }
+    closedir(dir);
+    return bytes;
+}
+
+static unsigned int
+first_cpu(const cpu_set_t *cpus)
+{
+    for (unsigned int i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, cpus)) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+// Removes EAL's runtime directory and, unless another process uses it, the one above.
+static void
+remove_runtime_dir(void)
+{
+    const char *dir = rte_eal_get_runtime_dir();
+    if (dir == NULL || dir[0] == '\0' || rmdir(dir) != 0) {
+        return;
+    }
+    char *parent = xstrdup(dir);
+    char *slash = strrchr(parent, '/');
+    if (slash != NULL && slash != parent) {
+        *slash = '\0';
+        rmdir(parent);
+    }
+    free(parent);
+}
+
+static int
+eal_init(void)
+{
+    cpu_set_t cpus;
+    char prefix[48];
+    struct str line = STR_INIT;
+
+    CPU_ZERO(&cpus);
+    sched_getaffinity(0, sizeof(cpus), &cpus);
+    snprintf(prefix, sizeof(prefix), "sluice-%d", (int)getpid());
+    struct dpdk_machine machine = {
+        .first_cpu = first_cpu(&cpus),
+        .free_huge_bytes = free_huge_bytes(),
+        .has_pci = access("/sys/bus/pci/devices", R_OK | X_OK) == 0,
+        .file_prefix = prefix,
+    };
+    dpdk_args_init(&dpdk.args, &dpdk.config, &machine);
+    dpdk_args_format(&dpdk.args, &line);
+    log_info("EAL ARGS: %s", str_cstr(&line));
+    str_free(&line);
+
+    dpdk_log_open();
+    int64_t start_us = clock_now_us();
+    // EAL permutes what it gets; the words themselves must live on.
+    char **argv = xmemdup(dpdk.args.argv, ((size_t)dpdk.args.argc + 1) * sizeof(*argv));
+    int rc = rte_eal_init(dpdk.args.argc, argv);
+    int error = rc < 0 ? (rte_errno != 0 ? rte_errno : EINVAL) : 0;
+    free(argv);
+    sched_setaffinity(0, sizeof(cpus), &cpus);
+    remove_runtime_dir();
+    if (error == 0) {
+        log_info("%s started in %.1f ms", dpdk_version_text(),
+                 (double)(clock_now_us() - start_us) / 1000.0);
+    }
+    return -error;
+}
+
+int
+dpdk_start(const struct smap *other_config, char **errorp)
+{
+    if (!dpdk.tried) {
+        dpdk.tried = true;
+        if (other_config != NULL) {
+            smap_clone(&dpdk.config, other_config);
+        }
+        dpdk.error = eal_init();
+        dpdk.started = dpdk.error == 0;
+        if (!dpdk.started) {
+            dpdk.error_text = xasprintf("cannot start DPDK (%s); its log lines say why",
+                                        err_str(dpdk.error));
+            log_err("%s", dpdk.error_text);
+        } else if (dpdk.args.missing_huge) {
+            log_warn("huge pages are asked for and none are free: DPDK runs on ordinary pages");
+        } else if (dpdk.args.no_huge) {
+            log_info("DPDK runs on ordinary pages (--no-huge): set vm.nr_hugepages for full speed");
+        }
+    }
+    if (dpdk.error != 0 && errorp != NULL) {
+        *errorp = xstrdup(dpdk.error_text);
+    }
+    return dpdk.error;
+}
+
+int
+dpdk_set_config(const struct smap *config, char **errorp)
+{
+    const char *init = smap_get_def(config, "dpdk-init", "false");
+    bool wanted = strcasecmp(init, "true") == 0 || strcasecmp(init, "try") == 0;
+
+    if (!dpdk.tried) {
+        smap_clone(&dpdk.config, config);
+    }
+    if (!wanted || dpdk.wanted) {
+        return 0;
+    }
+    if (dpdk.started) {
+        log_info("DPDK Enabled - it runs since an earlier port was opened; memory and core keys "
+                 "take effect when the daemon starts again");
+    } else if (!dpdk.tried) {
+        log_info("DPDK Enabled - initializing...");
+    }
+    int error = dpdk_start(NULL, errorp);
+    if (error == 0) {
+        dpdk.wanted = true;
+        log_info("DPDK Enabled - initialized");
+    }
+    return error;
+}
+
+bool
+dpdk_started(void)
+{
+    return dpdk.started && !dpdk.stopped;
+}
+
+bool
+dpdk_wanted(void)
+{
+    return dpdk.wanted;
+}
+
+const struct smap *
+dpdk_config(void)
+{
+    return &dpdk.config;
+}
+
+const char *
+dpdk_version_text(void)
+{
+    return rte_version();
+}
+
+void
+dpdk_stop(void)
+{
+    if (dpdk_started()) {
+        netdev_pool_fini();
+        dpdk.stopped = true;
+        rte_eal_cleanup();
+        remove_runtime_dir();
+    }
+    dpdk_log_close();
+    dpdk_args_free(&dpdk.args);
+    smap_destroy(&dpdk.config);
+    free(dpdk.error_text);
+    dpdk.error_text = NULL;
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Builds EAL's command line.  What stands in dpdk-extra wins over everything made here: for each
+// option of ours the words of dpdk-extra are searched first.
+//
+// Defaults and why: one lcore (our threads are ordinary threads that register themselves); nothing
+// is probed at start (an allow list with the host bridge, which no driver claims; devices attach
+// when a port names them); no shared configuration and no telemetry socket, so that no file stays
+// behind and several daemons live on one machine.
+#include "netdev/dpdk_args.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void
+put_arg(struct dpdk_args *args, const char *arg)
+{
+    args->argv = xreallocarray(args->argv, (size_t)args->argc + 2, sizeof(*args->argv));
+    args->argv[args->argc++] = xstrdup(arg);
+    args->argv[args->argc] = NULL;
+}
+
+static void
+put_option(struct dpdk_args *args, const char *option, const char *value)
+{
+    put_arg(args, option);
+    put_arg(args, value);
+}
+
+// "-l" matches "-l", "-l0" and "-l=0"; "--huge-dir" matches itself and "--huge-dir=...".
+static bool
+word_is_option(const char *word, const char *option)
+{
+    size_t len = strlen(option);
+
+    if (strncmp(word, option, len) != 0) {
+        return false;
+    }
+    bool is_short = option[1] != '-';
+    return is_short || word[len] == '\0' || word[len] == '=';
+}
+
+static bool
+has_option(const struct dpdk_args *args, const char *option)
+{
+    for (int i = 1; i < args->argc; i++) {
+        if (word_is_option(args->argv[i], option)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+has_any_option(const struct dpdk_args *args, const char *const options[])
+{
+    for (size_t i = 0; options[i] != NULL; i++) {
+        if (has_option(args, options[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Splits dpdk-extra like a shell: white space separates, quotes group.
+static void
+put_extra(struct dpdk_args *args, const char *p)
+{
+    for (;;) {
+        while (isspace((unsigned char)*p)) {
+            p++;
+        }
+        if (*p == '\0') {
+            return;
+        }
+        struct str word = STR_INIT;
+        char quote = '\0';
+        for (; *p != '\0' && (quote != '\0' || !isspace((unsigned char)*p)); p++) {
+            if (quote == '\0' && (*p == '"' || *p == '\'')) {
+                quote = *p;
+            } else if (*p == quote && quote != '\0') {
+                quote = '\0';
+            } else {
+                str_putc(&word, *p);
+            }
+        }
+        put_arg(args, str_cstr(&word));
+        str_free(&word);
+    }
+}
+
+// A hex mask of CPUs as the list that --lcores takes; false when it is not one or is empty.
+static bool
+mask_to_list(const char *mask, struct str *list)
+{
+    if (mask[0] == '0' && (mask[1] == 'x' || mask[1] == 'X')) {
+        mask += 2;
+    }
+    size_t n = strlen(mask);
+    for (size_t i = 0; i < n; i++) {
+        if (!isxdigit((unsigned char)mask[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)tolower((unsigned char)mask[n - 1 - i]);
+        unsigned int digit = isdigit(c) ? c - (unsigned int)'0' : c - 'a' + 10u;
+        for (unsigned int bit = 0; bit < 4; bit++) {
+            if (digit & (1u << bit)) {
+                str_printf(list, "%s%zu", list->len ? "," : "", i * 4 + bit);
+            }
+        }
+    }
+    return list->len > 0;
+}
+
+static void
+put_lcores(struct dpdk_args *args, const struct smap *config, const struct dpdk_machine *machine)
+{
+    static const char *const options[] = {"-c", "-l", "--lcores", "-s", "-S", NULL};
+    if (has_any_option(args, options)) {
+        return;
+    }
+
+    struct str list = STR_INIT, value = STR_INIT;
+    const char *mask = smap_get(config, "dpdk-lcore-mask");
+    if (mask != NULL && mask_to_list(mask, &list)) {
+        str_printf(&value, "0@(%s)", str_cstr(&list));
+    } else {
+        str_printf(&value, "0@%u", machine->first_cpu);
+    }
+    put_option(args, "--lcores", str_cstr(&value));
+    str_free(&value);
+    str_free(&list);
+}
+
+// Megabytes that the keys ask for, 0 when they do not say.
+static uint64_t
+wanted_mb(const struct smap *config)
+{
+    const char *socket_mem = smap_get(config, "dpdk-socket-mem");
+    if (socket_mem == NULL) {
+        return smap_get_uint(config, "dpdk-alloc-mem", 0);
+    }
+    uint64_t sum = 0;
+    for (const char *p = socket_mem; *p != '\0';) {
+        char *end;
+        sum += strtoul(p, &end, 10) & 0xffffff;
+        p = *end == '\0' ? end : end + 1;
+    }
+    return sum;
+}
+
+static void
+put_no_huge(struct dpdk_args *args, const struct smap *config)
+{
+    char mb[32];
+
+    args->no_huge = true;
+    if (!has_option(args, "--no-huge")) {
+        put_arg(args, "--no-huge");
+    }
+    if (!has_option(args, "-m") && !has_option(args, "--socket-mem")) {
+        uint64_t wanted = wanted_mb(config);
+        snprintf(mb, sizeof(mb), "%llu",
+                 (unsigned long long)(wanted > 0 ? wanted : DPDK_NO_HUGE_MB));
+        put_option(args, "-m", mb);
+    }
+    if (!has_option(args, "--iova-mode")) {
+        put_arg(args, "--iova-mode=va");
+    }
+    if (!has_option(args, "--no-shconf")) {
+        put_arg(args, "--no-shconf");
+    }
+}
+
+static void
+put_memory(struct dpdk_args *args, const struct smap *config, const struct dpdk_machine *machine)
+{
+    static const char *const memory_options[] = {"-m", "--socket-mem", NULL};
+    bool asked = wanted_mb(config) > 0 || has_any_option(args, memory_options);
+
+    if (has_option(args, "--no-huge")) {
+        put_no_huge(args, config);
+        return;
+    }
+    if (machine->free_huge_bytes < (asked ? 1 : DPDK_MIN_HUGE_BYTES)) {
+        args->missing_huge = asked;
+        put_no_huge(args, config);
+        return;
+    }
+
+    const char *value = smap_get(config, "dpdk-socket-mem");
+    if (!has_any_option(args, memory_options)) {
+        if (value != NULL) {
+            put_option(args, "--socket-mem", value);
+        } else if ((value = smap_get(config, "dpdk-alloc-mem")) != NULL) {
+            put_option(args, "-m", value);
+        }
+    }
+    value = smap_get(config, "dpdk-socket-limit");
+    if (value != NULL && !has_option(args, "--socket-limit")) {
+        put_option(args, "--socket-limit", value);
+    }
+    value = smap_get(config, "dpdk-hugepage-dir");
+    if (value != NULL && !has_option(args, "--huge-dir")) {
+        put_option(args, "--huge-dir", value);
+    }
+    if (!has_option(args, "--in-memory") && !has_option(args, "--legacy-mem")) {
+        put_arg(args, "--in-memory");
+    }
+}
+
+static void
+put_devices(struct dpdk_args *args, const struct smap *config, const struct dpdk_machine *machine)
+{
+    static const char *const options[] = {"-a", "--allow", "-w", "--pci-whitelist", "-b",
+                                          "--block", "--no-pci", NULL};
+    if (has_any_option(args, options) || smap_get_bool(config, "dpdk-probe-at-init", false)) {
+        return;
+    }
+    if (machine->has_pci) {
+        put_option(args, "-a", "0000:00:00.0");
+    } else {
+        put_arg(args, "--no-pci");
+    }
+}
+
+void
+dpdk_args_init(struct dpdk_args *args, const struct smap *config,
+               const struct dpdk_machine *machine)
+{
+    *args = (struct dpdk_args){0};
+    put_arg(args, "sluiced");
+    put_extra(args, smap_get_def(config, "dpdk-extra", ""));
+    put_lcores(args, config, machine);
+    put_memory(args, config, machine);
+    put_devices(args, config, machine);
+    if (!has_option(args, "--telemetry") && !has_option(args, "--no-telemetry")) {
+        put_arg(args, "--no-telemetry");
+    }
+    if (!has_option(args, "--file-prefix")) {
+        put_option(args, "--file-prefix", machine->file_prefix);
+    }
+}
+
+void
+dpdk_args_free(struct dpdk_args *args)
+{
+    for (int i = 0; i < args->argc; i++) {
+        free(args->argv[i]);
+    }
+    free(args->argv);
+    *args = (struct dpdk_args){0};
+}
+
+void
+dpdk_args_format(const struct dpdk_args *args, struct str *out)
+{
+    for (int i = 1; i < args->argc; i++) {
+        str_printf(out, "%s%s", i > 1 ? " " : "", args->argv[i]);
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The arguments of rte_eal_init(), made from Open_vSwitch.other_config and from what the machine
+// has.  Pure: dpdk.c looks at the machine, the unit test does not.
+#ifndef NETDEV_DPDK_ARGS_H
+#define NETDEV_DPDK_ARGS_H
+
+#include "base/smap.h"
+
+// What EAL's arguments depend on beside the configuration.
+struct dpdk_machine {
+    unsigned int first_cpu;   // lowest CPU that this process may run on
+    uint64_t free_huge_bytes; // in huge pages that nobody uses
+    bool has_pci;             // /sys/bus/pci is there
+    const char *file_prefix;  // unique on the machine
+};
+
+struct dpdk_args {
+    char **argv; // NULL terminated
+    int argc;
+    bool no_huge;       // ordinary pages
+    bool missing_huge;  // a memory key asks for huge pages, and none are free
+};
+
+// Fewer free huge pages than this are left to those who asked for them.
+#define DPDK_MIN_HUGE_BYTES (128ULL << 20)
+// Address space of a --no-huge heap; pages are taken as they are touched.
+#define DPDK_NO_HUGE_MB 1024
+
+void dpdk_args_init(struct dpdk_args *, const struct smap *other_config,
+                    const struct dpdk_machine *);
+void dpdk_args_free(struct dpdk_args *);
+// The arguments on one line, for the log.
+void dpdk_args_format(const struct dpdk_args *, struct str *);
+
+#endif

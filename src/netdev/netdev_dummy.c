@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Types dummy, dummy-internal (served by the kernel-port thread, woken by an eventfd) and dummy-pmd
+// (polled).  Main puts frames into a ring per queue, the poller takes them out.  What is sent goes
+// to the file of options:tx_pcap, what is received to rxq_pcap, both to pcap.  Test code: the fast
+// path writes files under a lock here, and nowhere else.
+#include "netdev/netdev_dummy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_ring.h>
+
+#include "base/log.h"
+#include "netdev/netdev_pool.h"
+#include "netdev/netdev_private.h"
+
+LOG_MODULE(netdev_dummy);
+
+enum { RING_LEN = 1024, MAX_RXQ = 8 };
+
+struct dummy_rxq {
+    struct rte_ring *ring; // main: producer, poller: consumer
+    int event_fd;
+    struct netdev_queue_counts counts; // poller: w, main: r
+};
+
+struct netdev_dummy {
+    struct netdev up;
+    struct rte_ether_addr mac;
+    int mtu, want_mtu;
+    int ifindex;
+    int numa_id;
+    uint16_t n_rxq;
+    _Atomic bool is_up; // main: w, pollers: r
+    uint64_t link_resets;
+    struct dummy_rxq rxqs[MAX_RXQ];
+    struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
+    unsigned int n_tx_counts;
+    struct netdev_pool *pool;
+    struct netdev_pool_wish pool_wish;
+    pthread_mutex_t pcap_lock; // the two descriptors
+    int tx_pcap, rx_pcap;
+    char *tx_pcap_path, *rx_pcap_path;
+};
+
+static struct netdev_dummy *
+dummy_cast(const struct netdev *netdev)
+{
+    return container_of(netdev, struct netdev_dummy, up);
+}
+
+bool
+netdev_is_dummy(const struct netdev *netdev)
+{
+    return netdev->class == &netdev_dummy_class || netdev->class == &netdev_dummy_internal_class
+           || netdev->class == &netdev_dummy_pmd_class;
+}
+
+// --- pcap files ----------------------------------------------------------------------------
+
+// The classic format of pcap-savefile(5): microseconds, Ethernet.
+static int
+pcap_create(const char *path)
+{
+    const struct {
+        uint32_t magic;
+        uint16_t major, minor;
+        uint32_t zone, sigfigs, snaplen, linktype;
+    } header = {0xa1b2c3d4, 2, 4, 0, 0, 0x40000, 1};
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd >= 0 && write(fd, &header, sizeof(header)) != (ssize_t)sizeof(header)) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0) {
+        log_warn("%s: cannot write (%s)", path, err_str(errno));
+    }
+    return fd;
+}
+
+static void
+pcap_write(struct netdev_dummy *dummy, bool rx, const struct rte_mbuf *m)
+{
+    pthread_mutex_lock(&dummy->pcap_lock);
+    int fd = rx ? dummy->rx_pcap : dummy->tx_pcap;
+    if (fd >= 0) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        uint32_t header[4] = {(uint32_t)now.tv_sec, (uint32_t)(now.tv_nsec / 1000), m->pkt_len,
+                              m->pkt_len};
+        struct iovec iov[17] = {{header, sizeof(header)}};
+        int n = 1;
+        for (; m != NULL && n < (int)ARRAY_SIZE(iov); m = m->next) {
+            iov[n++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
+        }
+        if (writev(fd, iov, n) < 0) {
+            log_dbg("pcap: %s", err_str(errno));
+        }
+    }
+    pthread_mutex_unlock(&dummy->pcap_lock);
+}
+
+static void
+pcap_open_both(struct netdev_dummy *dummy, const char *tx_path, const char *rx_path)
+{
+    bool same = (tx_path == NULL) == (dummy->tx_pcap_path == NULL)
+                && (rx_path == NULL) == (dummy->rx_pcap_path == NULL)
+                && (tx_path == NULL || strcmp(tx_path, dummy->tx_pcap_path) == 0)
+                && (rx_path == NULL || strcmp(rx_path, dummy->rx_pcap_path) == 0);
+    if (same) {
+        return;
+    }
+    pthread_mutex_lock(&dummy->pcap_lock);
+    if (dummy->tx_pcap >= 0) {
+        close(dummy->tx_pcap);
+    }
+    if (dummy->rx_pcap >= 0) {
+        close(dummy->rx_pcap);
+    }
+    dummy->tx_pcap = tx_path != NULL ? pcap_create(tx_path) : -1;
+    dummy->rx_pcap = -1;
+    if (rx_path != NULL) {
+        bool shared = tx_path != NULL && strcmp(tx_path, rx_path) == 0;
+        dummy->rx_pcap = shared ? fcntl(dummy->tx_pcap, F_DUPFD_CLOEXEC, 0) : pcap_create(rx_path);
+    }
+    pthread_mutex_unlock(&dummy->pcap_lock);
+    free(dummy->tx_pcap_path);
+    free(dummy->rx_pcap_path);
+    dummy->tx_pcap_path = xstrdup_null(tx_path);
+    dummy->rx_pcap_path = xstrdup_null(rx_path);
+}
+
+// --- fast path -----------------------------------------------------------------------------
+
+static uint16_t
+dummy_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+    struct dummy_rxq *rxq = &dummy->rxqs[qid];
+    uint64_t bytes = 0;
+    eventfd_t ignored;
+
+    // Cleared before the ring is looked at: what comes in between sets it again.
+    if (rxq->event_fd >= 0) {
+        eventfd_read(rxq->event_fd, &ignored);
+    }
+    unsigned int n = rte_ring_sc_dequeue_burst(rxq->ring, (void **)mbufs, NETDEV_MAX_BURST, NULL);
+    for (unsigned int i = 0; i < n; i++) {
+        bytes += mbufs[i]->pkt_len;
+        pcap_write(dummy, true, mbufs[i]);
+    }
+    if (rxq->event_fd >= 0 && !rte_ring_empty(rxq->ring)) {
+        eventfd_write(rxq->event_fd, 1);
+    }
+    netdev_count(&rxq->counts.packets, n);
+    netdev_count(&rxq->counts.bytes, bytes);
+    return (uint16_t)n;
+}
+
+static void
+dummy_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+    struct netdev_queue_counts *counts = &dummy->tx_counts[qid % netdev->queues.n_txq];
+    uint64_t n_sent = 0, bytes = 0;
+
+    for (uint16_t i = 0; i < n; i++) {
+        if (mbufs[i]->pkt_len <= netdev_frame_size(dummy->mtu)) {
+            n_sent++;
+            bytes += mbufs[i]->pkt_len;
+            pcap_write(dummy, false, mbufs[i]);
+        }
+    }
+    rte_pktmbuf_free_bulk(mbufs, n);
+    netdev_count(&counts->packets, n_sent);
+    netdev_count(&counts->bytes, bytes);
+    netdev_count(&counts->dropped, n - n_sent);
+}
+
+int
+netdev_dummy_receive(struct netdev *netdev, uint16_t qid, const void *bytes, size_t size)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+
+    if (qid >= netdev->queues.n_rxq || dummy->pool == NULL) {
+        return -EINVAL;
+    }
+    if (!atomic_load(&dummy->is_up)) {
+        return -ENETDOWN;
+    }
+    struct rte_mbuf *m = rte_pktmbuf_alloc(netdev_pool_mempool(dummy->pool));
+    if (m == NULL) {
+        return -ENOBUFS;
+    }
+    if (size > rte_pktmbuf_tailroom(m) || size > netdev_frame_size(dummy->mtu)) {
+        rte_pktmbuf_free(m);
+        return -EMSGSIZE;
+    }
+    memcpy(rte_pktmbuf_append(m, (uint16_t)size), bytes, size);
+    struct dummy_rxq *rxq = &dummy->rxqs[qid];
+    if (rte_ring_sp_enqueue(rxq->ring, m) != 0) {
+        rte_pktmbuf_free(m);
+        return -ENOBUFS;
+    }
+    if (rxq->event_fd >= 0) {
+        eventfd_write(rxq->event_fd, 1);
+    }
+    return 0;
+}
+
+// --- life and configuration ----------------------------------------------------------------
+
+static int
+dummy_open(struct netdev *netdev, char **errorp)
+{
+    static uint32_t n_made; // addresses count up, so that tests can foretell them
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+    uint32_t n = n_made++;
+
+    dummy->mac = (struct rte_ether_addr){{0xaa, 0x55, (uint8_t)(0xaa ^ (n >> 24)),
+                                          (uint8_t)(0x55 ^ (n >> 16)), (uint8_t)(n >> 8),
+                                          (uint8_t)n}};
+    dummy->mtu = dummy->want_mtu = RTE_ETHER_MTU;
+    dummy->ifindex = -EOPNOTSUPP;
+    dummy->numa_id = -1;
+    dummy->n_rxq = 1;
+    dummy->is_up = true;
+    dummy->tx_pcap = dummy->rx_pcap = -1;
+    pthread_mutex_init(&dummy->pcap_lock, NULL);
+    for (unsigned int i = 0; i < MAX_RXQ; i++) {
+        dummy->rxqs[i].event_fd = -1;
+    }
+    return 0;
+}
+
+static void
+rxq_fini(struct dummy_rxq *rxq)
+{
+    void *m;
+
+    while (rxq->ring != NULL && rte_ring_dequeue(rxq->ring, &m) == 0) {
+        rte_pktmbuf_free(m);
+    }
+    free(rxq->ring);
+    rxq->ring = NULL;
+    if (rxq->event_fd >= 0) {
+        close(rxq->event_fd);
+        rxq->event_fd = -1;
+    }
+}
+
+static void
+dummy_close(struct netdev *netdev)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+
+    for (unsigned int i = 0; i < MAX_RXQ; i++) {
+        rxq_fini(&dummy->rxqs[i]);
+    }
+    pcap_open_both(dummy, NULL, NULL);
+    netdev_pool_put(dummy->pool, &dummy->pool_wish);
+    free(dummy->tx_counts);
+    pthread_mutex_destroy(&dummy->pcap_lock);
+}
+
+static int
+dummy_set_config(struct netdev *netdev, const struct smap *options,
+                 const struct smap *other_config, bool *needs_reconfigure, char **errorp)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+    const char *both = smap_get(options, "pcap");
+    uint16_t n_rxq = (uint16_t)MAX(MIN(smap_get_uint(options, "n_rxq", 1), (unsigned int)MAX_RXQ),
+                                   1u);
+
+    pcap_open_both(dummy, both ? both : smap_get(options, "tx_pcap"),
+                   both ? both : smap_get(options, "rxq_pcap"));
+    dummy->ifindex = smap_get_int(options, "ifindex", -EOPNOTSUPP);
+    if (netdev->class->poll == NETDEV_POLL_SPIN) {
+        int numa_id = smap_get_int(options, "numa_id", -1);
+        *needs_reconfigure = n_rxq != dummy->n_rxq || numa_id != dummy->numa_id;
+        dummy->n_rxq = n_rxq;
+        dummy->numa_id = numa_id;
+    }
+    return 0;
+}
+
+static void
+dummy_get_config(const struct netdev *netdev, struct smap *config)
+{
+    const struct netdev_dummy *dummy = dummy_cast(netdev);
+
+    if (dummy->ifindex >= 0) {
+        smap_put_format(config, "ifindex", "%d", dummy->ifindex);
+    }
+    if (netdev->class->poll == NETDEV_POLL_SPIN) {
+        smap_put_format(config, "requested_rx_queues", "%u", dummy->n_rxq);
+        smap_put_format(config, "configured_rx_queues", "%u", netdev->queues.n_rxq);
+        smap_put_format(config, "requested_tx_queues", "%u", netdev->queues.n_txq);
+        smap_put_format(config, "configured_tx_queues", "%u", netdev->queues.n_txq);
+    }
+}
+
+static int
+rxq_init(struct dummy_rxq *rxq, bool with_fd)
+{
+    if (rxq->ring == NULL) {
+        ssize_t size = rte_ring_get_memsize(RING_LEN);
+        rxq->ring = xzalloc_cacheline((size_t)size);
+        rte_ring_init(rxq->ring, "dummy", RING_LEN, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    }
+    if (with_fd && rxq->event_fd < 0) {
+        rxq->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        return rxq->event_fd < 0 ? -errno : 0;
+    }
+    return 0;
+}
+
+static int
+dummy_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+    const struct netdev_pool_wish wish = {.mtu = dummy->want_mtu, .numa_id = -1, .n_mbufs = 256};
+    struct netdev_pool *pool = netdev_pool_get(&wish, errorp);
+
+    if (pool == NULL) {
+        return -ENOMEM;
+    }
+    netdev_pool_put(dummy->pool, &dummy->pool_wish);
+    dummy->pool = pool;
+    dummy->pool_wish = wish;
+    dummy->mtu = dummy->want_mtu;
+    for (unsigned int i = 0; i < dummy->n_rxq; i++) {
+        int error = rxq_init(&dummy->rxqs[i], netdev->class->poll == NETDEV_POLL_EPOLL);
+        if (error != 0) {
+            return error;
+        }
+    }
+    netdev_grow_counts(&dummy->tx_counts, &dummy->n_tx_counts, n_txq);
+    netdev->queues = (struct netdev_queues){.n_rxq = dummy->n_rxq, .n_txq = n_txq,
+                                            .numa_id = dummy->numa_id};
+    netdev->rx = dummy_rx;
+    netdev->tx = dummy_tx;
+    return 0;
+}
+
+static int
+dummy_rx_fd(const struct netdev *netdev, uint16_t qid)
+{
+    return dummy_cast(netdev)->rxqs[qid].event_fd;
+}
+
+// --- properties ----------------------------------------------------------------------------
+
+static int
+dummy_get_mac(const struct netdev *netdev, struct rte_ether_addr *mac)
+{
+    *mac = dummy_cast(netdev)->mac;
+    return 0;
+}
+
+static int
+dummy_set_mac(struct netdev *netdev, const struct rte_ether_addr *mac)
+{
+    dummy_cast(netdev)->mac = *mac;
+    return 0;
+}
+
+static int
+dummy_get_mtu(const struct netdev *netdev)
+{
+    return dummy_cast(netdev)->mtu;
+}
+
+static int
+dummy_set_mtu(struct netdev *netdev, int mtu)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+
+    if (mtu < RTE_ETHER_MIN_MTU || mtu > RTE_ETHER_MAX_JUMBO_FRAME_LEN) {
+        return -EINVAL;
+    }
+    if (dummy->want_mtu != mtu) {
+        dummy->want_mtu = mtu;
+        netdev_want_reconfigure(netdev);
+    }
+    return 0;
+}
+
+static int
+dummy_get_flags(const struct netdev *netdev)
+{
+    return atomic_load(&dummy_cast(netdev)->is_up) ? NETDEV_UP | NETDEV_PROMISC : NETDEV_PROMISC;
+}
+
+static int
+dummy_set_flags(struct netdev *netdev, int off, int on)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+    bool is_up = on & NETDEV_UP ? true : off & NETDEV_UP ? false : atomic_load(&dummy->is_up);
+
+    if (is_up != atomic_load(&dummy->is_up)) {
+        atomic_store(&dummy->is_up, is_up);
+        dummy->link_resets++;
+    }
+    return 0;
+}
+
+static int
+dummy_get_ifindex(const struct netdev *netdev)
+{
+    return dummy_cast(netdev)->ifindex;
+}
+
+static void
+dummy_get_link(const struct netdev *netdev, struct netdev_link *link)
+{
+    const struct netdev_dummy *dummy = dummy_cast(netdev);
+
+    link->carrier = atomic_load(&dummy->is_up);
+    link->resets = dummy->link_resets;
+}
+
+static void
+dummy_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
+{
+    const struct netdev_dummy *dummy = dummy_cast(netdev);
+
+    stats->rx_packets = stats->rx_bytes = 0;
+    for (unsigned int i = 0; i < MAX_RXQ; i++) {
+        const struct netdev_queue_counts *c = &dummy->rxqs[i].counts;
+        stats->rx_packets += atomic_load_explicit(&c->packets, memory_order_relaxed);
+        stats->rx_bytes += atomic_load_explicit(&c->bytes, memory_order_relaxed);
+    }
+    netdev_sum_tx(dummy->tx_counts, dummy->n_tx_counts, stats);
+}
+
+#define DUMMY_CLASS(NAME, POLL)                                                                    \
+    {                                                                                              \
+        .type = NAME, .poll = POLL, .needs_dpdk = true, .size = sizeof(struct netdev_dummy),       \
+        .open = dummy_open, .close = dummy_close, .set_config = dummy_set_config,                  \
+        .get_config = dummy_get_config, .reconfigure = dummy_reconfigure, .rx_fd = dummy_rx_fd,    \
+        .get_mac = dummy_get_mac, .set_mac = dummy_set_mac, .get_mtu = dummy_get_mtu,              \
+        .set_mtu = dummy_set_mtu, .get_flags = dummy_get_flags, .set_flags = dummy_set_flags,      \
+        .get_ifindex = dummy_get_ifindex, .get_link = dummy_get_link,                              \
+        .get_stats = dummy_get_stats,                                                              \
+    }
+
+const struct netdev_class netdev_dummy_class = DUMMY_CLASS("dummy", NETDEV_POLL_EPOLL);
+const struct netdev_class netdev_dummy_internal_class =
+    DUMMY_CLASS("dummy-internal", NETDEV_POLL_EPOLL);
+const struct netdev_class netdev_dummy_pmd_class = DUMMY_CLASS("dummy-pmd", NETDEV_POLL_SPIN);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of src/netdev share beyond the provider interface.
+#ifndef NETDEV_NETDEV_PRIVATE_H
+#define NETDEV_NETDEV_PRIVATE_H
+
+#include "netdev/netdev_provider.h"
+
+struct loop *netdev_loop(void); // NULL in tests that have none
+enum netdev_dummy_level netdev_dummy_level(void);
+// The keys that the database has, as dpdk_set_config() left them.
+const struct smap *dpdk_config(void);
+
+// netdev-dummy/* (netdev_dummy_ctl.c).
+void netdev_dummy_ctl_register(void);
+
+#endif
