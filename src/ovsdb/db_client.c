@@ -1,16 +1,559 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * db_client.c - the face of the database in which a stock ovsdb-server owns the data, see db.h.
+ * db_client.c - the face of the database in which a stock ovsdb-server owns the data, see db.h: a
+ * replica kept by monitoring, a lock, transactions sent as requests.
+ *
+ * After each (re)connection: "lock" and "get_schema" at once; with the schema, "monitor_cond_since"
+ * (or what older servers have in its place); its reply is the new replica.  Until then, and while
+ * the server is away, the old one stays.  We do not announce that we cope with schema changes
+ * ("set_db_change_aware"): then a server whose schema is converted ends the session, and the next
+ * one begins with the new schema.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
 
+#include "base/log.h"
 #include "base/util.h"
-#include "ovsdb/db.h"
+#include "ovsdb/db_priv.h"
+#include "ovsdb/error.h"
+#include "ovsdb/replica.h"
+#include "rpc/jsonrpc.h"
+
+LOG_MODULE(ovsdb_client);
+
+#define DEFAULT_PORT 6640
+#define MAX_MESSAGE (256u << 20)
+#define PROBE_MS 5000
+#define RETRY_MS 2000
+#define ZERO_TXN_ID "00000000-0000-0000-0000-000000000000"
+
+/* A transaction that awaits its reply. */
+struct client_txn {
+    struct client_txn *prev, *next;
+    int64_t id;
+    json_t *ops;
+    struct db_completion *completion;
+};
+
+/* From the newest to the oldest way of monitoring. */
+static const char *const monitor_methods[] = {"monitor_cond_since", "monitor_cond", "monitor"};
+
+struct db_client {
+    struct db up;
+    char *remote;
+    char *database;
+    char *lock;
+    struct tls_config *tls;
+    struct jsonrpc *rpc;     /* NULL while 'retry' runs */
+    struct loop_timer retry;
+
+    /* Of the present connection; ids are -1 when nothing is outstanding. */
+    int64_t lock_id, schema_id, monitor_id;
+    size_t monitor_method;       /* index of 'monitor_methods' */
+    struct ovsdb_schema *schema; /* between its reply and that of the monitor */
+    bool is_monitoring;
+    bool has_lock;
+    bool is_contended;
+    struct client_txn *txns; /* utlist */
+};
+
+static struct db_client *
+client(const struct db *db)
+{
+    return (struct db_client *)db;
+}
+
+static void connect_to_server(void *db_);
+static void forget_connection(struct db_client *db);
+
+/* Drops the connection after something that makes no sense, and tries anew a little later. */
+static void
+start_over(struct db_client *db)
+{
+    jsonrpc_destroy(db->rpc);
+    db->rpc = NULL;
+    forget_connection(db);
+    loop_timer_once(&db->retry, db->up.loop, RETRY_MS, connect_to_server, db);
+}
+
+/* The lock. */
+
+static void
+request_lock(struct db_client *db)
+{
+    jsonrpc_send_request(db->rpc, "lock", json_pack("[s]", db->lock), &db->lock_id);
+}
+
+static void
+set_lock(struct db_client *db, bool has_lock, bool is_contended)
+{
+    if (db->has_lock != has_lock || db->is_contended != is_contended) {
+        db->has_lock = has_lock;
+        db->is_contended = is_contended;
+        db_changed(&db->up);
+    }
+}
+
+static void
+on_stolen(struct db_client *db)
+{
+    log_warn("%s: another client has stolen the lock \"%s\"", db->remote, db->lock);
+    set_lock(db, false, true);
+    /* A stolen lock must be given up before it can be asked for again. */
+    jsonrpc_send_request(db->rpc, "unlock", json_pack("[s]", db->lock), NULL);
+    request_lock(db);
+}
+
+/* Contents. */
+
+static void
+request_monitor(struct db_client *db)
+{
+    json_t *params = json_pack("[s,[s,s],o]", db->database, "monid", db->database,
+                               ovsdb_replica_requests(db->schema));
+
+    if (db->monitor_method == 0) {
+        json_array_append_new(params, json_string(ZERO_TXN_ID));
+    }
+    jsonrpc_send_request(db->rpc, monitor_methods[db->monitor_method], params, &db->monitor_id);
+}
+
+static void
+on_schema(struct db_client *db, const json_t *json)
+{
+    struct ovsdb_error *error;
+
+    ovsdb_schema_destroy(db->schema);
+    error = ovsdb_schema_from_json(json, &db->schema);
+    if (error != NULL) {
+        char *text = ovsdb_error_take_text(error);
+
+        log_err("%s: cannot use the server's schema: %s", db->remote, text);
+        free(text);
+        start_over(db);
+        return;
+    }
+    db->monitor_method = 0;
+    request_monitor(db);
+}
+
+/* Makes a new replica of the monitor's first reply. */
+static void
+on_initial(struct db_client *db, const json_t *result)
+{
+    const json_t *updates = db->monitor_method == 0 ? json_array_get(result, 2) : result;
+    struct ovsdb_database *contents = ovsdb_database_create(db->schema);
+    struct ovsdb_error *error;
+    bool foreign;
+
+    db->schema = NULL; /* the new contents own it */
+    error = ovsdb_replica_apply(contents, updates, db->monitor_method == 2, db->up.seqno + 1, NULL,
+                                NULL, &foreign);
+    if (error != NULL) {
+        char *text = ovsdb_error_take_text(error);
+
+        log_err("%s: cannot use the server's contents: %s", db->remote, text);
+        free(text);
+        ovsdb_database_destroy(contents);
+        start_over(db);
+        return;
+    }
+    if (db->up.contents != NULL) {
+        ovsdb_replica_keep_seqnos(contents, db->up.contents);
+        ovsdb_database_destroy(db->up.contents);
+    }
+    db->up.contents = contents;
+    db->is_monitoring = true;
+    db_changed(&db->up);
+}
+
+/* True if a transaction that is under way writes this column: the notification of what it did comes
+ * ahead of its reply. */
+static bool
+is_own(void *db_, const struct uuid *row, const char *column)
+{
+    const struct db_client *db = db_;
+    const struct client_txn *txn;
+    char text[UUID_LEN + 1];
+
+    uuid_format(row, text);
+    DL_FOREACH(db->txns, txn)
+    {
+        for (size_t i = 0; i < json_array_size(txn->ops); i++) {
+            const json_t *op = json_array_get(txn->ops, i);
+            const json_t *clause = json_array_get(json_object_get(op, "where"), 0);
+            const char *uuid = json_string_value(json_array_get(json_array_get(clause, 2), 1));
+            const json_t *mutations = json_object_get(op, "mutations");
+
+            if (uuid == NULL || strcmp(uuid, text)) {
+                continue;
+            }
+            if (json_object_get(json_object_get(op, "row"), column) != NULL) {
+                return true;
+            }
+            for (size_t j = 0; j < json_array_size(mutations); j++) {
+                const json_t *mutation = json_array_get(mutations, j);
+
+                if (!strcmp(json_string_value(json_array_get(mutation, 0)), column)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static void
+on_update(struct db_client *db, const json_t *updates, bool is_v1)
+{
+    struct ovsdb_error *error;
+    bool foreign;
+
+    if (!db->is_monitoring) {
+        return;
+    }
+    error = ovsdb_replica_apply(db->up.contents, updates, is_v1, db->up.seqno + 1, is_own, db,
+                                &foreign);
+    if (error != NULL) {
+        char *text = ovsdb_error_take_text(error);
+
+        log_err("%s: an update makes no sense: %s", db->remote, text);
+        free(text);
+        start_over(db);
+    } else if (foreign) {
+        db_changed(&db->up);
+    }
+}
+
+/* Transactions. */
+
+static void
+txn_finish(struct db_client *db, struct client_txn *txn, enum db_txn_status status, char *error)
+{
+    DL_DELETE(db->txns, txn);
+    db_complete(&db->up, txn->completion, status, error);
+    json_decref(txn->ops);
+    free(txn);
+}
+
+/* What the results of a transaction come to; '*text' gets a new string for DB_TXN_ERROR. */
+static enum db_txn_status
+classify(const json_t *results, char **text)
+{
+    for (size_t i = 0; i < json_array_size(results); i++) {
+        const json_t *result = json_array_get(results, i);
+        const char *error = json_string_value(json_object_get(result, "error"));
+        const char *details = json_string_value(json_object_get(result, "details"));
+
+        if (error == NULL) {
+            continue;
+        }
+        if (!strcmp(error, OVSDB_E_NOT_OWNER)) {
+            return DB_TXN_NOT_LOCKED;
+        }
+        if (!strcmp(error, OVSDB_E_TIMEOUT)) {
+            return DB_TXN_TRY_AGAIN;
+        }
+        *text = xasprintf("%s: %s", error, details != NULL ? details : "");
+        return DB_TXN_ERROR;
+    }
+    return DB_TXN_SUCCESS;
+}
+
+static void
+client_transact(struct db *db_, json_t *ops, struct db_completion *completion)
+{
+    struct db_client *db = client(db_);
+    struct client_txn *txn;
+    json_t *params = json_copy(ops);
+
+    json_array_insert_new(params, 0, json_string(db->database));
+    json_array_append_new(params, json_pack("{s:s, s:s}", "op", "assert", "lock", db->lock));
+    txn = xzalloc(sizeof *txn);
+    txn->ops = ops;
+    txn->completion = completion;
+    DL_APPEND(db->txns, txn);
+    if (!db->is_monitoring ||
+        jsonrpc_send_request(db->rpc, "transact", params, &txn->id) != 0) {
+        if (!db->is_monitoring) {
+            json_decref(params);
+        }
+        txn_finish(db, txn, DB_TXN_TRY_AGAIN, NULL);
+    }
+}
+
+static void
+on_txn_reply(struct db_client *db, const struct jsonrpc_msg *msg, int64_t id)
+{
+    struct client_txn *txn, *next;
+
+    DL_FOREACH_SAFE(db->txns, txn, next)
+    {
+        if (txn->id == id) {
+            char *text = NULL;
+            enum db_txn_status status;
+
+            if (msg->type == JSONRPC_ERROR) {
+                status = DB_TXN_ERROR;
+                text = json_dumps(msg->error, JSON_COMPACT | JSON_ENCODE_ANY);
+            } else {
+                status = classify(msg->result, &text);
+            }
+            txn_finish(db, txn, status, text);
+            return;
+        }
+    }
+}
+
+/* The session. */
+
+static void
+on_failed_request(struct db_client *db, const struct jsonrpc_msg *msg, int64_t id)
+{
+    static struct log_rate rl = LOG_RATE_INIT(5, 5);
+    const char *error = json_string_value(json_object_get(msg->error, "error"));
+
+    if (id == db->monitor_id && db->monitor_method + 1 < ARRAY_SIZE(monitor_methods)) {
+        db->monitor_method++; /* an older server */
+        request_monitor(db);
+    } else if (id == db->schema_id || id == db->monitor_id) {
+        log_warn_rl(&rl, "%s: the server does not give us database %s: %s", db->remote,
+                    db->database, error != NULL ? error : "unknown error");
+        start_over(db);
+    }
+}
+
+static void
+on_reply(struct db_client *db, const struct jsonrpc_msg *msg)
+{
+    int64_t id = json_is_integer(msg->id) ? json_integer_value(msg->id) : -1;
+
+    if (id < 0) {
+        return;
+    }
+    if (db->txns != NULL && id != db->lock_id && id != db->schema_id && id != db->monitor_id) {
+        on_txn_reply(db, msg, id);
+    } else if (msg->type == JSONRPC_ERROR) {
+        on_failed_request(db, msg, id);
+    } else if (id == db->lock_id) {
+        bool locked = json_is_true(json_object_get(msg->result, "locked"));
+
+        db->lock_id = -1;
+        set_lock(db, locked, !locked);
+    } else if (id == db->schema_id) {
+        db->schema_id = -1;
+        on_schema(db, msg->result);
+    } else if (id == db->monitor_id && db->schema != NULL) {
+        db->monitor_id = -1;
+        on_initial(db, msg->result);
+    }
+}
+
+static void
+on_notify(struct db_client *db, const struct jsonrpc_msg *msg)
+{
+    const char *name = json_string_value(json_array_get(msg->params, 0));
+    bool is_our_lock = name != NULL && !strcmp(name, db->lock);
+
+    if (!strcmp(msg->method, "update3")) {
+        on_update(db, json_array_get(msg->params, 2), false);
+    } else if (!strcmp(msg->method, "update2")) {
+        on_update(db, json_array_get(msg->params, 1), false);
+    } else if (!strcmp(msg->method, "update")) {
+        on_update(db, json_array_get(msg->params, 1), true);
+    } else if (!strcmp(msg->method, "locked") && is_our_lock) {
+        set_lock(db, true, false);
+    } else if (!strcmp(msg->method, "stolen") && is_our_lock) {
+        on_stolen(db);
+    }
+}
+
+static void
+on_msg(struct jsonrpc *rpc, struct jsonrpc_msg *msg, void *db_)
+{
+    struct db_client *db = db_;
+
+    if (msg->type == JSONRPC_REPLY || msg->type == JSONRPC_ERROR) {
+        on_reply(db, msg);
+    } else if (msg->type == JSONRPC_NOTIFY) {
+        on_notify(db, msg);
+    }
+    jsonrpc_msg_destroy(msg);
+}
+
+static void
+on_open(struct jsonrpc *rpc, void *db_)
+{
+    struct db_client *db = db_;
+
+    log_info("%s: connected", db->remote);
+    request_lock(db);
+    jsonrpc_send_request(rpc, "get_schema", json_pack("[s]", db->database), &db->schema_id);
+}
+
+static void
+forget_connection(struct db_client *db)
+{
+    db->lock_id = db->schema_id = db->monitor_id = -1;
+    db->is_monitoring = false;
+    while (db->txns != NULL) {
+        txn_finish(db, db->txns, DB_TXN_TRY_AGAIN, NULL);
+    }
+    ovsdb_schema_destroy(db->schema);
+    db->schema = NULL;
+    set_lock(db, false, false);
+}
+
+static void
+on_closed(struct jsonrpc *rpc, int error, const char *reason, void *db_)
+{
+    static struct log_rate rl = LOG_RATE_INIT(3, 3);
+    struct db_client *db = db_;
+    bool was_connected = db->is_monitoring || db->has_lock || db->is_contended;
+
+    if (was_connected) {
+        log_info("%s: connection lost (%s), going on with the last contents", db->remote, reason);
+    } else {
+        log_info_rl(&rl, "%s: not connected: %s", db->remote, reason);
+    }
+    forget_connection(db);
+}
+
+static const struct jsonrpc_callbacks callbacks = {
+    .on_open = on_open,
+    .on_msg = on_msg,
+    .on_closed = on_closed,
+};
+
+static void
+connect_to_server(void *db_)
+{
+    struct db_client *db = db_;
+    struct reconnect_settings settings = {
+        .name = db->remote,
+        .default_port = DEFAULT_PORT,
+        .tls = db->tls,
+    };
+
+    db->rpc = jsonrpc_create_reconnecting(db->up.loop, &settings, &callbacks, db);
+    jsonrpc_set_max_size(db->rpc, MAX_MESSAGE);
+    jsonrpc_set_probe_interval(db->rpc, strncmp(db->remote, "unix:", 5) ? PROBE_MS : 0);
+}
+
+/* The interface. */
+
+static bool
+client_is_ready(const struct db *db)
+{
+    return db->contents != NULL;
+}
+
+static bool
+client_has_lock(const struct db *db)
+{
+    return client(db)->has_lock;
+}
+
+static bool
+client_is_lock_contended(const struct db *db)
+{
+    return client(db)->is_contended;
+}
+
+static char *
+client_describe(const struct db *db)
+{
+    const struct db_client *c = client(db);
+
+    return xasprintf("%s: %s", c->remote,
+                     c->is_monitoring                                 ? "connected"
+                     : c->rpc != NULL && jsonrpc_is_open(c->rpc) ? "fetching the contents"
+                                                                      : "not connected");
+}
+
+static void
+client_close(struct db *db_)
+{
+    struct db_client *db = client(db_);
+    struct client_txn *txn, *next;
+
+    loop_timer_stop(&db->retry);
+    jsonrpc_destroy_flushed(db->rpc);
+    DL_FOREACH_SAFE(db->txns, txn, next)
+    {
+        txn_finish(db, txn, DB_TXN_TRY_AGAIN, NULL);
+    }
+    db_fini(&db->up);
+    ovsdb_database_destroy(db->up.contents);
+    ovsdb_schema_destroy(db->schema);
+    tls_config_unref(db->tls);
+    free(db->remote);
+    free(db->database);
+    free(db->lock);
+    free(db);
+}
+
+static const struct db_class client_class = {
+    .close = client_close,
+    .is_ready = client_is_ready,
+    .has_lock = client_has_lock,
+    .is_lock_contended = client_is_lock_contended,
+    .transact = client_transact,
+    .describe = client_describe,
+};
+
+/* Makes the TLS settings of an "ssl:" remote; '*tls' NULL for others. */
+static int
+make_tls(const struct db_client_cfg *cfg, struct tls_config **tls, char **error)
+{
+    struct tls_settings settings = {
+        .private_key_file = cfg->private_key,
+        .certificate_file = cfg->certificate,
+        .ca_cert_file = cfg->ca_cert,
+    };
+
+    *tls = NULL;
+    if (strncmp(cfg->remote, "ssl:", 4)) {
+        return 0;
+    }
+    if (cfg->private_key == NULL || cfg->certificate == NULL) {
+        *error = xasprintf("%s: needs a private key and a certificate", cfg->remote);
+        return -EINVAL;
+    }
+    *tls = tls_config_create(&settings, error);
+    return *tls != NULL ? 0 : -EINVAL;
+}
 
 int
 db_open_client(const struct db_client_cfg *cfg, struct db **dbp, char **error)
 {
+    struct tls_config *tls;
+    int result;
+
     *dbp = NULL;
-    *error = xasprintf("%s: this build serves its own database only", cfg->remote);
-    return -EOPNOTSUPP;
+    *error = stream_name_check(cfg->remote);
+    if (*error != NULL || !stream_name_is_active(cfg->remote)) {
+        *error = *error != NULL ? *error
+                                : xasprintf("%s: is not of the form unix:FILE, tcp:IP:PORT or "
+                                            "ssl:IP:PORT",
+                                            cfg->remote);
+        return -EINVAL;
+    }
+    result = make_tls(cfg, &tls, error);
+    if (result) {
+        return result;
+    }
+
+    struct db_client *db = xzalloc(sizeof *db);
+    db_init(&db->up, &client_class, cfg->loop);
+    db->remote = xstrdup(cfg->remote);
+    db->database = xstrdup(cfg->database != NULL ? cfg->database : "Open_vSwitch");
+    db->lock = xstrdup(cfg->lock != NULL ? cfg->lock : "ovs_vswitchd");
+    db->tls = tls;
+    db->lock_id = db->schema_id = db->monitor_id = -1;
+    connect_to_server(db);
+    *dbp = &db->up;
+    return 0;
 }
