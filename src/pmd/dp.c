@@ -241,10 +241,27 @@ dp_flow_del(struct dp *dp, struct dp_flow *f, struct dp_flow_stats *stats)
     }
 }
 
+void
+dp_set_flow_expel(struct dp *dp, dp_flow_expel_fn *fn, void *aux)
+{
+    dp->expel = fn;
+    dp->expel_aux = aux;
+}
+
+void
+dp_flow_expel(struct dp *dp, struct dp_flow *f)
+{
+    if (dp->expel) {
+        dp->expel(dp, f, dp->expel_aux);
+    } else {
+        dp_flow_del(dp, f, NULL);
+    }
+}
+
 static bool
 flush_one(struct dp *dp, struct dp_flow *f, void *aux)
 {
-    dp_flow_del(dp, f, NULL);
+    dp_flow_expel(dp, f);
     return true;
 }
 

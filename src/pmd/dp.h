@@ -85,6 +85,10 @@ int dp_flow_set_actions(struct dp *, struct dp_flow *, const struct dp_actions *
 // Unlinks; the final statistics are in '*stats' after the call (packets in flight excepted).
 void dp_flow_del(struct dp *, struct dp_flow *, struct dp_flow_stats *stats);
 void dp_flow_flush(struct dp *);
+// Deletions by command (dpctl/del-flow, del-flows, dp_flow_flush()) go through 'fn', so that who keeps
+// records of flows can settle them: it calls dp_flow_del().  NULL: dp_flow_del() at once.  Main.
+typedef void dp_flow_expel_fn(struct dp *, struct dp_flow *, void *aux);
+void dp_set_flow_expel(struct dp *, dp_flow_expel_fn *, void *aux);
 struct dp_flow *dp_flow_find(struct dp *, const struct uuid *ufid);
 struct dp_flow *dp_flow_find_key(struct dp *, const struct flow *key); // the one that would match
 

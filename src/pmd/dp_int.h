@@ -51,6 +51,8 @@ struct dp {
     uint64_t retired_stat[PMD_N_STATS];
     struct upcall_queues *upcalls;
     struct meters *meters;
+    dp_flow_expel_fn *expel;                    /* main */
+    void *expel_aux;
     unsigned n_spin_ports;                      /* main */
     bool want_schedule;                         /* main: all queues are to be placed anew */
     bool want_reconfigure;                      /* main: threads may have to come or go */
@@ -61,6 +63,8 @@ struct dp {
     _Atomic uint64_t load_intervals; /* keeper: w, main: r; intervals noted so far */
 };
 
+// dp.c
+void dp_flow_expel(struct dp *, struct dp_flow *);
 // dp_port.c
 struct dp_port *dp_port_find(const struct dp *, odp_port_t);
 void dp_port_give_tx(struct dp *, struct dp_port *, struct pmd *);

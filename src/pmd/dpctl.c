@@ -481,7 +481,7 @@ dpctl_del_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
     if (i > 0) {
         struct dp_flow *f = find_flow_text(*(struct dp **) dpp, argv[i], &error);
         if (f) {
-            dp_flow_del(*(struct dp **) dpp, f, NULL);
+            dp_flow_expel(*(struct dp **) dpp, f);
         }
         reply_and_free(conn, error);
     }

@@ -29,7 +29,7 @@ inject_create(void)
     q->free = ring_create(INJECT_RING, 0);
     q->items = xcalloc(INJECT_RING - 1, sizeof *q->items);
     for (unsigned i = 0; i < INJECT_RING - 1; i++) {
-        rte_ring_enqueue(q->free, &q->items[i]);
+        ring_put(q->free, &q->items[i]);
     }
     return q;
 }
@@ -43,10 +43,9 @@ inject_ring(struct inject_queue *q)
 void
 inject_destroy(struct inject_queue *q, struct megaflows *mf)
 {
-    void *item;
+    struct inject_item *it;
 
-    while (!rte_ring_dequeue(q->work, &item)) {
-        struct inject_item *it = item;
+    while ((it = ring_take(q->work))) {
         drop_packets(it->m, it->n, DROP_INJECT_FULL);
     }
     pthread_mutex_lock(&mf->lock);
@@ -76,14 +75,12 @@ static void
 inject_chunk(struct megaflows *mf, struct inject_queue *q, struct rte_mbuf **m, unsigned n,
              const struct packet_md *md, const struct dp_actions *actions)
 {
-    struct inject_item *it;
-    void *p;
+    struct inject_item *it = ring_take(q->free);
 
-    if (rte_ring_dequeue(q->free, &p)) {
+    if (!it) {
         drop_packets(m, n, DROP_INJECT_FULL);
         return;
     }
-    it = p;
     if (it->plan || actions) {
         pthread_mutex_lock(&mf->lock);
         plan_unref(&mf->plans, it->plan);
@@ -93,7 +90,7 @@ inject_chunk(struct megaflows *mf, struct inject_queue *q, struct rte_mbuf **m, 
     it->n = n;
     it->md = *md;
     memcpy(it->m, m, n * sizeof *m);
-    rte_ring_enqueue(q->work, it);
+    ring_put(q->work, it);
 }
 
 void
@@ -122,7 +119,7 @@ inject_drain(struct pmd *pmd)
     if (LIKELY(rte_ring_empty(q->work))) {
         return false;
     }
-    n = rte_ring_dequeue_burst(q->work, items, INJECT_ITEMS_AT_ONCE, NULL);
+    n = ring_take_burst(q->work, items, INJECT_ITEMS_AT_ONCE);
     for (unsigned i = 0; i < n; i++) {
         struct inject_item *it = items[i];
         for (unsigned j = 0; j < it->n; j++) {
@@ -132,7 +129,7 @@ inject_drain(struct pmd *pmd)
                 recirc_push(pmd, it->m[j], &it->md, 0);
             }
         }
-        rte_ring_enqueue(q->free, it);
+        ring_put(q->free, it);
         recirc_drain(pmd);
     }
     return true;

@@ -28,4 +28,45 @@ ring_destroy(struct rte_ring *r)
     free(r);
 }
 
+// ThreadSanitizer does not see the ordering inside rte_ring: say it.
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+#define RING_ACQUIRE(R) __tsan_acquire(R)
+#define RING_RELEASE(R) __tsan_release(R)
+#else
+#define RING_ACQUIRE(R) ((void) 0)
+#define RING_RELEASE(R) ((void) 0)
+#endif
+
+// False: full.
+static inline bool
+ring_put(struct rte_ring *r, void *p)
+{
+    RING_RELEASE(r);
+    return !rte_ring_enqueue(r, p);
+}
+
+// NULL: empty.
+static inline void *
+ring_take(struct rte_ring *r)
+{
+    void *p = NULL;
+
+    if (rte_ring_dequeue(r, &p)) {
+        return NULL;
+    }
+    RING_ACQUIRE(r);
+    return p;
+}
+
+static inline unsigned
+ring_take_burst(struct rte_ring *r, void **p, unsigned max)
+{
+    unsigned n = rte_ring_dequeue_burst(r, p, max, NULL);
+
+    RING_ACQUIRE(r);
+    return n;
+}
+
 #endif

@@ -63,7 +63,7 @@ port_create(void)
         abort();
     }
     for (unsigned i = 0; i < UPCALL_RING - 1; i++) {
-        rte_ring_enqueue(p->free, &p->slots[i]);
+        ring_put(p->free, &p->slots[i]);
     }
     return p;
 }
@@ -94,10 +94,10 @@ upcall_queues_create(void)
 static void
 port_drain(struct upcall_port *p)
 {
-    void *slot;
+    struct upcall_slot *s;
 
-    while (!rte_ring_dequeue(p->waiting, &slot)) {
-        rte_pktmbuf_free(((struct upcall_slot *) slot)->up.mbuf);
+    while ((s = ring_take(p->waiting))) {
+        rte_pktmbuf_free(s->up.mbuf);
         atomic_fetch_sub(&p->n_refs, 1); // never the last: the caller has one
     }
 }
@@ -183,14 +183,13 @@ handler_notify(struct upcall_queues *q, unsigned index)
 static struct upcall_slot *
 upcall_alloc(struct pmd *pmd, struct upcall_port *p, struct rte_mbuf *m)
 {
-    void *slot;
+    struct upcall_slot *s = ring_take(p->free);
 
-    if (UNLIKELY(rte_ring_dequeue(p->free, &slot))) {
+    if (UNLIKELY(!s)) {
         drop_packet(m, DROP_UPCALL_ERROR);
         perf_add(&pmd->perf, PMD_STAT_LOST, 1);
         return NULL;
     }
-    struct upcall_slot *s = slot;
     atomic_fetch_add_explicit(&p->n_refs, 1, memory_order_relaxed);
     s->home = p;
     s->up.mbuf = m;
@@ -203,7 +202,7 @@ upcall_enqueue(struct pmd *pmd, struct upcall_queues *q, unsigned index, struct 
 {
     uint64_t bit = UINT64_C(1) << (index % 64);
 
-    rte_ring_enqueue(s->home->waiting, s);
+    ring_put(s->home->waiting, s);
     // The seq_cst read-modify-write orders the enqueue before the bit for the handler.
     if (!(atomic_load(&q->pending[index / 64]) & bit)) {
         atomic_fetch_or(&q->pending[index / 64], bit);
@@ -282,7 +281,7 @@ port_take(struct upcall_queues *q, unsigned index, struct upcall **out, unsigned
     if (!p) {
         return 0;
     }
-    n = rte_ring_dequeue_burst(p->waiting, (void **) out, max, NULL);
+    n = ring_take_burst(p->waiting, (void **) out, max);
     if (!rte_ring_empty(p->waiting)) {
         atomic_fetch_or(&q->pending[index / 64], UINT64_C(1) << (index % 64));
     }
@@ -393,7 +392,7 @@ upcall_free(struct dp *dp, struct upcall *up)
 
     rte_pktmbuf_free(up->mbuf);
     if (!atomic_load(&p->gone)) {
-        rte_ring_enqueue(p->free, s);
+        ring_put(p->free, s);
     }
     port_unref(p);
 }
