@@ -38,6 +38,26 @@ level_from_dpdk(int level)
     }
 }
 
+// Messages that DPDK calls errors although nothing is wrong: drivers look for what may be missing.
+static const char *const harmless[] = {
+    "tap_mp_req_on_rxtx()",      // no secondary process to tell
+    "tap_nl_dump_ext_ack()",     // a kernel without multiq: net_tap does without rte_flow
+    "qdisc_create_multiq()",
+    "failed to create multiq qdisc",
+    "Disabling rte flow support",
+};
+
+static bool
+is_harmless(const char *buf, size_t size)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
+        if (memmem(buf, size, harmless[i], strlen(harmless[i])) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static ssize_t
 dpdk_log_write(void *cookie, const char *buf, size_t size)
 {
@@ -47,6 +67,9 @@ dpdk_log_write(void *cookie, const char *buf, size_t size)
 
     while (len > 0 && (buf[len - 1] == '\n' || buf[len - 1] == '\r')) {
         len--;
+    }
+    if (level < LOG_LVL_INFO && is_harmless(buf, len)) {
+        level = LOG_LVL_INFO;
     }
     if (len > 0) {
         log_at_rl(&rate, level, "%.*s", (int)len, buf);

@@ -200,7 +200,9 @@ netdev_tx_burst(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, ui
     netdev->tx(netdev, qid, mbufs, n);
 }
 
-// A descriptor that polls readable when frames wait (NETDEV_POLL_EPOLL only).
+// A descriptor that polls readable when frames wait (NETDEV_POLL_EPOLL only); -1 while the device is
+// gone.  It does not show what the device has already taken from the kernel: after a full burst
+// (NETDEV_MAX_BURST) poll again, until a burst is not full.
 int netdev_rx_fd(const struct netdev *, uint16_t qid);
 
 // --- DPDK itself: main thread --------------------------------------------------------------

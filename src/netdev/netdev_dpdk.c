@@ -530,7 +530,9 @@ dpdk_reconfigure(struct netdev *netdev, uint16_t n_txq_wanted, char **errorp)
         .txq_shared = dev->txq_shared};
     show_fast_path(dev);
     watch_link(dev);
-    look_at_link(dev);
+    if (rte_eth_link_get_nowait(dev->port_id, &dev->link) != 0) {
+        dev->link = (struct rte_eth_link){0};
+    }
     return 0;
 }
 

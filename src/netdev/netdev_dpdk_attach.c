@@ -83,7 +83,8 @@ netdev_dpdk_attach(const char *devargs, uint16_t *port_id, bool *attached, char 
     }
     int error = rte_dev_probe(devargs);
     if (error != 0) {
-        error = error < -1 ? error : -ENODEV;
+        // EAL's ways to say that no bus knows the device.
+        error = error < -1 && error != -EFAULT ? error : -ENODEV;
         *errorp = xasprintf("Error attaching device '%s' to DPDK (%s)", devargs, err_str(error));
         return error;
     }

@@ -18,6 +18,8 @@ netdev_krx_init(struct netdev_krx *krx, int mtu, char **errorp)
     if (krx->lent == NULL) {
         return -ENOMEM;
     }
+    atomic_store(&krx->outgrown, false);
+    krx->reported = false;
     krx->pool = netdev_pool_mempool(krx->lent);
     krx->room = rte_pktmbuf_data_room_size(krx->pool) - RTE_PKTMBUF_HEADROOM;
     // Not touched before the first super-frame arrives.
@@ -166,6 +168,9 @@ netdev_krx_deliver(struct netdev_krx *krx, struct rte_mbuf **mbufs, uint16_t n)
         }
         struct rte_mbuf *m = slot->len <= krx->room ? take_small(krx, slot) : NULL;
         if (m == NULL) {
+            if (slot->len > krx->room) {
+                atomic_store_explicit(&krx->outgrown, true, memory_order_relaxed);
+            }
             errors++;
             continue;
         }

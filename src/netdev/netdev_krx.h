@@ -41,6 +41,8 @@ struct netdev_krx {
     unsigned int n_slots, next_slot; // filled by the kernel; delivered
     struct netdev_krx_slot slots[KRX_SLOTS];
     uint8_t *areas;
+    _Atomic bool outgrown; // a frame came that is longer than 'room'; poller: w, main: r
+    bool reported;         // and main was told; poller: rw
     bool cutting;
     struct netdev_super super; // of slots[next_slot - 1]
     struct netdev_queue_counts counts; // poller: w, main: r
@@ -66,6 +68,16 @@ netdev_krx_pending(const struct netdev_krx *krx)
 }
 // Moves frames from filled slots to 'mbufs', which has 'n' of NETDEV_MAX_BURST; the new number.
 uint16_t netdev_krx_deliver(struct netdev_krx *, struct rte_mbuf **mbufs, uint16_t n);
+
+// Asks for a reconfiguration, once, when frames have become longer than the buffers.
+static inline void
+netdev_krx_report(struct netdev_krx *krx, struct netdev *netdev)
+{
+    if (UNLIKELY(atomic_load_explicit(&krx->outgrown, memory_order_relaxed)) && !krx->reported) {
+        krx->reported = true;
+        netdev_want_reconfigure(netdev);
+    }
+}
 
 // Adds what the queue counted to 'stats' (sets what is "not known"); NULL: zeros.
 void netdev_krx_stats(const struct netdev_krx *, struct netdev_stats *);

@@ -224,7 +224,9 @@ system_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     if (!netdev_krx_pending(sys->krx)) {
         system_receive(sys);
     }
-    return netdev_krx_deliver(sys->krx, mbufs, 0);
+    uint16_t n = netdev_krx_deliver(sys->krx, mbufs, 0);
+    netdev_krx_report(sys->krx, netdev);
+    return n;
 }
 
 // Prepares one message; false when the frame has too many pieces.

@@ -188,6 +188,7 @@ tap_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     if (netdev_krx_pending(krx)) {
         n = netdev_krx_deliver(krx, mbufs, 0);
     }
+    // What happens outside this namespace sends no events: a frame beyond the MTU is the first sign.
     while (n < NETDEV_MAX_BURST) {
         unsigned int want = netdev_krx_prepare(krx, 1);
         if (want == 0) {
@@ -205,6 +206,7 @@ tap_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
         krx->n_slots = 1;
         n = netdev_krx_deliver(krx, mbufs, n);
     }
+    netdev_krx_report(krx, netdev);
     return n;
 }
 

@@ -20,6 +20,7 @@ LOG_MODULE(dpif_netdev);
 
 enum {
     KERNEL_EVENTS = 64,
+    KERNEL_ROUNDS = 8,    // bursts of one device before the others have their turn
     KERNEL_WAIT_MS = 100, // upper bound of a sleep, so that settings and time are looked at
     SLEEP_MIN_PACKETS = 16, // an iteration with fewer lets a PMD sleep longer next time
 };
@@ -283,9 +284,9 @@ kernel_watch_list(struct pmd *pmd, const struct poll_list *list)
 
 // Waits offline.  The result speaks of the list that was watched, which may be gone by now.
 static int
-kernel_wait(struct pmd *pmd, struct epoll_event *ev)
+kernel_wait(struct pmd *pmd, struct epoll_event *ev, bool work)
 {
-    bool work = !rte_ring_empty(inject_ring(pmd->inject)) || pmd->n_dirty;
+    work = work || !rte_ring_empty(inject_ring(pmd->inject)) || pmd->n_dirty;
     eventfd_t ignored;
     int n;
 
@@ -301,17 +302,47 @@ kernel_wait(struct pmd *pmd, struct epoll_event *ev)
     return n;
 }
 
+// Queues to look at although their descriptors may not say so: a device that gives a full burst may
+// hold more frames (segments of a super-frame) that the kernel has already delivered.
+struct kernel_again {
+    unsigned n;
+    uint32_t index[2 * KERNEL_EVENTS];
+};
+
+static unsigned
+kernel_poll(struct pmd *pmd, const struct poll_list *list, uint32_t index,
+            struct kernel_again *again)
+{
+    unsigned total = 0;
+
+    if (index >= list->n) {
+        return 0;
+    }
+    for (int i = 0; i < KERNEL_ROUNDS; i++) {
+        unsigned n = pmd_poll_rxq(pmd, list->rxq[index]);
+        total += n;
+        if (n < NETDEV_MAX_BURST) {
+            return total;
+        }
+    }
+    if (again->n < 2 * KERNEL_EVENTS) {
+        again->index[again->n++] = index;
+    }
+    return total;
+}
+
 void *
 pmd_kernel_main(void *pmd_)
 {
     struct pmd *pmd = pmd_;
     const struct poll_list *watched = NULL;
     struct epoll_event ev[KERNEL_EVENTS];
+    struct kernel_again again = {0}, now;
     uint64_t watched_seq = 0;
     bool registered = false;
 
     while (!atomic_load_explicit(&pmd->stop, memory_order_relaxed)) {
-        int n_events = watched ? kernel_wait(pmd, ev) : 0;
+        int n_events = watched ? kernel_wait(pmd, ev, again.n > 0) : 0;
         uint64_t seq = atomic_load(&pmd->poll_seq);
         const struct poll_list *list = rcu_get(&pmd->poll);
 
@@ -322,13 +353,20 @@ pmd_kernel_main(void *pmd_)
             watched = list;
             watched_seq = seq;
             n_events = 0;
+            again.n = 0;
+            for (uint32_t i = 0; i < list->n && i < KERNEL_EVENTS; i++) {
+                again.index[again.n++] = i;
+            }
         }
         uint64_t start = pmd->now_tsc;
         unsigned n = 0;
+        now = again;
+        again.n = 0;
+        for (unsigned i = 0; i < now.n; i++) {
+            n += kernel_poll(pmd, list, now.index[i], &again);
+        }
         for (int i = 0; i < n_events; i++) {
-            if (ev[i].data.u32 < list->n) {
-                n += pmd_poll_rxq(pmd, list->rxq[ev[i].data.u32]);
-            }
+            n += kernel_poll(pmd, list, ev[i].data.u32, &again);
         }
         pmd_run_side_work(pmd);
         pmd_obey(pmd);
