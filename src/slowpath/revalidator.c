@@ -61,6 +61,19 @@ flow_delete(struct slowpath *sp, struct dp_flow *flow, struct ukey *ukey)
     coverage_inc(revalidator_deleted);
 }
 
+void
+revalidator_expel(struct dp *dp, struct dp_flow *flow, void *slowpath_)
+{
+    struct slowpath *sp = slowpath_;
+
+    (void)dp;
+    pthread_mutex_lock(&sp->pass_lock);
+    if (!dp_flow_is_dead(flow)) {
+        flow_delete(sp, flow, dp_flow_aux(flow));
+    }
+    pthread_mutex_unlock(&sp->pass_lock);
+}
+
 /* True if the installed megaflow looks at every bit that the new translation consulted. */
 static bool
 mask_is_subset(const struct flow_mask *part, const struct flow_mask *whole)
@@ -264,6 +277,7 @@ pass_begin(struct slowpath *sp)
     struct pass *pass = &sp->pass;
     bool over_limit = dp_n_flows(sp->dp) > dp_flow_limit(sp->dp);
 
+    pthread_mutex_lock(&sp->pass_lock);
     pass->prev_seq = pass->seq;
     pass->changes = ofprotos_take_changes(sp->ofprotos, &pass->n_changes, &pass->seq);
     if (!pass->n_changes) {
@@ -295,6 +309,7 @@ pass_end(struct slowpath *sp, uint64_t answers)
     atomic_store_explicit(&sp->dump_duration_ms, (uint64_t)duration_ms, memory_order_relaxed);
     adapt_limit(sp, duration_ms);
     count_flows(sp);
+    pthread_mutex_unlock(&sp->pass_lock);
     pthread_mutex_lock(&sp->lock);
     bool answered = answers != sp->finished;
     sp->finished = answers;

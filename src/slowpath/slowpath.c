@@ -117,11 +117,13 @@ slowpath_create(struct loop *loop, struct dp *dp, struct ofprotos *ofprotos)
     atomic_store(&sp->settings.megaflows, true);
     atomic_store(&sp->settings.ufid, true);
     pthread_mutex_init(&sp->lock, NULL);
+    pthread_mutex_init(&sp->pass_lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&sp->wanted, &attr);
     pthread_condattr_destroy(&attr);
     ofprotos_set_hooks(ofprotos, &hooks, sp);
+    dp_set_flow_expel(dp, revalidator_expel, sp);
     slowpath_set_config(sp, &none);
     slowpath_ctl_init(sp);
     dpif_ctl_init(sp);
@@ -150,11 +152,13 @@ slowpath_destroy(struct slowpath *sp)
     }
     ofprotos_set_hooks(sp->ofprotos, &(struct ofproto_hooks){0}, NULL);
     unixctl_unregister_aux(sp);
+    dp_set_flow_expel(sp->dp, NULL, NULL);
     handlers_stop(sp);
     revalidators_stop(sp);
     sync_drop(sp);
     dp_flow_walk(sp->dp, 0, 1, delete_flow, NULL);
     pthread_cond_destroy(&sp->wanted);
+    pthread_mutex_destroy(&sp->pass_lock);
     pthread_mutex_destroy(&sp->lock);
     free(sp);
 }

@@ -96,6 +96,8 @@ struct slowpath {
     struct revalidator revalidators[SLOWPATH_MAX_REVALIDATORS];
     bool stop_revalidators;            /* under 'lock' */
     pthread_barrier_t start, end;      /* of a pass, among the revalidators */
+    pthread_mutex_t pass_lock;         /* held by the leader for the time of a pass, and by main
+                                        * while it deletes a flow for an operator */
     struct pass pass;                  /* w the leader between passes, r all during one */
 
     pthread_mutex_t lock;              /* the members below */
@@ -127,6 +129,8 @@ void revalidators_stop(struct slowpath *);
 uint64_t revalidators_request(struct slowpath *, bool purge);
 /* One pass over 'part' of 'n_parts' as 'pass' says; also for tests. */
 void revalidate_part(struct slowpath *, struct revalidator *, unsigned n_parts);
+/* Deletes a flow for dpctl: what it counted is credited.  Main; waits for the end of a pass. */
+void revalidator_expel(struct dp *, struct dp_flow *, void *slowpath);
 
 /* What is installed for 'out': its actions, or, if packets must come here one by one, a USERSPACE
  * action in 'slow', which the caller frees. */
