@@ -45,6 +45,7 @@ static const char *const harmless[] = {
     "qdisc_create_multiq()",
     "failed to create multiq qdisc",
     "Disabling rte flow support",
+    "RING: Cannot reserve memory", // netdev_pool.c tries again with less
 };
 
 static bool

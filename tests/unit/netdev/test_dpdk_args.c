@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The arguments that EAL gets for each configuration: what is made, what dpdk-extra overrides, and
+// what the machine decides.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "netdev/dpdk_args.h"
+
+static const struct dpdk_machine no_huge = {.first_cpu = 3, .has_pci = true, .file_prefix = "p"};
+static const struct dpdk_machine huge = {.first_cpu = 0, .has_pci = true, .file_prefix = "p",
+                                         .free_huge_bytes = 1ULL << 30};
+
+// Compares the whole line made from pairs of keys and values.
+static void
+check(const struct dpdk_machine *machine, const char *expected, const char *const pairs[][2],
+      size_t n_pairs)
+{
+    struct smap config = SMAP_INIT;
+    struct dpdk_args args;
+    struct str line = STR_INIT;
+
+    for (size_t i = 0; i < n_pairs; i++) {
+        smap_put(&config, pairs[i][0], pairs[i][1]);
+    }
+    dpdk_args_init(&args, &config, machine);
+    dpdk_args_format(&args, &line);
+    assert_string_equal(str_cstr(&line), expected);
+    assert_null(args.argv[args.argc]);
+    dpdk_args_free(&args);
+    str_free(&line);
+    smap_destroy(&config);
+}
+
+#define CHECK(MACHINE, EXPECTED, ...)                                                              \
+    do {                                                                                           \
+        static const char *const pairs[][2] = {__VA_ARGS__};                                       \
+        check(MACHINE, EXPECTED, pairs, ARRAY_SIZE(pairs));                                        \
+    } while (0)
+
+static void
+test_no_huge_pages(void **state)
+{
+    CHECK(&no_huge, "--lcores 0@3 --no-huge -m 1024 --iova-mode=va --no-shconf -a 0000:00:00.0 "
+                    "--no-telemetry --file-prefix p",
+          {"dpdk-init", "true"});
+    CHECK(&no_huge, "--lcores 0@3 --no-huge -m 600 --iova-mode=va --no-shconf -a 0000:00:00.0 "
+                    "--no-telemetry --file-prefix p",
+          {"dpdk-alloc-mem", "600"});
+    // Huge pages that are asked for and missing: as many megabytes of ordinary ones.
+    CHECK(&no_huge, "--lcores 0@3 --no-huge -m 1536 --iova-mode=va --no-shconf -a 0000:00:00.0 "
+                    "--no-telemetry --file-prefix p",
+          {"dpdk-socket-mem", "1024,512"});
+}
+
+static void
+test_huge_pages(void **state)
+{
+    CHECK(&huge, "--lcores 0@0 --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-init", "true"});
+    CHECK(&huge,
+          "--lcores 0@0 --socket-mem 1024,0 --socket-limit 2048 --huge-dir /mnt/h --in-memory "
+          "-a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-socket-mem", "1024,0"}, {"dpdk-alloc-mem", "77"}, {"dpdk-socket-limit", "2048"},
+          {"dpdk-hugepage-dir", "/mnt/h"});
+}
+
+static void
+test_lcore_mask(void **state)
+{
+    CHECK(&huge, "--lcores 0@(1,4,5) --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-lcore-mask", "0x32"});
+    CHECK(&huge, "--lcores 0@(64) --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-lcore-mask", "10000000000000000"});
+    // Nonsense and an empty mask: the default.
+    CHECK(&huge, "--lcores 0@0 --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-lcore-mask", "0xyz"});
+    CHECK(&huge, "--lcores 0@0 --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-lcore-mask", "0"});
+}
+
+static void
+test_extra_wins(void **state)
+{
+    CHECK(&huge, "-l 1 -m 99 --legacy-mem --no-pci --telemetry --file-prefix=x",
+          {"dpdk-extra", "-l 1 -m 99 --legacy-mem --no-pci --telemetry --file-prefix=x"},
+          {"dpdk-alloc-mem", "5"});
+    // What stock deployments write for machines without huge pages.
+    CHECK(&huge,
+          "--no-huge --legacy-mem --no-pci --file-prefix=x --lcores 0@0 -m 600 --iova-mode=va "
+          "--no-shconf --no-telemetry",
+          {"dpdk-extra", "--no-huge --legacy-mem --no-pci --file-prefix=x"},
+          {"dpdk-alloc-mem", "600"});
+    CHECK(&huge, "--vdev net_tap0,iface=a b --lcores 0@0 --in-memory -a 0000:00:00.0 "
+                 "--no-telemetry --file-prefix p",
+          {"dpdk-extra", "  --vdev 'net_tap0,iface=a b'\t"});
+    CHECK(&huge, "-b 0000:01:00.0 --lcores 0@0 --in-memory --no-telemetry --file-prefix p",
+          {"dpdk-extra", "-b 0000:01:00.0"});
+}
+
+static void
+test_devices(void **state)
+{
+    static const struct dpdk_machine no_pci = {.file_prefix = "p", .free_huge_bytes = 1ULL << 30};
+
+    CHECK(&huge, "--lcores 0@0 --in-memory --no-telemetry --file-prefix p",
+          {"dpdk-probe-at-init", "true"});
+    CHECK(&no_pci, "--lcores 0@0 --in-memory --no-pci --no-telemetry --file-prefix p",
+          {"dpdk-init", "try"});
+}
+
+static void
+test_says_that_huge_pages_are_missing(void **state)
+{
+    struct smap config = SMAP_INIT;
+    struct dpdk_args args;
+
+    dpdk_args_init(&args, &config, &no_huge);
+    assert_true(args.no_huge);
+    assert_false(args.missing_huge);
+    dpdk_args_free(&args);
+    smap_put(&config, "dpdk-socket-mem", "1024");
+    dpdk_args_init(&args, &config, &no_huge);
+    assert_true(args.no_huge);
+    assert_true(args.missing_huge);
+    dpdk_args_free(&args);
+    dpdk_args_init(&args, &config, &huge);
+    assert_false(args.no_huge);
+    dpdk_args_free(&args);
+    smap_destroy(&config);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_huge_pages), cmocka_unit_test(test_huge_pages),
+        cmocka_unit_test(test_lcore_mask),    cmocka_unit_test(test_extra_wins),
+        cmocka_unit_test(test_devices),       cmocka_unit_test(test_says_that_huge_pages_are_missing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
