@@ -176,7 +176,7 @@ commit_icmp(struct flow *base, const struct flow *flow, struct dp_actions *acts,
         return;
     }
     /* Type and code are the low bytes of the port fields. */
-    struct dp_act_set_icmp a = {0};
+    struct dp_act_set_icmp a = {.value.is_ipv6 = flow_dl_type_is(base, ETH_TYPE_IPV6)};
     if (base->tp_src != flow->tp_src) {
         FLOW_MASK_SET(mask, tp_src);
         a.value.type = (uint8_t)rte_be_to_cpu_16(flow->tp_src);

@@ -50,7 +50,8 @@ struct set_tp {
 struct set_icmp {
     uint8_t type;
     uint8_t code;
-    uint16_t pad;
+    bool is_ipv6; /* of 'value', for the text only: icmpv6(...) */
+    uint8_t pad;
 };
 
 struct set_arp {
