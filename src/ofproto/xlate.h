@@ -51,10 +51,14 @@ struct xlate_out {
     struct flow_mask mask;       /* bits consulted; packet words only; exact in_port, recirc_id */
     uint32_t slow;               /* DP_SLOW_*: not 0: packets must come to a handler one by one,
                                   * 'actions' is what this one gets */
+    int error;                   /* 0, or why everything is dropped: xlate_out_error_text() */
     bool drop_unknown;           /* the datapath port belongs to no bridge: install nothing */
     struct xlate_cache *cache;   /* whom to credit later packets to; the caller's */
     struct xlate_deps *deps;     /* what the result depends on; the caller's */
+    struct flow final_flow;      /* what the pipeline made of the packet, for ofproto/trace */
 };
+/* "Recursion too deep", for out->error. */
+const char *xlate_out_error_text(const struct xlate_out *);
 
 /* Translates.  '*out' need not be initialised; free with xlate_out_fini(). */
 void xlate(const struct xlate_in *, struct xlate_out *out);
@@ -76,5 +80,8 @@ void xlate_deps_destroy(struct xlate_deps *); /* NULL is fine; any thread */
 /* Grows when MAC tables or other state of translation (not rules, not views) moved such that
  * installed megaflows may be wrong; then xlate_deps_affected() with no changes tells which. */
 uint64_t xlate_state_seq(void);
+
+/* Registers fdb/show and its like, ofproto/trace, ofproto/trace-packet-out.  Main. */
+void xlate_ctl_init(struct ofprotos *);
 
 #endif /* ofproto/xlate.h */

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * xlate_cache.c - whom the packets of a megaflow are credited to: rules, buckets, patch ports,
+ * mirrors, MAC entries, learned flows.
+ *
+ * A translation collects credits with borrowed pointers.  A cache is a copy that may outlive rules,
+ * ports and bridges: it holds references to rules and groups; ports and mirrors it finds again by
+ * number each time; and each bridge's MAC table, which it holds too, says whether the bridge is
+ * still there (under RCU).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "ofproto/xlate_int.h"
+
+struct cache_bridge {
+    struct ofproto *ofproto;  /* valid only if the table is live */
+    struct mac_table *macs;   /* a reference */
+};
+
+struct xlate_cache {
+    struct cache_bridge *bridges;  /* behind 'entries' */
+    uint32_t n_bridges;
+    uint32_t n;
+    struct xc_entry entries[];
+};
+
+struct xc_entry *
+xlate_credit_add(struct xlate_ctx *ctx, enum xc_type type)
+{
+    struct xc_entry *e;
+
+    if (!ctx->collects) {
+        return NULL;
+    }
+    if (ctx->n_credits == ctx->cap_credits) {
+        size_t cap = ctx->cap_credits * 2;
+
+        if (ctx->credits == ctx->first_credits) {
+            ctx->credits = xmemdup(ctx->first_credits, sizeof ctx->first_credits);
+        }
+        ctx->credits = xreallocarray(ctx->credits, cap, sizeof *ctx->credits);
+        ctx->cap_credits = cap;
+    }
+    e = &ctx->credits[ctx->n_credits++];
+    e->type = (uint8_t)type;
+    e->bridge = (uint8_t)(ctx->bridge - ctx->bridges);
+    return e;
+}
+
+/* --- crediting --------------------------------------------------------------------------------- */
+
+struct credit {
+    uint64_t packets, bytes;
+    int64_t used_ms;
+    uint16_t tcp_flags;
+    bool first;         /* by the translation itself, which had its other effects already */
+};
+
+static void
+credit_counters(_Atomic uint64_t *packets, _Atomic uint64_t *bytes, const struct credit *c)
+{
+    atomic_fetch_add_explicit(packets, c->packets, memory_order_relaxed);
+    atomic_fetch_add_explicit(bytes, c->bytes, memory_order_relaxed);
+}
+
+/* 'p' is NULL if the bridge is gone. */
+static void
+credit_port(const struct ofproto *p, const struct xc_entry *e, const struct credit *c)
+{
+    const struct view_port *port = p ? view_port(ofproto_view(p), e->port) : NULL;
+
+    if (!port) {
+        return;
+    }
+    if (e->type == XC_PORT_TX) {
+        ofport_credit_tx(port, c->packets, c->bytes);
+    } else {
+        ofport_credit_rx(port, c->packets, c->bytes);
+    }
+}
+
+static void
+credit_mirror(const struct ofproto *p, const struct xc_entry *e, const struct credit *c)
+{
+    const struct ofproto_view *view = p ? ofproto_view(p) : NULL;
+
+    for (size_t i = 0; view && i < view->n_mirrors; i++) {
+        if (view->mirrors[i].stats == e->mirror) {
+            credit_counters(&e->mirror->packets, &e->mirror->bytes, c);
+        }
+    }
+}
+
+static void
+credit_entry(const struct xc_entry *e, struct ofproto *p, struct mac_table *macs,
+             const struct credit *c)
+{
+    switch ((enum xc_type)e->type) {
+    case XC_RULE:
+        rule_credit(e->rule, c->packets, c->bytes, c->used_ms);
+        if (p) {
+            ofproto_count_lookup(p, e->rule->table_id, true, c->packets);
+        }
+        break;
+    case XC_TABLE_MISS:
+        if (p) {
+            ofproto_count_lookup(p, e->table_id, false, c->packets);
+        }
+        break;
+    case XC_GROUP:
+        ofgroup_credit(e->group.group, e->group.bucket, c->packets, c->bytes);
+        break;
+    case XC_PORT_TX:
+    case XC_PORT_RX:
+        credit_port(p, e, c);
+        break;
+    case XC_MIRROR:
+        credit_mirror(p, e, c);
+        break;
+    case XC_MAC:
+        if (!c->first && p) {
+            mac_table_learn(macs, &e->mac);
+        }
+        break;
+    case XC_LEARN:
+        if (!c->first && p) {
+            xc_learn_apply(e->learn, p);
+        }
+        break;
+    case XC_FIN_TIMEOUT:
+        if (c->tcp_flags & (TCP_FIN | TCP_RST) && p) {
+            ofproto_reduce_timeouts(e->fin.rule, e->fin.idle, e->fin.hard);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void
+xlate_cache_credit(const struct xlate_cache *cache, uint64_t packets, uint64_t bytes,
+                   int64_t used_ms, uint16_t tcp_flags)
+{
+    const struct credit c = {packets, bytes, used_ms, tcp_flags, false};
+
+    for (uint32_t i = 0; cache && i < cache->n; i++) {
+        const struct xc_entry *e = &cache->entries[i];
+        const struct cache_bridge *b = &cache->bridges[e->bridge];
+
+        credit_entry(e, mac_table_is_live(b->macs) ? b->ofproto : NULL, b->macs, &c);
+    }
+}
+
+/* --- references -------------------------------------------------------------------------------- */
+
+/* False if what it is about is on its way out. */
+static bool
+entry_ref(const struct xc_entry *e)
+{
+    switch ((enum xc_type)e->type) {
+    case XC_RULE:
+        return rule_ref(e->rule);
+    case XC_GROUP:
+        return ofgroup_ref(e->group.group);
+    case XC_FIN_TIMEOUT:
+        return rule_ref(e->fin.rule);
+    case XC_TABLE_MISS:
+    case XC_PORT_TX:
+    case XC_PORT_RX:
+    case XC_MIRROR:
+    case XC_MAC:
+    case XC_LEARN: /* Ours from the beginning. */
+    default:
+        return true;
+    }
+}
+
+static void
+entry_unref(const struct xc_entry *e)
+{
+    switch ((enum xc_type)e->type) {
+    case XC_RULE:
+        rule_unref(e->rule);
+        break;
+    case XC_GROUP:
+        ofgroup_unref(e->group.group);
+        break;
+    case XC_FIN_TIMEOUT:
+        rule_unref(e->fin.rule);
+        break;
+    case XC_LEARN:
+        xc_learn_destroy(e->learn);
+        break;
+    case XC_TABLE_MISS:
+    case XC_PORT_TX:
+    case XC_PORT_RX:
+    case XC_MIRROR:
+    case XC_MAC:
+    default:
+        break;
+    }
+}
+
+void
+xlate_cache_destroy(struct xlate_cache *cache)
+{
+    if (!cache) {
+        return;
+    }
+    for (uint32_t i = 0; i < cache->n; i++) {
+        entry_unref(&cache->entries[i]);
+    }
+    for (uint32_t i = 0; i < cache->n_bridges; i++) {
+        mac_table_unref(cache->bridges[i].macs);
+    }
+    free(cache);
+}
+
+static struct xlate_cache *
+cache_create(const struct xlate_ctx *ctx)
+{
+    size_t entries_size = ctx->n_credits * sizeof(struct xc_entry);
+    struct xlate_cache *cache =
+        xmalloc(sizeof *cache + entries_size + ctx->n_bridges * sizeof(struct cache_bridge));
+
+    cache->n = 0;
+    for (size_t i = 0; i < ctx->n_credits; i++) {
+        if (entry_ref(&ctx->credits[i])) {
+            cache->entries[cache->n++] = ctx->credits[i];
+        }
+    }
+    cache->bridges = (struct cache_bridge *)(void *)((char *)cache->entries + entries_size);
+    cache->n_bridges = (uint32_t)ctx->n_bridges;
+    for (size_t i = 0; i < ctx->n_bridges; i++) {
+        const struct ofproto_view *view = ctx->bridges[i].view;
+
+        cache->bridges[i] = (struct cache_bridge){view->ofproto, view->mac_table};
+        mac_table_ref(view->mac_table);
+    }
+    return cache;
+}
+
+void
+xlate_credits_finish(struct xlate_ctx *ctx)
+{
+    const struct xlate_in *in = ctx->in;
+    const struct credit c = {in->n_packets, in->n_bytes, clock_now_ms(), in->tcp_flags, true};
+
+    if (in->side_effects && in->n_packets) {
+        for (size_t i = 0; i < ctx->n_credits; i++) {
+            const struct xc_entry *e = &ctx->credits[i];
+            const struct ofproto_view *view = ctx->bridges[e->bridge].view;
+
+            credit_entry(e, view->ofproto, view->mac_table, &c);
+        }
+    }
+    if (in->want_cache) {
+        ctx->out->cache = cache_create(ctx);
+        return;
+    }
+    for (size_t i = 0; i < ctx->n_credits; i++) {
+        if (ctx->credits[i].type == XC_LEARN) {
+            xc_learn_destroy(ctx->credits[i].learn);
+        }
+    }
+}

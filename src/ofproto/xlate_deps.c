@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * xlate_deps.c - what a translation's result depends on, so that a change touches only the megaflows
+ * it can matter to.
+ *
+ * A dependency is a few words:
+ *
+ *   lookup   in one table of one bridge; and the words of the flow that differed then from the
+ *            packet's, because actions had changed them or because they belong to the pipeline only
+ *   MAC      the sequence number of an address's bucket
+ *   group, view
+ *
+ * A rule that comes or goes matters to a megaflow only if it is in a table that was looked up, and if
+ * some packet of the megaflow could have matched it there: in each bit that is known of all its
+ * packets (the megaflow's mask, and whatever actions or the pipeline had set) the rule must agree.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "ofproto/cls_int.h"
+#include "ofproto/xlate_int.h"
+
+enum dep_type { DEP_LOOKUP, DEP_MAC, DEP_GROUP, DEP_VIEW };
+
+/* The first word of each: type, table or so, number of words in all, one more value. */
+struct dep_head {
+    uint8_t type;
+    uint8_t table_id;
+    uint16_t n;
+    uint32_t value;
+};
+
+struct xlate_deps {
+    bool all;
+    uint32_t n;
+    uint64_t w[];
+};
+
+enum { MAX_DEP_WORDS = 16384 };
+
+static struct dep_head
+head_of(const uint64_t *w)
+{
+    struct dep_head head;
+
+    memcpy(&head, w, sizeof head);
+    return head;
+}
+
+/* Appends a dependency of 'n' words, with room for those after the first. */
+static uint64_t *
+dep_put(struct xlate_ctx *ctx, enum dep_type type, uint32_t n)
+{
+    struct dep_head head = {.type = (uint8_t)type, .n = (uint16_t)n};
+    uint64_t *w;
+
+    if (!ctx->in->want_cache || ctx->deps_all) {
+        return NULL;
+    }
+    if (ctx->deps.n + n > MAX_DEP_WORDS) {
+        ctx->deps_all = true;
+        return NULL;
+    }
+    w = xlate_words_put(&ctx->deps, n);
+    memcpy(w, &head, sizeof head);
+    return w;
+}
+
+static void
+head_set(uint64_t *w, uint8_t table_id, uint32_t value)
+{
+    struct dep_head head = head_of(w);
+
+    head.table_id = table_id;
+    head.value = value;
+    memcpy(w, &head, sizeof head);
+}
+
+void
+xlate_dep_lookup(struct xlate_ctx *ctx, const struct ofproto *ofproto, uint8_t table_id,
+                 const struct flow *flow)
+{
+    uint64_t map = 0;
+    uint64_t *w;
+    uint32_t i = 3;
+
+    if (!ctx->in->want_cache) {
+        return;
+    }
+    for (unsigned k = 0; k < FLOW_WORDS; k++) {
+        map |= (uint64_t)(flow->w[k] != ctx->first.w[k]) << k;
+    }
+    w = dep_put(ctx, DEP_LOOKUP, 3 + (uint32_t)__builtin_popcountll(map));
+    if (!w) {
+        return;
+    }
+    head_set(w, table_id, 0);
+    w[1] = (uint64_t)(uintptr_t)ofproto;
+    w[2] = map;
+    for (; map; map &= map - 1) {
+        w[i++] = flow->w[__builtin_ctzll(map)];
+    }
+}
+
+void
+xlate_dep_mac(struct xlate_ctx *ctx, struct mac_table *mt, uint16_t vlan, struct rte_ether_addr mac)
+{
+    uint32_t index = mac_table_seq_index(vlan, mac);
+    uint64_t *w = dep_put(ctx, DEP_MAC, 3);
+
+    if (w) {
+        head_set(w, 0, index);
+        w[1] = (uint64_t)(uintptr_t)mt;
+        w[2] = mac_table_seq(mt, index);
+    }
+}
+
+void
+xlate_dep_group(struct xlate_ctx *ctx, const struct ofproto *ofproto, uint32_t group_id)
+{
+    uint64_t *w = dep_put(ctx, DEP_GROUP, 2);
+
+    if (w) {
+        head_set(w, 0, group_id);
+        w[1] = (uint64_t)(uintptr_t)ofproto;
+    }
+}
+
+void
+xlate_dep_view(struct xlate_ctx *ctx, const struct ofproto *ofproto)
+{
+    uint64_t *w = dep_put(ctx, DEP_VIEW, 2);
+
+    if (w) {
+        w[1] = (uint64_t)(uintptr_t)ofproto;
+    }
+}
+
+static struct mac_table *
+dep_mac_table(const uint64_t *w)
+{
+    return (struct mac_table *)(uintptr_t)w[1];
+}
+
+void
+xlate_deps_finish(struct xlate_ctx *ctx)
+{
+    struct xlate_deps *deps;
+    uint32_t n = ctx->deps_all ? 0 : ctx->deps.n;
+
+    if (!ctx->in->want_cache) {
+        return;
+    }
+    deps = xmalloc(sizeof *deps + n * sizeof deps->w[0]);
+    deps->all = ctx->deps_all;
+    deps->n = n;
+    memcpy(deps->w, ctx->deps.w, n * sizeof deps->w[0]);
+    for (uint32_t i = 0; i < n; i += head_of(&deps->w[i]).n) {
+        if (head_of(&deps->w[i]).type == DEP_MAC) {
+            mac_table_ref(dep_mac_table(&deps->w[i]));
+        }
+    }
+    ctx->out->deps = deps;
+}
+
+void
+xlate_deps_destroy(struct xlate_deps *deps)
+{
+    if (!deps) {
+        return;
+    }
+    for (uint32_t i = 0; i < deps->n; i += head_of(&deps->w[i]).n) {
+        if (head_of(&deps->w[i]).type == DEP_MAC) {
+            mac_table_unref(dep_mac_table(&deps->w[i]));
+        }
+    }
+    free(deps);
+}
+
+uint64_t
+xlate_state_seq(void)
+{
+    return mac_table_global_seq();
+}
+
+/* --- does a change matter? --------------------------------------------------------------------- */
+
+/* True unless the rule differs from all packets of the megaflow, as they were at this lookup. */
+static bool
+rule_may_match(const struct rule *rule, const uint64_t *w, const struct flow *key,
+               const struct flow_mask *mask)
+{
+    const struct cls_subtable *st = rule->cls.subtable;
+    const uint64_t map = w[2];
+
+    for (unsigned i = 0; i < st->n_words; i++) {
+        unsigned k = st->word[i];
+        uint64_t first = k < FLOW_KEY_WORDS ? key->w[k] : 0;
+        uint64_t known = k < FLOW_KEY_WORDS ? mask->bits.w[k] : UINT64_MAX;
+        uint64_t value = first;
+
+        if (k == FLOW_WORD_OF(conj_id)) {
+            continue; /* The classifier's own. */
+        }
+        if (map >> k & 1) {
+            value = w[3 + __builtin_popcountll(map & ((UINT64_C(1) << k) - 1))];
+            known |= value ^ first;
+        }
+        if ((value ^ rule->cls.values[i]) & st->mask[i] & known) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+change_matters(const struct ofproto_change *c, const uint64_t *w, const struct flow *key,
+               const struct flow_mask *mask)
+{
+    const struct dep_head head = head_of(w);
+    bool same_bridge = w[1] == (uint64_t)(uintptr_t)c->ofproto;
+
+    switch (c->kind) {
+    case OFPROTO_CHANGE_RULE_ADDED:
+    case OFPROTO_CHANGE_RULE_REMOVED:
+        return head.type == DEP_LOOKUP && same_bridge && head.table_id == c->rule->table_id
+               && rule_may_match(c->rule, w, key, mask);
+    case OFPROTO_CHANGE_GROUP:
+        return head.type == DEP_GROUP && same_bridge && head.value == c->group_id;
+    case OFPROTO_CHANGE_VIEW:
+        return head.type == DEP_VIEW && same_bridge;
+    case OFPROTO_CHANGE_ALL:
+    default:
+        return true;
+    }
+}
+
+bool
+xlate_deps_affected(const struct xlate_deps *deps, const struct flow *key,
+                    const struct flow_mask *mask, const struct ofproto_change *changes,
+                    size_t n_changes)
+{
+    if (!deps || (deps->all && n_changes)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < deps->n; i += head_of(&deps->w[i]).n) {
+        const uint64_t *w = &deps->w[i];
+        const struct dep_head head = head_of(w);
+
+        if (head.type == DEP_MAC) {
+            if (mac_table_seq(dep_mac_table(w), head.value) != w[2]) {
+                return true;
+            }
+            continue;
+        }
+        for (size_t j = 0; j < n_changes; j++) {
+            if (change_matters(&changes[j], w, key, mask)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
