@@ -15,16 +15,28 @@ struct frame {
     const struct dp_action *next, *end;
     struct rte_mbuf *m;       // NULL: gone
     struct packet_layers ly;
-    struct packet_md md;
     uint32_t max_size;        // of the next output (trunc); 0: all
+    bool has_md;              // 'md' is filled in: it is when somebody first asks
+    struct packet_md md;
 };
 
 struct interpreter {
     struct pmd *pmd;
-    uint8_t depth;            // passes of the packet through the datapath
+    const struct flow_key *key; // of the packet as it came: the source of its metadata
+    uint8_t depth;              // passes of the packet through the datapath
     unsigned n_frames;
     struct frame frames[DP_ACTIONS_MAX_DEPTH + 1];
 };
+
+static struct packet_md *
+frame_md(const struct interpreter *in, struct frame *f)
+{
+    if (!f->has_md) {
+        packet_md_from_key(in->key, &f->md);
+        f->has_md = true;
+    }
+    return &f->md;
+}
 
 static bool
 is_last(const struct frame *f)
@@ -39,8 +51,16 @@ frame_drop(struct frame *f, enum drop_reason reason)
     f->m = NULL;
 }
 
-// The packet for an action: the frame's own if that is the end of it, else a copy; cut as 'trunc' said.
-// NULL with the loss counted.
+// May two owners send the same mbuf?  Not where sending would write into it (checksums, segments).
+// Whoever changes headers later asks packet_unshare() first.
+static bool
+is_shareable(const struct rte_mbuf *m)
+{
+    return RTE_MBUF_DIRECT(m) && m->nb_segs == 1 && !(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK);
+}
+
+// The packet for an action: the frame's own if that is the end of it, else another reference or a copy;
+// cut as 'trunc' said.  NULL with the loss counted.
 static struct rte_mbuf *
 frame_take(struct frame *f)
 {
@@ -49,6 +69,9 @@ frame_take(struct frame *f)
 
     if (is_last(f)) {
         f->m = NULL;
+    } else if (!f->max_size && LIKELY(is_shareable(m))) {
+        rte_mbuf_refcnt_update(m, 1);
+        return m;
     } else {
         m = packet_copy(f->m, netdev_default_pool());
         if (UNLIKELY(!m)) {
@@ -66,6 +89,9 @@ frame_take(struct frame *f)
 static bool
 frame_make_writable(struct frame *f)
 {
+    if (LIKELY(RTE_MBUF_DIRECT(f->m) && rte_mbuf_refcnt_read(f->m) == 1)) {
+        return true;
+    }
     f->m = packet_unshare(f->m, netdev_default_pool());
     if (UNLIKELY(!f->m)) {
         drop_count(DROP_NO_MEMORY, 1);
@@ -94,10 +120,15 @@ run_nested(struct interpreter *in, struct frame *f, const void *actions, uint32_
         return;
     }
     struct frame *g = &in->frames[in->n_frames++];
-    *g = *f;
     g->m = copy;
     g->next = first;
     g->end = end;
+    g->ly = f->ly;
+    g->max_size = f->max_size;
+    g->has_md = f->has_md;
+    if (f->has_md) {
+        g->md = f->md;
+    }
 }
 
 static void
@@ -159,16 +190,17 @@ run_set_mpls(struct frame *f, const struct dp_act_set_mpls *a)
 }
 
 static void
-run_hash(struct frame *f, const struct dp_act_hash *a)
+run_hash(struct interpreter *in, struct frame *f, const struct dp_act_hash *a)
 {
+    struct packet_md *md = frame_md(in, f);
     struct flow flow;
 
-    if (flow_extract(f->m, &f->md, &flow, &f->ly) == EXTRACT_OK) {
-        f->md.dp_hash = a->alg == DP_HASH_SYM_L4 ? flow_hash_symmetric_l4(&flow, a->basis)
-                                                 : flow_hash_5tuple(&flow, a->basis);
+    if (flow_extract(f->m, md, &flow, &f->ly) == EXTRACT_OK) {
+        md->dp_hash = a->alg == DP_HASH_SYM_L4 ? flow_hash_symmetric_l4(&flow, a->basis)
+                                               : flow_hash_5tuple(&flow, a->basis);
     }
-    if (!f->md.dp_hash) {
-        f->md.dp_hash = 1; // 0 says "none" to the pipeline
+    if (!md->dp_hash) {
+        md->dp_hash = 1; // 0 says "none" to the pipeline
     }
 }
 
@@ -185,7 +217,7 @@ run_output(struct interpreter *in, struct frame *f, odp_port_t port)
 static void
 run_recirc(struct interpreter *in, struct frame *f, uint32_t id)
 {
-    struct packet_md md = f->md;
+    struct packet_md md = *frame_md(in, f);
     struct rte_mbuf *m = frame_take(f);
 
     md.recirc_id = id;
@@ -201,7 +233,7 @@ run_userspace(struct interpreter *in, struct frame *f, const struct dp_act_users
     struct rte_mbuf *m = frame_take(f);
 
     if (m) {
-        pmd_upcall_action(in->pmd, m, &f->md, a);
+        pmd_upcall_action(in->pmd, m, frame_md(in, f), a);
     }
 }
 
@@ -222,6 +254,12 @@ run_header_change(struct frame *f, const struct dp_action *a)
     if (UNLIKELY(error)) {
         frame_drop(f, DROP_HEADER_ROOM);
     }
+}
+
+static void
+set_u32(uint32_t *field, const struct dp_act_set_u32 *a)
+{
+    *field = (*field & ~a->mask) | a->value;
 }
 
 static void
@@ -279,20 +317,20 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
         }
         break;
     case DP_ACT_SET_PRIORITY:
-        f->md.skb_priority = (f->md.skb_priority & ~set->mask) | set->value;
+        set_u32(&frame_md(in, f)->skb_priority, set);
         break;
     case DP_ACT_SET_MARK:
-        f->md.pkt_mark = (f->md.pkt_mark & ~set->mask) | set->value;
+        set_u32(&frame_md(in, f)->pkt_mark, set);
         break;
     case DP_ACT_SET_TUNNEL:
-        f->md.tunnel = ((const struct dp_act_set_tunnel *) a)->tunnel;
+        frame_md(in, f)->tunnel = ((const struct dp_act_set_tunnel *) a)->tunnel;
         f->md.has_tunnel = true;
         break;
     case DP_ACT_RECIRC:
         run_recirc(in, f, u32->value);
         break;
     case DP_ACT_HASH:
-        run_hash(f, (const struct dp_act_hash *) a);
+        run_hash(in, f, (const struct dp_act_hash *) a);
         break;
     case DP_ACT_TRUNC:
         f->max_size = u32->value;
@@ -315,7 +353,7 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
         }
         break;
     case DP_ACT_CT_CLEAR:
-        run_ct_clear(&f->md);
+        run_ct_clear(frame_md(in, f));
         break;
     case DP_ACT_CT:
     case DP_ACT_TNL_PUSH:
@@ -343,6 +381,18 @@ interpret(struct interpreter *in)
     }
 }
 
+static void
+interpret_list(struct interpreter *in, const struct dp_actions *actions)
+{
+    struct frame *f = &in->frames[0];
+
+    in->n_frames = 1;
+    f->max_size = 0;
+    f->next = (const struct dp_action *) actions->data;
+    f->end = (const struct dp_action *) (actions->data + actions->size);
+    interpret(in);
+}
+
 void
 pmd_execute_list(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *md,
                  const struct dp_actions *actions, uint8_t depth)
@@ -356,12 +406,29 @@ pmd_execute_list(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *md
         return;
     }
     in.pmd = pmd;
+    in.key = &key;
     in.depth = depth;
-    in.n_frames = 1;
     f->m = m;
     f->md = *md;
-    f->max_size = 0;
-    f->next = (const struct dp_action *) actions->data;
-    f->end = (const struct dp_action *) (actions->data + actions->size);
-    interpret(&in);
+    f->has_md = true;
+    interpret_list(&in, actions);
+}
+
+// The same for packets 'idx' of a burst, whose keys and layers are known.
+void
+pmd_execute_burst_list(struct pmd *pmd, const struct burst *b, const uint8_t *idx, uint32_t n,
+                       const struct dp_actions *actions)
+{
+    struct interpreter in;
+    struct frame *f = &in.frames[0];
+
+    in.pmd = pmd;
+    in.depth = b->depth;
+    for (uint32_t i = 0; i < n; i++) {
+        in.key = &b->key[idx[i]];
+        f->m = b->m[idx[i]];
+        f->ly = b->ly[idx[i]];
+        f->has_md = false;
+        interpret_list(&in, actions);
+    }
 }

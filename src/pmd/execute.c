@@ -71,25 +71,13 @@ count_and_group(struct pmd *pmd, struct burst *b, struct plan_groups *gs)
 }
 
 static void
-run_group_list(struct pmd *pmd, const struct burst *b, const struct plan_group *g)
-{
-    struct packet_md md;
-
-    for (uint32_t i = 0; i < g->n; i++) {
-        uint32_t p = g->idx[i];
-        packet_md_from_key(&b->key[p], &md);
-        pmd_execute_list(pmd, b->m[p], &md, &g->plan->actions, b->depth);
-    }
-}
-
-static void
 run_group(struct pmd *pmd, struct burst *b, const struct plan_group *g)
 {
     struct rte_mbuf *picked[BURST_MAX];
     struct rte_mbuf **m = b->m;
 
     if (g->plan->kind == PLAN_LIST) {
-        run_group_list(pmd, b, g);
+        pmd_execute_burst_list(pmd, b, g->idx, g->n, &g->plan->actions);
         return;
     }
     if (g->n != b->n) {

@@ -160,6 +160,8 @@ void pmd_forget_lanes(struct pmd *);
 void pmd_execute(struct pmd *, struct burst *b);
 void pmd_execute_list(struct pmd *, struct rte_mbuf *, const struct packet_md *,
                       const struct dp_actions *, uint8_t depth);
+void pmd_execute_burst_list(struct pmd *, const struct burst *, const uint8_t *idx, uint32_t n,
+                            const struct dp_actions *);
 // recirc.c
 void recirc_push(struct pmd *, struct rte_mbuf *, const struct packet_md *, uint8_t depth);
 void recirc_drain(struct pmd *);
