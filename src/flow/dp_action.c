@@ -14,7 +14,7 @@ void
 dp_actions_fini(struct dp_actions *acts)
 {
     free(acts->data);
-    *acts = (struct dp_actions){ 0 };
+    *acts = (struct dp_actions){0};
 }
 
 void
@@ -24,8 +24,8 @@ dp_actions_clear(struct dp_actions *acts)
     acts->overflow = false;
 }
 
-/* Room for 'size' more bytes (a multiple of 8), zeroed; after an overflow, scratch at the front that
- * nobody will read as actions. */
+/* Room for 'size' more bytes (a multiple of 8), zeroed; after an overflow, scratch at the front
+ * that nobody will read as actions. */
 static void *
 put_uninit(struct dp_actions *acts, size_t size)
 {
@@ -36,13 +36,13 @@ put_uninit(struct dp_actions *acts, size_t size)
         acts->size = 0;
     }
     if (acts->size + size > acts->cap) {
-        acts->cap = (uint32_t) MAX((size_t) MAX(acts->cap * 2, (uint32_t) INITIAL_SIZE),
-                                   acts->size + size);
+        acts->cap =
+            (uint32_t)MAX((size_t)MAX(acts->cap * 2, (uint32_t)INITIAL_SIZE), acts->size + size);
         acts->data = xrealloc(acts->data, acts->cap);
     }
     p = acts->data + acts->size;
     if (!acts->overflow) {
-        acts->size += (uint32_t) size;
+        acts->size += (uint32_t)size;
     }
     memset(p, 0, size);
     return p;
@@ -54,8 +54,8 @@ dp_actions_put(struct dp_actions *acts, enum dp_action_type type, size_t size)
     size_t whole = (size + 7) / 8 * 8;
     struct dp_action *a = put_uninit(acts, whole);
 
-    a->type = (uint16_t) type;
-    a->len8 = (uint16_t) (whole / 8);
+    a->type = (uint16_t)type;
+    a->len8 = (uint16_t)(whole / 8);
     return a;
 }
 
@@ -166,7 +166,7 @@ put_copy(struct dp_actions *acts, enum dp_action_type type, const void *record, 
 {
     uint8_t *a = dp_actions_put(acts, type, size);
 
-    memcpy(a + sizeof(struct dp_action), (const uint8_t *) record + sizeof(struct dp_action),
+    memcpy(a + sizeof(struct dp_action), (const uint8_t *)record + sizeof(struct dp_action),
            size - sizeof(struct dp_action));
 }
 
@@ -188,11 +188,11 @@ dp_put_tnl_push(struct dp_actions *acts, odp_port_t tnl_port, odp_port_t out_por
 {
     struct dp_act_tnl_push *a;
 
-    header_size = MIN(header_size, (uint16_t) DP_TNL_HEADER_MAX);
+    header_size = MIN(header_size, (uint16_t)DP_TNL_HEADER_MAX);
     a = dp_actions_put(acts, DP_ACT_TNL_PUSH, sizeof *a + header_size);
     a->tnl_port = tnl_port;
     a->out_port = out_port;
-    a->tnl_type = (uint16_t) type;
+    a->tnl_type = (uint16_t)type;
     a->header_size = header_size;
     memcpy(a->header, header, header_size);
 }
@@ -232,9 +232,9 @@ void
 dp_check_pkt_len_else(struct dp_actions *acts, uint32_t pos)
 {
     if (!acts->overflow) {
-        struct dp_act_check_pkt_len *a = (struct dp_act_check_pkt_len *) (acts->data + pos);
+        struct dp_act_check_pkt_len *a = (struct dp_act_check_pkt_len *)(acts->data + pos);
 
-        a->gt_size = acts->size - pos - (uint32_t) sizeof *a;
+        a->gt_size = acts->size - pos - (uint32_t)sizeof *a;
     }
 }
 
@@ -247,18 +247,19 @@ dp_end_nested(struct dp_actions *acts, uint32_t pos)
     if (acts->overflow) {
         return;
     }
-    hdr = (struct dp_action *) (acts->data + pos);
-    hdr->len8 = (uint16_t) (whole / 8);
+    hdr = (struct dp_action *)(acts->data + pos);
+    hdr->len8 = (uint16_t)(whole / 8);
     if (hdr->type == DP_ACT_CHECK_PKT_LEN) {
-        struct dp_act_check_pkt_len *a = (struct dp_act_check_pkt_len *) hdr;
+        struct dp_act_check_pkt_len *a = (struct dp_act_check_pkt_len *)hdr;
 
-        a->le_size = whole - (uint32_t) sizeof *a - a->gt_size;
+        a->le_size = whole - (uint32_t)sizeof *a - a->gt_size;
     } else {
         /* CLONE and SAMPLE have their size at the same place. */
-        static_assert(offsetof(struct dp_act_nested, size) == offsetof(struct dp_act_sample, size)
-                          && sizeof(struct dp_act_nested) == sizeof(struct dp_act_sample),
+        static_assert(offsetof(struct dp_act_nested, size) ==
+                              offsetof(struct dp_act_sample, size) &&
+                          sizeof(struct dp_act_nested) == sizeof(struct dp_act_sample),
                       "one way to close both");
-        ((struct dp_act_nested *) hdr)->size = whole - (uint32_t) sizeof(struct dp_act_nested);
+        ((struct dp_act_nested *)hdr)->size = whole - (uint32_t)sizeof(struct dp_act_nested);
     }
 }
 

@@ -188,20 +188,6 @@ put_nat(struct text *out, const struct dp_act_ct *a)
 }
 
 static void
-put_u128(struct text *out, const uint8_t *p)
-{
-    int i = 0;
-    text_put(out, "0x");
-    while (i < 15 && !p[i]) {
-        i++;
-    }
-    text_printf(out, "%x", p[i]);
-    while (++i < 16) {
-        text_printf(out, "%02x", p[i]);
-    }
-}
-
-static void
 put_ct(struct text *out, const struct dp_act_ct *a)
 {
     static const uint8_t zero[16];
@@ -217,9 +203,9 @@ put_ct(struct text *out, const struct dp_act_ct *a)
     }
     if (memcmp(a->label_mask, zero, sizeof zero)) {
         text_put(out, "label=");
-        put_u128(out, a->label);
+        dp_put_u128(out, a->label);
         text_putc(out, '/');
-        put_u128(out, a->label_mask);
+        dp_put_u128(out, a->label_mask);
         text_putc(out, ',');
     }
     if (a->helper[0]) {

@@ -536,3 +536,43 @@ dp_scan_mpls_lse(const char **s, rte_be32_t *lse, rte_be32_t *mask)
     *mask = rte_cpu_to_be_32(mask_bits);
     return mask_bits != 0;
 }
+
+void
+dp_put_u128(struct text *out, const uint8_t value[16])
+{
+    uint64_t hi = get_be64(value);
+    uint64_t lo = get_be64(value + 8);
+    if (hi) {
+        text_printf(out, "%#llx%016llx", (unsigned long long)hi, (unsigned long long)lo);
+    } else {
+        text_printf(out, "%#llx", (unsigned long long)lo);
+    }
+}
+
+bool
+dp_scan_u128(const char **s, uint8_t value[16])
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *p = *s;
+    memset(value, 0, 16);
+    if (p[0] == '0' && (p[1] | 0x20) == 'x') {
+        p += 2;
+    }
+    size_t n = strspn(p, "0123456789abcdefABCDEF");
+    if (!n) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t nibble = n - 1 - i; /* from the least significant one */
+        unsigned d = (unsigned)(strchr(digits, p[i] | 0x20) - digits);
+        if (nibble >= 32) {
+            if (d) {
+                return false;
+            }
+            continue;
+        }
+        value[15 - nibble / 2] |= (uint8_t)(d << (nibble % 2 ? 4 : 0));
+    }
+    *s = p + n;
+    return true;
+}

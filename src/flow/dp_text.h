@@ -97,6 +97,10 @@ extern const struct dp_flag dp_tcp_flags[];
 extern const struct dp_flag dp_ct_states[];
 extern const struct dp_flag dp_tnl_flags[];
 
+/* 128-bit numbers: "0x1"; the scanner takes up to 32 hexadecimal digits, with or without "0x". */
+void dp_put_u128(struct text *out, const uint8_t value[16]);
+bool dp_scan_u128(const char **s, uint8_t value[16]);
+
 /* The inside of "mpls(...)" or "push_mpls(...)" for one entry. */
 void dp_put_mpls_lse(struct text *out, rte_be32_t lse, rte_be32_t mask, bool verbose);
 bool dp_scan_mpls_lse(const char **s, rte_be32_t *lse, rte_be32_t *mask);

@@ -60,22 +60,6 @@ put_ct_state(const struct key_out *k)
 }
 
 static void
-put_u128(struct text *out, const uint8_t *p)
-{
-    uint64_t hi;
-    uint64_t lo;
-    memcpy(&hi, p, 8);
-    memcpy(&lo, p + 8, 8);
-    hi = rte_be_to_cpu_64(hi);
-    lo = rte_be_to_cpu_64(lo);
-    if (hi) {
-        text_printf(out, "%#llx%016llx", (unsigned long long)hi, (unsigned long long)lo);
-    } else {
-        text_printf(out, "%#llx", (unsigned long long)lo);
-    }
-}
-
-static void
 put_ct_label(const struct key_out *k)
 {
     static const uint8_t zero[16];
@@ -86,10 +70,10 @@ put_ct_label(const struct key_out *k)
     uint8_t ones[16];
     memset(ones, 0xff, sizeof ones);
     text_put(k->out, "ct_label(");
-    put_u128(k->out, k->f->ct_label);
+    dp_put_u128(k->out, k->f->ct_label);
     if (mask && memcmp(mask, ones, 16)) {
         text_putc(k->out, '/');
-        put_u128(k->out, mask);
+        dp_put_u128(k->out, mask);
     }
     text_put(k->out, "),");
 }
