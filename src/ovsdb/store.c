@@ -197,8 +197,8 @@ record_put(json_t *record, const struct db_row *row, json_t *value)
     json_object_set_new(rows, uuid, value);
 }
 
-static json_t *
-txn_to_record(const struct ovsdb_txn *txn)
+json_t *
+ovsdb_store_record(const struct ovsdb_txn *txn)
 {
     json_t *record = json_object();
     const struct ovsdb_txn_row *txn_row;
@@ -231,7 +231,7 @@ ovsdb_store_write(struct ovsdb_store *store, const struct ovsdb_txn *txn)
     if (!ovsdb_txn_is_persistent(txn)) {
         return NULL;
     }
-    json_t *record = txn_to_record(txn);
+    json_t *record = ovsdb_store_record(txn);
     error = ovsdb_journal_append(store->journal, record);
     json_decref(record);
     if (!error) {

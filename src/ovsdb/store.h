@@ -42,6 +42,9 @@ void ovsdb_store_compact_if_due(struct ovsdb_store *store);
 /* The same unconditionally; 0 or a negative errno. */
 int ovsdb_store_compact(struct ovsdb_store *store);
 
+/* The record of a transaction after precommit, a new reference. */
+json_t *ovsdb_store_record(const struct ovsdb_txn *txn);
+
 /* Applies one transaction record to the rows of 'db' without any checks across rows; all of it or
  * nothing.  For loading, and for the fuzzer. */
 struct ovsdb_error *ovsdb_store_replay(struct ovsdb_database *db, const json_t *record);
