@@ -40,6 +40,8 @@ level_from_dpdk(int level)
 
 // Messages that DPDK calls errors although nothing is wrong: drivers look for what may be missing.
 static const char *const harmless[] = {
+    "failed to connect:",         // the guest's socket may come later
+    "reconnecting...",
     "tap_mp_req_on_rxtx()",      // no secondary process to tell
     "tap_nl_dump_ext_ack()",     // a kernel without multiq: net_tap does without rte_flow
     "qdisc_create_multiq()",

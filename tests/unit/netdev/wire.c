@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rcu.h"
 #include "netdev/netdev.h"
 
 static struct netdev *ends[2];
@@ -162,6 +163,8 @@ main(int argc, char *argv[])
     int arg = 1;
 
     log_init("wire");
+    rcu_init(8);
+    rcu_thread_register();
     free(log_set_spec("any:console:info"));
     if (argc > arg && strncmp(argv[arg], "--dpdk", 6) == 0) {
         smap_put(&config, "dpdk-init", "true");
@@ -181,6 +184,7 @@ main(int argc, char *argv[])
     fflush(stdout);
     for (unsigned int i = 0; !stop; i++) {
         unsigned int n = pass(ends[0], ends[1]) + pass(ends[1], ends[0]);
+        rcu_quiesce();
         if (n == 0 || i % 64 == 0) {
             loop_run_once(loop, n == 0 ? 1 : 0);
         }
@@ -198,6 +202,8 @@ main(int argc, char *argv[])
     dpdk_stop();
     smap_destroy(&config);
     loop_destroy(loop);
+    rcu_thread_unregister();
+    rcu_fini();
     log_fini();
     return 0;
 }

@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Types dpdkvhostuserclient (we connect to the socket that QEMU listens on, again and again) and
+// dpdkvhostuser (we listen): the life of the socket, and the guest's events.
+//
+// The events come in DPDK's vhost thread.  They store what PMDs read, and ask main to set the queues
+// up anew when the guest's number of queues or its NUMA node changed.  See netdev_vhost.h for how a
+// connection ends safely.
+//
+// Checksum and segmentation offloads are not offered to guests: frames then arrive whole.
+#include "netdev/netdev_vhost.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <linux/virtio_net.h>
+
+#include <rte_vhost.h>
+
+#include "base/dirs.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/rcu.h"
+#include "netdev/netdev_private.h"
+
+LOG_MODULE(netdev_dpdk);
+
+// The library knows ports by their socket's path.
+static struct {
+    pthread_mutex_t lock;
+    struct netdev_vhost *first;
+} vhosts = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+// --- the guest's events: vhost thread ------------------------------------------------------
+
+// The port of a connection, with its lock held; NULL when there is none.
+static struct netdev_vhost *
+lock_port_of(int vid)
+{
+    char path[PATH_MAX];
+    struct netdev_vhost *vhost;
+
+    if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0) {
+        return NULL;
+    }
+    pthread_mutex_lock(&vhosts.lock);
+    for (vhost = vhosts.first; vhost != NULL; vhost = vhost->next) {
+        if (strcmp(vhost->path, path) == 0) {
+            pthread_mutex_lock(&vhost->lock);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&vhosts.lock);
+    return vhost;
+}
+
+static void
+map_tx_queues(struct netdev_vhost *vhost)
+{
+    uint16_t n = 0;
+
+    for (uint16_t i = 0; i < vhost->n_pairs; i++) {
+        if (vhost->tx_enabled[i]) {
+            atomic_store_explicit(&vhost->tx_map[n++], i, memory_order_relaxed);
+        }
+    }
+    atomic_store_explicit(&vhost->n_tx, n, memory_order_release);
+}
+
+static int
+on_new_device(int vid)
+{
+    struct netdev_vhost *vhost = lock_port_of(vid);
+    if (vhost == NULL) {
+        return -1;
+    }
+    uint16_t n_vrings = rte_vhost_get_vring_num(vid);
+    uint16_t n_pairs = MAX(MIN((uint16_t)(n_vrings / VHOST_VRINGS_PER_PAIR),
+                               (uint16_t)VHOST_MAX_PAIRS), (uint16_t)1);
+    int numa_id = rte_vhost_get_numa_node(vid);
+    bool changed = n_pairs != vhost->n_pairs || numa_id != vhost->numa_id;
+
+    vhost->n_pairs = n_pairs;
+    vhost->numa_id = numa_id;
+    vhost->link_resets++;
+    // We poll: the guest need not tell us about each frame.
+    for (uint16_t i = 1; i < n_vrings; i += VHOST_VRINGS_PER_PAIR) {
+        rte_vhost_enable_guest_notification(vid, i, 0);
+    }
+    map_tx_queues(vhost);
+    atomic_store_explicit(&vhost->vid, vid, memory_order_release);
+    log_info("vHost Device '%s' has been added on numa node %d", vhost->path, numa_id);
+    if (changed) {
+        netdev_want_reconfigure(&vhost->up);
+    } else {
+        netdev_changed(&vhost->up);
+    }
+    pthread_mutex_unlock(&vhost->lock);
+    return 0;
+}
+
+static void
+on_destroy_device(int vid)
+{
+    struct netdev_vhost *vhost = lock_port_of(vid);
+    if (vhost == NULL) {
+        return;
+    }
+    atomic_store_explicit(&vhost->vid, VHOST_NO_VID, memory_order_release);
+    atomic_store(&vhost->n_tx, 0);
+    for (uint16_t i = 0; i < VHOST_MAX_PAIRS; i++) {
+        vhost->tx_enabled[i] = false;
+        atomic_store(&vhost->rx_enabled[i], false);
+    }
+    vhost->link_resets++;
+    log_info("vHost Device '%s' has been removed", vhost->path);
+    netdev_changed(&vhost->up);
+    pthread_mutex_unlock(&vhost->lock);
+    // PMDs that have loaded the old value finish with it.
+    rcu_synchronize();
+}
+
+static int
+on_vring_state(int vid, uint16_t vring, int enable)
+{
+    uint16_t pair = vring / VHOST_VRINGS_PER_PAIR;
+    struct netdev_vhost *vhost = pair < VHOST_MAX_PAIRS ? lock_port_of(vid) : NULL;
+
+    if (vhost == NULL) {
+        return 0;
+    }
+    if (vring % VHOST_VRINGS_PER_PAIR == 0) {
+        vhost->tx_enabled[pair] = enable;
+        map_tx_queues(vhost);
+    } else {
+        atomic_store(&vhost->rx_enabled[pair], enable != 0);
+    }
+    log_dbg("vring %u of '%s' is %s", vring, vhost->path, enable ? "enabled" : "disabled");
+    netdev_changed(&vhost->up);
+    pthread_mutex_unlock(&vhost->lock);
+    return 0;
+}
+
+static const struct rte_vhost_device_ops vhost_ops = {
+    .new_device = on_new_device,
+    .destroy_device = on_destroy_device,
+    .vring_state_changed = on_vring_state,
+};
+
+// --- the socket ----------------------------------------------------------------------------
+
+// Removes a socket file that a daemon before us left; a live one stays.
+static void
+remove_stale_socket(const char *path)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    struct stat st;
+    int fd;
+
+    if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode)
+        || str_copy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path)
+        || (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0) {
+        return;
+    }
+    if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 && errno == ECONNREFUSED) {
+        unlink(path);
+    }
+    close(fd);
+}
+
+static uint64_t
+socket_flags(const struct netdev_vhost *vhost)
+{
+    const struct smap *config = dpdk_config();
+    uint64_t flags = RTE_VHOST_USER_LINEARBUF_SUPPORT | RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+
+    if (vhost->is_client) {
+        flags |= RTE_VHOST_USER_CLIENT;
+        if (smap_get_bool(config, "vhost-iommu-support", false)) {
+            flags |= RTE_VHOST_USER_IOMMU_SUPPORT;
+        }
+        if (smap_get_bool(config, "vhost-postcopy-support", false)) {
+            flags |= RTE_VHOST_USER_POSTCOPY_SUPPORT;
+        }
+    }
+    return flags;
+}
+
+static void
+list_port(struct netdev_vhost *vhost, bool listed)
+{
+    pthread_mutex_lock(&vhosts.lock);
+    if (listed) {
+        vhost->next = vhosts.first;
+        vhosts.first = vhost;
+    } else {
+        for (struct netdev_vhost **p = &vhosts.first; *p != NULL; p = &(*p)->next) {
+            if (*p == vhost) {
+                *p = vhost->next;
+                break;
+            }
+        }
+    }
+    pthread_mutex_unlock(&vhosts.lock);
+}
+
+static void
+unregister(struct netdev_vhost *vhost)
+{
+    if (vhost->is_registered) {
+        // Waits for the vhost thread, which may wait for a grace period: not for ours.
+        rcu_offline();
+        if (rte_vhost_driver_unregister(vhost->path) != 0) {
+            log_warn("%s: cannot remove the vhost-user socket '%s'", vhost->up.name, vhost->path);
+        }
+        rcu_online();
+        list_port(vhost, false);
+        vhost->is_registered = false;
+    }
+    free(vhost->path);
+    vhost->path = NULL;
+}
+
+static int
+register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
+{
+    const uint64_t offloads = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM
+                              | 1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6
+                              | 1ULL << VIRTIO_NET_F_HOST_ECN | 1ULL << VIRTIO_NET_F_HOST_UFO
+                              | 1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6
+                              | 1ULL << VIRTIO_NET_F_GUEST_ECN | 1ULL << VIRTIO_NET_F_GUEST_UFO;
+
+    if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+        *errorp = xasprintf("the path of the socket is too long: %s", path);
+        free(path);
+        return -ENAMETOOLONG;
+    }
+    if (!vhost->is_client) {
+        remove_stale_socket(path);
+    }
+    if (rte_vhost_driver_register(path, socket_flags(vhost)) != 0) {
+        *errorp = xasprintf("cannot register the vhost-user socket '%s': another port has it, or "
+                            "its directory is missing", path);
+        free(path);
+        return -EEXIST;
+    }
+    vhost->path = path;
+    vhost->is_registered = true;
+    list_port(vhost, true);
+    if (rte_vhost_driver_callback_register(path, &vhost_ops) != 0
+        || rte_vhost_driver_disable_features(path, offloads) != 0
+        || rte_vhost_driver_start(path) != 0) {
+        *errorp = xasprintf("cannot start the vhost-user socket '%s'", path);
+        unregister(vhost);
+        return -EIO;
+    }
+    log_info("vHost User device '%s' %s, using %s socket '%s'", vhost->up.name, "created",
+             vhost->is_client ? "client" : "server", path);
+    return 0;
+}
+
+// --- life and configuration ----------------------------------------------------------------
+
+static int
+vhost_open(struct netdev *netdev, char **errorp)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    if (!dpdk_wanted()) {
+        return -EAFNOSUPPORT;
+    }
+    // The name becomes a file's.
+    if (strchr(netdev->name, '/') != NULL) {
+        *errorp = xstrdup("a vhost-user port's name must not have a slash");
+        return -EINVAL;
+    }
+    vhost->is_client = netdev->class == &netdev_vhostuserclient_class;
+    vhost->vid = VHOST_NO_VID;
+    vhost->n_pairs = 1;
+    vhost->numa_id = -1;
+    vhost->mtu = RTE_ETHER_MTU;
+    vhost->is_up = true;
+    random_eth(vhost->mac.addr_bytes);
+    vhost->tx_retries_max = VHOST_RETRIES_DEFAULT;
+    pthread_mutex_init(&vhost->lock, NULL);
+    return 0;
+}
+
+static void
+vhost_close(struct netdev *netdev)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    unregister(vhost);
+    netdev_pool_put(vhost->pool, &vhost->pool_wish);
+    free(vhost->tx_counts);
+    pthread_mutex_destroy(&vhost->lock);
+}
+
+static int
+server_socket(struct netdev_vhost *vhost, char **errorp)
+{
+    const char *sub = smap_get_def(dpdk_config(), "vhost-sock-dir", "");
+
+    if (vhost->is_registered) {
+        return 0;
+    }
+    if (strstr(sub, "..") != NULL) {
+        *errorp = xasprintf("other_config:vhost-sock-dir '%s' leaves the run directory", sub);
+        return -EINVAL;
+    }
+    char *path = sub[0] != '\0' ? xasprintf("%s/%s/%s", dirs_run(), sub, vhost->up.name)
+                                : xasprintf("%s/%s", dirs_run(), vhost->up.name);
+    return register_socket(vhost, path, errorp);
+}
+
+static int
+client_socket(struct netdev_vhost *vhost, const struct smap *options, char **errorp)
+{
+    const char *path = smap_get(options, "vhost-server-path");
+    unsigned int retries = smap_get_uint(options, "tx-retries-max", VHOST_RETRIES_DEFAULT);
+
+    atomic_store(&vhost->tx_retries_max,
+                 retries <= VHOST_RETRIES_MAX ? retries : VHOST_RETRIES_DEFAULT);
+    if (path == NULL || path[0] == '\0') {
+        *errorp = xasprintf("'%s' is missing 'options:vhost-server-path', the socket that QEMU "
+                            "listens on", vhost->up.name);
+        return -EINVAL;
+    }
+    if (vhost->path != NULL && strcmp(vhost->path, path) == 0) {
+        return 0;
+    }
+    unregister(vhost);
+    return register_socket(vhost, xstrdup(path), errorp);
+}
+
+static int
+vhost_set_config(struct netdev *netdev, const struct smap *options,
+                 const struct smap *other_config, bool *needs_reconfigure, char **errorp)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    return vhost->is_client ? client_socket(vhost, options, errorp)
+                            : server_socket(vhost, errorp);
+}
+
+static int
+vhost_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    pthread_mutex_lock(&vhost->lock);
+    uint16_t n_pairs = vhost->n_pairs;
+    int numa_id = vhost->numa_id;
+    pthread_mutex_unlock(&vhost->lock);
+
+    struct netdev_pool_wish wish = {
+        .mtu = vhost->mtu, .numa_id = numa_id, .n_mbufs = n_pairs * 4u * NETDEV_MAX_BURST,
+        .owner = smap_get_bool(dpdk_config(), "per-port-memory", false) ? netdev->name : NULL};
+    struct netdev_pool *pool = netdev_pool_get(&wish, errorp);
+    if (pool == NULL) {
+        return -ENOMEM;
+    }
+    netdev_pool_put(vhost->pool, &vhost->pool_wish);
+    vhost->pool = pool;
+    vhost->pool_wish = wish;
+    vhost->mempool = netdev_pool_mempool(pool);
+    vhost->max_frame = netdev_frame_size(vhost->mtu);
+    if (vhost->n_tx_counts < n_txq) {
+        struct netdev_vhost_tx_counts *counts = xzalloc_cacheline(n_txq * sizeof(*counts));
+        if (vhost->tx_counts != NULL) {
+            memcpy((void *)counts, vhost->tx_counts, vhost->n_tx_counts * sizeof(*counts));
+        }
+        free(vhost->tx_counts);
+        vhost->tx_counts = counts;
+        vhost->n_tx_counts = n_txq;
+    }
+    // The library locks the rings itself, so each thread may have a queue number of its own.
+    netdev->queues = (struct netdev_queues){.n_rxq = n_pairs, .n_txq = n_txq, .numa_id = numa_id};
+    netdev->rx = netdev_vhost_rx;
+    netdev->tx = netdev_vhost_tx;
+    return 0;
+}
+
+static bool
+vhost_rxq_enabled(const struct netdev *netdev, uint16_t qid)
+{
+    const struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    return qid < VHOST_MAX_PAIRS && atomic_load(&vhost->rx_enabled[qid]);
+}
+
+// --- properties ----------------------------------------------------------------------------
+
+static int
+vhost_get_mac(const struct netdev *netdev, struct rte_ether_addr *mac)
+{
+    *mac = netdev_vhost_cast(netdev)->mac;
+    return 0;
+}
+
+static int
+vhost_set_mac(struct netdev *netdev, const struct rte_ether_addr *mac)
+{
+    netdev_vhost_cast(netdev)->mac = *mac;
+    return 0;
+}
+
+static int
+vhost_get_mtu(const struct netdev *netdev)
+{
+    return netdev_vhost_cast(netdev)->mtu;
+}
+
+static int
+vhost_set_mtu(struct netdev *netdev, int mtu)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    if (mtu < RTE_ETHER_MIN_MTU || mtu > RTE_ETHER_MAX_JUMBO_FRAME_LEN) {
+        return -EINVAL;
+    }
+    if (mtu != vhost->mtu) {
+        vhost->mtu = mtu;
+        netdev_want_reconfigure(netdev);
+    }
+    return 0;
+}
+
+static int
+vhost_get_flags(const struct netdev *netdev)
+{
+    return atomic_load(&netdev_vhost_cast(netdev)->is_up) ? NETDEV_UP | NETDEV_PROMISC
+                                                          : NETDEV_PROMISC;
+}
+
+static int
+vhost_set_flags(struct netdev *netdev, int off, int on)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    if ((on & NETDEV_UP) != 0) {
+        atomic_store(&vhost->is_up, true);
+    } else if ((off & NETDEV_UP) != 0) {
+        atomic_store(&vhost->is_up, false);
+    }
+    return 0;
+}
+
+static void
+vhost_get_link(const struct netdev *netdev, struct netdev_link *link)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    pthread_mutex_lock(&vhost->lock);
+    link->carrier = atomic_load(&vhost->vid) >= 0 && atomic_load(&vhost->is_up);
+    link->resets = vhost->link_resets;
+    pthread_mutex_unlock(&vhost->lock);
+    link->full_duplex = true;
+    link->current = link->carrier ? NETDEV_F_OTHER : 0;
+}
+
+#define VHOST_CLASS(NAME)                                                                          \
+    {                                                                                              \
+        .type = NAME, .poll = NETDEV_POLL_SPIN, .size = sizeof(struct netdev_vhost),               \
+        .open = vhost_open, .close = vhost_close, .set_config = vhost_set_config,                  \
+        .get_config = netdev_vhost_get_config, .reconfigure = vhost_reconfigure,                   \
+        .rxq_enabled = vhost_rxq_enabled, .get_mac = vhost_get_mac, .set_mac = vhost_set_mac,      \
+        .get_mtu = vhost_get_mtu, .set_mtu = vhost_set_mtu,                                        \
+        .get_flags = vhost_get_flags, .set_flags = vhost_set_flags, .get_link = vhost_get_link,    \
+        .get_status = netdev_vhost_get_status, .get_stats = netdev_vhost_get_stats,                \
+        .get_custom_stats = netdev_vhost_get_custom_stats,                                         \
+    }
+
+const struct netdev_class netdev_vhostuser_class = VHOST_CLASS("dpdkvhostuser");
+const struct netdev_class netdev_vhostuserclient_class = VHOST_CLASS("dpdkvhostuserclient");

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The struct of vhost-user ports, shared by netdev_vhost.c (life, configuration, the guest's events)
+// and netdev_vhost_io.c (receiving, sending, counters, status).
+//
+// A guest connects, goes and comes back whenever it likes; DPDK's vhost thread tells us.  `vid` is
+// the connection: a PMD uses the value that it loaded until its next quiescent state, and the vhost
+// thread waits for a grace period before the library may free what stands behind it.
+#ifndef NETDEV_NETDEV_VHOST_H
+#define NETDEV_NETDEV_VHOST_H
+
+#include <pthread.h>
+
+#include "netdev/netdev_pool.h"
+#include "netdev/netdev_provider.h"
+
+enum {
+    VHOST_NO_VID = -1,
+    VHOST_MAX_PAIRS = NETDEV_MAX_RXQ,
+    VHOST_VRINGS_PER_PAIR = 2, // the guest's receive ring, then its send ring
+    VHOST_RETRIES_DEFAULT = 8,
+    VHOST_RETRIES_MAX = 32,
+};
+
+// What one sending thread counts, by its qid.
+struct netdev_vhost_tx_counts {
+    _Atomic uint64_t packets, bytes; // its thread: w, main: r
+    _Atomic uint64_t failure_drops, mtu_drops, retries;
+} CACHE_ALIGNED;
+
+struct netdev_vhost {
+    struct netdev up;
+
+    // vhost thread: w, pmd: r
+    _Atomic int vid;
+    _Atomic uint16_t n_tx; // enabled rings of 'tx_map'
+    _Atomic uint16_t tx_map[VHOST_MAX_PAIRS];
+    _Atomic bool rx_enabled[VHOST_MAX_PAIRS];
+
+    // main: w while nobody polls, pmd: r
+    struct rte_mempool *mempool;
+    uint32_t max_frame;
+    _Atomic uint32_t tx_retries_max; // main: w any time, pmd: r
+    struct netdev_queue_counts rx_counts[VHOST_MAX_PAIRS]; // poller: w, main: r
+    struct netdev_vhost_tx_counts *tx_counts;
+    unsigned int n_tx_counts;
+
+    // under 'lock': vhost thread and main.  Taken before the library is asked about 'vid', so that
+    // the connection cannot end meanwhile; never held across a grace period.
+    pthread_mutex_t lock;
+    bool tx_enabled[VHOST_MAX_PAIRS];
+    uint16_t n_pairs; // that the guest has
+    int numa_id;
+    uint64_t link_resets;
+
+    // main only
+    bool is_client, is_registered;
+    char *path; // of the socket
+    int mtu;
+    struct rte_ether_addr mac; // of the port, not of the guest
+    _Atomic bool is_up; // main: w, pmd: r
+    struct netdev_pool *pool;
+    struct netdev_pool_wish pool_wish;
+    struct netdev_vhost *next; // list of all, under its own lock
+};
+
+static inline struct netdev_vhost *
+netdev_vhost_cast(const struct netdev *netdev)
+{
+    return container_of(netdev, struct netdev_vhost, up);
+}
+
+// --- netdev_vhost_io.c ---
+uint16_t netdev_vhost_rx(struct netdev *, uint16_t qid, struct rte_mbuf **);
+void netdev_vhost_tx(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
+void netdev_vhost_get_stats(const struct netdev *, struct netdev_stats *);
+void netdev_vhost_get_custom_stats(const struct netdev *,
+                                   void (*cb)(const char *name, uint64_t value, void *aux),
+                                   void *aux);
+void netdev_vhost_get_status(const struct netdev *, struct smap *);
+void netdev_vhost_get_config(const struct netdev *, struct smap *);
+
+#endif
