@@ -13,6 +13,7 @@ void
 xlate_trace_init(struct xlate_trace *trace)
 {
     STAILQ_INIT(&trace->nodes);
+    trace->with_names = false;
 }
 
 static void

@@ -10,6 +10,7 @@
 #define OFPROTO_TRACE_H 1
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <sys/queue.h>
 
 #include "flow/text.h"
@@ -38,6 +39,7 @@ struct trace_node {
 /* The sink that struct xlate_in points to. */
 struct xlate_trace {
     struct trace_list nodes;
+    bool with_names; /* ports by name, not by number */
 };
 
 void xlate_trace_init(struct xlate_trace *);

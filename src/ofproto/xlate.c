@@ -154,6 +154,24 @@ xlate_report_error(struct xlate_ctx *ctx, const char *fmt, ...)
     free(what);
 }
 
+const char *
+xlate_port_name(const void *view, ofp_port_t number)
+{
+    const struct view_port *port = view_port(view, number);
+
+    return port ? port->name : NULL;
+}
+
+const struct mf_port_names *
+xlate_names(const struct xlate_ctx *ctx, struct mf_port_names *names)
+{
+    if (!ctx->in->trace || !ctx->in->trace->with_names) {
+        return NULL;
+    }
+    *names = (struct mf_port_names){.name = xlate_port_name, .aux = ctx->view};
+    return names;
+}
+
 void
 xlate_report_subfield(struct xlate_ctx *ctx, const struct mf_subfield *sf)
 {
@@ -181,6 +199,7 @@ report_table(struct xlate_ctx *ctx, uint8_t table_id, const struct rule *rule,
              struct trace_list **outer)
 {
     struct trace_node *node;
+    struct mf_port_names names;
     struct text t = {0};
 
     *outer = ctx->trace;
@@ -193,7 +212,7 @@ report_table(struct xlate_ctx *ctx, uint8_t table_id, const struct rule *rule,
         size_t len = t.len;
 
         cls_rule_get_match(&rule->cls, &match);
-        match_format(&match, NULL, &t, MATCH_NO_PRIORITY);
+        match_format(&match, xlate_names(ctx, &names), &t, MATCH_NO_PRIORITY);
         text_printf(&t, "%spriority %d", t.len > len ? ", " : "", rule->cls.priority);
         if (rule->cookie) {
             text_printf(&t, ", cookie %#llx", (unsigned long long)rule->cookie);

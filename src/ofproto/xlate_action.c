@@ -15,12 +15,13 @@
 static void
 report_action(struct xlate_ctx *ctx, const struct ofpact *a)
 {
+    struct mf_port_names names;
     struct text t = {0};
 
     if (!ctx->trace) {
         return;
     }
-    ofpact_format(a, NULL, &t);
+    ofpact_format(a, xlate_names(ctx, &names), &t);
     trace_append(ctx->trace, TRACE_ACTION, "%s", text_cstr(&t));
     text_fini(&t);
 }

@@ -156,6 +156,9 @@ void xlate_report(struct xlate_ctx *, enum trace_type, const char *fmt, ...)
 void xlate_report_error(struct xlate_ctx *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void xlate_report_subfield(struct xlate_ctx *, const struct mf_subfield *);
+/* Names of OpenFlow ports for remarks: NULL unless the trace wants them, else '*names' filled in. */
+const struct mf_port_names *xlate_names(const struct xlate_ctx *, struct mf_port_names *names);
+const char *xlate_port_name(const void *view, ofp_port_t);
 /* Emits what makes the datapath's packet like 'flow'. */
 void xlate_commit(struct xlate_ctx *);
 
@@ -253,5 +256,8 @@ void xlate_dep_mac(struct xlate_ctx *, struct mac_table *, uint16_t vlan, struct
 void xlate_dep_group(struct xlate_ctx *, const struct ofproto *, uint32_t group_id);
 void xlate_dep_view(struct xlate_ctx *, const struct ofproto *);
 void xlate_deps_finish(struct xlate_ctx *);
+
+/* --- fdb_ctl.c --- */
+void fdb_ctl_init(struct ofprotos *);
 
 #endif /* ofproto/xlate_int.h */

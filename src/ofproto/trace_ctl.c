@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * trace_ctl.c - ofproto/trace and ofproto/trace-packet-out: what would the switch do with this packet?
+ *
+ * The translation is the handlers' own (xlate.h), with a sink for remarks.  The packet comes as an
+ * OpenFlow flow and a bridge, or as a datapath flow; with -generate or with the packet's bytes in hex,
+ * the side effects happen too.  Main thread.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "flow/compose.h"
+#include "flow/dpkey.h"
+#include "flow/extract.h"
+#include "flow/match.h"
+#include "ofproto/xlate_int.h"
+#include "openflow/ofp_text.h"
+#include "packet/packet.h"
+#include "rpc/unixctl.h"
+
+enum { MAX_FRAME = 65535 };
+
+struct request {
+    struct ofprotos *all;
+    struct ofproto *ofproto;
+    struct flow flow;
+    struct ofpacts acts;
+    bool is_packet_out;
+    bool with_names;
+    bool generate;
+    uint8_t *frame;
+    uint32_t frame_size;
+    char *error;
+};
+
+/* --- names of ports ---------------------------------------------------------------------------- */
+
+static bool
+lookup_ofp_port(const void *view, const char *name, ofp_port_t *port)
+{
+    const struct view_port *p = view_port_by_name(view, name);
+
+    if (p) {
+        *port = p->ofp_port;
+    }
+    return p;
+}
+
+static const char *
+name_odp_port(const void *all, odp_port_t odp_port)
+{
+    struct ofproto_port_ref ref = ofprotos_port_by_odp(all, odp_port);
+    const struct view_port *p = ref.ofproto ? view_port(ofproto_view(ref.ofproto), ref.ofp_port)
+                                            : NULL;
+
+    return p ? p->name : NULL;
+}
+
+static bool
+lookup_odp_port(const void *all, const char *name, odp_port_t *port)
+{
+    for (struct ofproto *p = ofprotos_first(all); p; p = ofprotos_next(p)) {
+        const struct view_port *vp = view_port_by_name(ofproto_view(p), name);
+
+        if (vp && vp->odp_port != ODPP_NONE) {
+            *port = vp->odp_port;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- arguments --------------------------------------------------------------------------------- */
+
+/* "nw_dst=1.0.0.0/8" is a match, not a packet. */
+static char *
+refuse_masks(const char *text)
+{
+    for (const char *s = text; *s;) {
+        size_t len = strcspn(s, ",");
+        const char *eq = memchr(s, '=', len), *slash = memchr(s, '/', len);
+
+        if (eq && slash && slash > eq) {
+            return xasprintf("bad value for %.*s (%.*s: wildcards not allowed here)", (int)(eq - s),
+                             s, (int)(s + len - eq - 1), eq + 1);
+        }
+        s += len + (s[len] == ',');
+    }
+    return NULL;
+}
+
+static void
+parse_ofp_flow(struct request *r, const char *bridge, const char *text)
+{
+    struct mf_port_names names = {.lookup = lookup_ofp_port};
+    const struct view_port *port;
+    struct match match;
+    char *error;
+
+    r->ofproto = ofprotos_find(r->all, bridge);
+    if (!r->ofproto) {
+        r->error = xasprintf("%s: unknown bridge", bridge);
+        return;
+    }
+    names.aux = ofproto_view(r->ofproto);
+    error = refuse_masks(text);
+    if (!error) {
+        error = match_parse(&match, text, &names, NULL);
+    }
+    if (error) {
+        r->error = xasprintf("Bad openflow flow syntax: %s: %s", text, error);
+        free(error);
+        return;
+    }
+    r->flow = match.flow;
+    port = view_port(ofproto_view(r->ofproto), r->flow.ofp_in_port);
+    r->flow.in_port = port ? port->odp_port : ODPP_NONE;
+}
+
+static void
+parse_odp_flow(struct request *r, const char *text)
+{
+    const struct dp_port_names names = {.lookup = lookup_odp_port, .aux = r->all};
+    struct ofproto_port_ref ref;
+    char *error = dpkey_parse(text, &names, &r->flow, NULL);
+
+    if (error) {
+        r->error = xasprintf("Bad datapath flow syntax: %s: %s", text, error);
+        free(error);
+        return;
+    }
+    ref = ofprotos_port_by_odp(r->all, r->flow.in_port);
+    if (!ref.ofproto) {
+        r->error = xasprintf("no OpenFlow port for datapath port %u", r->flow.in_port);
+        return;
+    }
+    r->ofproto = ref.ofproto;
+    r->flow.ofp_in_port = ref.ofp_port;
+}
+
+/* True if 'text' is nothing but pairs of hex digits, at least a whole Ethernet header. */
+static bool
+parse_frame(struct request *r, const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n % 2 || n < 2 * ETH_HEADER_SIZE || n > 2 * MAX_FRAME
+        || strspn(text, "0123456789abcdefABCDEF") != n) {
+        return false;
+    }
+    r->frame_size = (uint32_t)(n / 2);
+    r->frame = xmalloc(r->frame_size);
+    for (uint32_t i = 0; i < r->frame_size; i++) {
+        char digits[3] = {text[2 * i], text[2 * i + 1], 0};
+
+        r->frame[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    return true;
+}
+
+static bool
+is_dp_name(const char *s)
+{
+    return !strcmp(s, "ovs-netdev") || !strcmp(s, "netdev@ovs-netdev") || !strcmp(s, "ovs-dummy")
+           || !strcmp(s, "dummy@ovs-dummy");
+}
+
+/* Takes options out of 'argv'; returns the number of what is left in 'words'. */
+static int
+take_options(struct request *r, int argc, const char *argv[], const char *words[4])
+{
+    int n = 0;
+
+    for (int i = 1; i < argc && !r->error; i++) {
+        if (!strcmp(argv[i], "-generate") || !strcmp(argv[i], "--generate")) {
+            r->generate = true;
+        } else if (!strcmp(argv[i], "--names")) {
+            r->with_names = true;
+        } else if (!strcmp(argv[i], "--no-names")) {
+            r->with_names = false;
+        } else if (!strcmp(argv[i], "-consistent") || !strcmp(argv[i], "--consistent")) {
+            continue;
+        } else if (!strcmp(argv[i], "--ct-next") && i + 1 < argc) {
+            i++; /* Nothing recirculates through conntrack. */
+        } else if (!r->frame && i > 1 && parse_frame(r, argv[i])) {
+            r->generate = true;
+        } else if (n < 4) {
+            words[n++] = argv[i];
+        } else {
+            r->error = xstrdup("too many arguments");
+        }
+    }
+    return n;
+}
+
+static void
+parse_request(struct request *r, int argc, const char *argv[])
+{
+    const char *words[4];
+    int n = take_options(r, argc, argv, words);
+
+    if (r->error) {
+        return;
+    }
+    if (r->is_packet_out) {
+        if (n < 2) {
+            r->error = xstrdup("a flow and actions are needed");
+            return;
+        }
+        r->error = ofpacts_parse(words[--n], NULL, false, &r->acts);
+    }
+    if (r->error) {
+        return;
+    }
+    if (n == 0 || n > 2) {
+        r->error = xstrdup("a bridge and a flow, or a datapath flow, is needed");
+    } else if (strchr(words[n - 1], '(')) {
+        if (n == 2 && !is_dp_name(words[0])) {
+            r->error = xasprintf("Cannot find the datapath");
+            return;
+        }
+        parse_odp_flow(r, words[n - 1]);
+    } else if (n == 1) {
+        r->error = xasprintf("syntax error at %s (or the bridge name was omitted)", words[0]);
+    } else {
+        parse_ofp_flow(r, words[0], words[1]);
+    }
+}
+
+/* --- the packet -------------------------------------------------------------------------------- */
+
+/* Given bytes say what the packet is; the flow keeps its metadata. */
+static void
+take_frame(struct request *r)
+{
+    struct packet_md md;
+    struct packet_layers ly;
+    struct flow flow;
+
+    packet_md_from_flow(&r->flow, &md);
+    if (flow_extract_bytes(r->frame, r->frame_size, &md, &flow, &ly) != EXTRACT_OK) {
+        return;
+    }
+    for (unsigned i = FLOW_KEY_WORDS; i < FLOW_WORDS; i++) {
+        flow.w[i] = r->flow.w[i];
+    }
+    r->flow = flow;
+}
+
+static struct rte_mbuf *
+make_packet(struct request *r)
+{
+    struct rte_mempool *pool = netdev_default_pool();
+    struct rte_mbuf *m;
+
+    if (!pool || !r->generate) {
+        return NULL;
+    }
+    if (!r->frame) {
+        r->frame = xmalloc(MAX_FRAME);
+        r->frame_size = flow_compose(&r->flow, r->frame, MAX_FRAME, 0);
+    }
+    m = r->frame_size ? packet_from_bytes(pool, r->frame, r->frame_size) : NULL;
+    return m;
+}
+
+/* A tag in the text says nothing of its TPID. */
+static void
+complete_flow(struct flow *flow)
+{
+    for (int i = 0; i < FLOW_MAX_VLANS; i++) {
+        struct flow_vlan *v = &flow->vlans[i];
+
+        if (v->tci & htons(VLAN_CFI) && !v->tpid) {
+            v->tpid = htons(ETH_TYPE_VLAN);
+        } else if (!(v->tci & htons(VLAN_CFI))) {
+            v->tpid = v->tci = 0;
+        }
+    }
+}
+
+/* --- the answer -------------------------------------------------------------------------------- */
+
+static void
+put_megaflow(struct text *t, const struct flow *flow, const struct flow_mask *mask,
+             const struct mf_port_names *names)
+{
+    struct flow_mask m = *mask;
+    struct match match;
+
+    /* The datapath's port is the OpenFlow port here, and a tag that is not there goes without
+     * saying. */
+    FLOW_MASK_CLEAR(&m, in_port);
+    FLOW_MASK_SET(&m, ofp_in_port);
+    FLOW_MASK_SET(&m, packet_type);
+    for (int i = 0; i < FLOW_MAX_VLANS; i++) {
+        if (!flow->vlans[i].tci) {
+            memset(&m.bits.vlans[i], 0, sizeof m.bits.vlans[i]);
+        }
+        m.bits.vlans[i].tpid = 0;
+    }
+    match_init(&match, flow, &m);
+    text_put(t, "Megaflow: ");
+    match_format(&match, names, t, MATCH_NO_PRIORITY);
+    text_putc(t, '\n');
+}
+
+static void
+put_slow(struct text *t, uint32_t slow)
+{
+    if (slow & (DP_SLOW_ACTION | DP_SLOW_MATCH)) {
+        text_put(t, "This flow is handled by the userspace slow path because it:\n");
+        if (slow & DP_SLOW_ACTION) {
+            text_put(t, "  - Uses action(s) not supported by datapath.\n");
+        }
+        if (slow & DP_SLOW_MATCH) {
+            text_put(t, "  - Needs more specific matching than the datapath supports.\n");
+        }
+    }
+}
+
+static void
+format_result(const struct request *r, const struct xlate_trace *trace, const struct xlate_out *out,
+              struct text *t)
+{
+    struct mf_port_names names = {.name = xlate_port_name, .aux = ofproto_view(r->ofproto)};
+    const struct dp_port_names dp_names = {.name = name_odp_port, .aux = r->all};
+    const struct mf_port_names *n = r->with_names ? &names : NULL;
+    struct flow first = r->flow, final = out->final_flow;
+
+    text_put(t, "Flow: ");
+    flow_format(&r->flow, n, t);
+    text_putc(t, '\n');
+    xlate_trace_format(trace, t);
+    text_put(t, "\nFinal flow: ");
+    first.actset_output = final.actset_output = 0;
+    if (flow_equal(&first, &final)) {
+        text_put(t, "unchanged");
+    } else {
+        flow_format(&final, n, t);
+    }
+    text_putc(t, '\n');
+    put_megaflow(t, &r->flow, &out->mask, n);
+    text_put(t, "Datapath actions: ");
+    dp_actions_format(out->actions.data, out->actions.size, r->with_names ? &dp_names : NULL, t);
+    text_putc(t, '\n');
+    if (out->error) {
+        text_printf(t, "Translation failed (%s), packet is dropped.\n", xlate_out_error_text(out));
+    }
+    put_slow(t, out->slow);
+}
+
+static void
+trace(struct unixctl_conn *conn, struct request *r)
+{
+    struct xlate_trace sink;
+    struct xlate_out out;
+    struct text t = {0};
+    struct rte_mbuf *packet;
+
+    if (r->frame) {
+        take_frame(r);
+    }
+    complete_flow(&r->flow);
+    packet = make_packet(r);
+    xlate_trace_init(&sink);
+    sink.with_names = r->with_names;
+    const struct xlate_in in = {
+        .ofprotos = r->all,
+        .flow = &r->flow,
+        .packet = packet,
+        .side_effects = r->generate,
+        .ofproto = r->ofproto,
+        .acts = r->is_packet_out ? ofpacts_data(&r->acts) : NULL,
+        .acts_size = r->acts.size,
+        .trace = &sink,
+    };
+
+    xlate(&in, &out);
+    format_result(r, &sink, &out, &t);
+    unixctl_reply(conn, text_cstr(&t));
+    text_fini(&t);
+    xlate_out_fini(&out);
+    xlate_trace_fini(&sink);
+    rte_pktmbuf_free(packet);
+}
+
+static void
+run_trace(struct unixctl_conn *conn, int argc, const char *argv[], struct ofprotos *all,
+          bool is_packet_out)
+{
+    struct request r = {.all = all, .is_packet_out = is_packet_out};
+
+    parse_request(&r, argc, argv);
+    if (r.error) {
+        unixctl_reply_error(conn, r.error);
+    } else {
+        trace(conn, &r);
+    }
+    free(r.error);
+    free(r.frame);
+    ofpacts_fini(&r.acts);
+}
+
+static void
+ofproto_trace(struct unixctl_conn *conn, int argc, const char *argv[], void *all)
+{
+    run_trace(conn, argc, argv, all, false);
+}
+
+static void
+ofproto_trace_packet_out(struct unixctl_conn *conn, int argc, const char *argv[], void *all)
+{
+    run_trace(conn, argc, argv, all, true);
+}
+
+void
+xlate_ctl_init(struct ofprotos *all)
+{
+    fdb_ctl_init(all);
+    unixctl_register("ofproto/trace",
+                     "{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]", 1,
+                     INT_MAX, ofproto_trace, all);
+    unixctl_register("ofproto/trace-packet-out",
+                     "[-consistent] {[dp_name] odp_flow | bridge br_flow} [OPTIONS...] "
+                     "[-generate|packet] actions",
+                     2, INT_MAX, ofproto_trace_packet_out, all);
+}
