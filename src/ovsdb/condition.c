@@ -24,9 +24,15 @@ enum clause_function {
 };
 
 static const char *const function_names[] = {
-    [CLAUSE_FALSE] = "false",       [CLAUSE_TRUE] = "true",         [CLAUSE_LT] = "<",
-    [CLAUSE_LE] = "<=",             [CLAUSE_EQ] = "==",             [CLAUSE_NE] = "!=",
-    [CLAUSE_GE] = ">=",             [CLAUSE_GT] = ">",              [CLAUSE_INCLUDES] = "includes",
+    [CLAUSE_FALSE] = "false",
+    [CLAUSE_TRUE] = "true",
+    [CLAUSE_LT] = "<",
+    [CLAUSE_LE] = "<=",
+    [CLAUSE_EQ] = "==",
+    [CLAUSE_NE] = "!=",
+    [CLAUSE_GE] = ">=",
+    [CLAUSE_GT] = ">",
+    [CLAUSE_INCLUDES] = "includes",
     [CLAUSE_EXCLUDES] = "excludes",
 };
 

@@ -122,8 +122,8 @@ ovsdb_datum_finish(struct ovsdb_datum *datum)
     }
     qsort_r(items, n, sizeof *items, sort_compare, datum);
     for (uint32_t i = 0; i < n; i++) {
-        bool is_repeated = i + 1 < n && !ovsdb_atom_compare(&items[i].key, &items[i + 1].key,
-                                                            datum->key_type);
+        bool is_repeated =
+            i + 1 < n && !ovsdb_atom_compare(&items[i].key, &items[i + 1].key, datum->key_type);
         if (is_repeated) {
             atom_fini(&items[i].key, datum->key_type);
             atom_fini(&items[i].value, datum->value_type);

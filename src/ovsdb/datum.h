@@ -39,8 +39,8 @@ struct ovsdb_datum {
     union ovsdb_atom *values;     /* NULL for a set */
 };
 
-/* Making one.  Keys may be added in any order; ovsdb_datum_finish() sorts them, drops pairs that are
- * repeated exactly or by key (the last one wins), and returns how many it dropped. */
+/* Making one.  Keys may be added in any order; ovsdb_datum_finish() sorts them, drops pairs that
+ * are repeated exactly or by key (the last one wins), and returns how many it dropped. */
 struct ovsdb_datum *ovsdb_datum_create(enum ovsdb_atomic key_type, enum ovsdb_atomic value_type,
                                        uint32_t capacity);
 /* Take the strings in 'key' and 'value' ('value' NULL for a set).  At most 'capacity' times. */
@@ -64,8 +64,7 @@ struct ovsdb_datum *ovsdb_datum_from_boolean(bool boolean);
 /* JSON.  'symtab' resolves ["named-uuid", ...] and may be NULL where names are not allowed.  The
  * result satisfies all constraints of 'type'. */
 struct ovsdb_error *ovsdb_datum_from_json(const struct ovsdb_type *type, const json_t *json,
-                                          struct ovsdb_symtab *symtab,
-                                          struct ovsdb_datum **datump);
+                                          struct ovsdb_symtab *symtab, struct ovsdb_datum **datump);
 /* The same without limits on the number of elements: for conditions, mutations and diffs. */
 struct ovsdb_error *ovsdb_datum_from_json_any_n(const struct ovsdb_type *type, const json_t *json,
                                                 struct ovsdb_symtab *symtab,

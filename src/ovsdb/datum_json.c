@@ -25,8 +25,7 @@ ovsdb_json_to_int64(const json_t *json, int64_t *value)
         double real = json_real_value(json);
 
         /* 2^63 itself does not fit; -2^63 does. */
-        if (real >= -9223372036854775808.0 && real < 9223372036854775808.0 &&
-            real == floor(real)) {
+        if (real >= -9223372036854775808.0 && real < 9223372036854775808.0 && real == floor(real)) {
             *value = (int64_t)real;
             return true;
         }
@@ -160,8 +159,7 @@ check_atom(const union ovsdb_atom *atom, const struct ovsdb_base *base)
     if (base->type == OVSDB_INTEGER) {
         return check_integer(atom->integer, base->integer.min, base->integer.max);
     }
-    if (base->type == OVSDB_REAL &&
-        (atom->real < base->real.min || atom->real > base->real.max)) {
+    if (base->type == OVSDB_REAL && (atom->real < base->real.min || atom->real > base->real.max)) {
         return ovsdb_error_create(OVSDB_E_CONSTRAINT,
                                   "%.15g is not in the valid range %.15g to %.15g (inclusive)",
                                   atom->real, base->real.min, base->real.max);

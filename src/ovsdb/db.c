@@ -60,8 +60,7 @@ run_completions(void *db_)
 }
 
 void
-db_complete(struct db *db, struct db_completion *completion, enum db_txn_status status,
-            char *error)
+db_complete(struct db *db, struct db_completion *completion, enum db_txn_status status, char *error)
 {
     completion->status = status;
     completion->error = error;

@@ -46,7 +46,7 @@ struct db_client {
     char *database;
     char *lock;
     struct tls_config *tls;
-    struct jsonrpc *rpc;     /* NULL while 'retry' runs */
+    struct jsonrpc *rpc; /* NULL while 'retry' runs */
     struct loop_timer retry;
 
     /* Of the present connection; ids are -1 when nothing is outstanding. */
@@ -179,8 +179,7 @@ is_own(void *db_, const struct uuid *row, const char *column)
     char text[UUID_LEN + 1];
 
     uuid_format(row, text);
-    DL_FOREACH(db->txns, txn)
-    {
+    DL_FOREACH (db->txns, txn) {
         for (size_t i = 0; i < json_array_size(txn->ops); i++) {
             const json_t *op = json_array_get(txn->ops, i);
             const json_t *clause = json_array_get(json_object_get(op, "where"), 0);
@@ -275,8 +274,7 @@ client_transact(struct db *db_, json_t *ops, struct db_completion *completion)
     txn->ops = ops;
     txn->completion = completion;
     DL_APPEND(db->txns, txn);
-    if (!db->is_monitoring ||
-        jsonrpc_send_request(db->rpc, "transact", params, &txn->id) != 0) {
+    if (!db->is_monitoring || jsonrpc_send_request(db->rpc, "transact", params, &txn->id) != 0) {
         if (!db->is_monitoring) {
             json_decref(params);
         }
@@ -289,8 +287,7 @@ on_txn_reply(struct db_client *db, const struct jsonrpc_msg *msg, int64_t id)
 {
     struct client_txn *txn, *next;
 
-    DL_FOREACH_SAFE(db->txns, txn, next)
-    {
+    DL_FOREACH_SAFE (db->txns, txn, next) {
         if (txn->id == id) {
             char *text = NULL;
             enum db_txn_status status;
@@ -468,9 +465,9 @@ client_describe(const struct db *db)
     const struct db_client *c = client(db);
 
     return xasprintf("%s: %s", c->remote,
-                     c->is_monitoring                                 ? "connected"
+                     c->is_monitoring                            ? "connected"
                      : c->rpc != NULL && jsonrpc_is_open(c->rpc) ? "fetching the contents"
-                                                                      : "not connected");
+                                                                 : "not connected");
 }
 
 static void
@@ -481,8 +478,7 @@ client_close(struct db *db_)
 
     loop_timer_stop(&db->retry);
     jsonrpc_destroy_flushed(db->rpc);
-    DL_FOREACH_SAFE(db->txns, txn, next)
-    {
+    DL_FOREACH_SAFE (db->txns, txn, next) {
         txn_finish(db, txn, DB_TXN_TRY_AGAIN, NULL);
     }
     db_fini(&db->up);

@@ -179,9 +179,9 @@ new_root_row(const struct db_embedded *db, const char *ovs_version)
         put_pair(ids, "hostname", host);
     }
     ovsdb_read_os_release(&type, &version);
-    json_t *row = json_pack("{s:o, s:s, s:s, s:s, s:s}", "external_ids", ids, "db_version",
-                            db_version, "ovs_version", ovs_version, "system_type", type,
-                            "system_version", version);
+    json_t *row =
+        json_pack("{s:o, s:s, s:s, s:s, s:s}", "external_ids", ids, "db_version", db_version,
+                  "ovs_version", ovs_version, "system_type", type, "system_version", version);
     free(type);
     free(version);
     return row;

@@ -163,9 +163,8 @@ row_refs(const struct db_row *row, const char *name, size_t *n)
     bool is_map = ovsdb_type_is_map(&column->type);
     rows = xcalloc(datum->n, sizeof(struct db_row *));
     for (uint32_t i = 0; i < datum->n; i++) {
-        const struct db_row *target =
-            is_map ? follow(row, &column->type.value, &datum->values[i])
-                   : follow(row, &column->type.key, &datum->keys[i]);
+        const struct db_row *target = is_map ? follow(row, &column->type.value, &datum->values[i])
+                                             : follow(row, &column->type.key, &datum->keys[i]);
 
         if (target != NULL) {
             rows[(*n)++] = target;

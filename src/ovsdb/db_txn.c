@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * db_txn.c - collects the switch's write-backs and turns them into operations of RFC 7047, which the
- * embedded server executes and the client sends, see db.h.
+ * db_txn.c - collects the switch's write-backs and turns them into operations of RFC 7047, which
+ * the embedded server executes and the client sends, see db.h.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +47,7 @@ db_txn_abort(struct db_txn *txn)
     if (txn == NULL) {
         return;
     }
-    HASH_ITER(hh, txn->changes, change, next)
-    {
+    HASH_ITER (hh, txn->changes, change, next) {
         HASH_DEL(txn->changes, change);
         json_decref(change->columns);
         json_decref(change->maps);
@@ -152,8 +151,7 @@ string_json(const char *s)
 }
 
 void
-db_txn_set_str(struct db_txn *txn, const struct db_row *row, const char *column,
-               const char *value)
+db_txn_set_str(struct db_txn *txn, const struct db_row *row, const char *column, const char *value)
 {
     if (value == NULL) {
         db_txn_clear(txn, row, column);
@@ -251,8 +249,7 @@ map_of(json_t *object)
     const char *key;
     json_t *value;
 
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach (object, key, value) {
         json_array_append_new(array, json_pack("[s,O]", key, value));
     }
     json_decref(object);
@@ -335,15 +332,14 @@ add_mutations(json_t *mutations, const char *column, json_t *puts)
     const char *key;
     json_t *value;
 
-    json_object_foreach(puts, key, value)
-    {
+    json_object_foreach (puts, key, value) {
         json_array_append_new(keys, json_string(key));
         if (!json_is_null(value)) {
             json_object_set(pairs, key, value);
         }
     }
-    json_array_append_new(mutations, json_pack("[s,s,o]", column, "delete",
-                                               composite("set", keys)));
+    json_array_append_new(mutations,
+                          json_pack("[s,s,o]", column, "delete", composite("set", keys)));
     json_array_append_new(mutations, json_pack("[s,s,o]", column, "insert", map_of(pairs)));
 }
 
@@ -359,8 +355,7 @@ add_ops(json_t *ops, const struct txn_change *change)
                                              change->table->name, "where",
                                              where_uuid(&change->uuid), "row", change->columns));
     }
-    json_object_foreach(change->maps, column, puts)
-    {
+    json_object_foreach (change->maps, column, puts) {
         if (json_object_size(puts) > 0) {
             add_mutations(mutations, column, puts);
         }

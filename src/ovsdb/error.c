@@ -133,8 +133,7 @@ ovsdb_check_members(const json_t *json, const char *what, const char *const allo
     if (!json_is_object(json)) {
         return ovsdb_error_at(OVSDB_E_SYNTAX, json, "Parsing %s failed: object expected.", what);
     }
-    json_object_foreach((json_t *)json, key, value)
-    {
+    json_object_foreach ((json_t *)json, key, value) {
         size_t i = 0;
 
         while (allowed[i] != NULL && strcmp(allowed[i], key)) {
@@ -142,8 +141,7 @@ ovsdb_check_members(const json_t *json, const char *what, const char *const allo
         }
         if (allowed[i] == NULL) {
             return ovsdb_error_at(OVSDB_E_SYNTAX, json,
-                                  "Parsing %s failed: member '%s' is not allowed here.", what,
-                                  key);
+                                  "Parsing %s failed: member '%s' is not allowed here.", what, key);
         }
     }
     return NULL;

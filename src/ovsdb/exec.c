@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exec.c - parses and runs the operations of a transaction, see exec.h; exec_read.c has "select" and
- * "wait".
+ * exec.c - parses and runs the operations of a transaction, see exec.h; exec_read.c has "select"
+ * and "wait".
  */
 #include "ovsdb/exec.h"
 
@@ -51,8 +51,7 @@ ovsdb_op_row(struct ovsdb_op *op, const json_t *json, struct ovsdb_datum **data)
     if (!json_is_object(json)) {
         return ovsdb_error_at(OVSDB_E_SYNTAX, op->json, "a row must be a JSON object");
     }
-    json_object_foreach((json_t *)json, name, value)
-    {
+    json_object_foreach ((json_t *)json, name, value) {
         const struct ovsdb_column *column = ovsdb_table_column(schema, name);
 
         if (column == NULL) {
@@ -165,8 +164,8 @@ exec_insert(struct ovsdb_op *op)
                 ovsdb_row_set(row, i, ovsdb_datum_ref(data[i]));
             }
         }
-        json_object_set_new(op->result, "uuid", ovsdb_atom_to_json(
-            &(union ovsdb_atom){.uuid = uuid}, OVSDB_UUID));
+        json_object_set_new(op->result, "uuid",
+                            ovsdb_atom_to_json(&(union ovsdb_atom){.uuid = uuid}, OVSDB_UUID));
     }
     ovsdb_op_free_row(op, data);
     return error;

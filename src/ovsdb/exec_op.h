@@ -12,11 +12,11 @@ struct ovsdb_op {
     struct ovsdb_exec *exec;
     struct ovsdb_txn *txn;
     struct ovsdb_symtab *symtab;
-    const json_t *json;            /* the operation */
-    json_t *result;                /* its result object, to be filled */
-    struct ovsdb_table *table;     /* by ovsdb_op_table() */
-    struct ovsdb_condition where;  /* by ovsdb_op_where(); freed by the caller */
-    bool is_blocked;               /* set by "wait" */
+    const json_t *json;           /* the operation */
+    json_t *result;               /* its result object, to be filled */
+    struct ovsdb_table *table;    /* by ovsdb_op_table() */
+    struct ovsdb_condition where; /* by ovsdb_op_where(); freed by the caller */
+    bool is_blocked;              /* set by "wait" */
 };
 
 /* Parse the members of that name. */

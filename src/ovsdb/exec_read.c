@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exec_read.c - the operations that read: "select", and "wait", which compares a query's result with
- * given rows.  Both treat rows as sets: rows that agree in the chosen columns count once.
+ * exec_read.c - the operations that read: "select", and "wait", which compares a query's result
+ * with given rows.  Both treat rows as sets: rows that agree in the chosen columns count once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -98,8 +98,7 @@ row_set_clear(struct row_key **set)
 {
     struct row_key *entry, *next;
 
-    HASH_ITER(hh, *set, entry, next)
-    {
+    HASH_ITER (hh, *set, entry, next) {
         HASH_DEL(*set, entry);
         free(entry);
     }
@@ -214,8 +213,7 @@ parse_wait(struct ovsdb_op *op, struct wait_args *args)
                               "Parsing ovsdb operation failed: 'timeout' must be an integer.");
     }
     if (until == NULL || (strcmp(until, "==") && strcmp(until, "!="))) {
-        return ovsdb_error_at(OVSDB_E_SYNTAX, op->json,
-                              "\"until\" must be \"==\" or \"!=\"");
+        return ovsdb_error_at(OVSDB_E_SYNTAX, op->json, "\"until\" must be \"==\" or \"!=\"");
     }
     args->is_until_equal = !strcmp(until, "==");
     error = ovsdb_op_where(op);
@@ -231,17 +229,16 @@ ovsdb_exec_wait(struct ovsdb_op *op)
     struct wait_args args = {.wanted = NULL};
     struct ovsdb_error *error = parse_wait(op, &args);
 
-    if (error == NULL &&
-        matches_equal(op, &args.list, args.wanted) != args.is_until_equal) {
+    if (error == NULL && matches_equal(op, &args.list, args.wanted) != args.is_until_equal) {
         if (op->exec->elapsed_ms < args.timeout_ms) {
             op->is_blocked = true;
             op->exec->timeout_ms = args.timeout_ms;
         } else if (args.timeout_ms <= 0) {
             error = ovsdb_error_create(OVSDB_E_TIMEOUT, "\"where\" clause test failed");
         } else {
-            error = ovsdb_error_create(OVSDB_E_TIMEOUT,
-                                       "\"where\" clause test failed after %lld ms",
-                                       (long long)op->exec->elapsed_ms);
+            error =
+                ovsdb_error_create(OVSDB_E_TIMEOUT, "\"where\" clause test failed after %lld ms",
+                                   (long long)op->exec->elapsed_ms);
         }
     }
     row_set_clear(&args.wanted);

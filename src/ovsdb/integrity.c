@@ -20,7 +20,8 @@
 
 /* The row that a reference leads to, also if this transaction deleted it. */
 static struct db_row *
-find_deleted_too(struct ovsdb_txn *txn, const struct ovsdb_table_schema *ref, const struct uuid *uuid)
+find_deleted_too(struct ovsdb_txn *txn, const struct ovsdb_table_schema *ref,
+                 const struct uuid *uuid)
 {
     struct db_row *row = ovsdb_table_row(txn->db->tables[ref->index], uuid);
 
@@ -105,8 +106,7 @@ count_row(struct ovsdb_txn *txn, struct ovsdb_txn_row *txn_row)
         }
     }
     ovsdb_data_destroy(txn_row->counted, schema->n_columns);
-    txn_row->counted =
-        txn_row->is_deleted ? NULL : ovsdb_data_clone(row->data, schema->n_columns);
+    txn_row->counted = txn_row->is_deleted ? NULL : ovsdb_data_clone(row->data, schema->n_columns);
     return error;
 }
 
@@ -116,8 +116,7 @@ count_all(struct ovsdb_txn *txn)
     struct ovsdb_txn_row *txn_row;
     struct ovsdb_error *error;
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         error = count_row(txn, txn_row);
         if (error != NULL) {
             return error;
@@ -137,8 +136,7 @@ collect_garbage(struct ovsdb_txn *txn)
         struct ovsdb_txn_row *txn_row;
 
         found = false;
-        DL_FOREACH(txn->rows, txn_row)
-        {
+        DL_FOREACH (txn->rows, txn_row) {
             struct db_row *row = txn_row->row;
 
             if (!txn_row->is_deleted && row->n_refs == 0 && !row->table->schema->is_root) {
@@ -159,8 +157,7 @@ check_deleted(const struct ovsdb_txn *txn)
 {
     const struct ovsdb_txn_row *txn_row;
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         if (txn_row->is_deleted && txn_row->row->n_refs > 0) {
             char uuid[UUID_LEN + 1];
 
@@ -194,8 +191,7 @@ dangling(const struct ovsdb_txn *txn, const struct ovsdb_type *type,
 
     for (uint32_t i = 0; i < datum->n; i++) {
         if (weak_target_exists(txn, &type->key, &datum->keys[i]) &&
-            (datum->values == NULL ||
-             weak_target_exists(txn, &type->value, &datum->values[i]))) {
+            (datum->values == NULL || weak_target_exists(txn, &type->value, &datum->values[i]))) {
             continue;
         }
         if (bad == NULL) {
@@ -264,8 +260,7 @@ clean_weak(struct ovsdb_txn *txn, bool *changed)
     struct ovsdb_txn_row *txn_row;
 
     *changed = false;
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         if (!txn_row->is_deleted && error == NULL) {
             error = clean_row(txn, txn_row->row, changed);
         }
@@ -318,10 +313,11 @@ check_max_rows(const struct ovsdb_txn *txn)
         size_t n = HASH_COUNT(table->rows);
 
         if (n > table->schema->max_rows) {
-            return ovsdb_error_create(OVSDB_E_CONSTRAINT,
-                                      "transaction causes \"%s\" table to contain %zu rows, greater "
-                                      "than the schema-defined limit of %u row(s)",
-                                      table->schema->name, n, table->schema->max_rows);
+            return ovsdb_error_create(
+                OVSDB_E_CONSTRAINT,
+                "transaction causes \"%s\" table to contain %zu rows, greater "
+                "than the schema-defined limit of %u row(s)",
+                table->schema->name, n, table->schema->max_rows);
         }
     }
     return NULL;
@@ -368,8 +364,7 @@ check_index(const struct ovsdb_txn *txn, const struct ovsdb_table *table, size_t
     struct ovsdb_error *error = NULL;
     struct ovsdb_txn_row *txn_row;
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         struct db_row *row = txn_row->row, *other;
         struct str key = STR_INIT;
 
@@ -390,8 +385,7 @@ check_index(const struct ovsdb_txn *txn, const struct ovsdb_table *table, size_t
         }
         str_free(&key);
     }
-    HASH_ITER(hh, keys, entry, next)
-    {
+    HASH_ITER (hh, keys, entry, next) {
         HASH_DEL(keys, entry);
         free(entry);
     }
@@ -405,8 +399,7 @@ check_indexes(const struct ovsdb_txn *txn)
     struct ovsdb_error *error = NULL;
     struct ovsdb_txn_row *txn_row;
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         is_touched[txn_row->row->table->schema->index] = true;
     }
     for (uint32_t i = 0; i < txn->db->schema->n_tables; i++) {
@@ -445,8 +438,7 @@ ovsdb_txn_precommit(struct ovsdb_txn *txn)
         }
     } while (again);
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         find_changes(txn_row);
     }
     error = check_max_rows(txn);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * journal.c - records on disk, see journal.h.  Reading trusts nothing: lengths are compared with the
- * size of the file before memory is allocated.
+ * journal.c - records on disk, see journal.h.  Reading trusts nothing: lengths are compared with
+ * the size of the file before memory is allocated.
  */
 #include "ovsdb/journal.h"
 

@@ -52,8 +52,8 @@ void ovsdb_journal_unread(struct ovsdb_journal *journal);
  * first saved under that name.  0 or a negative errno, with nothing changed. */
 int ovsdb_journal_cut(struct ovsdb_journal *journal, const char *copy_path);
 
-/* Appends a record and makes it durable.  0 or a negative errno, then the journal holds what it held
- * before. */
+/* Appends a record and makes it durable.  0 or a negative errno, then the journal holds what it
+ * held before. */
 int ovsdb_journal_append(struct ovsdb_journal *journal, const json_t *record);
 
 /* Replaces the whole contents in one atomic step.  0 or a negative errno with the old contents. */

@@ -137,13 +137,12 @@ row_update(const struct ovsdb_monitor *monitor, const struct ovsdb_monitor_table
            const struct ovsdb_txn_row *txn_row)
 {
     bool before = txn_row->old != NULL && ovsdb_condition_any(&table->condition, txn_row->old);
-    bool after =
-        !txn_row->is_deleted && ovsdb_condition_any(&table->condition, txn_row->row->data);
+    bool after = !txn_row->is_deleted && ovsdb_condition_any(&table->condition, txn_row->row->data);
 
     if (before && after) {
-        return !(table->select & MONITOR_MODIFY)          ? NULL
+        return !(table->select & MONITOR_MODIFY)      ? NULL
                : monitor->version == OVSDB_MONITOR_V1 ? modify_v1(monitor, table, txn_row)
-                                                          : modify_v2(table, txn_row);
+                                                      : modify_v2(table, txn_row);
     }
     if (after && (table->select & MONITOR_INSERT)) {
         return insert_json(monitor, table, txn_row->row->data, MONITOR_INSERT);
@@ -154,8 +153,8 @@ row_update(const struct ovsdb_monitor *monitor, const struct ovsdb_monitor_table
     return NULL;
 }
 
-/* Puts 'update' under '*updates'[table][uuid], making what is missing.  Takes 'update', which may be
- * NULL. */
+/* Puts 'update' under '*updates'[table][uuid], making what is missing.  Takes 'update', which may
+ * be NULL. */
 static void
 put_update(json_t **updates, const struct db_row *row, json_t *update)
 {
@@ -191,8 +190,7 @@ ovsdb_monitor_initial(const struct ovsdb_monitor *monitor)
         }
         for (const struct db_row *row = monitor->db->tables[i]->rows; row; row = row->hh.next) {
             if (ovsdb_condition_any(&table->condition, row->data)) {
-                put_update(&updates, row,
-                           insert_json(monitor, table, row->data, MONITOR_INITIAL));
+                put_update(&updates, row, insert_json(monitor, table, row->data, MONITOR_INITIAL));
             }
         }
     }
@@ -205,8 +203,7 @@ ovsdb_monitor_update(const struct ovsdb_monitor *monitor, const struct ovsdb_txn
     const struct ovsdb_txn_row *txn_row;
     json_t *updates = NULL;
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         const struct db_row *row = txn_row->row;
         const struct ovsdb_monitor_table *table = monitor->tables[row->table->schema->index];
 
@@ -241,8 +238,7 @@ ovsdb_monitor_change(struct ovsdb_monitor *monitor, const json_t *requests, json
     uint32_t n = monitor->db->schema->n_tables;
     struct ovsdb_condition *conditions = xcalloc(n + 1, sizeof *conditions);
     bool *is_given = xcalloc(n + 1, sizeof(bool));
-    struct ovsdb_error *error =
-        ovsdb_monitor_parse_change(monitor, requests, conditions, is_given);
+    struct ovsdb_error *error = ovsdb_monitor_parse_change(monitor, requests, conditions, is_given);
 
     *update = NULL;
     for (uint32_t i = 0; i < n; i++) {

@@ -18,8 +18,8 @@ struct ovsdb_error;
 /* Three dialects, by the request that made the monitor. */
 enum ovsdb_monitor_version {
     OVSDB_MONITOR_V1 = 1, /* monitor: "update", {"old", "new"} */
-    OVSDB_MONITOR_V2,     /* monitor_cond: "update2", {"initial" | "insert" | "modify" | "delete"} */
-    OVSDB_MONITOR_V3,     /* monitor_cond_since: "update3", with transaction identifiers */
+    OVSDB_MONITOR_V2, /* monitor_cond: "update2", {"initial" | "insert" | "modify" | "delete"} */
+    OVSDB_MONITOR_V3, /* monitor_cond_since: "update3", with transaction identifiers */
 };
 
 struct ovsdb_monitor;

@@ -55,8 +55,7 @@ add_column(struct ovsdb_monitor_table *table, const struct ovsdb_column *column,
                                   column->name);
         }
     }
-    table->columns =
-        xreallocarray(table->columns, table->n_columns + 1, sizeof *table->columns);
+    table->columns = xreallocarray(table->columns, table->n_columns + 1, sizeof *table->columns);
     table->columns[table->n_columns].column = column;
     table->columns[table->n_columns].select = select;
     table->n_columns++;
@@ -172,10 +171,8 @@ ovsdb_monitor_create(struct ovsdb_database *db, enum ovsdb_monitor_version versi
     monitor = xzalloc(sizeof *monitor);
     monitor->db = db;
     monitor->version = version;
-    monitor->tables =
-        xcalloc(db->schema->n_tables + 1, sizeof(struct ovsdb_monitor_table *));
-    json_object_foreach((json_t *)requests, name, request)
-    {
+    monitor->tables = xcalloc(db->schema->n_tables + 1, sizeof(struct ovsdb_monitor_table *));
+    json_object_foreach ((json_t *)requests, name, request) {
         if (error == NULL) {
             error = parse_table(monitor, name, request);
         }
@@ -221,8 +218,7 @@ ovsdb_monitor_parse_change(const struct ovsdb_monitor *monitor, const json_t *re
     if (!json_is_object(requests)) {
         return ovsdb_error_at(OVSDB_E_SYNTAX, requests, "condition changes must be an object");
     }
-    json_object_foreach((json_t *)requests, name, request)
-    {
+    json_object_foreach ((json_t *)requests, name, request) {
         const struct ovsdb_table_schema *schema = ovsdb_schema_table(monitor->db->schema, name);
 
         if (error != NULL) {

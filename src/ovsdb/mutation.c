@@ -11,12 +11,20 @@
 #include "base/util.h"
 #include "ovsdb/error.h"
 
-enum mutator { MUTATE_ADD, MUTATE_SUB, MUTATE_MUL, MUTATE_DIV, MUTATE_MOD, MUTATE_INSERT,
-               MUTATE_DELETE };
+enum mutator {
+    MUTATE_ADD,
+    MUTATE_SUB,
+    MUTATE_MUL,
+    MUTATE_DIV,
+    MUTATE_MOD,
+    MUTATE_INSERT,
+    MUTATE_DELETE
+};
 
 static const char *const mutator_names[] = {
-    [MUTATE_ADD] = "+=", [MUTATE_SUB] = "-=",        [MUTATE_MUL] = "*=",       [MUTATE_DIV] = "/=",
-    [MUTATE_MOD] = "%=", [MUTATE_INSERT] = "insert", [MUTATE_DELETE] = "delete",
+    [MUTATE_ADD] = "+=",        [MUTATE_SUB] = "-=", [MUTATE_MUL] = "*=",
+    [MUTATE_DIV] = "/=",        [MUTATE_MOD] = "%=", [MUTATE_INSERT] = "insert",
+    [MUTATE_DELETE] = "delete",
 };
 
 struct ovsdb_mutation {
@@ -209,10 +217,10 @@ apply_arithmetic(const struct ovsdb_mutation *mutation, const struct ovsdb_datum
     for (uint32_t i = 0; i < old->n && error == NULL; i++) {
         union ovsdb_atom atom = old->keys[i];
 
-        error = old->key_type == OVSDB_INTEGER
-                    ? mutate_integer(&atom.integer, mutation->arg->keys[0].integer,
-                                     mutation->mutator)
-                    : mutate_real(&atom.real, mutation->arg->keys[0].real, mutation->mutator);
+        error =
+            old->key_type == OVSDB_INTEGER
+                ? mutate_integer(&atom.integer, mutation->arg->keys[0].integer, mutation->mutator)
+                : mutate_real(&atom.real, mutation->arg->keys[0].real, mutation->mutator);
         ovsdb_datum_add(new, atom, NULL);
     }
     if (error == NULL && ovsdb_datum_finish(new) > 0) {

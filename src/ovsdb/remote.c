@@ -141,8 +141,7 @@ refresh_tls(struct ovsdb_remotes *remotes)
     }
     /* Those that use it are opened again with the new keys. */
     struct ovsdb_remote *remote;
-    DL_FOREACH(remotes->list, remote)
-    {
+    DL_FOREACH (remotes->list, remote) {
         if (!strncmp(remote->name, "ssl:", 4) || !strncmp(remote->name, "pssl:", 5)) {
             ovsdb_session_destroy_all(remotes->server, remote);
             remote->session = NULL;
@@ -192,8 +191,7 @@ remote_open(struct ovsdb_remotes *remotes, struct ovsdb_remote *remote, char **e
         .tls = remotes->tls,
         .max_backoff_ms = remote->max_backoff_ms,
     };
-    remote->session =
-        ovsdb_session_connect(remotes->server, &settings, remote->probe_ms, remote);
+    remote->session = ovsdb_session_connect(remotes->server, &settings, remote->probe_ms, remote);
     return 0;
 }
 
@@ -227,8 +225,7 @@ find_dynamic(struct ovsdb_remotes *remotes, const char *name)
 {
     struct ovsdb_remote *remote;
 
-    DL_FOREACH(remotes->list, remote)
-    {
+    DL_FOREACH (remotes->list, remote) {
         if (remote->is_dynamic && !strcmp(remote->name, name)) {
             return remote;
         }
@@ -252,8 +249,8 @@ static void
 want(struct ovsdb_remotes *remotes, const char *name, const struct db_row *row)
 {
     struct ovsdb_remote *remote = find_dynamic(remotes, name);
-    int64_t probe_ms = row ? integer_of(row, "inactivity_probe", DEFAULT_PROBE_MS)
-                           : DEFAULT_PROBE_MS;
+    int64_t probe_ms =
+        row ? integer_of(row, "inactivity_probe", DEFAULT_PROBE_MS) : DEFAULT_PROBE_MS;
 
     if (remote == NULL) {
         remote = remote_add(remotes, name);
@@ -282,8 +279,7 @@ want_column(struct ovsdb_remotes *remotes, const struct db_spec *spec, const str
             want(remotes, datum->keys[i].string, NULL);
         } else if (datum->key_type == OVSDB_UUID && base->uuid.ref != NULL) {
             const struct db_row *manager =
-                ovsdb_table_row(spec->sdb->db->tables[base->uuid.ref->index],
-                                &datum->keys[i].uuid);
+                ovsdb_table_row(spec->sdb->db->tables[base->uuid.ref->index], &datum->keys[i].uuid);
             const struct ovsdb_column *target = ovsdb_table_column(base->uuid.ref, "target");
 
             if (manager != NULL && target != NULL &&
@@ -301,8 +297,7 @@ refresh_dynamic(struct ovsdb_remotes *remotes)
     struct ovsdb_remote *remote, *next;
     const struct db_spec *spec;
 
-    DL_FOREACH(remotes->list, remote)
-    {
+    DL_FOREACH (remotes->list, remote) {
         remote->is_wanted = !remote->is_dynamic;
     }
     LL_FOREACH(remotes->specs, spec)
@@ -312,8 +307,7 @@ refresh_dynamic(struct ovsdb_remotes *remotes)
         }
     }
     /* Old ones go first: a new one may want the same port. */
-    DL_FOREACH_SAFE(remotes->list, remote, next)
-    {
+    DL_FOREACH_SAFE (remotes->list, remote, next) {
         if (!remote->is_wanted) {
             remote_destroy(remotes, remote);
         }
@@ -325,8 +319,7 @@ open_missing(struct ovsdb_remotes *remotes)
 {
     struct ovsdb_remote *remote;
 
-    DL_FOREACH(remotes->list, remote)
-    {
+    DL_FOREACH (remotes->list, remote) {
         char *error = NULL;
 
         if (remote_is_open(remote)) {
@@ -419,8 +412,7 @@ ovsdb_remotes_destroy(struct ovsdb_remotes *remotes)
         return;
     }
     loop_timer_stop(&remotes->timer);
-    DL_FOREACH_SAFE(remotes->list, remote, next)
-    {
+    DL_FOREACH_SAFE (remotes->list, remote, next) {
         remote_destroy(remotes, remote);
     }
     LL_FOREACH_SAFE(remotes->specs, spec, next_spec)

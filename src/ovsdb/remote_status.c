@@ -71,8 +71,7 @@ smap_to_datum(const struct smap *smap)
     struct ovsdb_datum *datum =
         ovsdb_datum_create(OVSDB_STRING, OVSDB_STRING, (uint32_t)smap_count(smap));
 
-    SMAP_FOREACH(node, smap)
-    {
+    SMAP_FOREACH (node, smap) {
         union ovsdb_atom key = {.string = xstrdup(node->key)};
         union ovsdb_atom value = {.string = xstrdup(node->value)};
 
@@ -108,8 +107,7 @@ ovsdb_remotes_write_status(struct ovsdb_server *server, struct ovsdb_remote *lis
         return;
     }
     txn = ovsdb_txn_create(sdb->db);
-    DL_FOREACH(list, remote)
-    {
+    DL_FOREACH (list, remote) {
         struct db_row *row = remote->has_row ? ovsdb_table_row(managers, &remote->row) : NULL;
         struct smap status = SMAP_INIT;
 

@@ -54,8 +54,7 @@ set_columns(struct apply *apply, struct db_row *row, const json_t *columns, bool
     if (!json_is_object(columns)) {
         return ovsdb_error_at(OVSDB_E_SYNTAX, columns, "a row that is no object");
     }
-    json_object_foreach((json_t *)columns, name, json)
-    {
+    json_object_foreach ((json_t *)columns, name, json) {
         const struct ovsdb_column *column = ovsdb_table_column(schema, name);
         struct ovsdb_datum *datum, *diff;
         struct ovsdb_error *error;
@@ -77,8 +76,8 @@ set_columns(struct apply *apply, struct db_row *row, const json_t *columns, bool
             continue;
         }
         ovsdb_row_set(row, column->index, datum);
-        is_foreign = is_foreign || apply->is_own == NULL ||
-                     !apply->is_own(apply->aux, &row->uuid, name);
+        is_foreign =
+            is_foreign || apply->is_own == NULL || !apply->is_own(apply->aux, &row->uuid, name);
     }
     if (is_foreign) {
         touch(apply, row);
@@ -140,8 +139,9 @@ apply_row_v2(struct apply *apply, struct ovsdb_table *table, const struct uuid *
         struct db_row *row = ovsdb_table_row(table, uuid);
 
         return row != NULL ? set_columns(apply, row, modify, true)
-                           : ovsdb_error_at(OVSDB_E_SYNTAX, update, "modifies a row that is not "
-                                                                    "there");
+                           : ovsdb_error_at(OVSDB_E_SYNTAX, update,
+                                            "modifies a row that is not "
+                                            "there");
     }
     delete_row(apply, table, uuid);
     return NULL;
@@ -160,15 +160,13 @@ ovsdb_replica_apply(struct ovsdb_database *db, const json_t *updates, bool is_v1
     if (!json_is_object(updates)) {
         return ovsdb_error_at(OVSDB_E_SYNTAX, updates, "updates that are no object");
     }
-    json_object_foreach((json_t *)updates, name, rows)
-    {
+    json_object_foreach ((json_t *)updates, name, rows) {
         struct ovsdb_table *table = ovsdb_database_table(db, name);
 
         if (table == NULL || !json_is_object(rows)) {
             return ovsdb_error_at(OVSDB_E_SYNTAX, NULL, "an update of table %.64s", name);
         }
-        json_object_foreach(rows, uuid_text, update)
-        {
+        json_object_foreach (rows, uuid_text, update) {
             struct uuid uuid;
 
             if (!uuid_from_string(&uuid, uuid_text) || !json_is_object(update)) {

@@ -29,8 +29,7 @@ ovsdb_database_create(struct ovsdb_schema *schema)
 
         table->schema = schema->tables[i];
         table->db = db;
-        table->indexes =
-            xcalloc(table->schema->n_indexes + 1, sizeof(struct ovsdb_index_entry *));
+        table->indexes = xcalloc(table->schema->n_indexes + 1, sizeof(struct ovsdb_index_entry *));
         db->tables[i] = table;
     }
     return db;
@@ -41,8 +40,7 @@ index_clear(struct ovsdb_index_entry **index)
 {
     struct ovsdb_index_entry *entry, *next;
 
-    HASH_ITER(hh, *index, entry, next)
-    {
+    HASH_ITER (hh, *index, entry, next) {
         HASH_DEL(*index, entry);
         free(entry);
     }
@@ -58,8 +56,7 @@ ovsdb_database_destroy(struct ovsdb_database *db)
         struct ovsdb_table *table = db->tables[i];
         struct db_row *row, *next;
 
-        HASH_ITER(hh, table->rows, row, next)
-        {
+        HASH_ITER (hh, table->rows, row, next) {
             HASH_DEL(table->rows, row);
             ovsdb_row_destroy(row);
         }

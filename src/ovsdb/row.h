@@ -20,8 +20,8 @@ struct db_row {
     UT_hash_handle hh; /* in its table, by uuid */
     struct ovsdb_table *table;
     struct uuid uuid;
-    uint64_t seqno;  /* of the last change that the bridge wants to hear of */
-    uint64_t n_refs; /* strong references from other rows */
+    uint64_t seqno;                /* of the last change that the bridge wants to hear of */
+    uint64_t n_refs;               /* strong references from other rows */
     struct ovsdb_txn_row *txn_row; /* NULL outside of a transaction that touches it */
     struct ovsdb_datum **data;     /* by column index */
 };

@@ -56,8 +56,8 @@ column_add(struct ovsdb_table_schema *table, const char *name)
 static void
 columns_add_standard(struct ovsdb_table_schema *table)
 {
-    static const char *const names[] = {[OVSDB_COL_UUID] = "_uuid",
-                                        [OVSDB_COL_VERSION] = "_version"};
+    static const char *const names[] = {
+        [OVSDB_COL_UUID] = "_uuid", [OVSDB_COL_VERSION] = "_version"};
 
     for (size_t i = 0; i < OVSDB_N_STD_COLS; i++) {
         struct ovsdb_column *column = column_add(table, names[i]);
@@ -128,15 +128,14 @@ index_from_json(struct ovsdb_table_schema *table, const json_t *json,
     index->columns = xcalloc(n, sizeof(struct ovsdb_column *));
     for (size_t i = 0; i < n; i++) {
         const char *name = json_string_value(json_array_get(json, i));
-        const struct ovsdb_column *column =
-            name != NULL ? ovsdb_table_column(table, name) : NULL;
+        const struct ovsdb_column *column = name != NULL ? ovsdb_table_column(table, name) : NULL;
 
         if (column == NULL) {
             return ovsdb_error_at(OVSDB_E_SYNTAX, json, "index on something that is no column");
         }
         if (!column->is_persistent && column->index >= OVSDB_N_STD_COLS) {
-            return ovsdb_error_at(OVSDB_E_SYNTAX, json,
-                                  "ephemeral column %s cannot be in an index", column->name);
+            return ovsdb_error_at(OVSDB_E_SYNTAX, json, "ephemeral column %s cannot be in an index",
+                                  column->name);
         }
         for (size_t j = 0; j < i; j++) {
             if (index->columns[j] == column) {
@@ -209,8 +208,8 @@ table_add(struct ovsdb_schema *schema, const char *name)
 static struct ovsdb_error *
 table_from_json(struct ovsdb_schema *schema, const char *name, const json_t *json)
 {
-    static const char *const members[] = {"columns", "mutable", "maxRows", "isRoot", "indexes",
-                                          NULL};
+    static const char *const members[] = {"columns", "mutable", "maxRows",
+                                          "isRoot",  "indexes", NULL};
     const json_t *columns = json_object_get(json, "columns");
     struct ovsdb_error *error;
     const char *key;
@@ -231,8 +230,7 @@ table_from_json(struct ovsdb_schema *schema, const char *name, const json_t *jso
 
     struct ovsdb_table_schema *table = table_add(schema, name);
     error = table_members_from_json(table, json);
-    json_object_foreach((json_t *)columns, key, value)
-    {
+    json_object_foreach ((json_t *)columns, key, value) {
         if (error == NULL) {
             error = column_from_json(table, key, value);
         }
@@ -243,8 +241,7 @@ table_from_json(struct ovsdb_schema *schema, const char *name, const json_t *jso
 /* The whole. */
 
 static struct ovsdb_error *
-resolve_reference(struct ovsdb_schema *schema, struct ovsdb_column *column,
-                  struct ovsdb_base *base)
+resolve_reference(struct ovsdb_schema *schema, struct ovsdb_column *column, struct ovsdb_base *base)
 {
     if (base->type != OVSDB_UUID || base->uuid.ref_name == NULL) {
         return NULL;
@@ -340,8 +337,7 @@ schema_parse(struct ovsdb_schema *schema, const json_t *json)
     schema->name = xstrdup(name);
     schema->version = xstrdup(version != NULL ? json_string_value(version) : "");
     schema->cksum = xstrdup(cksum != NULL ? json_string_value(cksum) : "");
-    json_object_foreach((json_t *)tables, key, value)
-    {
+    json_object_foreach ((json_t *)tables, key, value) {
         if (error == NULL) {
             error = table_from_json(schema, key, value);
         }

@@ -41,7 +41,7 @@ struct ovsdb_table_schema {
     bool is_mutable;
     bool is_root; /* rows stay without being referred to */
     uint32_t max_rows;
-    struct ovsdb_column *by_name; /* all columns */
+    struct ovsdb_column *by_name;  /* all columns */
     struct ovsdb_column **columns; /* by index */
     uint32_t n_columns;
     struct ovsdb_index_schema *indexes;
@@ -64,7 +64,8 @@ void ovsdb_schema_destroy(struct ovsdb_schema *schema);
 
 json_t *ovsdb_schema_to_json(const struct ovsdb_schema *schema);
 
-/* Same tables, columns, types, constraints and indexes, same name and version; "cksum" may differ. */
+/* Same tables, columns, types, constraints and indexes, same name and version; "cksum" may differ.
+ */
 bool ovsdb_schema_equals(const struct ovsdb_schema *a, const struct ovsdb_schema *b);
 
 /* NULL when there is none of that name. */

@@ -63,8 +63,8 @@ ovsdb_server_find_db(struct ovsdb_server *server, const char *name)
 }
 
 struct ovsdb_error *
-ovsdb_server_commit(struct ovsdb_server *server, struct ovsdb_server_db *sdb,
-                    struct ovsdb_txn *txn, bool is_own)
+ovsdb_server_commit(struct ovsdb_server *server, struct ovsdb_server_db *sdb, struct ovsdb_txn *txn,
+                    bool is_own)
 {
     struct ovsdb_error *error = ovsdb_txn_precommit(txn);
 

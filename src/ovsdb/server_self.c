@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * server_self.c - the "_Server" database: one row for each database served, from which clients learn
- * the schema and that the server is a standalone one.  It never changes while the server runs.
+ * server_self.c - the "_Server" database: one row for each database served, from which clients
+ * learn the schema and that the server is a standalone one.  It never changes while the server
+ * runs.
  */
 #include <stdlib.h>
 

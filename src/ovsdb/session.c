@@ -142,8 +142,7 @@ pending_retry(struct session_pending *pending)
 {
     struct ovsdb_session *session = pending->session;
     int64_t timeout_ms;
-    json_t *results =
-        run(session, pending->sdb, pending->params, pending->began_ms, &timeout_ms);
+    json_t *results = run(session, pending->sdb, pending->params, pending->began_ms, &timeout_ms);
 
     if (results != NULL) {
         jsonrpc_send_reply(session->rpc, results, pending->id);
@@ -164,12 +163,10 @@ ovsdb_session_retry_all(struct ovsdb_server *server)
 {
     struct ovsdb_session *session;
 
-    DL_FOREACH(server->sessions, session)
-    {
+    DL_FOREACH (server->sessions, session) {
         struct session_pending *pending, *next;
 
-        DL_FOREACH_SAFE(session->pending, pending, next)
-        {
+        DL_FOREACH_SAFE (session->pending, pending, next) {
             pending_retry(pending);
         }
     }
@@ -215,8 +212,7 @@ cancel(struct ovsdb_session *session, const json_t *params)
     const json_t *id = json_array_get(params, 0);
     struct session_pending *pending, *next;
 
-    DL_FOREACH_SAFE(session->pending, pending, next)
-    {
+    DL_FOREACH_SAFE (session->pending, pending, next) {
         if (id != NULL && json_equal(id, pending->id)) {
             jsonrpc_send_error(session->rpc, json_string(OVSDB_E_CANCELED), pending->id);
             pending_destroy(pending);
@@ -260,9 +256,8 @@ handle_request(struct ovsdb_session *session, const struct jsonrpc_msg *msg)
     while (i < ARRAY_SIZE(methods) && strcmp(methods[i].name, msg->method)) {
         i++;
     }
-    error = i < ARRAY_SIZE(methods)
-                ? methods[i].handler(session, msg->params, &result)
-                : ovsdb_error_create("unknown method", "%.64s", msg->method);
+    error = i < ARRAY_SIZE(methods) ? methods[i].handler(session, msg->params, &result)
+                                    : ovsdb_error_create("unknown method", "%.64s", msg->method);
     if (error != NULL) {
         jsonrpc_send_error(session->rpc, ovsdb_error_to_json(error), msg->id);
         ovsdb_error_free(error);
@@ -400,8 +395,7 @@ ovsdb_session_destroy_all(struct ovsdb_server *server, const void *owner)
 {
     struct ovsdb_session *session, *next;
 
-    DL_FOREACH_SAFE(server->sessions, session, next)
-    {
+    DL_FOREACH_SAFE (server->sessions, session, next) {
         if (owner == NULL || session->owner == owner) {
             ovsdb_session_destroy(session);
         }
@@ -416,8 +410,7 @@ ovsdb_session_count(const struct ovsdb_server *server, const void *owner, int64_
     size_t n = 0;
 
     *seconds = -1;
-    DL_FOREACH(server->sessions, session)
-    {
+    DL_FOREACH (server->sessions, session) {
         if (session->owner == owner && session->opened_ms >= 0) {
             *seconds = MAX(*seconds, (now - session->opened_ms) / 1000);
             n++;

@@ -29,8 +29,7 @@ void ovsdb_session_destroy(struct ovsdb_session *session);
 void ovsdb_session_destroy_all(struct ovsdb_server *server, const void *owner);
 
 /* Open sessions of 'owner', and the seconds since the first of them began (-1 if none). */
-size_t ovsdb_session_count(const struct ovsdb_server *server, const void *owner,
-                           int64_t *seconds);
+size_t ovsdb_session_count(const struct ovsdb_server *server, const void *owner, int64_t *seconds);
 
 struct jsonrpc *ovsdb_session_rpc(struct ovsdb_session *session);
 

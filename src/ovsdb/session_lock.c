@@ -96,8 +96,7 @@ session_destroy_locks(struct ovsdb_session *session)
 {
     struct ovsdb_lock_waiter *waiter, *next;
 
-    HASH_ITER(hh, session->locks, waiter, next)
-    {
+    HASH_ITER (hh, session->locks, waiter, next) {
         HASH_DEL(session->locks, waiter);
         ovsdb_lock_release(&session->server->locks, waiter);
     }

@@ -57,8 +57,7 @@ session_destroy_monitors(struct ovsdb_session *session)
 {
     struct session_monitor *m, *next;
 
-    HASH_ITER(hh, session->monitors, m, next)
-    {
+    HASH_ITER (hh, session->monitors, m, next) {
         destroy(session, m);
     }
 }
@@ -86,12 +85,10 @@ ovsdb_session_publish(struct ovsdb_server *server, const struct ovsdb_txn *txn)
 {
     struct ovsdb_session *session;
 
-    DL_FOREACH(server->sessions, session)
-    {
+    DL_FOREACH (server->sessions, session) {
         struct session_monitor *m, *next;
 
-        HASH_ITER(hh, session->monitors, m, next)
-        {
+        HASH_ITER (hh, session->monitors, m, next) {
             json_t *updates = ovsdb_monitor_db(m->monitor) == txn->db
                                   ? ovsdb_monitor_update(m->monitor, txn)
                                   : NULL;

@@ -33,15 +33,14 @@ ovsdb_store_open(const char *path, const struct ovsdb_schema *schema, struct ovs
 {
     struct ovsdb_store *store = xzalloc(sizeof *store);
     bool must_rewrite = false;
-    int result =
-        ovsdb_store_load(path, schema, &store->db, &store->journal, &must_rewrite, error);
+    int result = ovsdb_store_load(path, schema, &store->db, &store->journal, &must_rewrite, error);
 
     *storep = NULL;
     if (!result && must_rewrite) {
         result = ovsdb_store_compact(store);
         if (result) {
-            *error = xasprintf("%s: cannot write the converted database: %s", path,
-                               err_str(result));
+            *error =
+                xasprintf("%s: cannot write the converted database: %s", path, err_str(result));
         }
     }
     if (result) {
@@ -126,8 +125,7 @@ txn_is_diff(const struct ovsdb_txn *txn)
 {
     const struct ovsdb_txn_row *txn_row;
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         const struct ovsdb_table_schema *schema = txn_row->row->table->schema;
 
         if (!txn_row->is_changed || txn_row->is_deleted || txn_row->old == NULL) {
@@ -204,8 +202,7 @@ ovsdb_store_record(const struct ovsdb_txn *txn)
     const struct ovsdb_txn_row *txn_row;
     bool is_diff = txn_is_diff(txn);
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         json_t *json = txn_row->is_changed ? txn_row_to_json(txn_row, is_diff) : NULL;
 
         if (json != NULL) {

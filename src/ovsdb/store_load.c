@@ -89,8 +89,10 @@ replay_row(struct replay *replay, struct ovsdb_table *table, const char *uuid_te
     row = ovsdb_table_row(table, &change->uuid);
     if (json_is_null(json)) {
         return row != NULL ? NULL
-                           : ovsdb_error_create(OVSDB_E_SYNTAX, "deletes row %s of table %s, which "
-                                                "does not exist", uuid_text, table->schema->name);
+                           : ovsdb_error_create(OVSDB_E_SYNTAX,
+                                                "deletes row %s of table %s, which "
+                                                "does not exist",
+                                                uuid_text, table->schema->name);
     }
     if (!json_is_object(json)) {
         return ovsdb_error_create(OVSDB_E_SYNTAX, "a row that is no JSON object");
@@ -103,8 +105,7 @@ replay_row(struct replay *replay, struct ovsdb_table *table, const char *uuid_te
         change->data = fresh->data;
         free(fresh);
     }
-    json_object_foreach((json_t *)json, name, value)
-    {
+    json_object_foreach ((json_t *)json, name, value) {
         if (error == NULL) {
             error = replay_column(change, row != NULL && replay->is_diff, name, value);
         }
@@ -119,8 +120,7 @@ replay_parse(struct replay *replay, struct ovsdb_database *db, const json_t *rec
     const char *name, *uuid;
     json_t *rows, *row;
 
-    json_object_foreach((json_t *)record, name, rows)
-    {
+    json_object_foreach ((json_t *)record, name, rows) {
         struct ovsdb_table *table;
 
         if (name[0] == '_') {
@@ -130,10 +130,9 @@ replay_parse(struct replay *replay, struct ovsdb_database *db, const json_t *rec
         if (table == NULL || !json_is_object(rows)) {
             return ovsdb_error_create(OVSDB_E_SYNTAX, "no table %.64s", name);
         }
-        replay->changes = xreallocarray(
-            replay->changes, replay->n + json_object_size(rows) + 1, sizeof *replay->changes);
-        json_object_foreach(rows, uuid, row)
-        {
+        replay->changes = xreallocarray(replay->changes, replay->n + json_object_size(rows) + 1,
+                                        sizeof *replay->changes);
+        json_object_foreach (rows, uuid, row) {
             memset(&replay->changes[replay->n], 0, sizeof *replay->changes);
             if (error == NULL) {
                 error = replay_row(replay, table, uuid, row);
@@ -319,7 +318,8 @@ convert_row(struct ovsdb_txn *txn, struct ovsdb_table *table, const struct db_ro
     struct db_row *copy = ovsdb_txn_insert(txn, table, &row->uuid);
 
     for (uint32_t i = OVSDB_N_STD_COLS; i < from->n_columns; i++) {
-        const struct ovsdb_column *column = ovsdb_table_column(table->schema, from->columns[i]->name);
+        const struct ovsdb_column *column =
+            ovsdb_table_column(table->schema, from->columns[i]->name);
         struct ovsdb_datum *datum;
 
         if (column == NULL || !from->columns[i]->is_persistent) {
@@ -428,8 +428,8 @@ create(const char *path, const struct ovsdb_schema *schema, struct ovsdb_databas
 }
 
 static int
-load(struct ovsdb_journal *journal, const struct ovsdb_schema *wanted,
-     struct ovsdb_database **dbp, bool *must_rewrite, char **error)
+load(struct ovsdb_journal *journal, const struct ovsdb_schema *wanted, struct ovsdb_database **dbp,
+     bool *must_rewrite, char **error)
 {
     const char *path = ovsdb_journal_path(journal);
     struct ovsdb_schema *found;

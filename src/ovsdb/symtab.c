@@ -28,8 +28,7 @@ ovsdb_symtab_destroy(struct ovsdb_symtab *symtab)
     struct symtab_entry *entry, *next;
 
     if (symtab != NULL) {
-        HASH_ITER(hh, symtab->entries, entry, next)
-        {
+        HASH_ITER (hh, symtab->entries, entry, next) {
             HASH_DEL(symtab->entries, entry);
             free(entry);
         }

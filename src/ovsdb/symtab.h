@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * symtab.h - the "uuid-name"s of one transaction (RFC 7047 paragraph 5.1, <named-uuid>).  A name may
- * be used before the insert that declares it; the first use picks the UUID.
+ * symtab.h - the "uuid-name"s of one transaction (RFC 7047 paragraph 5.1, <named-uuid>).  A name
+ * may be used before the insert that declares it; the first use picks the UUID.
  */
 #ifndef OVSDB_SYMTAB_H
 #define OVSDB_SYMTAB_H 1

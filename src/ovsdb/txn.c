@@ -101,8 +101,7 @@ ovsdb_txn_is_changed(const struct ovsdb_txn *txn)
 {
     const struct ovsdb_txn_row *txn_row;
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         if (txn_row->is_changed) {
             return true;
         }
@@ -115,8 +114,7 @@ ovsdb_txn_is_persistent(const struct ovsdb_txn *txn)
 {
     const struct ovsdb_txn_row *txn_row;
 
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         const struct ovsdb_table_schema *schema = txn_row->row->table->schema;
 
         if (txn_row->is_changed && txn_row->changed == NULL) {
@@ -153,14 +151,12 @@ ovsdb_txn_commit(struct ovsdb_txn *txn, uint64_t seqno)
     struct ovsdb_txn_row *txn_row, *next;
 
     /* All old keys leave the indexes before new ones enter: rows may have swapped theirs. */
-    DL_FOREACH(txn->rows, txn_row)
-    {
+    DL_FOREACH (txn->rows, txn_row) {
         if (txn_row->is_changed && txn_row->old != NULL) {
             ovsdb_index_remove(txn_row->row, txn_row->old);
         }
     }
-    DL_FOREACH_SAFE(txn->rows, txn_row, next)
-    {
+    DL_FOREACH_SAFE (txn->rows, txn_row, next) {
         struct db_row *row = txn_row->row;
         bool is_deleted = txn_row->is_deleted;
 
@@ -213,8 +209,7 @@ ovsdb_txn_abort(struct ovsdb_txn *txn)
     if (txn == NULL) {
         return;
     }
-    DL_FOREACH_SAFE(txn->rows, txn_row, next)
-    {
+    DL_FOREACH_SAFE (txn->rows, txn_row, next) {
         txn_row_undo(txn, txn_row);
     }
     txn_free(txn);

@@ -41,8 +41,8 @@ struct ovsdb_base {
             uint32_t min_len, max_len; /* characters, not bytes */
         } string;
         struct {
-            char *ref_name;                     /* "refTable", or NULL */
-            struct ovsdb_table_schema *ref;     /* set once all tables are known */
+            char *ref_name;                 /* "refTable", or NULL */
+            struct ovsdb_table_schema *ref; /* set once all tables are known */
             bool is_weak;
         } uuid;
     };

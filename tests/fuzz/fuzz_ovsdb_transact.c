@@ -24,13 +24,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const seeds[] = {
     "[\"Open_vSwitch\", {\"op\": \"insert\", \"table\": \"Open_vSwitch\", \"row\": {\"bridges\":"
     " [\"named-uuid\", \"b\"], \"external_ids\": [\"map\", [[\"a\", \"1\"], [\"b\", \"2\"]]]}},"
-    " {\"op\": \"insert\", \"table\": \"Bridge\", \"uuid-name\": \"b\", \"row\": {\"name\": \"br0\","
+    " {\"op\": \"insert\", \"table\": \"Bridge\", \"uuid-name\": \"b\", \"row\": {\"name\": "
+    "\"br0\","
     " \"ports\": [\"named-uuid\", \"p\"], \"mirrors\": [\"named-uuid\", \"m\"]}},"
     " {\"op\": \"insert\", \"table\": \"Mirror\", \"uuid-name\": \"m\", \"row\": {\"output_port\":"
     " [\"named-uuid\", \"p\"], \"select_src_port\": [\"named-uuid\", \"p\"]}},"
     " {\"op\": \"insert\", \"table\": \"Port\", \"uuid-name\": \"p\", \"row\": {\"name\": \"p0\","
     " \"interfaces\": [\"named-uuid\", \"i\"], \"tag\": 5, \"trunks\": [\"set\", [1, 2, 3]]}},"
-    " {\"op\": \"insert\", \"table\": \"Interface\", \"uuid-name\": \"i\", \"row\": {\"name\": \"p0\"}}]",
+    " {\"op\": \"insert\", \"table\": \"Interface\", \"uuid-name\": \"i\", \"row\": {\"name\": "
+    "\"p0\"}}]",
 };
 
 static struct ovsdb_database *
@@ -132,8 +134,8 @@ request_monitor(struct world *w, const json_t *requests)
     json_t *update;
 
     for (int version = OVSDB_MONITOR_V1; version <= OVSDB_MONITOR_V3; version++) {
-        struct ovsdb_error *error = ovsdb_monitor_create(
-            w->db, (enum ovsdb_monitor_version)version, requests, &monitor);
+        struct ovsdb_error *error =
+            ovsdb_monitor_create(w->db, (enum ovsdb_monitor_version)version, requests, &monitor);
 
         if (error == NULL) {
             json_decref(ovsdb_monitor_initial(monitor));

@@ -6,8 +6,8 @@
  *     ovsdb_serve [--client REMOTE] [--echo-cfg] [--schema FILE] JOURNAL REMOTE...
  *
  * With --echo-cfg it also plays the bridge: copies next_cfg to cur_cfg after each change.  With
- * --client it is a client of the server at REMOTE instead, and takes no JOURNAL.  Prints "ready" when
- * the database is; ends with SIGTERM or SIGINT.
+ * --client it is a client of the server at REMOTE instead, and takes no JOURNAL.  Prints "ready"
+ * when the database is; ends with SIGTERM or SIGINT.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -50,8 +50,7 @@ on_change(void *serve_)
         const struct db_row *iface;
         int64_t port = 0;
 
-        DB_FOR_EACH_ROW(iface, serve->db, "Interface")
-        {
+        DB_FOR_EACH_ROW (iface, serve->db, "Interface") {
             db_txn_set_int(txn, iface, "ofport", ++port);
             db_txn_map_put(txn, iface, "status", "seen", "yes");
         }

@@ -330,8 +330,8 @@ def test_large_transaction(rpc):
 GARBAGE = [b"\0", b"]", b"nonsense", b'{"id":1}', b'{"method":5,"params":[],"id":1}', b"[]",
            b'{"method":"echo","params":{},"id":1}', b'{"method":"echo"' * 3, b"[" * 5000,
            b'{"a":' * 5000, b'{"method":"transact","params":["Open_vSwitch",' + b"[" * 3000,
-           b'{"method":"echo","params":["\xff\xfe"],"id":1}', b'{"id":null,"error":null,"result":1}',
-           b'{"method":"echo","params":[1e999999],"id":1}']
+           b'{"method":"echo","params":["\xff\xfe"],"id":1}',
+           b'{"id":null,"error":null,"result":1}', b'{"method":"echo","params":[1e999999],"id":1}']
 
 
 @pytest.mark.parametrize("data", GARBAGE, ids=range(len(GARBAGE)))

@@ -168,7 +168,10 @@ class Maker:
             else t["key"]["type"]
         if kind in ("integer", "real") and rng.random() < 0.7:
             m = rng.choice(["+=", "-=", "*=", "/=", "%="])
-            return [c, m, rng.choice([0, 1, 2, 3, -1] + ([2**62] if kind == "integer" and m in ("+=", "-=") else []))]
+            args = [0, 1, 2, 3, -1]
+            if kind == "integer" and m in ("+=", "-="):
+                args.append(2**62)
+            return [c, m, rng.choice(args)]
         m = rng.choice(["insert", "delete"])
         return [c, m, self.value(t, False)]
 
@@ -230,7 +233,8 @@ class Maker:
             ref = {"op": "insert", "table": "Root",
                    "row": {"name": f"r{rng.randint(0, 5)}", "kids": kid, "fav": kid}}
         elif rng.random() < 0.3:
-            ref = {"op": "update", "table": "Kid", "where": [["_uuid", "==", self.pick_uuid("Kid")]],
+            ref = {"op": "update", "table": "Kid",
+                   "where": [["_uuid", "==", self.pick_uuid("Kid")]],
                    "row": {"next": kid, "friends": ["set", [kid]]}}
         elif rng.random() < 0.5:
             ref = {"op": "mutate", "table": "Root", "where": [],

@@ -119,8 +119,12 @@ static void
 test_defaults(void **state)
 {
     static const char *const types[][2] = {
-        {"'integer'", "0"},    {"'real'", "0.0"}, {"'boolean'", "false"}, {"'string'", "''"},
-        {INTS, "['set',[]]"}, {SMAP, "['map',[]]"},
+        {"'integer'", "0"},
+        {"'real'", "0.0"},
+        {"'boolean'", "false"},
+        {"'string'", "''"},
+        {INTS, "['set',[]]"},
+        {SMAP, "['map',[]]"},
         {"'uuid'", "['uuid','00000000-0000-0000-0000-000000000000']"},
     };
 

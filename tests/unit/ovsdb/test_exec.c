@@ -150,8 +150,9 @@ test_insert_and_update(void **state)
     run_fails(db, "[{'op':'insert','table':'Root','row':{},'x':1}]", OVSDB_E_SYNTAX);
     run_fails(db, "[{'op':'insert','table':'Nosuch','row':{}}]", OVSDB_E_SYNTAX);
     run_fails(db, "[{'op':'insert','table':'Root','row':{},'uuid-name':'3'}]", OVSDB_E_SYNTAX);
-    run_fails(db, "[{'op':'insert','table':'Kid','row':{},'uuid-name':'x'},"
-                  " {'op':'insert','table':'Kid','row':{},'uuid-name':'x'}]",
+    run_fails(db,
+              "[{'op':'insert','table':'Kid','row':{},'uuid-name':'x'},"
+              " {'op':'insert','table':'Kid','row':{},'uuid-name':'x'}]",
               OVSDB_E_DUPLICATE_NAME);
     run_fails(db, "[{'op':'update','table':'Root','where':[],'row':{'name':'x'}}]",
               OVSDB_E_CONSTRAINT);
@@ -170,9 +171,10 @@ test_given_uuid(void **state)
 
     run_ok(db, op);
     run_fails(db, op, OVSDB_E_DUPLICATE_UUID);
-    run_fails(db, "[{'op':'delete','table':'Root','where':[['name','==','c']]},"
-                  "{'op':'insert','table':'Root','row':{'name':'d'},"
-                  "'uuid':'00000000-0000-4000-8000-000000000001'}]",
+    run_fails(db,
+              "[{'op':'delete','table':'Root','where':[['name','==','c']]},"
+              "{'op':'insert','table':'Root','row':{'name':'d'},"
+              "'uuid':'00000000-0000-4000-8000-000000000001'}]",
               OVSDB_E_DUPLICATE_UUID);
 }
 
@@ -181,10 +183,11 @@ test_failed_operation_undoes_all(void **state)
 {
     struct ovsdb_database *db = *state;
 
-    assert_json(run(db, "[{'op':'update','table':'Root','where':[],'row':{'n':50}},"
-                        " {'op':'delete','table':'Root','where':[['name','==','b']]},"
-                        " {'op':'abort'},{'op':'comment','comment':'x'}]"),
-                "[{'count':2},{'count':1},{'error':'aborted','details':'aborted by request'},null]");
+    assert_json(
+        run(db, "[{'op':'update','table':'Root','where':[],'row':{'n':50}},"
+                " {'op':'delete','table':'Root','where':[['name','==','b']]},"
+                " {'op':'abort'},{'op':'comment','comment':'x'}]"),
+        "[{'count':2},{'count':1},{'error':'aborted','details':'aborted by request'},null]");
     selects(db, "[['n','<',3]]", "['a','b']");
 }
 
@@ -203,7 +206,7 @@ test_wait(void **state)
     struct ovsdb_exec exec = {.db = db};
     json_t *params;
 
-#define WAIT(REST)                                                                                 \
+#define WAIT(REST) \
     "[{'op':'wait','table':'Root','where':[['name','==','a']],'columns':['n']," REST "}]"
     run_ok(db, WAIT("'until':'==','rows':[{'n':1}]"));
     run_fails(db, WAIT("'until':'!=','rows':[{'n':1}],'timeout':0"), OVSDB_E_TIMEOUT);
@@ -237,7 +240,8 @@ test_assert(void **state)
 
     ovsdb_exec(&exec, params);
     assert_null(exec.txn);
-    assert_json(exec.results, "[{},{'error':'not owner','details':'Asserted lock other not held.'}]");
+    assert_json(exec.results,
+                "[{},{'error':'not owner','details':'Asserted lock other not held.'}]");
     json_decref(params);
 }
 

@@ -26,11 +26,11 @@ teardown(void **state)
 static void
 populate(struct ovsdb_database *db)
 {
-    run_ok(db, "[{'op':'insert','table':'Kid','row':{'tag':'2'},'uuid':" K2 "},"
-               " {'op':'insert','table':'Kid','row':{'tag':'1','next':['uuid'," K2 "]},'uuid':" K1
-               "},"
-               " {'op':'insert','table':'Root','row':{'name':'a','kids':['uuid'," K1 "],"
-               "  'fav':['uuid'," K2 "]}}]");
+    run_ok(db,
+           "[{'op':'insert','table':'Kid','row':{'tag':'2'},'uuid':" K2 "},"
+           " {'op':'insert','table':'Kid','row':{'tag':'1','next':['uuid'," K2 "]},'uuid':" K1 "},"
+           " {'op':'insert','table':'Root','row':{'name':'a','kids':['uuid'," K1 "],"
+           "  'fav':['uuid'," K2 "]}}]");
     assert_int_equal(n_rows(db, "Kid"), 2);
 }
 
@@ -81,11 +81,13 @@ test_counts_survive_aborts(void **state)
 
     populate(db);
     for (int i = 0; i < 3; i++) {
-        run_fails(db, "[{'op':'update','table':'Root','where':[],'row':{'kids':['set',[]]}},"
-                      " {'op':'insert','table':'Root','row':{'name':'a'}}]",
+        run_fails(db,
+                  "[{'op':'update','table':'Root','where':[],'row':{'kids':['set',[]]}},"
+                  " {'op':'insert','table':'Root','row':{'name':'a'}}]",
                   OVSDB_E_CONSTRAINT);
-        run_fails(db, "[{'op':'update','table':'Root','where':[],'row':{'kids':['set',[]]}},"
-                      " {'op':'abort'}]",
+        run_fails(db,
+                  "[{'op':'update','table':'Root','where':[],'row':{'kids':['set',[]]}},"
+                  " {'op':'abort'}]",
                   OVSDB_E_ABORTED);
     }
     run_ok(db, "[{'op':'update','table':'Kid','where':[],'row':{'tag':'x'}}]");
@@ -126,8 +128,9 @@ test_unique_index(void **state)
 
     run_ok(db, "[{'op':'insert','table':'Root','row':{'name':'a'}}]");
     run_fails(db, "[{'op':'insert','table':'Root','row':{'name':'a'}}]", OVSDB_E_CONSTRAINT);
-    run_fails(db, "[{'op':'insert','table':'Root','row':{'name':'b'}},"
-                  " {'op':'insert','table':'Root','row':{'name':'b'}}]",
+    run_fails(db,
+              "[{'op':'insert','table':'Root','row':{'name':'b'}},"
+              " {'op':'insert','table':'Root','row':{'name':'b'}}]",
               OVSDB_E_CONSTRAINT);
     /* The name is free again within the transaction that deletes its row. */
     run_ok(db, "[{'op':'delete','table':'Root','where':[]},"

@@ -212,7 +212,8 @@ test_contents_come_back(void **state)
     /* A difference of more elements than the column may have. */
     write_txn(store, "[{'op':'update','table':'Root','where':[],'row':{'ints':['set',[4,5,6]]}}]");
     size = ovsdb_store_size(store);
-    write_txn(store, "[{'op':'update','table':'Root','where':[],'row':{'stat':['map',[['x',1]]]}}]");
+    write_txn(store,
+              "[{'op':'update','table':'Root','where':[],'row':{'stat':['map',[['x',1]]]}}]");
     assert_int_equal(ovsdb_store_size(store), size);
     for (int i = 0; i < 3; i++) {
         ovsdb_store_close(store);
@@ -261,8 +262,9 @@ test_replay_is_all_or_nothing(void **state)
         }
         ovsdb_error_free(error);
         json_decref(record);
-        assert_json(run(db, "[{'op':'select','table':'Root','where':[],'columns':['name','ints']}]"),
-                    "[{'rows':[{'name':'a','ints':['set',[1,2]]}]}]");
+        assert_json(
+            run(db, "[{'op':'select','table':'Root','where':[],'columns':['name','ints']}]"),
+            "[{'rows':[{'name':'a','ints':['set',[1,2]]}]}]");
     }
     json_decref(good);
     ovsdb_database_destroy(db);

@@ -9,7 +9,6 @@
 #include "ovsdb/monitor.h"
 #include "ovsdb/replica.h"
 
-
 static struct ovsdb_monitor *
 make_monitor(struct ovsdb_database *db, enum ovsdb_monitor_version version, const char *requests)
 {
@@ -53,8 +52,7 @@ test_dialect_1(void **state)
     assert_json(watch(db, m, "[{'op':'update','table':'Root','where':[],'row':{'n':2}}]"),
                 "{'Root':{'" U "':{'old':{'n':1},'new':{'n':2,'map':['map',[]]}}}}");
     assert_null(watch(db, m, "[{'op':'update','table':'Root','where':[],'row':{'on':2}}]"));
-    assert_json(ovsdb_monitor_initial(m),
-                "{'Root':{'" U "':{'new':{'n':2,'map':['map',[]]}}}}");
+    assert_json(ovsdb_monitor_initial(m), "{'Root':{'" U "':{'new':{'n':2,'map':['map',[]]}}}}");
     assert_json(watch(db, m, "[{'op':'delete','table':'Root','where':[]}]"),
                 "{'Root':{'" U "':{'old':{'n':2,'map':['map',[]]}}}}");
     assert_json(ovsdb_monitor_initial(m), "{}");
@@ -69,13 +67,15 @@ test_dialect_2(void **state)
     struct ovsdb_monitor *m =
         make_monitor(db, OVSDB_MONITOR_V2, "{'Root':[{'columns':['n']},{'columns':['map']}]}");
 
-    assert_json(watch(db, m, "[{'op':'insert','table':'Root','row':{'map':['map',[['a','1']]]},"
-                             "'uuid':'" U "'}]"),
+    assert_json(watch(db, m,
+                      "[{'op':'insert','table':'Root','row':{'map':['map',[['a','1']]]},"
+                      "'uuid':'" U "'}]"),
                 "{'Root':{'" U "':{'insert':{'map':['map',[['a','1']]]}}}}");
     assert_json(ovsdb_monitor_initial(m),
                 "{'Root':{'" U "':{'initial':{'map':['map',[['a','1']]]}}}}");
-    assert_json(watch(db, m, "[{'op':'update','table':'Root','where':[],'row':{'map':['map',"
-                             "[['b','2']]]}}]"),
+    assert_json(watch(db, m,
+                      "[{'op':'update','table':'Root','where':[],'row':{'map':['map',"
+                      "[['b','2']]]}}]"),
                 "{'Root':{'" U "':{'modify':{'map':['map',[['a','1'],['b','2']]]}}}}");
     assert_json(watch(db, m, "[{'op':'delete','table':'Root','where':[]}]"),
                 "{'Root':{'" U "':{'delete':null}}}");
