@@ -35,6 +35,22 @@ sum_bytes(const uint8_t *p, uint32_t len, uint32_t initial)
     return __rte_raw_cksum_reduce(__rte_raw_cksum(p, len, initial));
 }
 
+// rte_hash_crc() reads words where they lie; these may lie anywhere.
+static uint32_t
+crc32c(const uint8_t *p, uint32_t len, uint32_t crc)
+{
+    uint64_t word;
+
+    for (; len >= sizeof(word); p += sizeof(word), len -= (uint32_t)sizeof(word)) {
+        memcpy(&word, p, sizeof(word));
+        crc = rte_hash_crc_8byte(word, crc);
+    }
+    for (; len > 0; p++, len--) {
+        crc = rte_hash_crc_1byte(*p, crc);
+    }
+    return crc;
+}
+
 static void
 store_csum(uint8_t *field, uint16_t sum, bool zero_is_none)
 {
@@ -60,7 +76,7 @@ netdev_complete_csum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr *
             return -EINVAL;
         }
         memset(frame + field, 0, 4);
-        uint32_t crc = ~rte_hash_crc(frame + start, len - start, UINT32_MAX);
+        uint32_t crc = ~crc32c(frame + start, len - start, UINT32_MAX);
         crc = rte_cpu_to_le_32(crc);
         memcpy(frame + field, &crc, 4);
         return 0;
