@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bridge/bridge_int.h"
+#include "ofproto/xlate.h"
 
 LOG_MODULE(bridge);
 
@@ -62,6 +63,7 @@ bridges_ensure_dp(struct bridges *b, const struct smap *other_config)
     dp_set_config(b->dp, other_config);
     b->slowpath = slowpath_create(b->cfg.loop, b->dp, b->ofprotos);
     ofproto_ctl_init(b->ofprotos);
+    xlate_ctl_init(b->ofprotos);
     return true;
 }
 
