@@ -20,7 +20,6 @@
 #include "base/loop.h"
 #include "base/rcu.h"
 #include "base/uthash.h"
-#include "ofproto/ofproto_int.h"
 
 COVERAGE_DEFINE(mac_learning_learned);
 COVERAGE_DEFINE(mac_learning_expired);
@@ -652,34 +651,4 @@ mac_table_clear_stats(struct mac_table *mt)
     pthread_mutex_lock(&mt->lock);
     mt->learned = mt->expired = mt->evicted = mt->moved = 0;
     pthread_mutex_unlock(&mt->lock);
-}
-
-/* --- for ofproto (ofproto_int.h) --------------------------------------------------------------- */
-
-struct mac_table *
-xlate_mac_table_create(struct ofproto *ofproto)
-{
-    return mac_table_create(ofprotos_loop(ofproto_set(ofproto)));
-}
-
-void
-xlate_mac_table_configure(struct mac_table *mt, int aging_s, int max_entries,
-                          const uint64_t *flood_vlans)
-{
-    mac_table_configure(mt, aging_s, max_entries, flood_vlans);
-}
-
-void
-xlate_mac_table_forget_bundle(struct mac_table *mt, uint32_t bundle_id)
-{
-    mac_table_forget_bundle(mt, bundle_id);
-}
-
-void
-xlate_mac_table_destroy(struct mac_table *mt)
-{
-    if (mt) {
-        mac_table_stop(mt);
-        mac_table_unref(mt);
-    }
 }

@@ -591,3 +591,33 @@ xlate_out_fini(struct xlate_out *out)
     xlate_cache_destroy(out->cache);
     xlate_deps_destroy(out->deps);
 }
+
+/* --- MAC tables of bridges (ofproto_int.h) --------------------------------------------------------------- */
+
+struct mac_table *
+xlate_mac_table_create(struct ofproto *ofproto)
+{
+    return mac_table_create(ofprotos_loop(ofproto_set(ofproto)));
+}
+
+void
+xlate_mac_table_configure(struct mac_table *mt, int aging_s, int max_entries,
+                          const uint64_t *flood_vlans)
+{
+    mac_table_configure(mt, aging_s, max_entries, flood_vlans);
+}
+
+void
+xlate_mac_table_forget_bundle(struct mac_table *mt, uint32_t bundle_id)
+{
+    mac_table_forget_bundle(mt, bundle_id);
+}
+
+void
+xlate_mac_table_destroy(struct mac_table *mt)
+{
+    if (mt) {
+        mac_table_stop(mt);
+        mac_table_unref(mt);
+    }
+}
