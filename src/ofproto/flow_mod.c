@@ -243,6 +243,23 @@ delete_flows(struct flow_txn *txn, const struct ofp_flow_mod *fm)
     return OFPERR_OK;
 }
 
+void
+flow_txn_remove_by_group(struct flow_txn *txn, uint32_t group_id)
+{
+    struct choice c = {
+        .out_port = OFPP_NONE,
+        .out_group = group_id == OFP_GROUP_ALL ? OFP_GROUP_ANY : group_id,
+    };
+
+    choose_loose(txn->ofproto, txn->version, OFP_TABLE_ALL, NULL, &c);
+    for (size_t i = 0; i < c.n; i++) {
+        if (group_id != OFP_GROUP_ALL || c.rules[i]->actions->has_groups) {
+            flow_txn_remove(txn, c.rules[i], OFPRR_GROUP_DELETE, false);
+        }
+    }
+    free(c.rules);
+}
+
 enum ofperr
 flow_mod_apply(struct flow_txn *txn, const struct ofp_flow_mod *fm)
 {

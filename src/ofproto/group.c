@@ -219,42 +219,17 @@ check_group(const struct ofproto *p, const struct ofp_group *spec)
 
 /* Rules whose actions lead to a group go with it. */
 static void
-delete_rules_of(struct ofproto *p, uint32_t group_id)
+group_delete(struct flow_txn *txn, uint32_t group_id)
 {
-    struct ofp_flow_stats_request fsr = {
-        .out_port = OFPP_NONE, .out_group = group_id, .table_id = OFP_TABLE_ALL};
-    struct flow_txn txn;
-    struct rule **rules;
-    size_t n;
+    struct ofproto *p = txn->ofproto;
 
-    match_init_any(&fsr.match);
-    if (rules_collect(p, &fsr, &rules, &n)) {
-        return;
+    if (group_id == OFP_GROUP_ALL) {
+        flow_txn_remove_by_group(txn, group_id);
+        groups_destroy(p);
+    } else if (group_exists(p, group_id)) {
+        flow_txn_remove_by_group(txn, group_id);
+        map_replace(p, group_id, NULL);
     }
-    flow_txn_begin(&txn, p);
-    for (size_t i = 0; i < n; i++) {
-        flow_txn_remove(&txn, rules[i], OFPRR_GROUP_DELETE, false);
-    }
-    flow_txn_commit(&txn);
-    rules_unref(rules, n);
-}
-
-static void
-group_delete(struct ofproto *p, uint32_t group_id)
-{
-    struct ofgroup_map *map = rcu_get_protected(&p->groups);
-
-    if (group_id != OFP_GROUP_ALL) {
-        if (map_find(map, group_id)) {
-            delete_rules_of(p, group_id);
-            map_replace(p, group_id, NULL);
-        }
-        return;
-    }
-    for (size_t i = 0; map && i < map->n; i++) {
-        delete_rules_of(p, map->groups[i]->group_id);
-    }
-    groups_destroy(p);
 }
 
 void
@@ -363,8 +338,9 @@ replace_group(struct ofproto *p, const struct ofp_group *spec, const struct ofgr
 }
 
 enum ofperr
-group_mod_run(struct ofproto *p, const struct ofp_group *cmd)
+group_mod_apply(struct flow_txn *txn, const struct ofp_group *cmd)
 {
+    struct ofproto *p = txn->ofproto;
     const struct ofgroup *old = map_find(rcu_get_protected(&p->groups), cmd->group_id);
     struct ofp_group spec;
     enum ofperr error = OFPERR_OFPGMFC_BAD_COMMAND;
@@ -380,7 +356,7 @@ group_mod_run(struct ofproto *p, const struct ofp_group *cmd)
         error = replace_group(p, cmd, old);
         break;
     case OFPGC_DELETE:
-        group_delete(p, cmd->group_id);
+        group_delete(txn, cmd->group_id);
         error = OFPERR_OK;
         break;
     case OFPGC_INSERT_BUCKET:
@@ -398,6 +374,62 @@ group_mod_run(struct ofproto *p, const struct ofp_group *cmd)
     }
     changes_publish(p->all);
     return error;
+}
+
+/* --- undoing -------------------------------------------------------------------------------------------- */
+
+struct groups_saved {
+    size_t n;
+    struct ofgroup *groups[]; /* each with a reference */
+};
+
+struct groups_saved *
+groups_save(const struct ofproto *p)
+{
+    const struct ofgroup_map *map = rcu_get_protected(&p->groups);
+    size_t n = map ? map->n : 0;
+    struct groups_saved *saved = xmalloc(sizeof *saved + n * sizeof saved->groups[0]);
+
+    saved->n = n;
+    for (size_t i = 0; i < n; i++) {
+        saved->groups[i] = map->groups[i];
+        ofgroup_ref(saved->groups[i]);
+    }
+    return saved;
+}
+
+void
+groups_restore(struct ofproto *p, struct groups_saved *saved)
+{
+    struct ofgroup_map *now = rcu_get_protected(&p->groups), *map;
+    bool same = (now ? now->n : 0) == saved->n;
+
+    for (size_t i = 0; same && i < saved->n; i++) {
+        same = now->groups[i] == saved->groups[i];
+    }
+    if (same) {
+        groups_forget(saved);
+        return;
+    }
+    groups_destroy(p);
+    map = xmalloc(sizeof *map + saved->n * sizeof map->groups[0]);
+    map->n = saved->n;
+    memcpy(map->groups, saved->groups, saved->n * sizeof map->groups[0]);
+    rcu_assign(&p->groups, map);
+    for (size_t i = 0; i < map->n; i++) {
+        changes_put(p->all, OFPROTO_CHANGE_GROUP, p, map->groups[i]->group_id);
+    }
+    changes_publish(p->all);
+    free(saved);
+}
+
+void
+groups_forget(struct groups_saved *saved)
+{
+    for (size_t i = 0; i < saved->n; i++) {
+        ofgroup_unref(saved->groups[i]);
+    }
+    free(saved);
 }
 
 /* --- replies ------------------------------------------------------------------------------------------- */

@@ -219,7 +219,9 @@ void flow_garbage_run(struct ofprotos *);
 
 /* Does what a decoded flow-mod says within a transaction; 0 or the error to send. */
 enum ofperr flow_mod_apply(struct flow_txn *, const struct ofp_flow_mod *);
-/* The same as a transaction of its own. */
+/* Removes the rules that lead to a group, or with OFP_GROUP_ALL to any. */
+void flow_txn_remove_by_group(struct flow_txn *, uint32_t group_id);
+/* flow_mod_apply() as a transaction of its own. */
 enum ofperr flow_mod_run(struct ofproto *, const struct ofp_flow_mod *);
 
 /* Rules that a statistics request asks for, as an array of references; the caller frees with
@@ -245,7 +247,13 @@ void handler_jobs_forget(struct ofprotos *, const struct ofproto *); /* NULL: al
 void groups_destroy(struct ofproto *);
 /* Does the group exist (as of the next version)? */
 bool group_exists(const struct ofproto *, uint32_t group_id);
-enum ofperr group_mod_run(struct ofproto *, const struct ofp_group *);
+/* Groups change at once; rules that go with a deleted group go with the transaction. */
+enum ofperr group_mod_apply(struct flow_txn *, const struct ofp_group *);
+/* The groups as they are now, to be put back or forgotten; both end the life of what was saved. */
+struct groups_saved;
+struct groups_saved *groups_save(const struct ofproto *);
+void groups_restore(struct ofproto *, struct groups_saved *);
+void groups_forget(struct groups_saved *);
 /* One group, or all of them in order (OFP_GROUP_ALL). */
 void groups_visit(const struct ofproto *, uint32_t group_id,
                   void (*cb)(const struct ofgroup *, void *aux), void *aux);

@@ -59,13 +59,19 @@ rule_actions_set_destroy(struct rule_actions_set *set)
 }
 
 static void
-classify_actions(struct rule_actions *a)
+classify_actions(struct rule_actions *a, const struct ofpact *acts, size_t size)
 {
-    OFPACT_FOR_EACH (act, rule_acts(a), a->size) {
+    OFPACT_FOR_EACH (act, acts, size) {
         a->has_learn |= act->type == OFPACT_LEARN;
         a->has_groups |= act->type == OFPACT_GROUP;
+        if (act->type == OFPACT_WRITE_ACTIONS || act->type == OFPACT_CLONE) {
+            size_t inner_size;
+            const struct ofpact *inner = ofpact_nest_actions(OFPACT_CAST(ofpact_nest, act),
+                                                             &inner_size);
+
+            classify_actions(a, inner, inner_size); /* Depth: OFPACTS_MAX_DEPTH. */
+        }
     }
-    a->meter_id = ofpacts_meter(rule_acts(a), a->size);
 }
 
 const struct rule_actions *
@@ -88,7 +94,8 @@ rule_actions_get(struct ofprotos *all, const struct ofpact *acts, size_t size)
         atomic_init(&s->pub.n_refs, 1);
         s->pub.size = (uint32_t)size;
         memcpy(s->pub.acts, acts, size);
-        classify_actions(&s->pub);
+        classify_actions(&s->pub, rule_acts(&s->pub), size);
+        s->pub.meter_id = ofpacts_meter(rule_acts(&s->pub), size);
         HASH_ADD_KEYPTR(hh, set->all, s->pub.acts, size, s);
         set->n_refs++;
     }

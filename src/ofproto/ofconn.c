@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ofconn.c - the life of one OpenFlow connection: hello, cutting the stream into messages, barriers,
+ * probes, the end.
+ *
+ * Main thread.  The peer is not trusted: a length below 8 ends the connection, everything else that is
+ * wrong gets an OpenFlow error, and a peer that does not read its replies is dropped.
+ */
+#include "ofproto/ofconn.h"
+
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+LOG_MODULE(rconn);
+
+/* One turn of a connection ends after this time or so many messages. */
+#define TURN_US 2000
+#define TURN_MESSAGES 2000
+/* Replies that a peer may leave unread. */
+#define BACKLOG_LIMIT ((size_t)64 << 20)
+#define CONGESTED ((size_t)1 << 20)
+
+static struct log_rate rl = LOG_RATE_INIT(60, 5);
+
+struct ofconn *
+ofconn_create(const struct ofconn_cfg *cfg)
+{
+    struct ofconn *c = xzalloc(sizeof *c);
+
+    c->ofproto = cfg->ofproto;
+    c->mgr = cfg->mgr;
+    c->controller = cfg->controller;
+    c->stream = cfg->stream;
+    c->is_active = cfg->is_active;
+    c->is_primary = cfg->is_primary;
+    c->probe_ms = cfg->probe_ms;
+    c->allowed_versions = cfg->versions;
+    c->miss_send_len = c->is_primary ? 128 : 0;
+    c->role = OFPCR_ROLE_EQUAL;
+    c->async_enabled = true;
+    c->last_rx_ms = clock_now_ms();
+    stream_set_backlog_limit(c->stream, BACKLOG_LIMIT);
+    connmgr_attach(c->mgr, c);
+    ofp_hello_encode(c->allowed_versions, 1, &c->out);
+    ofconn_flush(c);
+    return c;
+}
+
+static void
+ofconn_free(struct ofconn *c)
+{
+    wr_fini(&c->out);
+    free(c);
+}
+
+struct barrier_wait {
+    struct ofconn *conn; /* NULL: it is gone */
+    uint64_t seq;        /* ofprotos_seq() that the datapath will have reached */
+    struct ofprotos *all;
+    uint8_t version;
+    uint32_t xid;
+};
+
+void
+ofconn_destroy(struct ofconn *c)
+{
+    if (!c || c->dead) {
+        return;
+    }
+    c->dead = true;
+    loop_cancel(c->ofproto->all->loop, ofconn_process, c);
+    loop_cancel(c->ofproto->all->loop, dump_continue, c);
+    if (c->barrier) {
+        c->barrier->conn = NULL;
+    }
+    dump_destroy(c->dump);
+    c->dump = NULL;
+    ofconn_bundles_destroy(c);
+    connmgr_detach(c->mgr, c);
+    if (!c->is_active) {
+        stream_close_flushed(c->stream, 1000);
+    }
+    c->stream = NULL;
+    if (!c->in_process) {
+        ofconn_free(c);
+    }
+}
+
+void
+ofconn_close(struct ofconn *c)
+{
+    c->closing = true;
+}
+
+/* Ends a connection that was asked to close, or whose peer is dead. */
+static void
+disconnect(struct ofconn *c)
+{
+    struct controller *controller = c->controller;
+    bool is_active = c->is_active;
+
+    ofconn_flush(c);
+    if (is_active) {
+        controller_lost(controller, c);
+    } else {
+        ofconn_destroy(c);
+    }
+}
+
+void
+ofconn_flush(struct ofconn *c)
+{
+    if (!c->out.size || !c->stream) {
+        return;
+    }
+    if (c->is_primary) {
+        connmgr_snoop(c->mgr, c->out.data, c->out.size);
+    }
+    stream_send(c->stream, c->out.data, c->out.size);
+    wr_truncate(&c->out, 0);
+}
+
+bool
+ofconn_is_congested(const struct ofconn *c)
+{
+    return !c->stream || stream_backlog(c->stream) > CONGESTED;
+}
+
+bool
+ofconn_wants(const struct ofconn *c, enum ofp_async_type type, unsigned reason)
+{
+    const uint32_t *bits = c->role == OFPCR_ROLE_SECONDARY ? c->async.secondary : c->async.primary;
+
+    return c->version && !c->closing && c->async_enabled && c->miss_send_len &&
+           bits[type] >> reason & 1;
+}
+
+/* --- barriers --------------------------------------------------------------------------------------- */
+
+static void
+schedule(struct ofconn *c)
+{
+    if (!c->is_scheduled && !c->dead) {
+        c->is_scheduled = true;
+        loop_post(c->ofproto->all->loop, ofconn_process, c);
+    }
+}
+
+static void
+barrier_done(void *wait_)
+{
+    struct barrier_wait *wait = wait_;
+    struct ofconn *c = wait->conn;
+
+    wait->all->synced_seq = MAX(wait->all->synced_seq, wait->seq);
+    if (c) {
+        c->barrier = NULL;
+        ofp_msg_put_empty(&c->out, OFPTYPE_BARRIER_REPLY, (enum ofp_version)wait->version,
+                          wait->xid);
+        ofconn_flush(c);
+        schedule(c);
+    }
+    free(wait);
+}
+
+static enum ofperr
+handle_barrier(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofprotos *all = c->ofproto->all;
+    struct barrier_wait *wait;
+
+    if (!all->hooks.sync || c->mod_seq <= all->synced_seq) {
+        ofp_msg_put_empty(&c->out, OFPTYPE_BARRIER_REPLY, (enum ofp_version)msg->version, msg->xid);
+        return OFPERR_OK;
+    }
+    wait = xzalloc(sizeof *wait);
+    wait->conn = c;
+    wait->all = all;
+    wait->seq = ofprotos_seq(all);
+    wait->version = msg->version;
+    wait->xid = msg->xid;
+    c->barrier = wait;
+    all->hooks.sync(all->hooks_aux, barrier_done, wait);
+    return OFPERR_OK;
+}
+
+/* --- messages ---------------------------------------------------------------------------------------- */
+
+static void
+negotiate(struct ofconn *c, const struct ofp_msg *msg)
+{
+    uint32_t theirs = 0;
+    unsigned version;
+
+    if (ofp_hello_decode(msg, &theirs)) {
+        theirs = ofp_version_bitmap_up_to(msg->version);
+    }
+    version = ofp_version_negotiate(c->allowed_versions, theirs);
+    if (!version) {
+        log_warn_rl(&rl, "%s: version negotiation failed (we support 0x%x, peer supports 0x%x)",
+                    stream_name(c->stream), c->allowed_versions, theirs);
+        ofp_hello_failed_encode(c->allowed_versions, theirs, msg->xid, &c->out);
+        ofconn_close(c);
+        return;
+    }
+    c->version = (uint8_t)version;
+    ofp_async_config_init(&c->async, (enum ofp_version)version);
+    connmgr_miss_changed(c->mgr);
+}
+
+static void
+handle_message(struct ofconn *c, const void *data, size_t size)
+{
+    struct ofp_msg msg;
+    enum ofperr error;
+
+    if (c->is_primary) {
+        connmgr_snoop(c->mgr, data, size);
+    }
+    error = ofp_msg_decode(data, size, &msg);
+    if (!c->version) {
+        if (!error && msg.type == OFPTYPE_HELLO) {
+            negotiate(c, &msg);
+        } else if (!(!error && msg.type == OFPTYPE_ERROR)) {
+            log_warn_rl(&rl, "%s: received a message before HELLO", stream_name(c->stream));
+            ofconn_close(c);
+        }
+        return;
+    }
+    if (!error && msg.type != OFPTYPE_HELLO && msg.type != OFPTYPE_ERROR &&
+        msg.type != OFPTYPE_ECHO_REQUEST && msg.type != OFPTYPE_ECHO_REPLY &&
+        msg.version != c->version) {
+        error = OFPERR_OFPBRC_BAD_VERSION;
+    }
+    if (!error) {
+        error = msg.type == OFPTYPE_BARRIER_REQUEST ? handle_barrier(c, &msg)
+                                                    : ofconn_handle(c, &msg);
+    }
+    if (error) {
+        log_dbg("%s: sending %s error reply", stream_name(c->stream), ofperr_name(error));
+        ofperr_encode_reply(error, data, size, &c->out);
+    }
+}
+
+/* Takes the next whole message out of the stream: its bytes, valid until drained, or NULL. */
+static const uint8_t *
+next_message(struct ofconn *c, struct evbuffer *in, size_t *size)
+{
+    uint8_t *header = evbuffer_get_length(in) >= 4 ? evbuffer_pullup(in, 4) : NULL;
+
+    if (!header) {
+        return NULL;
+    }
+    *size = ofp_msg_size(header);
+    if (*size < OFP_HEADER_SIZE) {
+        log_warn_rl(&rl, "%s: received too short a message (%zu bytes)", stream_name(c->stream),
+                    *size);
+        ofconn_close(c);
+        return NULL;
+    }
+    return evbuffer_get_length(in) >= *size ? evbuffer_pullup(in, (ev_ssize_t)*size) : NULL;
+}
+
+static bool
+is_blocked(const struct ofconn *c)
+{
+    return c->barrier || c->dump || c->closing || c->dead;
+}
+
+void
+ofconn_process(void *c_)
+{
+    struct ofconn *c = c_;
+    int64_t deadline = clock_now_us() + TURN_US;
+    unsigned n = 0;
+    const uint8_t *data;
+    size_t size;
+
+    c->is_scheduled = false;
+    if (c->in_process) {
+        return;
+    }
+    c->in_process = true;
+    while (!is_blocked(c)) {
+        struct evbuffer *in = stream_input(c->stream);
+
+        data = next_message(c, in, &size);
+        if (!data) {
+            break;
+        }
+        if (n++ >= TURN_MESSAGES || (n % 16 == 0 && clock_now_us() > deadline)) {
+            schedule(c);
+            break;
+        }
+        c->last_rx_ms = clock_now_ms();
+        c->echo_sent = false;
+        handle_message(c, data, size);
+        if (!c->dead) {
+            evbuffer_drain(in, size);
+            if (c->out.size > 65536) {
+                ofconn_flush(c);
+            }
+        }
+    }
+    c->in_process = false;
+    if (c->dead) {
+        ofconn_free(c);
+        return;
+    }
+    ofconn_flush(c);
+    if (c->closing) {
+        disconnect(c);
+    }
+}
+
+void
+ofconn_drained(struct ofconn *c)
+{
+    if (c->dump) {
+        dump_continue(c);
+    }
+}
+
+void
+ofconn_run(struct ofconn *c)
+{
+    int64_t idle = clock_now_ms() - c->last_rx_ms;
+
+    ofconn_bundles_run(c);
+    if (c->closing) {
+        disconnect(c);
+    } else if (c->probe_ms && idle >= 2 * (int64_t)c->probe_ms && !c->barrier) {
+        log_err_rl(&rl, "%s: no response to inactivity probe after %d seconds, disconnecting",
+                   stream_name(c->stream), c->probe_ms / 1000);
+        disconnect(c);
+    } else if (c->probe_ms && idle >= c->probe_ms && !c->echo_sent && c->version) {
+        c->echo_sent = true;
+        ofp_echo_request_encode((enum ofp_version)c->version, 0, &c->out);
+        ofconn_flush(c);
+    }
+}

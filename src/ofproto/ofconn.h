@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ofconn.h - one OpenFlow connection of a bridge: a controller's, or one on BR.mgmt.
+ *
+ * Bytes come from a stream; whole messages are handled in order, a bounded amount of work at a time,
+ * so that a busy connection leaves room for others.  A message whose answer takes longer (a barrier, a
+ * large dump) blocks the connection: later messages wait, and so answers keep their order.
+ *
+ * Main thread.  ofconn.c has the life of a connection, ofconn_*.c handle the messages, connmgr.c and
+ * controller.c own connections.
+ */
+#ifndef OFPROTO_OFCONN_H
+#define OFPROTO_OFCONN_H 1
+
+#include "ofproto/ofproto_priv.h"
+#include "openflow/ofp_packet.h"
+#include "rpc/stream.h"
+
+struct barrier_wait;
+struct controller;
+struct dump;
+struct ofbundle_msgs;
+
+struct ofconn {
+    struct ofconn *next;
+    struct ofproto *ofproto;            /* constant */
+    struct connmgr *mgr;                /* constant */
+    struct controller *controller;      /* constant; NULL: accepted on BR.mgmt */
+    struct stream *stream;              /* ours unless the controller's reconnector owns it */
+    bool is_active;                     /* the reconnector owns the stream */
+    bool is_primary;                    /* else a service connection */
+    bool in_process;                    /* handling messages: do not free */
+    bool closing;                       /* nothing more is read; close when it can be done */
+    bool dead;                          /* gone: free after handling */
+    bool is_scheduled;                  /* ofconn_process() was posted */
+    uint32_t allowed_versions;
+    uint8_t version;                    /* 0 until HELLO has come */
+
+    struct wr out;                      /* replies of this turn, not yet given to the stream */
+    struct barrier_wait *barrier;       /* or NULL */
+    struct dump *dump;                  /* or NULL */
+    uint64_t mod_seq;                   /* ofprotos_seq() after its last change */
+    struct ofbundle_msgs *bundles;      /* open ones, by id */
+    int64_t last_rx_ms;
+    bool echo_sent;
+    int probe_ms;                       /* 0: never */
+
+    /* What the peer chose. */
+    enum ofp_flow_format flow_format;
+    bool table_id_in_command;
+    bool flow_age;
+    enum ofp_packet_in_format pin_format;
+    uint16_t controller_id;
+    uint16_t miss_send_len;
+    bool invalid_ttl;
+    struct ofp_async_config async;
+    enum ofp_role role;
+    bool async_enabled;                 /* Controller.enable_async_messages */
+    int rate_limit, burst_limit;        /* packet-ins; 0: none */
+    int64_t rate_tokens_ms;             /* thousandths of packets */
+    int64_t rate_filled_ms;
+};
+
+struct ofconn_cfg {
+    struct ofproto *ofproto;
+    struct connmgr *mgr;
+    struct controller *controller;
+    struct stream *stream;
+    bool is_active;
+    bool is_primary;
+    int probe_ms;
+    uint32_t versions;
+};
+struct ofconn *ofconn_create(const struct ofconn_cfg *);
+/* Lets go of everything; closes the stream if it is the connection's. */
+void ofconn_destroy(struct ofconn *);
+/* Reads and handles what has arrived. */
+void ofconn_process(void *ofconn);
+void ofconn_drained(struct ofconn *);
+/* Probes; drops a dead peer.  Once a second. */
+void ofconn_run(struct ofconn *);
+
+/* Gives conn->out to the stream. */
+void ofconn_flush(struct ofconn *);
+/* Ends the connection as soon as that can be done. */
+void ofconn_close(struct ofconn *);
+/* Does it take asynchronous messages of this kind and reason? */
+bool ofconn_wants(const struct ofconn *, enum ofp_async_type, unsigned reason);
+/* The peer stopped reading: drop asynchronous messages rather than queue them. */
+bool ofconn_is_congested(const struct ofconn *);
+
+/* Handles one message whose headers are understood: 0, or the error to answer.  ofconn_msg.c. */
+enum ofperr ofconn_handle(struct ofconn *, const struct ofp_msg *);
+
+/* ofconn_flow.c */
+enum ofperr handle_flow_mod(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_flow_stats(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_aggregate_stats(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_table_stats(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_table_features(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_table_desc(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_table_mod(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_packet_out(struct ofconn *, const struct ofp_msg *);
+/* Decodes into 'fm' and checks against the switch. */
+enum ofperr ofconn_decode_flow_mod(struct ofconn *, const struct ofp_msg *, struct ofp_flow_mod *fm);
+/* Checks a list of actions; 'match' may be NULL. */
+enum ofperr ofconn_check_acts(const struct ofproto *, struct ofpacts *, const struct match *,
+                              uint8_t table_id, enum ofp_version);
+void dump_continue(void *ofconn);
+void dump_destroy(struct dump *);
+
+/* ofconn_port.c: ports, queues, groups */
+enum ofperr handle_port_desc(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_port_stats(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_port_mod(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_queue_stats(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_queue_config(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_group_mod(struct ofconn *, const struct ofp_msg *);
+/* The same within a bundle's transaction. */
+enum ofperr apply_group_mod(struct ofconn *, const struct ofp_msg *, struct flow_txn *);
+enum ofperr handle_group_desc(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_group_stats(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_group_features(struct ofconn *, const struct ofp_msg *);
+/* What FEATURES_REPLY and PORT_DESC say of a port. */
+struct ofport **ofports_sorted(const struct ofproto *, size_t *n);
+
+/* ofconn_bundle.c */
+enum ofperr handle_bundle_control(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_bundle_add(struct ofconn *, const struct ofp_msg *);
+void ofconn_bundles_run(struct ofconn *); /* idle ones time out */
+void ofconn_bundles_destroy(struct ofconn *);
+
+/* ofconn_async.c */
+void ofconn_send_flow_removed(struct ofconn *, const struct rule *, uint8_t reason);
+void ofconn_send_port_status(struct ofconn *, const struct ofp_port *, enum ofp_port_reason);
+void ofconn_send_packet_in(struct ofconn *, const struct ofproto_packet_in *);
+
+/* connmgr.c */
+void connmgr_attach(struct connmgr *, struct ofconn *);
+void connmgr_detach(struct connmgr *, struct ofconn *);
+/* A connection became primary: all others that were become secondary. */
+void connmgr_demote_others(struct connmgr *, struct ofconn *);
+/* 'id' may claim a role: OFPERR_OFPRRFC_STALE if it is older than one seen. */
+enum ofperr connmgr_check_generation(struct connmgr *, uint64_t id);
+uint64_t connmgr_generation(const struct connmgr *);
+/* Whether some connection wants table misses may have changed. */
+void connmgr_miss_changed(struct connmgr *);
+/* Copies for BR.snoop what a primary connection sent or received. */
+void connmgr_snoop(struct connmgr *, const void *data, size_t size);
+
+/* controller.c: one configured target */
+extern const struct stream_callbacks ofconn_peer_callbacks; /* of accepted streams; arg: the ofconn */
+struct controller *controller_create(struct connmgr *, struct ofproto *,
+                                     const struct ofproto_controller_cfg *, uint32_t versions,
+                                     struct tls_config *);
+void controller_destroy(struct controller *);
+bool controller_is_as(const struct controller *, const struct ofproto_controller_cfg *);
+void controller_reconnect(struct controller *);
+/* One of its connections ended by our own decision. */
+void controller_lost(struct controller *, struct ofconn *);
+void controller_get_status(const struct controller *, struct ofproto_controller_status *);
+bool controller_is_primary(const struct controller *);
+bool controller_is_connected(const struct controller *);
+int controller_probe_ms(const struct controller *);
+const struct ofproto_controller_cfg *controller_cfg(const struct controller *);
+
+#endif /* ofproto/ofconn.h */

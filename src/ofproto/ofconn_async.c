@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ofconn_async.c - what a connection is told without having asked: packets, removed flows, ports.
+ *
+ * Main thread.  A peer that does not read misses packet-ins; the rest is queued up to the stream's
+ * limit.
+ */
+#include "base/clock.h"
+#include "base/coverage.h"
+#include "ofproto/ofconn.h"
+
+COVERAGE_DEFINE(packet_in_overflow);
+COVERAGE_DEFINE(packet_in_rate_limited);
+
+void
+ofconn_send_flow_removed(struct ofconn *c, const struct rule *r, uint8_t reason)
+{
+    int64_t age = clock_now_ms() - r->created_ms;
+    struct ofp_flow_removed fr = {
+        .cookie = r->cookie,
+        .n_packets = atomic_load_explicit(&r->stats->packets, memory_order_relaxed),
+        .n_bytes = atomic_load_explicit(&r->stats->bytes, memory_order_relaxed),
+        .duration_sec = (uint32_t)(age / 1000),
+        .duration_nsec = (uint32_t)(age % 1000 * 1000000),
+        .priority = (uint16_t)r->cls.priority,
+        .idle_timeout = r->idle_timeout,
+        .hard_timeout = r->hard_timeout,
+        .reason = reason,
+        .table_id = r->table_id,
+    };
+
+    if (!ofconn_wants(c, OFP_ASYNC_FLOW_REMOVED, reason)) {
+        return;
+    }
+    cls_rule_get_match(&r->cls, &fr.match);
+    ofp_flow_removed_encode(&fr, (enum ofp_version)c->version,
+                            c->flow_format == OFP_FLOW_FORMAT_NXM, &c->out);
+    if (!c->in_process) {
+        ofconn_flush(c);
+    }
+}
+
+void
+ofconn_send_port_status(struct ofconn *c, const struct ofp_port *port, enum ofp_port_reason reason)
+{
+    if (ofconn_wants(c, OFP_ASYNC_PORT_STATUS, reason)) {
+        ofp_port_status_encode(port, reason, (enum ofp_version)c->version, &c->out);
+        if (!c->in_process) {
+            ofconn_flush(c);
+        }
+    }
+}
+
+/* A token bucket of thousandths of packets. */
+static bool
+rate_allows(struct ofconn *c)
+{
+    int64_t now = clock_now_ms();
+    int64_t burst = INT64_C(1000) * (c->burst_limit ? c->burst_limit : c->rate_limit);
+
+    if (!c->rate_limit) {
+        return true;
+    }
+    c->rate_tokens_ms = c->rate_filled_ms
+                            ? MIN(burst, c->rate_tokens_ms +
+                                             (now - c->rate_filled_ms) * c->rate_limit)
+                            : burst;
+    c->rate_filled_ms = now;
+    if (c->rate_tokens_ms < 1000) {
+        return false;
+    }
+    c->rate_tokens_ms -= 1000;
+    return true;
+}
+
+/* The pipeline's fields of a packet, as the match that packet-ins carry. */
+static void
+metadata_match(const struct flow *flow, struct match *m)
+{
+    match_init_any(m);
+    m->flow.ofp_in_port = flow->ofp_in_port;
+    FLOW_MASK_SET(&m->mask, ofp_in_port);
+    if (flow->tunnel.ip_dst || flow->tunnel.tun_id) {
+        m->flow.tunnel.tun_id = flow->tunnel.tun_id;
+        m->flow.tunnel.ip_src = flow->tunnel.ip_src;
+        m->flow.tunnel.ip_dst = flow->tunnel.ip_dst;
+        FLOW_MASK_SET(&m->mask, tunnel.tun_id);
+        FLOW_MASK_SET(&m->mask, tunnel.ip_src);
+        FLOW_MASK_SET(&m->mask, tunnel.ip_dst);
+    }
+    for (int i = 0; i < FLOW_N_REGS; i++) {
+        if (flow->regs[i]) {
+            m->flow.regs[i] = flow->regs[i];
+            FLOW_MASK_SET(&m->mask, regs[i]);
+        }
+    }
+    if (flow->metadata) {
+        m->flow.metadata = flow->metadata;
+        FLOW_MASK_SET(&m->mask, metadata);
+    }
+    if (flow->pkt_mark) {
+        m->flow.pkt_mark = flow->pkt_mark;
+        FLOW_MASK_SET(&m->mask, pkt_mark);
+    }
+    if (flow->ct_state) {
+        m->flow.ct_state = flow->ct_state;
+        m->flow.ct_zone = flow->ct_zone;
+        m->flow.ct_mark = flow->ct_mark;
+        memcpy(m->flow.ct_label, flow->ct_label, sizeof m->flow.ct_label);
+        FLOW_MASK_SET(&m->mask, ct_state);
+        FLOW_MASK_SET(&m->mask, ct_zone);
+        FLOW_MASK_SET(&m->mask, ct_mark);
+        FLOW_MASK_SET(&m->mask, ct_label);
+    }
+}
+
+/* Reasons beyond a version's own look like those that it has. */
+static unsigned
+wire_reason(const struct ofproto_packet_in *pin)
+{
+    if (pin->reason == OFPR_EXPLICIT_MISS || pin->reason == OFPR_IMPLICIT_MISS) {
+        return OFPR_NO_MATCH;
+    }
+    return pin->reason;
+}
+
+void
+ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
+{
+    bool is_miss = pin->is_miss || pin->reason == OFPR_IMPLICIT_MISS;
+    uint16_t max_len = is_miss ? c->miss_send_len : pin->max_len;
+    struct ofp_packet_in out = {
+        .packet = pin->data,
+        .packet_size = pin->len,
+        .full_size = pin->total_len,
+        .buffer_id = OFP_BUFFER_NONE,
+        .reason = pin->reason,
+        .table_id = pin->table_id,
+        .cookie = pin->cookie,
+        .userdata = pin->userdata,
+        .userdata_size = pin->userdata_len,
+        .continuation = pin->continuation,
+        .continuation_size = pin->continuation_len,
+    };
+
+    if (c->controller_id != pin->controller_id ||
+        !ofconn_wants(c, OFP_ASYNC_PACKET_IN, wire_reason(pin)) ||
+        (is_miss && c->version >= OFP13_VERSION) ||
+        (pin->reason == OFPR_INVALID_TTL && c->version < OFP13_VERSION && !c->invalid_ttl)) {
+        return;
+    }
+    if (ofconn_is_congested(c)) {
+        coverage_inc(packet_in_overflow);
+        return;
+    }
+    if (!rate_allows(c)) {
+        coverage_inc(packet_in_rate_limited);
+        return;
+    }
+    metadata_match(pin->flow, &out.metadata);
+    ofp_packet_in_encode(&out, (enum ofp_version)c->version, c->pin_format, max_len, &c->out);
+    if (!c->in_process) {
+        ofconn_flush(c);
+    }
+}

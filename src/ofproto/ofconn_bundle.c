@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ofconn_bundle.c - OpenFlow bundles (1.4 section 6.9.4, and the same as an extension at 1.3): messages
+ * are collected, checked as they come, and take effect together or not at all.
+ *
+ * Main thread.  Flow-mods of a bundle become visible in one version.  Groups and ports have no
+ * versions: they are changed in order between flow-mods, and a failure puts groups back as they were.
+ * The messages are kept as bytes and decoded again at commit: that is cheaper in memory than their
+ * decoded form, and decoding costs under a microsecond each.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "ofproto/ofconn.h"
+#include "openflow/ofp_bundle.h"
+
+enum { MAX_BUNDLES = 64, MAX_MESSAGES = 4 << 20 };
+#define MAX_BYTES ((size_t)1 << 30)
+
+struct ofbundle_msgs {
+    struct ofbundle_msgs *next;
+    uint32_t id;
+    uint16_t flags;
+    bool is_closed;
+    int64_t used_ms;
+    struct wr bytes;   /* whole messages, one after the other */
+    size_t n;
+};
+
+static struct ofbundle_msgs **
+find_bundle(struct ofconn *c, uint32_t id)
+{
+    struct ofbundle_msgs **b = &c->bundles;
+
+    while (*b && (*b)->id != id) {
+        b = &(*b)->next;
+    }
+    return b;
+}
+
+static void
+remove_bundle(struct ofbundle_msgs **slot)
+{
+    struct ofbundle_msgs *b = *slot;
+
+    *slot = b->next;
+    wr_fini(&b->bytes);
+    free(b);
+}
+
+void
+ofconn_bundles_destroy(struct ofconn *c)
+{
+    while (c->bundles) {
+        remove_bundle(&c->bundles);
+    }
+}
+
+void
+ofconn_bundles_run(struct ofconn *c)
+{
+    int64_t oldest = clock_now_ms() - c->ofproto->bundle_idle_timeout_s * INT64_C(1000);
+    struct ofbundle_msgs **b = &c->bundles;
+
+    while (*b) {
+        if ((*b)->used_ms < oldest) {
+            uint8_t header[OFP_HEADER_SIZE] = {c->version, 33, 0, OFP_HEADER_SIZE};
+
+            ofperr_encode_reply(OFPERR_OFPBFC_TIMEOUT, header, sizeof header, &c->out);
+            ofconn_flush(c);
+            remove_bundle(b);
+        } else {
+            b = &(*b)->next;
+        }
+    }
+}
+
+/* --- commit -------------------------------------------------------------------------------------------------- */
+
+/* Applies one message of a bundle. */
+static enum ofperr
+apply(struct ofconn *c, struct flow_txn *txn, const struct ofp_msg *msg)
+{
+    struct ofp_flow_mod *fm = &c->ofproto->fm;
+    enum ofperr error;
+
+    if (msg->type == OFPTYPE_FLOW_MOD) {
+        error = ofconn_decode_flow_mod(c, msg, fm);
+        return error ? error : flow_mod_apply(txn, fm);
+    }
+    return msg->type == OFPTYPE_GROUP_MOD ? apply_group_mod(c, msg, txn) : OFPERR_OK;
+}
+
+/* Ports and packets follow when nothing can fail any more. */
+static void
+apply_late(struct ofconn *c, const struct ofp_msg *msg)
+{
+    enum ofperr error = OFPERR_OK;
+
+    if (msg->type == OFPTYPE_PORT_MOD) {
+        error = handle_port_mod(c, msg);
+    } else if (msg->type == OFPTYPE_PACKET_OUT) {
+        error = handle_packet_out(c, msg);
+    }
+    if (error) {
+        ofperr_encode_reply(error, msg->data, msg->size, &c->out);
+    }
+}
+
+static enum ofperr
+commit(struct ofconn *c, struct ofbundle_msgs *b)
+{
+    struct flow_txn txn;
+    struct groups_saved *saved = groups_save(c->ofproto);
+    enum ofperr error = OFPERR_OK;
+
+    flow_txn_begin(&txn, c->ofproto);
+    for (struct rd in = rd_init(b->bytes.data, b->bytes.size); !error && rd_left(&in);) {
+        size_t size = ofp_msg_size(in.p);
+        struct ofp_msg msg;
+
+        ofp_msg_decode(rd_bytes(&in, size), size, &msg);
+        error = apply(c, &txn, &msg);
+        if (error) {
+            ofperr_encode_reply(error, msg.data, msg.size, &c->out);
+        }
+    }
+    if (error) {
+        flow_txn_abort(&txn);
+        groups_restore(c->ofproto, saved);
+        return OFPERR_OFPBFC_MSG_FAILED;
+    }
+    flow_txn_commit(&txn);
+    groups_forget(saved);
+    for (struct rd in = rd_init(b->bytes.data, b->bytes.size); rd_left(&in);) {
+        size_t size = ofp_msg_size(in.p);
+        struct ofp_msg msg;
+
+        ofp_msg_decode(rd_bytes(&in, size), size, &msg);
+        apply_late(c, &msg);
+    }
+    return OFPERR_OK;
+}
+
+/* --- control and add -------------------------------------------------------------------------------------- */
+
+static enum ofperr
+open_bundle(struct ofconn *c, uint32_t id, uint16_t flags)
+{
+    size_t n = 0;
+    struct ofbundle_msgs *b;
+
+    if (*find_bundle(c, id)) {
+        remove_bundle(find_bundle(c, id));
+        return OFPERR_OFPBFC_BAD_ID;
+    }
+    for (b = c->bundles; b; b = b->next) {
+        n++;
+    }
+    if (n >= MAX_BUNDLES) {
+        return OFPERR_OFPBFC_OUT_OF_BUNDLES;
+    }
+    b = xzalloc(sizeof *b);
+    b->id = id;
+    b->flags = flags;
+    b->used_ms = clock_now_ms();
+    b->next = c->bundles;
+    c->bundles = b;
+    return OFPERR_OK;
+}
+
+static enum ofperr
+close_bundle(struct ofbundle_msgs **slot, uint16_t flags)
+{
+    if (!*slot) {
+        return OFPERR_OFPBFC_BAD_ID;
+    }
+    if ((*slot)->is_closed) {
+        remove_bundle(slot);
+        return OFPERR_OFPBFC_BUNDLE_CLOSED;
+    }
+    if ((*slot)->flags != flags) {
+        remove_bundle(slot);
+        return OFPERR_OFPBFC_BAD_FLAGS;
+    }
+    (*slot)->is_closed = true;
+    return OFPERR_OK;
+}
+
+static enum ofperr
+commit_bundle(struct ofconn *c, struct ofbundle_msgs **slot, uint16_t flags)
+{
+    enum ofperr error;
+
+    if (!*slot) {
+        return OFPERR_OFPBFC_BAD_ID;
+    }
+    if ((*slot)->flags != flags) {
+        error = OFPERR_OFPBFC_BAD_FLAGS;
+    } else {
+        error = commit(c, *slot);
+    }
+    remove_bundle(slot);
+    return error;
+}
+
+enum ofperr
+handle_bundle_control(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_bundle_ctrl bc;
+    enum ofperr error = ofp_bundle_ctrl_decode(msg, &bc);
+    struct ofbundle_msgs **slot;
+
+    if (error) {
+        return error;
+    }
+    slot = find_bundle(c, bc.bundle_id);
+    if (*slot) {
+        (*slot)->used_ms = clock_now_ms();
+    }
+    switch (bc.type) {
+    case OFPBCT_OPEN_REQUEST:
+        error = open_bundle(c, bc.bundle_id, bc.flags);
+        break;
+    case OFPBCT_CLOSE_REQUEST:
+        error = close_bundle(slot, bc.flags);
+        break;
+    case OFPBCT_COMMIT_REQUEST:
+        error = commit_bundle(c, slot, bc.flags);
+        break;
+    case OFPBCT_DISCARD_REQUEST:
+        error = *slot ? OFPERR_OK : OFPERR_OFPBFC_BAD_ID;
+        if (*slot) {
+            remove_bundle(slot);
+        }
+        break;
+    default:
+        error = OFPERR_OFPBFC_BAD_TYPE;
+        break;
+    }
+    if (!error) {
+        bc.type++; /* Each reply's number follows its request's. */
+        ofp_bundle_ctrl_encode(&bc, (enum ofp_version)msg->version, msg->xid, &c->out);
+    }
+    return error;
+}
+
+/* Checks now what can be checked now, so that an error names its message early. */
+static enum ofperr
+check_message(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_flow_mod *fm = &c->ofproto->fm;
+
+    if (msg->type == OFPTYPE_FLOW_MOD) {
+        enum ofperr error = ofconn_decode_flow_mod(c, msg, fm);
+
+        /* A group may come in the same bundle. */
+        return error == OFPERR_OFPBAC_BAD_OUT_GROUP ? OFPERR_OK : error;
+    }
+    return OFPERR_OK;
+}
+
+enum ofperr
+handle_bundle_add(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_bundle_add ba;
+    enum ofperr error = ofp_bundle_add_decode(msg, &ba);
+    struct ofbundle_msgs *b;
+
+    if (error) {
+        return error;
+    }
+    if (!*find_bundle(c, ba.bundle_id)) {
+        error = open_bundle(c, ba.bundle_id, ba.flags); /* An add opens where no open came. */
+        if (error) {
+            return error;
+        }
+    }
+    b = *find_bundle(c, ba.bundle_id);
+    b->used_ms = clock_now_ms();
+    if (b->is_closed) {
+        error = OFPERR_OFPBFC_BUNDLE_CLOSED;
+    } else if (b->flags != ba.flags) {
+        error = OFPERR_OFPBFC_BAD_FLAGS;
+    } else if (b->n >= MAX_MESSAGES || b->bytes.size + ba.msg.size > MAX_BYTES) {
+        error = OFPERR_OFPBFC_MSG_TOO_MANY;
+    } else {
+        error = check_message(c, &ba.msg);
+    }
+    if (!error) {
+        wr_bytes(&b->bytes, ba.msg.data, ba.msg.size);
+        b->n++;
+    }
+    return error;
+}

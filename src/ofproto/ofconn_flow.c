@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ofconn_flow.c - messages about flows, tables and packets: flow-mod, statistics, packet-out.
+ *
+ * Main thread.  A dump of many flows is written in pieces of a few hundred kilobytes, each when the
+ * peer has taken the one before; the connection is blocked meanwhile.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "ofproto/ofconn.h"
+#include "openflow/ofp_table.h"
+
+/* What one piece of a dump may cost. */
+#define PIECE_BYTES ((size_t)512 << 10)
+#define PIECE_US 2000
+#define UNREAD_BYTES ((size_t)2 << 20)
+
+static enum ofp_version
+version_of(const struct ofp_msg *msg)
+{
+    return (enum ofp_version)msg->version;
+}
+
+/* --- flow-mods ------------------------------------------------------------------------------------------- */
+
+/* Every group that the actions lead to must be there. */
+static enum ofperr
+check_groups(const struct ofproto *p, const struct ofpact *acts, size_t size)
+{
+    OFPACT_FOR_EACH (a, acts, size) {
+        if (a->type == OFPACT_GROUP && !group_exists(p, OFPACT_CAST(ofpact_group, a)->group_id)) {
+            return OFPERR_OFPBAC_BAD_OUT_GROUP;
+        }
+        if (a->type == OFPACT_WRITE_ACTIONS || a->type == OFPACT_CLONE) {
+            size_t inner_size;
+            const struct ofpact *inner = ofpact_nest_actions(OFPACT_CAST(ofpact_nest, a),
+                                                             &inner_size);
+            OFPACT_FOR_EACH (b, inner, inner_size) {
+                if (b->type == OFPACT_GROUP &&
+                    !group_exists(p, OFPACT_CAST(ofpact_group, b)->group_id)) {
+                    return OFPERR_OFPBAC_BAD_OUT_GROUP;
+                }
+            }
+        }
+    }
+    return OFPERR_OK;
+}
+
+enum ofperr
+ofconn_check_acts(const struct ofproto *p, struct ofpacts *acts, const struct match *match,
+                  uint8_t table_id, enum ofp_version version)
+{
+    struct ofpacts_check check = {
+        .match = match,
+        .max_ports = OFPP_MAX,
+        .table_id = table_id,
+        .n_tables = OFPROTO_N_TABLES,
+        .version = version,
+    };
+    enum ofperr error;
+
+    if (!acts->size) {
+        return OFPERR_OK;
+    }
+    error = ofpacts_check((struct ofpact *)(void *)acts->data, acts->size, &check);
+    return error ? error : check_groups(p, ofpacts_data(acts), acts->size);
+}
+
+enum ofperr
+ofconn_decode_flow_mod(struct ofconn *c, const struct ofp_msg *msg, struct ofp_flow_mod *fm)
+{
+    enum ofperr error = ofp_flow_mod_decode(msg, c->table_id_in_command, fm);
+    bool is_delete;
+
+    if (error) {
+        return error;
+    }
+    is_delete = fm->command == OFPFC_DELETE || fm->command == OFPFC_DELETE_STRICT;
+    if (fm->table_id != OFP_TABLE_ALL && fm->table_id >= OFPROTO_N_TABLES) {
+        return OFPERR_OFPFMFC_BAD_TABLE_ID;
+    }
+    return is_delete ? OFPERR_OK
+                     : ofconn_check_acts(c->ofproto, &fm->actions, &fm->match,
+                                         fm->table_id == OFP_TABLE_ALL ? 0 : fm->table_id,
+                                         version_of(msg));
+}
+
+enum ofperr
+handle_flow_mod(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_flow_mod *fm = &c->ofproto->fm;
+    enum ofperr error = ofconn_decode_flow_mod(c, msg, fm);
+
+    return error ? error : flow_mod_run(c->ofproto, fm);
+}
+
+/* --- flow statistics -------------------------------------------------------------------------------------- */
+
+struct dump {
+    struct rule **rules;
+    size_t n, next;
+    struct wr out;
+    struct ofp_mp mp;
+};
+
+void
+dump_destroy(struct dump *d)
+{
+    if (d) {
+        rules_unref(d->rules, d->n);
+        wr_fini(&d->out);
+        free(d);
+    }
+}
+
+/* Gives the finished messages to the stream. */
+static void
+dump_send(struct ofconn *c, struct dump *d, bool all)
+{
+    size_t size = all ? d->out.size : d->mp.start;
+
+    wr_bytes(&c->out, d->out.data, size);
+    memmove(d->out.data, d->out.data + size, d->out.size - size);
+    wr_truncate(&d->out, d->out.size - size);
+    d->mp.start -= MIN(size, d->mp.start);
+    d->mp.committed -= MIN(size, d->mp.committed);
+    ofconn_flush(c);
+}
+
+/* Writes a piece; true when the dump is complete. */
+static bool
+dump_piece(struct ofconn *c, struct dump *d)
+{
+    int64_t deadline = clock_now_us() + PIECE_US;
+
+    while (d->next < d->n) {
+        struct match match;
+        struct ofp_flow_stats fs;
+
+        if (d->out.size >= PIECE_BYTES || (d->next % 64 == 63 && clock_now_us() > deadline)) {
+            dump_send(c, d, false);
+            return false;
+        }
+        rule_get_stats(d->rules[d->next++], &match, &fs);
+        ofp_flow_stats_encode(&d->mp, &fs, c->flow_age);
+    }
+    ofp_mp_end(&d->mp);
+    dump_send(c, d, true);
+    return true;
+}
+
+void
+dump_continue(void *c_)
+{
+    struct ofconn *c = c_;
+    struct loop *loop = c->ofproto->all->loop;
+
+    if (!c->dump || stream_backlog(c->stream) > UNREAD_BYTES) {
+        return; /* ofconn_drained() continues. */
+    }
+    if (!dump_piece(c, c->dump)) {
+        loop_cancel(loop, dump_continue, c);
+        loop_post(loop, dump_continue, c);
+        return;
+    }
+    dump_destroy(c->dump);
+    c->dump = NULL;
+    loop_cancel(loop, dump_continue, c);
+    if (!c->in_process) {
+        ofconn_process(c);
+    }
+}
+
+enum ofperr
+handle_flow_stats(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_flow_stats_request fsr;
+    enum ofperr error = ofp_flow_stats_request_decode(msg, &fsr);
+    struct dump *d;
+    enum ofp_raw raw;
+
+    if (error) {
+        return error;
+    }
+    if (!ofp_mp_reply_raw(msg, &raw)) {
+        return OFPERR_OFPBRC_BAD_STAT;
+    }
+    d = xzalloc(sizeof *d);
+    error = rules_collect(c->ofproto, &fsr, &d->rules, &d->n);
+    if (error) {
+        free(d);
+        return error;
+    }
+    ofp_mp_begin(&d->mp, &d->out, raw, version_of(msg), msg->xid);
+    if (dump_piece(c, d)) {
+        dump_destroy(d);
+    } else {
+        c->dump = d;
+        loop_post(c->ofproto->all->loop, dump_continue, c);
+    }
+    return OFPERR_OK;
+}
+
+enum ofperr
+handle_aggregate_stats(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_flow_stats_request fsr;
+    struct ofp_aggregate_stats stats = {0};
+    enum ofperr error = ofp_flow_stats_request_decode(msg, &fsr);
+    struct rule **rules;
+    size_t n;
+
+    if (!error) {
+        error = rules_collect(c->ofproto, &fsr, &rules, &n);
+    }
+    if (error) {
+        return error;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct rule_stats *s = rules[i]->stats;
+
+        stats.n_packets += atomic_load_explicit(&s->packets, memory_order_relaxed);
+        stats.n_bytes += atomic_load_explicit(&s->bytes, memory_order_relaxed);
+    }
+    stats.n_flows = (uint32_t)n;
+    rules_unref(rules, n);
+    ofp_aggregate_stats_reply_encode(&stats, msg, &c->out);
+    return OFPERR_OK;
+}
+
+/* --- tables ------------------------------------------------------------------------------------------------ */
+
+/* The name of a table: the administrator's, or "classifier" and "tableN" as the protocol's age has it. */
+static const char *
+table_name(const struct oftable *t, int i, enum ofp_version version, char buf[16])
+{
+    if (t->name) {
+        return t->name;
+    }
+    if (!i && version < OFP13_VERSION) {
+        return "classifier";
+    }
+    snprintf(buf, 16, "table%d", i);
+    return buf;
+}
+
+enum ofperr
+handle_table_stats(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_mp mp;
+    enum ofp_raw raw;
+
+    if (!ofp_mp_reply_raw(msg, &raw)) {
+        return OFPERR_OFPBRC_BAD_STAT;
+    }
+    ofp_mp_begin(&mp, &c->out, raw, version_of(msg), msg->xid);
+    for (int i = 0; i < OFPROTO_N_TABLES; i++) {
+        const struct oftable *t = &c->ofproto->tables[i];
+        uint64_t matched = atomic_load_explicit(&t->n_matched, memory_order_relaxed);
+        char buf[16];
+        struct ofp_table_stats ts = {
+            .table_id = (uint8_t)i,
+            .name = table_name(t, i, version_of(msg), buf),
+            .max_entries = MIN(t->max_flows, UINT32_C(1000000)),
+            .active_count = (uint32_t)t->n_flows,
+            .lookup_count = matched + atomic_load_explicit(&t->n_missed, memory_order_relaxed),
+            .matched_count = matched,
+            .miss_config = (enum ofp_table_miss)t->miss,
+        };
+
+        ofp_table_stats_encode(&mp, &ts, i + 1 < OFPROTO_N_TABLES);
+    }
+    ofp_mp_end(&mp);
+    return OFPERR_OK;
+}
+
+enum ofperr
+handle_table_features(struct ofconn *c, const struct ofp_msg *msg)
+{
+    size_t n_tables = 0;
+    enum ofperr error = ofp_table_features_request_decode(msg, &n_tables);
+    struct ofp_mp mp;
+    enum ofp_raw raw;
+
+    if (error) {
+        return error;
+    }
+    if (n_tables) {
+        return OFPERR_OFPTFFC_EPERM;
+    }
+    if (!ofp_mp_reply_raw(msg, &raw)) {
+        return OFPERR_OFPBRC_BAD_STAT;
+    }
+    ofp_mp_begin(&mp, &c->out, raw, version_of(msg), msg->xid);
+    for (int i = 0; i < OFPROTO_N_TABLES; i++) {
+        const struct oftable *t = &c->ofproto->tables[i];
+        char buf[16];
+        struct ofp_table_features tf = {
+            .table_id = (uint8_t)i,
+            .name = table_name(t, i, version_of(msg), buf),
+            .metadata_match = UINT64_MAX,
+            .metadata_write = UINT64_MAX,
+            .max_entries = MIN(t->max_flows, UINT32_C(1000000)),
+            .eviction = t->evict,
+            .n_tables = OFPROTO_N_TABLES,
+        };
+
+        ofp_table_features_encode(&mp, &tf);
+    }
+    ofp_mp_end(&mp);
+    return OFPERR_OK;
+}
+
+enum ofperr
+handle_table_desc(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_mp mp;
+    enum ofp_raw raw;
+
+    if (!ofp_mp_reply_raw(msg, &raw)) {
+        return OFPERR_OFPBRC_BAD_STAT;
+    }
+    ofp_mp_begin(&mp, &c->out, raw, version_of(msg), msg->xid);
+    for (int i = 0; i < OFPROTO_N_TABLES; i++) {
+        struct ofp_table_desc td = {
+            .table_id = (uint8_t)i,
+            .eviction = c->ofproto->tables[i].evict,
+            .eviction_flags = OFPTMPEF_OTHER | OFPTMPEF_IMPORTANCE | OFPTMPEF_LIFETIME,
+        };
+
+        ofp_table_desc_encode(&mp, &td);
+    }
+    ofp_mp_end(&mp);
+    return OFPERR_OK;
+}
+
+enum ofperr
+handle_table_mod(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofproto *p = c->ofproto;
+    struct ofp_table_mod tm;
+    enum ofperr error = ofp_table_mod_decode(msg, &tm);
+    int first = tm.table_id, last = tm.table_id;
+
+    if (error) {
+        return error;
+    }
+    if (tm.table_id == OFP_TABLE_ALL) {
+        first = 0;
+        last = OFPROTO_N_TABLES - 1;
+    } else if (tm.table_id >= OFPROTO_N_TABLES) {
+        return OFPERR_OFPTMFC_BAD_TABLE;
+    }
+    if (tm.has_miss && tm.miss == OFP_TABLE_MISS_CONTINUE && last == OFPROTO_N_TABLES - 1 &&
+        first == last) {
+        return OFPERR_OFPTMFC_BAD_CONFIG; /* There is no next table. */
+    }
+    for (int i = first; i <= last; i++) {
+        struct oftable *t = &p->tables[i];
+
+        if (tm.has_miss && t->miss != (uint8_t)tm.miss) {
+            t->miss = (uint8_t)tm.miss;
+            ofproto_view_changed(p);
+        }
+        if (tm.eviction != OFP_TABLE_UNCHANGED) {
+            t->evict = tm.eviction == OFP_TABLE_ON;
+        }
+    }
+    ofproto_commit(p);
+    return OFPERR_OK;
+}
+
+/* --- packet-out ------------------------------------------------------------------------------------------- */
+
+enum ofperr
+handle_packet_out(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofproto *p = c->ofproto;
+    struct ofp_packet_out po = {0};
+    enum ofperr error = ofp_packet_out_decode(msg, &po);
+    struct ofproto_packet_out out;
+
+    if (error) {
+        goto exit;
+    }
+    if (po.buffer_id != OFP_BUFFER_NONE || !po.packet) {
+        error = OFPERR_OFPBRC_BUFFER_UNKNOWN;
+        goto exit;
+    }
+    if (po.flow.ofp_in_port >= OFPP_MAX && po.flow.ofp_in_port != OFPP_LOCAL &&
+        po.flow.ofp_in_port != OFPP_NONE && po.flow.ofp_in_port != OFPP_CONTROLLER) {
+        error = OFPERR_OFPBRC_BAD_PORT;
+        goto exit;
+    }
+    error = ofconn_check_acts(p, &po.actions, NULL, OFP_TABLE_ALL, version_of(msg));
+    if (error) {
+        goto exit;
+    }
+    out = (struct ofproto_packet_out){
+        .data = po.packet,
+        .len = po.packet_size,
+        .metadata = &po.flow,
+        .acts = ofpacts_data(&po.actions),
+        .acts_size = po.actions.size,
+        .version = ofproto_version(p),
+    };
+    if (p->all->hooks.packet_out) {
+        p->all->hooks.packet_out(p->all->hooks_aux, p, &out);
+    }
+exit:
+    ofp_packet_out_fini(&po);
+    return error;
+}
