@@ -244,6 +244,34 @@ delete_flows(struct flow_txn *txn, const struct ofp_flow_mod *fm)
 }
 
 void
+flow_txn_remove_by_meter(struct flow_txn *txn, uint32_t meter_id)
+{
+    struct choice c = {.out_port = OFPP_NONE, .out_group = OFP_GROUP_ANY};
+
+    choose_loose(txn->ofproto, txn->version, OFP_TABLE_ALL, NULL, &c);
+    for (size_t i = 0; i < c.n; i++) {
+        if (c.rules[i]->actions->meter_id == meter_id) {
+            flow_txn_remove(txn, c.rules[i], OFPRR_METER_DELETE, false);
+        }
+    }
+    free(c.rules);
+}
+
+uint32_t
+flows_with_meter(const struct ofproto *p, uint32_t meter_id)
+{
+    struct choice c = {.out_port = OFPP_NONE, .out_group = OFP_GROUP_ANY};
+    uint32_t n = 0;
+
+    choose_loose((struct ofproto *)(uintptr_t)p, ofproto_version(p), OFP_TABLE_ALL, NULL, &c);
+    for (size_t i = 0; i < c.n; i++) {
+        n += c.rules[i]->actions->meter_id == meter_id;
+    }
+    free(c.rules);
+    return n;
+}
+
+void
 flow_txn_remove_by_group(struct flow_txn *txn, uint32_t group_id)
 {
     struct choice c = {

@@ -124,6 +124,11 @@ enum ofperr handle_group_features(struct ofconn *, const struct ofp_msg *);
 /* What FEATURES_REPLY and PORT_DESC say of a port. */
 struct ofport **ofports_sorted(const struct ofproto *, size_t *n);
 
+/* meter.c */
+enum ofperr handle_meter_mod(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_meter_request(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_meter_features(struct ofconn *, const struct ofp_msg *);
+
 /* ofconn_bundle.c */
 enum ofperr handle_bundle_control(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_bundle_add(struct ofconn *, const struct ofp_msg *);

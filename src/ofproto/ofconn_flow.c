@@ -25,13 +25,16 @@ version_of(const struct ofp_msg *msg)
 
 /* --- flow-mods ------------------------------------------------------------------------------------------- */
 
-/* Every group that the actions lead to must be there. */
+/* Every group and meter that the actions lead to must be there. */
 static enum ofperr
-check_groups(const struct ofproto *p, const struct ofpact *acts, size_t size)
+check_targets(const struct ofproto *p, const struct ofpact *acts, size_t size)
 {
     OFPACT_FOR_EACH (a, acts, size) {
         if (a->type == OFPACT_GROUP && !group_exists(p, OFPACT_CAST(ofpact_group, a)->group_id)) {
             return OFPERR_OFPBAC_BAD_OUT_GROUP;
+        }
+        if (a->type == OFPACT_METER && !meter_exists(p, OFPACT_CAST(ofpact_meter, a)->meter_id)) {
+            return OFPERR_OFPMMFC_INVALID_METER;
         }
         if (a->type == OFPACT_WRITE_ACTIONS || a->type == OFPACT_CLONE) {
             size_t inner_size;
@@ -65,7 +68,7 @@ ofconn_check_acts(const struct ofproto *p, struct ofpacts *acts, const struct ma
         return OFPERR_OK;
     }
     error = ofpacts_check((struct ofpact *)(void *)acts->data, acts->size, &check);
-    return error ? error : check_groups(p, ofpacts_data(acts), acts->size);
+    return error ? error : check_targets(p, ofpacts_data(acts), acts->size);
 }
 
 enum ofperr

@@ -192,6 +192,7 @@ ofproto_destroy(struct ofproto *p)
     changes_forget(all, p);
     changes_publish(all);
 
+    meters_destroy_all(p);
     flow_tables_destroy(p); /* Waits until no translation is under way. */
     groups_destroy(p);
     handler_jobs_forget(all, p);
@@ -270,6 +271,7 @@ ofproto_flush(struct ofproto *p)
 {
     flow_tables_flush(p);
     groups_destroy(p);
+    meters_destroy_all(p);
     connmgr_flushed(p->connmgr);
 }
 

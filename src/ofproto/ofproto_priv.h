@@ -49,6 +49,7 @@ struct ofprotos {
     struct garbage *ripe;                    /* grace period over: to be unlinked */
     struct garbage *garbage;                 /* main only: all batches that wait */
     struct loop_timer timer;                 /* once a second */
+    uint64_t dp_meters[DP_MAX_METERS / 64];  /* the datapath's meters in use */
     uint64_t netdev_seq;                     /* netdev_global_change_seq() last looked at */
 };
 
@@ -139,6 +140,7 @@ struct ofproto {
     struct rule **expirable;                 /* rules with timeouts */
     size_t n_expirable, allocated_expirable;
     RCU_PTR(struct ofgroup_map) groups;      /* w main, r all (group.c) */
+    RCU_PTR(struct ofmeter_map) meters;      /* w main, r all (meter.c) */
     struct connmgr *connmgr;
     struct ofp_flow_mod fm;                  /* scratch: decoded flow-mod, memory is kept */
 };
@@ -221,6 +223,9 @@ void flow_garbage_run(struct ofprotos *);
 enum ofperr flow_mod_apply(struct flow_txn *, const struct ofp_flow_mod *);
 /* Removes the rules that lead to a group, or with OFP_GROUP_ALL to any. */
 void flow_txn_remove_by_group(struct flow_txn *, uint32_t group_id);
+/* The same for a meter; and how many rules use it. */
+void flow_txn_remove_by_meter(struct flow_txn *, uint32_t meter_id);
+uint32_t flows_with_meter(const struct ofproto *, uint32_t meter_id);
 /* flow_mod_apply() as a transaction of its own. */
 enum ofperr flow_mod_run(struct ofproto *, const struct ofp_flow_mod *);
 
@@ -257,6 +262,12 @@ void groups_forget(struct groups_saved *);
 /* One group, or all of them in order (OFP_GROUP_ALL). */
 void groups_visit(const struct ofproto *, uint32_t group_id,
                   void (*cb)(const struct ofgroup *, void *aux), void *aux);
+
+/* --- meter.c ------------------------------------------------------------------------------------------ */
+
+bool meter_exists(const struct ofproto *, uint32_t meter_id);
+/* With the rules that use them. */
+void meters_destroy_all(struct ofproto *);
 
 /* --- connmgr.c ---------------------------------------------------------------------------------------- */
 
