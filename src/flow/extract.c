@@ -72,8 +72,9 @@ fast_l4(const uint8_t *l4, uint8_t proto, uint32_t l4_size, uint64_t *l4w)
         return true;
     }
     if (proto == IP_PROTO_TCP && l4_size >= 20) {
+        uint32_t header = l4[12] >> 4;
         *l4w = load32(l4) | (uint64_t)(load16(l4 + 12) & BE16(TCP_FLAGS_MASK)) << 32;
-        return true;
+        return header >= 5 && header * 4 <= l4_size;
     }
     return false;
 }
@@ -321,13 +322,14 @@ parse_l4(struct cursor *c, struct flow *f, bool ipv6)
     const uint8_t *p;
     switch (f->nw_proto) {
     case IP_PROTO_TCP:
-        p = pull(c, 20);
-        if (p) {
-            f->tp_src = load16(p);
-            f->tp_dst = load16(p + 2);
-            f->tcp_flags = load16(p + 12) & BE16(TCP_FLAGS_MASK);
+        p = peek(c, 20);
+        if (!p || p[12] >> 4 < 5 || (p[12] >> 4) * 4u > left(c)) {
+            return false;
         }
-        return p;
+        f->tp_src = load16(p);
+        f->tp_dst = load16(p + 2);
+        f->tcp_flags = load16(p + 12) & BE16(TCP_FLAGS_MASK);
+        return true;
     case IP_PROTO_UDP:
     case IP_PROTO_SCTP:
         p = pull(c, f->nw_proto == IP_PROTO_UDP ? 8 : 12);

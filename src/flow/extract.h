@@ -8,11 +8,11 @@
  *
  * Lengths in headers are hostile.  What is malformed stays out of the key, exactly so:
  *  - fewer than 14 bytes: EXTRACT_RUNT, no key.
- *  - an IPv4 or IPv6 header that is cut, has a wrong version, an IHL below 5, or a total length below
- *    its header's or beyond the frame: dl_type stands in the key, nothing of L3 and above does, and
+ *  - an IPv4 or IPv6 header that is cut, has an IHL below 5, or a total length below its header's or
+ *    beyond the frame: dl_type stands in the key, nothing of L3 and above does, and
  *    ly->l3 is set but ly->l4 is not.
- *  - a cut L4 header: L3 stands in the key, L4 fields are zero, ly->l4 is NONE... unless only what the
- *    key does not need is missing.
+ *  - a cut L4 header, or a TCP data offset below 5 or beyond the packet: L3 stands in the key, L4 fields
+ *    are zero, ly->l4 is NONE.
  *  - bytes after the IP packet's total length (padding) never reach the key.
  * Reads the packet's first segment in place; headers that span segments are copied first.
  */

@@ -131,6 +131,14 @@ exact_nd(const struct flow *flow, struct flow_mask *mask)
     }
 }
 
+/* Protocols of which the key has more than the number. */
+static bool
+has_l4_fields(uint8_t proto)
+{
+    return proto == IP_PROTO_TCP || proto == IP_PROTO_UDP || proto == IP_PROTO_SCTP ||
+           proto == IP_PROTO_ICMP || proto == IP_PROTO_ICMPV6 || proto == IP_PROTO_IGMP;
+}
+
 static void
 exact_ip(const struct flow *flow, struct flow_mask *mask)
 {
@@ -146,7 +154,7 @@ exact_ip(const struct flow *flow, struct flow_mask *mask)
         FLOW_MASK_SET(mask, nw_src);
         FLOW_MASK_SET(mask, nw_dst);
     }
-    if (flow->nw_frag & NW_FRAG_LATER) {
+    if (flow->nw_frag & NW_FRAG_LATER || !has_l4_fields(flow->nw_proto)) {
         return;
     }
     FLOW_MASK_SET(mask, tp_src);

@@ -105,8 +105,6 @@ ip_keyword(const struct flow *f, bool v6)
         return v6 ? NULL : "icmp,";
     case IP_PROTO_ICMPV6:
         return v6 ? "icmp6," : NULL;
-    case IP_PROTO_IGMP:
-        return v6 ? NULL : "igmp,";
     case IP_PROTO_TCP:
         return v6 ? "tcp6," : "tcp,";
     case IP_PROTO_UDP:
@@ -182,7 +180,7 @@ put_vlan(const struct out *o, int i)
     char suffix[4] = "";
 
     if (i) {
-        suffix[0] = (char)('1' + i);
+        suffix[0] = (char)('0' + i);
     }
     if ((mask & VLAN_CFI) && (tci & VLAN_CFI) && (!vid || vid == VLAN_VID_MASK) &&
         (!pcp || pcp == VLAN_PCP_MASK) && (vid || pcp)) {
@@ -242,6 +240,11 @@ put_network(const struct out *o, bool say_proto)
         put_field(o, MF_MPLS_TTL, NULL);
         put_field(o, MF_MPLS_BOS, NULL);
     }
+    for (int i = 1; i < FLOW_MAX_MPLS; i++) {
+        if (o->w->mpls_lse[i]) {
+            text_printf(o->t, "mpls_lse%d=%" PRIu32 ",", i, be32toh_(o->f->mpls_lse[i]));
+        }
+    }
     if (o->w->nw_frag & NW_FRAG_MASK) {
         put_field(o, MF_IP_FRAG, "nw_frag");
     }
@@ -255,9 +258,6 @@ put_transport(const struct out *o)
     if (ip4 && o->f->nw_proto == IP_PROTO_ICMP) {
         put_port16(o, "icmp_type", o->f->tp_src, o->w->tp_src);
         put_port16(o, "icmp_code", o->f->tp_dst, o->w->tp_dst);
-    } else if (ip4 && o->f->nw_proto == IP_PROTO_IGMP) {
-        put_port16(o, "igmp_type", o->f->tp_src, o->w->tp_src);
-        put_port16(o, "igmp_code", o->f->tp_dst, o->w->tp_dst);
     } else if (ip6 && o->f->nw_proto == IP_PROTO_ICMPV6) {
         put_port16(o, "icmp_type", o->f->tp_src, o->w->tp_src);
         put_port16(o, "icmp_code", o->f->tp_dst, o->w->tp_dst);
@@ -374,6 +374,11 @@ forget_zero_context(struct match *m)
         w->bits.ct_nw_proto = 0;
     }
     w->bits.ofp_in_port = UINT32_MAX;
+    for (int i = flow_n_mpls(f, NULL); i < FLOW_MAX_MPLS; i++) {
+        w->bits.mpls_lse[i] = 0;
+    }
+    w->bits.nd_reserved = 0;
+    w->bits.nd_options_type = 0;
 }
 
 void

@@ -96,6 +96,12 @@ l4(struct twin *t, uint32_t ofs, bool v6)
     if (need && !has(t, ofs, need)) {
         return;
     }
+    if (f->nw_proto == 6) {
+        uint32_t header = (t->p[ofs + 12] >> 4) * 4u;
+        if (header < 20 || ofs + header > t->size) {
+            return;
+        }
+    }
     t->ly->l4 = (uint16_t)ofs;
     if (!need) {
         return;
