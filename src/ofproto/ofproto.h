@@ -243,6 +243,17 @@ void ofproto_mirrors_set(struct ofproto *, const struct ofproto_mirror_cfg *, si
 int ofproto_mirror_get_stats(const struct ofproto *, const char *name, uint64_t *packets,
                              uint64_t *bytes);
 
+/* --- flows as text (the start-up file) --------------------------------------------------------- */
+
+/* Checks a flow in the syntax of `ovs-ofctl add-flow`; 'is_port' says which names of ports are known.
+ * NULL, or a new text that says what is wrong. */
+char *ofproto_flow_text_check(const char *text, bool (*is_port)(const void *aux, const char *name),
+                              const void *aux);
+/* Adds flows in one step, with 'replace' in place of all that are there.  'errors' gets a new text for
+ * each flow that could not be added, NULL for the others. */
+void ofproto_flows_from_text(struct ofproto *, bool replace, const char *const *texts, size_t n,
+                             char **errors);
+
 /* --- commands -------------------------------------------------------------------------------- */
 
 /* Registers ofproto/list, bridge/dump-flows, bridge/reconnect. */

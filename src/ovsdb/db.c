@@ -5,6 +5,7 @@
  */
 #include "ovsdb/db.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -133,6 +134,18 @@ char *
 db_describe(const struct db *db)
 {
     return db->class->describe(db);
+}
+
+int
+db_execute(struct db *db, json_t *ops, char **error)
+{
+    *error = NULL;
+    if (db->class->execute == NULL) {
+        json_decref(ops);
+        *error = xstrdup("another process owns the database");
+        return -ENOTSUP;
+    }
+    return db->class->execute(db, ops, error);
 }
 
 /* Tables. */

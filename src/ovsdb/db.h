@@ -205,6 +205,12 @@ void db_txn_map_put(struct db_txn *txn, const struct db_row *row, const char *co
 typedef void db_txn_cb(void *aux, enum db_txn_status status, const char *error);
 void db_txn_commit(struct db_txn *txn, db_txn_cb *cb, void *aux);
 
+/* Executes an array of operations of RFC 7047, without the database's name, as one transaction of the
+ * switch's own, at once.  For what rows cannot say: inserting and deleting.  Embedded face only.
+ * Takes 'ops'.  0, or a negative errno and a new text in '*error'. */
+struct json_t;
+int db_execute(struct db *db, struct json_t *ops, char **error);
+
 /* True while a committed transaction's callback is still to come. */
 bool db_txn_in_flight(const struct db *db);
 

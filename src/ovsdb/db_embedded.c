@@ -147,6 +147,20 @@ embedded_transact(struct db *db, json_t *ops, struct db_completion *completion)
     json_decref(ops);
 }
 
+static int
+embedded_execute(struct db *db, json_t *ops, char **error)
+{
+    struct ovsdb_server_db *sdb = &embedded(db)->server->dbs[OVSDB_SERVER_MAIN];
+    struct ovsdb_exec exec = {.elapsed_ms = 0};
+
+    json_array_insert_new(ops, 0, json_string(sdb->name));
+    json_t *results = ovsdb_server_transact(embedded(db)->server, sdb, &exec, ops, true);
+    *error = find_error(results);
+    json_decref(results);
+    json_decref(ops);
+    return *error != NULL ? -EINVAL : 0;
+}
+
 static char *
 embedded_describe(const struct db *db)
 {
@@ -240,6 +254,7 @@ static const struct db_class embedded_class = {
     .has_lock = embedded_has_lock,
     .is_lock_contended = embedded_is_lock_contended,
     .transact = embedded_transact,
+    .execute = embedded_execute,
     .describe = embedded_describe,
 };
 

@@ -29,6 +29,8 @@ struct db_class {
     /* Takes 'ops', an array of operations without the database's name.  Must call db_complete()
      * once, now or later, with 'completion', which it takes too. */
     void (*transact)(struct db *db, json_t *ops, struct db_completion *completion);
+    /* At once; takes 'ops'.  NULL: cannot. */
+    int (*execute)(struct db *db, json_t *ops, char **error);
     char *(*describe)(const struct db *db);
 };
 
