@@ -44,35 +44,60 @@ is_weak(const struct ovsdb_base *base)
 }
 
 static struct ovsdb_error *
-count_atoms(struct ovsdb_txn *txn, const struct db_row *row, const struct ovsdb_column *column,
-            const struct ovsdb_base *base, const union ovsdb_atom *atoms, uint32_t n, int delta)
+nonexistent(const struct db_row *row, const struct ovsdb_column *column,
+            const struct ovsdb_base *base, const union ovsdb_atom *atom)
 {
-    if (!is_strong(base)) {
-        return NULL;
+    char from[UUID_LEN + 1], to[UUID_LEN + 1];
+
+    uuid_format(&row->uuid, from);
+    uuid_format(&atom->uuid, to);
+    return ovsdb_error_create(
+        OVSDB_E_REFERENCE, "Table %s column %s row %s references nonexistent row %s in table %s.",
+        row->table->schema->name, column->name, from, to, base->uuid.ref->name);
+}
+
+/* Adds 'delta' to the count of the row that 'atom' leads to. */
+static struct ovsdb_error *
+count_atom(struct ovsdb_txn *txn, const struct db_row *row, const struct ovsdb_column *column,
+           const union ovsdb_atom *atom, bool is_value, int delta)
+{
+    const struct ovsdb_base *base = is_value ? &column->type.value : &column->type.key;
+    struct db_row *target =
+        delta < 0 ? find_deleted_too(txn, base->uuid.ref, &atom->uuid)
+                  : ovsdb_table_row(txn->db->tables[base->uuid.ref->index], &atom->uuid);
+
+    if (target == NULL) {
+        return nonexistent(row, column, base, atom);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        struct db_row *target =
-            delta < 0 ? find_deleted_too(txn, base->uuid.ref, &atoms[i].uuid)
-                      : ovsdb_table_row(txn->db->tables[base->uuid.ref->index], &atoms[i].uuid);
-
-        if (target == NULL) {
-            char from[UUID_LEN + 1], to[UUID_LEN + 1];
-
-            uuid_format(&row->uuid, from);
-            uuid_format(&atoms[i].uuid, to);
-            return ovsdb_error_create(OVSDB_E_REFERENCE,
-                                      "Table %s column %s row %s references nonexistent row %s in "
-                                      "table %s.",
-                                      row->table->schema->name, column->name, from, to,
-                                      base->uuid.ref->name);
-        }
-        if (target == row) {
-            continue; /* a row cannot keep itself */
-        }
+    if (target != row) { /* a row cannot keep itself */
         ovsdb_txn_modify(txn, target);
         target->n_refs += (uint64_t)(int64_t)delta;
     }
     return NULL;
+}
+
+/* Counts the references of 'datum' that are not in 'other' as well (NULL: none are): a set of
+ * thousands of which one changes must not touch thousands of rows. */
+static struct ovsdb_error *
+count_datum(struct ovsdb_txn *txn, const struct db_row *row, const struct ovsdb_column *column,
+            const struct ovsdb_datum *datum, const struct ovsdb_datum *other, int delta)
+{
+    bool strong_keys = is_strong(&column->type.key), strong_values = is_strong(&column->type.value);
+    struct ovsdb_error *error = NULL;
+
+    for (uint32_t i = 0; datum != NULL && i < datum->n && error == NULL; i++) {
+        uint32_t j = other != NULL ? ovsdb_datum_find(other, &datum->keys[i]) : UINT32_MAX;
+        bool is_same_value = j != UINT32_MAX && strong_values &&
+                             uuid_equals(&other->values[j].uuid, &datum->values[i].uuid);
+
+        if (strong_keys && j == UINT32_MAX) {
+            error = count_atom(txn, row, column, &datum->keys[i], false, delta);
+        }
+        if (strong_values && !is_same_value && error == NULL) {
+            error = count_atom(txn, row, column, &datum->values[i], true, delta);
+        }
+    }
+    return error;
 }
 
 /* Moves the counts from 'counted' to the row's present data. */
@@ -92,17 +117,9 @@ count_row(struct ovsdb_txn *txn, struct ovsdb_txn_row *txn_row)
         if (old == new || !(is_strong(&type->key) || is_strong(&type->value))) {
             continue;
         }
-        if (old != NULL) {
-            error = count_atoms(txn, row, column, &type->key, old->keys, old->n, -1);
-            if (error == NULL) {
-                error = count_atoms(txn, row, column, &type->value, old->values, old->n, -1);
-            }
-        }
-        if (error == NULL && new != NULL) {
-            error = count_atoms(txn, row, column, &type->key, new->keys, new->n, 1);
-            if (error == NULL) {
-                error = count_atoms(txn, row, column, &type->value, new->values, new->n, 1);
-            }
+        error = count_datum(txn, row, column, old, new, -1);
+        if (error == NULL) {
+            error = count_datum(txn, row, column, new, old, 1);
         }
     }
     ovsdb_data_destroy(txn_row->counted, schema->n_columns);
