@@ -26,6 +26,7 @@
 #include "base/thread.h"
 #include "bridge/bridge.h"
 #include "daemon.h"
+#include "dummy_compose.h"
 #include "netdev/netdev.h"
 #include "options.h"
 #include "ovsdb/db.h"
@@ -233,6 +234,7 @@ stage_netdev_init(struct root *root, char **error)
 {
     if (root->options.enable_dummy) {
         netdev_enable_dummy(root->options.dummy_level);
+        netdev_dummy_set_compose(dummy_compose);
     }
     netdev_init(root->loop);
     netdev_ctl_register();

@@ -210,7 +210,9 @@ iface_start(struct br_iface *iface, const struct db_row *row)
     char *error = NULL;
     int retval = -ENODEV;
 
-    iface->netdev = netdev_open(iface->name, iface->type, &error);
+    /* A bridge without a kernel has local ports without one. */
+    bool is_dummy = !strcmp(iface->br->type, "dummy") && !strcmp(iface->type, "internal");
+    iface->netdev = netdev_open(iface->name, is_dummy ? "dummy-internal" : iface->type, &error);
     if (!iface->netdev) {
         goto fail;
     }

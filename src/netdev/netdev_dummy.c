@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_arp.h>
 #include <rte_ring.h>
 
 #include "base/log.h"
@@ -26,7 +27,7 @@ LOG_MODULE(netdev_dummy);
 enum { RING_LEN = 1024, MAX_RXQ = 8 };
 
 struct dummy_rxq {
-    struct rte_ring *ring; // main: producer, poller: consumer
+    struct rte_ring *ring; // main and sending threads: producers, poller: consumer
     int event_fd;
     struct netdev_queue_counts counts; // poller: w, main: r
 };
@@ -38,7 +39,8 @@ struct netdev_dummy {
     int ifindex;
     int numa_id;
     uint16_t n_rxq;
-    _Atomic bool is_up; // main: w, pollers: r
+    _Atomic bool is_up;    // main: w, pollers: r
+    _Atomic uint32_t ip4;  // whose ARP requests we answer, network order; main: w, senders: r
     uint64_t link_resets;
     struct dummy_rxq rxqs[MAX_RXQ];
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
@@ -165,6 +167,59 @@ dummy_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     return (uint16_t)n;
 }
 
+static int
+put_in_ring(struct netdev_dummy *dummy, uint16_t qid, const void *bytes, size_t size)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(netdev_pool_mempool(dummy->pool));
+    if (m == NULL) {
+        return -ENOBUFS;
+    }
+    if (size > rte_pktmbuf_tailroom(m) || size > netdev_frame_size(dummy->mtu)) {
+        rte_pktmbuf_free(m);
+        return -EMSGSIZE;
+    }
+    memcpy(rte_pktmbuf_append(m, (uint16_t)size), bytes, size);
+    struct dummy_rxq *rxq = &dummy->rxqs[qid];
+    if (rte_ring_enqueue(rxq->ring, m) != 0) {
+        rte_pktmbuf_free(m);
+        return -ENOBUFS;
+    }
+    if (rxq->event_fd >= 0) {
+        eventfd_write(rxq->event_fd, 1);
+    }
+    return 0;
+}
+
+// A host with the address of netdev-dummy/ip4addr would answer requests for it.
+_Static_assert(sizeof(struct rte_ether_hdr) % _Alignof(struct rte_arp_hdr) == 0,
+               "the two headers lie side by side");
+static void
+answer_arp(struct netdev_dummy *dummy, const struct rte_mbuf *m)
+{
+    struct {
+        struct rte_ether_hdr eth;
+        struct rte_arp_hdr arp;
+    } f;
+    uint32_t ip4 = atomic_load_explicit(&dummy->ip4, memory_order_relaxed);
+
+    if (ip4 == 0 || m->data_len < sizeof(f)) {
+        return;
+    }
+    memcpy(&f, rte_pktmbuf_mtod(m, void *), sizeof(f));
+    if (f.eth.ether_type != htobe16_(RTE_ETHER_TYPE_ARP)
+        || f.arp.arp_opcode != htobe16_(RTE_ARP_OP_REQUEST) || f.arp.arp_data.arp_tip != ip4) {
+        return;
+    }
+    f.eth.dst_addr = f.eth.src_addr;
+    f.eth.src_addr = dummy->mac;
+    f.arp.arp_opcode = htobe16_(RTE_ARP_OP_REPLY);
+    f.arp.arp_data.arp_tha = f.arp.arp_data.arp_sha;
+    f.arp.arp_data.arp_tip = f.arp.arp_data.arp_sip;
+    f.arp.arp_data.arp_sha = dummy->mac;
+    f.arp.arp_data.arp_sip = ip4;
+    put_in_ring(dummy, 0, &f, sizeof(f));
+}
+
 static void
 dummy_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
 {
@@ -177,6 +232,7 @@ dummy_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t 
             n_sent++;
             bytes += mbufs[i]->pkt_len;
             pcap_write(dummy, false, mbufs[i]);
+            answer_arp(dummy, mbufs[i]);
         }
     }
     rte_pktmbuf_free_bulk(mbufs, n);
@@ -196,24 +252,13 @@ netdev_dummy_receive(struct netdev *netdev, uint16_t qid, const void *bytes, siz
     if (!atomic_load(&dummy->is_up)) {
         return -ENETDOWN;
     }
-    struct rte_mbuf *m = rte_pktmbuf_alloc(netdev_pool_mempool(dummy->pool));
-    if (m == NULL) {
-        return -ENOBUFS;
-    }
-    if (size > rte_pktmbuf_tailroom(m) || size > netdev_frame_size(dummy->mtu)) {
-        rte_pktmbuf_free(m);
-        return -EMSGSIZE;
-    }
-    memcpy(rte_pktmbuf_append(m, (uint16_t)size), bytes, size);
-    struct dummy_rxq *rxq = &dummy->rxqs[qid];
-    if (rte_ring_sp_enqueue(rxq->ring, m) != 0) {
-        rte_pktmbuf_free(m);
-        return -ENOBUFS;
-    }
-    if (rxq->event_fd >= 0) {
-        eventfd_write(rxq->event_fd, 1);
-    }
-    return 0;
+    return put_in_ring(dummy, qid, bytes, size);
+}
+
+void
+netdev_dummy_set_ip4(struct netdev *netdev, be32_t ip4)
+{
+    atomic_store(&dummy_cast(netdev)->ip4, ip4);
 }
 
 // --- life and configuration ----------------------------------------------------------------
@@ -229,7 +274,7 @@ dummy_open(struct netdev *netdev, char **errorp)
                                           (uint8_t)(0x55 ^ (n >> 16)), (uint8_t)(n >> 8),
                                           (uint8_t)n}};
     dummy->mtu = dummy->want_mtu = RTE_ETHER_MTU;
-    dummy->ifindex = -EOPNOTSUPP;
+    dummy->ifindex = 0;
     dummy->numa_id = -1;
     dummy->n_rxq = 1;
     dummy->is_up = true;
@@ -282,7 +327,7 @@ dummy_set_config(struct netdev *netdev, const struct smap *options,
 
     pcap_open_both(dummy, both ? both : smap_get(options, "tx_pcap"),
                    both ? both : smap_get(options, "rxq_pcap"));
-    dummy->ifindex = smap_get_int(options, "ifindex", -EOPNOTSUPP);
+    dummy->ifindex = smap_get_int(options, "ifindex", 0);
     if (netdev->class->poll == NETDEV_POLL_SPIN) {
         int numa_id = smap_get_int(options, "numa_id", -1);
         *needs_reconfigure = n_rxq != dummy->n_rxq || numa_id != dummy->numa_id;
@@ -297,7 +342,7 @@ dummy_get_config(const struct netdev *netdev, struct smap *config)
 {
     const struct netdev_dummy *dummy = dummy_cast(netdev);
 
-    if (dummy->ifindex >= 0) {
+    if (dummy->ifindex > 0) {
         smap_put_format(config, "ifindex", "%d", dummy->ifindex);
     }
     if (netdev->class->poll == NETDEV_POLL_SPIN) {
@@ -314,7 +359,7 @@ rxq_init(struct dummy_rxq *rxq, bool with_fd)
     if (rxq->ring == NULL) {
         ssize_t size = rte_ring_get_memsize(RING_LEN);
         rxq->ring = xzalloc_cacheline((size_t)size);
-        rte_ring_init(rxq->ring, "dummy", RING_LEN, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        rte_ring_init(rxq->ring, "dummy", RING_LEN, RING_F_SC_DEQ);
     }
     if (with_fd && rxq->event_fd < 0) {
         rxq->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -440,6 +485,33 @@ dummy_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
         stats->rx_bytes += atomic_load_explicit(&c->bytes, memory_order_relaxed);
     }
     netdev_sum_tx(dummy->tx_counts, dummy->n_tx_counts, stats);
+    stats->tx_dropped = stats->tx_errors = UINT64_MAX; // a dummy knows only packets and bytes
+}
+
+static void
+dummy_get_custom_stats(const struct netdev *netdev,
+                       void (*cb)(const char *name, uint64_t value, void *aux), void *aux)
+{
+    const struct netdev_dummy *dummy = dummy_cast(netdev);
+    char name[32];
+
+    // Two that mean nothing: tests of the statistics column look for them.
+    cb("rx_custom_packets_1", 0, aux);
+    cb("rx_custom_packets_2", 0, aux);
+    for (unsigned int i = 0; i < netdev->queues.n_rxq; i++) {
+        const struct netdev_queue_counts *c = &dummy->rxqs[i].counts;
+        snprintf(name, sizeof(name), "rx_q%u_packets", i);
+        cb(name, atomic_load_explicit(&c->packets, memory_order_relaxed), aux);
+        snprintf(name, sizeof(name), "rx_q%u_bytes", i);
+        cb(name, atomic_load_explicit(&c->bytes, memory_order_relaxed), aux);
+    }
+    for (unsigned int i = 0; i < dummy->n_tx_counts; i++) {
+        const struct netdev_queue_counts *c = &dummy->tx_counts[i];
+        snprintf(name, sizeof(name), "tx_q%u_packets", i);
+        cb(name, atomic_load_explicit(&c->packets, memory_order_relaxed), aux);
+        snprintf(name, sizeof(name), "tx_q%u_bytes", i);
+        cb(name, atomic_load_explicit(&c->bytes, memory_order_relaxed), aux);
+    }
 }
 
 #define DUMMY_CLASS(NAME, POLL)                                                                    \
@@ -450,7 +522,7 @@ dummy_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
         .get_mac = dummy_get_mac, .set_mac = dummy_set_mac, .get_mtu = dummy_get_mtu,              \
         .set_mtu = dummy_set_mtu, .get_flags = dummy_get_flags, .set_flags = dummy_set_flags,      \
         .get_ifindex = dummy_get_ifindex, .get_link = dummy_get_link,                              \
-        .get_stats = dummy_get_stats,                                                              \
+        .get_stats = dummy_get_stats, .get_custom_stats = dummy_get_custom_stats,                  \
     }
 
 const struct netdev_class netdev_dummy_class = DUMMY_CLASS("dummy", NETDEV_POLL_EPOLL);

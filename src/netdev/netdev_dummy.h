@@ -11,4 +11,7 @@ bool netdev_is_dummy(const struct netdev *);
 // 0; -EINVAL for a queue that is not there; -ENOBUFS when the queue is full; -ENETDOWN.
 int netdev_dummy_receive(struct netdev *, uint16_t qid, const void *bytes, size_t size);
 
+// The port answers ARP requests for 'ip4'; 0: for none.
+void netdev_dummy_set_ip4(struct netdev *, be32_t ip4);
+
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // netdev-dummy/*: commands of hermetic tests, registered with --enable-dummy.  Main thread.
-#include <ctype.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -91,8 +91,8 @@ cmd_receive(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
         char *error_text;
         uint8_t *bytes = packet_from_text(argv[i], &size, &error_text);
         if (bytes == NULL) {
-            unixctl_reply_errorf(conn, "%s: bad packet or flow syntax%s%s", argv[i],
-                                 error_text ? ": " : "", error_text ? error_text : "");
+            unixctl_reply_error(conn, error_text != NULL ? error_text
+                                                         : "bad packet or flow syntax");
             free(error_text);
             return;
         }
@@ -144,31 +144,41 @@ cmd_set_admin_state(struct unixctl_conn *conn, int argc, const char *argv[], voi
     unixctl_reply(conn, "OK");
 }
 
-static void
-put_conn_state(struct netdev *netdev, void *out)
-{
-    if (netdev_is_dummy(netdev)) {
-        str_printf(out, "%s: disconnected\n", netdev->name);
-    }
-}
-
+// Without options:stream a port has no connection whose state there could be.
 static void
 cmd_conn_state(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 {
-    struct str out = STR_INIT;
-
-    if (argc > 1) {
-        struct netdev *netdev = netdev_find(argv[1]);
-        if (netdev == NULL || !netdev_is_dummy(netdev)) {
-            unixctl_reply_error(conn, "no such dummy netdev");
-            return;
-        }
-        put_conn_state(netdev, &out);
-    } else {
-        netdev_foreach(put_conn_state, &out);
+    if (argc == 1) {
+        unixctl_reply(conn, NULL);
+        return;
     }
-    unixctl_reply(conn, str_cstr(&out));
-    str_free(&out);
+    struct netdev *netdev = netdev_find(argv[1]);
+    if (netdev == NULL || !netdev_is_dummy(netdev)) {
+        unixctl_reply_error(conn, "no such dummy netdev");
+        return;
+    }
+    char *text = xasprintf("%s: unknown\n", argv[1]);
+    unixctl_reply(conn, text);
+    free(text);
+}
+
+static void
+cmd_ip4addr(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
+{
+    struct netdev *netdev = netdev_find(argv[1]);
+    struct in_addr ip;
+    char *text = xmemdup0(argv[2], strcspn(argv[2], "/"));
+    bool ok = inet_pton(AF_INET, text, &ip) == 1;
+
+    free(text);
+    if (netdev == NULL || !netdev_is_dummy(netdev)) {
+        unixctl_reply_error(conn, "Unknown Dummy Interface");
+    } else if (!ok) {
+        unixctl_reply_error(conn, "Invalid parameters");
+    } else {
+        netdev_dummy_set_ip4(netdev, ip.s_addr);
+        unixctl_reply(conn, "OK");
+    }
 }
 
 void
@@ -179,5 +189,7 @@ netdev_dummy_ctl_register(void)
                      cmd_receive, NULL);
     unixctl_register("netdev-dummy/set-admin-state", "[netdev] up|down", 1, 2,
                      cmd_set_admin_state, NULL);
+    unixctl_register("netdev-dummy/ip4addr", "[netdev] ipaddr/mask-prefix-len", 2, 2,
+                     cmd_ip4addr, NULL);
     unixctl_register("netdev-dummy/conn-state", "[netdev]", 0, 1, cmd_conn_state, NULL);
 }
