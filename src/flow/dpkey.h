@@ -28,7 +28,8 @@ void dpkey_format(const struct flow *flow, const struct flow_mask *mask,
 
 /*
  * Parses.  With 'mask' non-NULL masks are accepted and stored; fields that are not named stay
- * wildcarded.  NULL: fields must be exact.  Returns NULL or a new error text (caller frees).
+ * wildcarded, but for recirc_id, which is 0, and the VLAN tag that an eth_type() without vlan() denies.
+ * NULL: fields must be exact.  Returns NULL or a new error text (caller frees).
  */
 char *dpkey_parse(const char *text, const struct dp_port_names *ports, struct flow *flow,
                   struct flow_mask *mask);

@@ -150,7 +150,7 @@ put_packet_type(const struct key_out *k)
 static void
 put_eth_type(const struct key_out *k, rte_be16_t type, rte_be16_t mask)
 {
-    if (!mask && !k->verbose) {
+    if (!mask && (!k->verbose || !type)) {
         return;
     }
     if (type == RTE_BE16(ETH_TYPE_NONE)) {

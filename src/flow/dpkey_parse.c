@@ -17,6 +17,7 @@ struct key_in {
     int n_encap; /* encap( that are open */
     int n_vlans; /* tags whose eth_type(tpid) was read */
     bool has_eth_type;
+    bool has_recirc_id;
     rte_be16_t last_type; /* EtherType at this depth */
 };
 
@@ -271,6 +272,7 @@ parse_skb_mark(struct key_in *k)
 static bool
 parse_recirc_id(struct key_in *k)
 {
+    k->has_recirc_id = true;
     return parse_u32(k, &k->f->recirc_id, &k->mask->bits.recirc_id);
 }
 
@@ -374,5 +376,8 @@ dpkey_parse(const char *text, const struct dp_port_names *ports, struct flow *fl
         flow->dl_type = RTE_BE16(ETH_TYPE_NONE); /* a key without EtherType is an 802.2 frame's */
     }
     finish_vlans(&k);
+    if (!k.has_recirc_id) {
+        FLOW_MASK_SET(k.mask, recirc_id); /* not said: straight from a port */
+    }
     return NULL;
 }
