@@ -348,19 +348,6 @@ static const struct {
         "icmp(type=8,code=0)"
     },
     {
-        "in_port(1),eth(),eth_type(0x86dd),ipv6(proto=58,frag=no),icmpv6(type=136,code=0),n"
-        "d(target=::1,tll=00:00:00:00:00:05),nd_ext(nd_reserved=0x20000000,nd_options_type="
-        "2)",
-        "recirc_id(0),in_port(1),eth(),eth_type(0x86dd),ipv6(proto=58,frag=no),icmpv6(type="
-        "136,code=0),nd(target=::1,tll=00:00:00:00:00:05)",
-        "skb_priority(0/0),skb_mark(0/0),ct_state(0/0),ct_zone(0/0),ct_mark(0/0),ct_label(0"
-        "/0),recirc_id(0),dp_hash(0/0),in_port(p1),packet_type(ns=0/0,id=0/0),eth(src=00:00"
-        ":00:00:00:00/00:00:00:00:00:00,dst=00:00:00:00:00:00/00:00:00:00:00:00),eth_type(0"
-        "x86dd),ipv6(src=::/::,dst=::/::,label=0/0,proto=58,tclass=0/0,hlimit=0/0,frag=no),"
-        "icmpv6(type=136,code=0),nd(target=::1,sll=00:00:00:00:00:00/00:00:00:00:00:00,tll="
-        "00:00:00:00:00:05)"
-    },
-    {
         "in_port(1),eth(),eth_type(0x0800),ipv4(proto=6,frag=no),tcp(src=1),tcp_flags(+syn-"
         "ack)",
         "recirc_id(0),in_port(1),eth(),eth_type(0x0800),ipv4(proto=6,frag=no),tcp(src=1),tc"
