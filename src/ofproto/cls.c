@@ -156,6 +156,7 @@ cls_insert(struct cls *cls, struct cls_rule *rule, const struct match *match, in
         st = cls_subtable_create(cls, &match->mask);
     }
     rule->subtable = st;
+    atomic_fetch_add_explicit(&st->n_refs, 1, memory_order_relaxed);
     rule->priority = priority;
     for (unsigned i = 0; i < st->n_words; i++) {
         rule->values[i] = match->flow.w[st->word[i]] & st->mask[i];

@@ -39,7 +39,7 @@ typedef uint64_t cls_version_t;
  * follow it: 'n_words' words of the match, those whose bit is set in the subtable's mask map. */
 struct cls_rule {
     _Atomic(struct cls_rule *) next; /* w main, r all: same match; lower priority, or older */
-    struct cls_subtable *subtable;   /* constant once inserted */
+    struct cls_subtable *subtable;   /* constant once inserted; until cls_rule_release() */
     _Atomic cls_version_t add;       /* w main, r all */
     _Atomic cls_version_t remove;    /* w main, r all */
     int32_t priority;                /* constant; above 65535: hidden */
@@ -62,6 +62,9 @@ void cls_mark_removed(struct cls_rule *, cls_version_t version);
 void cls_unmark_removed(struct cls_rule *);
 /* Unlinks.  The memory must live until a grace period has passed. */
 void cls_unlink(struct cls *, struct cls_rule *);
+/* Before the memory of a rule that was inserted once is freed: lets go of its mask, which stays
+ * readable until then.  Any thread. */
+void cls_rule_release(struct cls_rule *);
 
 static inline bool
 cls_rule_is_visible(const struct cls_rule *r, cls_version_t version)

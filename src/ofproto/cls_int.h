@@ -40,6 +40,7 @@ struct cls_subtable {
     uint8_t ports_plen;                  /* bits of tp_src,tp_dst up to the last in the mask */
     uint8_t word[FLOW_WORDS];            /* which words, in stage order */
     int32_t bound;                       /* main: no rule has a higher priority */
+    _Atomic uint32_t n_refs;             /* w all: rules not released, and the classifier */
     size_t n_rules;                      /* main */
     size_t n_removed;                    /* main: since 'bound' was computed */
     RCU_PTR(struct cls_slots) slots;     /* w main, r all */

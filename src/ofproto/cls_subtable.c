@@ -100,18 +100,34 @@ cls_subtable_create(struct cls *cls, const struct flow_mask *mask)
     }
     st->ports_plen = ports ? (uint8_t)(32 - __builtin_ctz(ports)) : 0;
     st->bound = INT32_MIN;
+    atomic_init(&st->n_refs, 1);
     st->id = cls->next_id++;
     HASH_ADD_KEYPTR(hh, cls->subtables, &st->map, key_size(st), st);
     return st;
 }
 
 static void
+subtable_unref(struct cls_subtable *st)
+{
+    if (st && atomic_fetch_sub_explicit(&st->n_refs, 1, memory_order_acq_rel) == 1) {
+        free(st);
+    }
+}
+
+/* The classifier lets go, after a grace period: rules that others still hold know their mask. */
+static void
 subtable_free(void *st_)
 {
     struct cls_subtable *st = st_;
 
     free(rcu_get_protected(&st->slots));
-    free(st);
+    subtable_unref(st);
+}
+
+void
+cls_rule_release(struct cls_rule *rule)
+{
+    subtable_unref(rule->subtable);
 }
 
 void

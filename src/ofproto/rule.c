@@ -177,6 +177,7 @@ rule_free(void *rule_)
 {
     struct rule *r = rule_;
 
+    cls_rule_release(&r->cls);
     rule_actions_unref(r->actions);
     rule_unref(r->stats_from);
     free(r);

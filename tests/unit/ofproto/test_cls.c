@@ -36,6 +36,13 @@ rule_create(const struct match *m)
     return xzalloc(sizeof(struct cls_rule) + cls_values_size(m));
 }
 
+static void
+rule_destroy(void *rule)
+{
+    cls_rule_release(rule);
+    free(rule);
+}
+
 /* Small domains, so that rules overlap and packets hit them. */
 static void
 random_flow(struct flow *f)
@@ -131,7 +138,7 @@ static void
 twin_unlink(struct twin *t, size_t i)
 {
     cls_unlink(t->cls, t->rules[i].rule);
-    rcu_free(t->rules[i].rule);
+    rcu_defer(rule_destroy, t->rules[i].rule);
     t->rules[i] = t->rules[--t->n];
 }
 
@@ -238,7 +245,7 @@ a_masked_port_reports_few_bits(void **state)
     assert_int_equal(wc.bits.tp_dst, 0);
     assert_int_equal(wc.bits.dl_type, UINT16_MAX);
     cls_unlink(cls, r);
-    free(r);
+    rule_destroy(r);
     cls_destroy(cls);
     rcu_quiesce();
 }
@@ -260,7 +267,7 @@ a_prefix_that_is_not_there_costs_its_first_different_bit(void **state)
     assert_null(cls_lookup(cls, 1, &f, &wc));
     assert_int_equal(wc.bits.nw_dst, prefix32(8));
     cls_unlink(cls, r);
-    free(r);
+    rule_destroy(r);
     cls_destroy(cls);
     rcu_quiesce();
 }
@@ -286,7 +293,7 @@ overlap_means_same_priority_and_a_common_packet(void **state)
     assert_false(cls_overlaps(cls, 1, &b, 5));
     assert_false(cls_overlaps(cls, 1, &a, 5));
     cls_unlink(cls, r);
-    free(r);
+    rule_destroy(r);
     cls_destroy(cls);
     rcu_quiesce();
 }
@@ -394,7 +401,7 @@ readers_see_whole_versions(void **state)
             for (unsigned j = 0; j < 64; j++) {
                 if (old[j]) {
                     cls_unlink(s.cls, old[j]);
-                    rcu_free(old[j]);
+                    rcu_defer(rule_destroy, old[j]);
                     old[j] = NULL;
                 }
             }
@@ -406,11 +413,11 @@ readers_see_whole_versions(void **state)
     for (unsigned j = 0; j < 64; j++) {
         if (old[j]) {
             cls_unlink(s.cls, old[j]);
-            rcu_free(old[j]);
+            rcu_defer(rule_destroy, old[j]);
         }
     }
     cls_unlink(s.cls, rule);
-    rcu_free(rule);
+    rcu_defer(rule_destroy, rule);
     cls_destroy(s.cls);
     rcu_thread_unregister();
     rcu_fini();
@@ -465,7 +472,7 @@ takes_100000_acl_rules_quickly(void **state)
     t2 = clock_now_us();
     for (int i = 0; i < N; i++) {
         cls_unlink(cls, rules[i]);
-        rcu_free(rules[i]);
+        rcu_defer(rule_destroy, rules[i]);
     }
     t3 = clock_now_us();
     print_message("100,000 rules: insert %d ms, lookup %d ns, delete %d ms\n",
