@@ -19,6 +19,7 @@ static void
 settings_default(struct dp_settings *set)
 {
     memset(set, 0, sizeof *set);
+    memset(set->core_sleep_us, 0xff, sizeof set->core_sleep_us);
     set->rxq_isolate = true;
     set->emc_inv_prob = 100;
     set->smc_enable = true;
@@ -152,14 +153,30 @@ set_rxq_assign(struct dp *dp, const char *text)
     }
 }
 
-// "50" or "50,2:100": the first number is the one for all.
-static uint32_t
-parse_max_sleep(const struct smap *cfg)
+// "50" or "50,2:100,7:0": a number for all, and others for single cores, each at most 10,000.
+static void
+set_max_sleep(struct dp_settings *set, const struct smap *cfg)
 {
-    const char *s = smap_get(cfg, "pmd-sleep-max");
-    unsigned long us = strtoul(s ? s : smap_get_def(cfg, "pmd-maxsleep", "0"), NULL, 10);
+    const char *p = smap_get(cfg, "pmd-sleep-max");
 
-    return (uint32_t) MIN(us, 10000ul);
+    p = p ? p : smap_get_def(cfg, "pmd-maxsleep", "0");
+    set->max_sleep_us = 0;
+    memset(set->core_sleep_us, 0xff, sizeof set->core_sleep_us);
+    while (*p) {
+        unsigned core, us;
+        int n = 0;
+        if (sscanf(p, " %u : %u %n", &core, &us, &n) == 2 && n) {
+            if (core < PMD_MAX) {
+                set->core_sleep_us[core] = MIN(us, 10000u);
+            }
+        } else if (sscanf(p, " %u %n", &us, &n) == 1 && n) {
+            set->max_sleep_us = MIN(us, 10000u);
+        } else {
+            return;
+        }
+        p += n;
+        p += *p == ',';
+    }
 }
 
 void
@@ -177,7 +194,7 @@ dp_set_config(struct dp *dp, const struct smap *cfg)
     set->emc_inv_prob = smap_get_uint(cfg, "emc-insert-inv-prob", 100);
     set->smc_enable = smap_get_bool(cfg, "smc-enable", true);
     set->tx_flush_us = MIN(smap_get_uint(cfg, "tx-flush-interval", 0), 1000000u);
-    set->max_sleep_us = parse_max_sleep(cfg);
+    set_max_sleep(set, cfg);
     set->perf_metrics = smap_get_bool(cfg, "pmd-perf-metrics", false);
     set->auto_lb = smap_get_bool(cfg, "pmd-auto-lb", false);
     set->auto_lb_interval_min = MAX(smap_get_uint(cfg, "pmd-auto-lb-rebal-interval", 1), 1u);

@@ -35,6 +35,7 @@ struct dp_settings {
     bool smc_enable;
     uint64_t tx_flush_us;
     uint32_t max_sleep_us;
+    uint32_t core_sleep_us[PMD_MAX]; // UINT32_MAX: as for all
     bool perf_metrics;
     bool auto_lb;
     uint32_t auto_lb_interval_min, auto_lb_load, auto_lb_improvement;

@@ -76,10 +76,14 @@ void
 dp_apply_settings(struct dp *dp, struct pmd *pmd)
 {
     const struct dp_settings *set = &dp->set;
-    struct smc *smc = rcu_get_protected(&pmd->smc);
+    uint32_t sleep_us = 0;
 
     atomic_store(&pmd->emc_inv_prob, set->emc_inv_prob);
-    atomic_store(&pmd->max_sleep_us, pmd->is_kernel ? 0 : set->max_sleep_us);
+    if (!pmd->is_kernel) {
+        sleep_us = set->core_sleep_us[pmd->core_id] == UINT32_MAX ? set->max_sleep_us
+                                                                 : set->core_sleep_us[pmd->core_id];
+    }
+    atomic_store(&pmd->max_sleep_us, sleep_us);
     atomic_store(&pmd->tx_flush_cycles, set->tx_flush_us * clock_tsc_hz() / 1000000);
     if (atomic_load(&pmd->perf.detailed) != set->perf_metrics) {
         perf_clear(&pmd->perf, clock_now_ms());
@@ -87,6 +91,7 @@ dp_apply_settings(struct dp *dp, struct pmd *pmd)
     }
     // The keeper resizes it; both hold keeper_lock.
     pthread_mutex_lock(&dp->keeper_lock);
+    struct smc *smc = rcu_get_protected(&pmd->smc);
     if (set->smc_enable && !smc) {
         rcu_assign(&pmd->smc, smc_create(SMC_MIN_BUCKETS));
     } else if (!set->smc_enable && smc) {

@@ -24,6 +24,7 @@ megaflows_init(struct megaflows *mf, const struct key_secret *secret)
     mf->ufid_mask = 1023;
     mf->ufid_heads = xcalloc(mf->ufid_mask + 1, sizeof *mf->ufid_heads);
     atomic_init(&mf->limit, 200000);
+    mf->port_flows = xcalloc(DP_MAX_PORTS, sizeof *mf->port_flows);
     plan_table_init(&mf->plans);
 }
 
@@ -53,6 +54,7 @@ megaflows_fini(struct megaflows *mf)
     huge_unmap(mf->slab, (size_t) FLOW_MAX_SLOTS * sizeof *mf->slab);
     huge_unmap(mf->free_slots, (size_t) FLOW_MAX_SLOTS * sizeof *mf->free_slots);
     free(mf->ufid_heads);
+    free(mf->port_flows);
     pthread_mutex_destroy(&mf->lock);
 }
 
@@ -214,6 +216,24 @@ flow_set_values(struct dp_flow *f, const uint64_t *value, uint32_t n)
     }
 }
 
+// When the table is nearly full, one port's flood must leave room for the flows of others.
+static bool
+flow_has_room(const struct megaflows *mf, odp_port_t in_port)
+{
+    size_t n = atomic_load(&mf->n_flows), limit = atomic_load(&mf->limit);
+
+    return n < limit && (n < limit - limit / 4 || in_port >= DP_MAX_PORTS ||
+                         mf->port_flows[in_port] < limit / 2);
+}
+
+static void
+count_port_flow(struct megaflows *mf, odp_port_t in_port, int delta)
+{
+    if (in_port < DP_MAX_PORTS) {
+        mf->port_flows[in_port] += (uint32_t) delta;
+    }
+}
+
 static int
 megaflow_put_locked(struct megaflows *mf, const struct dp_flow_put *put, struct dp_flow **out)
 {
@@ -233,7 +253,7 @@ megaflow_put_locked(struct megaflows *mf, const struct dp_flow_put *put, struct 
         *out = f;
         return -EEXIST;
     }
-    f = atomic_load(&mf->n_flows) < atomic_load(&mf->limit) ? flow_alloc(mf) : NULL;
+    f = flow_has_room(mf, put->key->in_port) ? flow_alloc(mf) : NULL;
     if (!f) {
         if (!st->n_flows) {
             lane_remove_subtable(lane, st);
@@ -248,6 +268,7 @@ megaflow_put_locked(struct megaflows *mf, const struct dp_flow_put *put, struct 
     f->cold->asked = flow_asked_outside(put->mask, shape);
     f->cold->ufid = flow_make_ufid(lane, st, w);
     lane->n_flows++;
+    count_port_flow(mf, put->key->in_port, 1);
     flow_publish(mf, f, st, put->actions);
     *out = f;
     return 0;
@@ -309,6 +330,7 @@ megaflow_unlink(struct megaflows *mf, struct dp_flow *f)
     if (!st->n_flows) {
         lane_remove_subtable(lane, st);
     }
+    count_port_flow(mf, (odp_port_t) lane->w0, -1);
     if (!--lane->n_flows) {
         lane->empty_since_ms = clock_now_ms();
     }

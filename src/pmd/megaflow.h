@@ -110,6 +110,7 @@ struct megaflows {
     uint32_t ufid_mask;
     _Atomic size_t n_flows;
     _Atomic size_t limit;
+    uint32_t *port_flows;       // flows of each in_port
     RCU_PTR(struct lane) lanes[LANE_HEADS];
     _Atomic uint64_t lane_gen;  // lanes were unlinked: PMDs forget the ones they cache
     RCU_PTR(struct subtable) wild; // list

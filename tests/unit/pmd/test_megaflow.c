@@ -238,6 +238,32 @@ test_limit_and_ufid(void **state)
     assert_int_equal(put(fx, &packet, &mask, SHAPE, &g), 0);
 }
 
+// One port's flood leaves a quarter of a full table to the others.
+static void
+test_limit_is_fair_to_ports(void **state)
+{
+    struct fixture *fx = *state;
+    struct flow packet;
+    struct flow_mask mask;
+    struct dp_flow *f;
+    unsigned n_of[3] = {0};
+
+    atomic_store(&fx->mf.limit, 80);
+    random_packet(&packet);
+    memset(&mask, 0, sizeof mask);
+    mask.bits.w[0] = UINT64_MAX;
+    FLOW_MASK_SET(&mask, nw_src);
+    for (odp_port_t port = 1; port <= 2; port++) {
+        packet.in_port = port;
+        for (unsigned i = 0; i < 200; i++) {
+            packet.nw_src = i;
+            n_of[port] += put(fx, &packet, &mask, SHAPE, &f) == 0;
+        }
+    }
+    assert_int_equal(n_of[1], 60);
+    assert_int_equal(n_of[2], 20);
+}
+
 static void
 test_equal_actions_share_a_plan(void **state)
 {
@@ -307,6 +333,7 @@ main(void)
         TEST(test_lookup_agrees_with_a_list),  TEST(test_masks_of_a_lane_are_bounded),
         TEST(test_shapes_do_not_meet),         TEST(test_wild_flows_match_any_shape),
         TEST(test_limit_and_ufid),             TEST(test_equal_actions_share_a_plan),
+        TEST(test_limit_is_fair_to_ports),
         TEST(test_asked_mask_is_told_back),    TEST(test_empty_lanes_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
