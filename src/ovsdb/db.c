@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "base/util.h"
+#include "ovsdb/db_ctl.h"
 #include "ovsdb/db_priv.h"
 
 void
@@ -17,6 +18,7 @@ db_init(struct db *db, const struct db_class *class, struct loop *loop)
 {
     db->class = class;
     db->loop = loop;
+    db_ctl_register(db);
 }
 
 static void
@@ -72,6 +74,7 @@ db_complete(struct db *db, struct db_completion *completion, enum db_txn_status 
 void
 db_fini(struct db *db)
 {
+    db_ctl_unregister(db);
     loop_cancel(db->loop, run_change_cb, db);
     loop_cancel(db->loop, run_completions, db);
     while (db->completions != NULL) {

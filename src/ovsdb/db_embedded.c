@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "ovsdb/builtin_schema.h"
+#include "ovsdb/db_ctl.h"
 #include "ovsdb/db_priv.h"
 #include "ovsdb/error.h"
 #include "ovsdb/exec.h"
@@ -238,6 +239,7 @@ embedded_close(struct db *db_)
     loop_cancel(db->up.loop, ask_for_lock, db);
     ovsdb_remotes_destroy(db->remotes);
     if (db->server != NULL) {
+        db_ctl_unregister_server(db->server);
         ovsdb_session_destroy_all(db->server, NULL);
         if (db->lock != NULL) {
             ovsdb_lock_release(&db->server->locks, db->lock);
@@ -290,6 +292,7 @@ open_server(struct db_embedded *db, const struct db_embedded_cfg *cfg, char **er
     db->server->on_change_aux = db;
     db->up.contents = ovsdb_store_db(store);
     acquire_lock(db);
+    db_ctl_register_server(db->server);
     return 0;
 }
 

@@ -419,6 +419,35 @@ ovsdb_session_count(const struct ovsdb_server *server, const void *owner, int64_
     return n;
 }
 
+static void
+describe(const struct ovsdb_session *session, struct str *out)
+{
+    const struct ovsdb_lock_waiter *waiter;
+
+    str_printf(out, "    %s: %s", jsonrpc_name(session->rpc),
+               session->opened_ms >= 0 ? "connected" : "not connected");
+    if (session->opened_ms >= 0) {
+        str_printf(out, " for %" PRId64 " s", (clock_now_ms() - session->opened_ms) / 1000);
+    }
+    str_printf(out, ", %u monitors, %zu waiting, %zu bytes queued", HASH_COUNT(session->monitors),
+               session->n_pending, jsonrpc_backlog(session->rpc));
+    for (waiter = session->locks; waiter != NULL; waiter = waiter->hh.next) {
+        str_printf(out, ", %s lock %s", ovsdb_lock_is_owner(waiter) ? "holds" : "wants",
+                   waiter->name);
+    }
+    str_putc(out, '\n');
+}
+
+void
+ovsdb_session_describe_all(const struct ovsdb_server *server, struct str *out)
+{
+    const struct ovsdb_session *session;
+
+    DL_FOREACH (server->sessions, session) {
+        describe(session, out);
+    }
+}
+
 struct jsonrpc *
 ovsdb_session_rpc(struct ovsdb_session *session)
 {

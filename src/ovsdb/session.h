@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "base/str.h"
 #include "ovsdb/server.h"
 #include "rpc/jsonrpc.h"
 
@@ -30,6 +31,9 @@ void ovsdb_session_destroy_all(struct ovsdb_server *server, const void *owner);
 
 /* Open sessions of 'owner', and the seconds since the first of them began (-1 if none). */
 size_t ovsdb_session_count(const struct ovsdb_server *server, const void *owner, int64_t *seconds);
+
+/* Appends a line about each session. */
+void ovsdb_session_describe_all(const struct ovsdb_server *server, struct str *out);
 
 struct jsonrpc *ovsdb_session_rpc(struct ovsdb_session *session);
 
