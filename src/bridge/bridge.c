@@ -59,11 +59,9 @@ bridges_ensure_dp(struct bridges *b, const struct smap *other_config)
         return false;
     }
     b->dp = dp_create();
-    b->ofprotos = ofprotos_create(b->cfg.loop, b->dp);
+    ofprotos_set_dp(b->ofprotos, b->dp);
     dp_set_config(b->dp, other_config);
     b->slowpath = slowpath_create(b->cfg.loop, b->dp, b->ofprotos);
-    ofproto_ctl_init(b->ofprotos);
-    xlate_ctl_init(b->ofprotos);
     return true;
 }
 
@@ -332,9 +330,7 @@ bridges_reconfigure(void *bridges_)
     }
     row_to_smap(ovs, "other_config", &other_config);
     bridges_apply_other_config(b, &other_config);
-    if (b->ofprotos) {
-        bridges_prune(b, ovs);
-    }
+    bridges_prune(b, ovs);
     if (row_n(ovs, "bridges") && bridges_ensure_dp(b, &other_config)) {
         ofprotos_set_flow_restore_wait(b->ofprotos, restore_wait(b, &other_config));
         bridges_tls_sync(b, ovs);
@@ -438,6 +434,9 @@ bridges_create(const struct bridges_cfg *cfg)
     b->cur_cfg = -1;
     b->stats_interval_ms = STATS_INTERVAL_MIN_MS;
     dp_ctl_init(&b->dp);
+    b->ofprotos = ofprotos_create(cfg->loop, NULL);
+    ofproto_ctl_init(b->ofprotos);
+    xlate_ctl_init(b->ofprotos);
     db_set_change_cb(b->db, bridges_reconfigure, b);
     loop_timer_every(&b->watch_timer, cfg->loop, WATCH_PERIOD_MS, bridges_watch, b);
     loop_timer_once(&b->stats_timer, cfg->loop, b->stats_interval_ms, bridges_statistics, b);

@@ -822,7 +822,14 @@ match_ct_ok(const struct match *m)
 bool
 mf_match_prereqs_ok(const struct mf_field *mf, const struct match *match)
 {
-    /* What the match does not require is zero in its flow, and no prerequisite asks for zero. */
+    /* What the match does not require is zero in its flow, and no prerequisite asks for zero.  ICMP
+     * fields may be asked of later fragments, as the deployed switch has it: no packet matches. */
+    if ((mf->prereqs == MF_PRE_ICMPV4 || mf->prereqs == MF_PRE_ICMPV6) && match->flow.nw_frag) {
+        struct flow flow = match->flow;
+
+        flow.nw_frag = 0;
+        return mf_prereqs_ok(mf, &flow, NULL);
+    }
     return mf->prereqs == MF_PRE_CT_VALID ? match_ct_ok(match)
                                           : mf_prereqs_ok(mf, &match->flow, NULL);
 }

@@ -65,6 +65,12 @@ ofprotos_create(struct loop *loop, struct dp *dp)
 }
 
 void
+ofprotos_set_dp(struct ofprotos *all, struct dp *dp)
+{
+    all->dp = dp;
+}
+
+void
 ofprotos_destroy(struct ofprotos *all)
 {
     if (!all) {

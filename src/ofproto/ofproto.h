@@ -57,6 +57,8 @@ struct ofproto_hooks {
 
 /* 'dp' may be NULL (unit tests): ports then have no datapath behind them. */
 struct ofprotos *ofprotos_create(struct loop *, struct dp *);
+/* Gives the datapath that was not there at creation; before the first bridge. */
+void ofprotos_set_dp(struct ofprotos *, struct dp *);
 /* All bridges must be destroyed. */
 void ofprotos_destroy(struct ofprotos *);
 void ofprotos_set_hooks(struct ofprotos *, const struct ofproto_hooks *, void *aux);
