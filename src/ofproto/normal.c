@@ -31,7 +31,8 @@ input_bundle(struct xlate_ctx *ctx)
     if (ctx->flow.ofp_in_port == OFPP_NONE || ctx->flow.ofp_in_port == OFPP_CONTROLLER) {
         return &none_bundle;
     }
-    xlate_report_error(ctx, "received packet on unknown port %u", ctx->flow.ofp_in_port);
+    /* Nothing to warn of: a miss may have waited while its port left the bridge. */
+    xlate_report(ctx, TRACE_ERROR, "received packet on unknown port %u", ctx->flow.ofp_in_port);
     return NULL;
 }
 

@@ -53,11 +53,26 @@ xlate_set_vlan_pcp(struct xlate_ctx *ctx, uint8_t pcp, bool push)
     set_vlan_bits(ctx, (uint16_t)(pcp << VLAN_PCP_SHIFT), VLAN_PCP_MASK, push);
 }
 
+/* The inner tag becomes the outer one.  Who looks at that from now on marks it as the outer one, so
+ * the inner one is marked here. */
+void
+xlate_remove_tag(struct xlate_ctx *ctx)
+{
+    if (flow_n_vlans(&ctx->flow) > 1) {
+        FLOW_MASK_SET(ctx->wc, vlans[1]);
+    }
+    flow_pop_vlan(&ctx->flow);
+}
+
 void
 xlate_pop_vlan(struct xlate_ctx *ctx)
 {
     mask_vlan_count(ctx);
-    flow_pop_vlan(&ctx->flow);
+    if (has_vlan(&ctx->flow)) {
+        /* A tag that is put in its place later may be the same: then nothing is to be done. */
+        FLOW_MASK_SET(ctx->wc, vlans[0]);
+        xlate_remove_tag(ctx);
+    }
 }
 
 void

@@ -169,6 +169,7 @@ void xlate_actions(struct xlate_ctx *, const struct ofpact *, size_t size, bool 
 void xlate_set_vlan_vid(struct xlate_ctx *, uint16_t vid, bool push);
 void xlate_set_vlan_pcp(struct xlate_ctx *, uint8_t pcp, bool push);
 void xlate_pop_vlan(struct xlate_ctx *);
+void xlate_remove_tag(struct xlate_ctx *);
 void xlate_push_vlan(struct xlate_ctx *, uint16_t ethertype);
 void xlate_set_field(struct xlate_ctx *, const struct ofpact_set_field *);
 void xlate_reg_move(struct xlate_ctx *, const struct ofpact_reg_move *);

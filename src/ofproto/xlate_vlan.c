@@ -157,7 +157,7 @@ xlate_vlan_output(struct xlate_ctx *ctx, const struct view_bundle *from,
     }
     if (!tci) {
         if (was_tagged) {
-            flow_pop_vlan(f);
+            xlate_remove_tag(ctx);
         }
     } else if (was_tagged) {
         if (f->vlans[0].tpid != htons(ETH_TYPE_QINQ)) {

@@ -5,7 +5,7 @@
  */
 #include "xlate_fixture.h"
 
-#include "base/random.h"
+#include "base/clock.h"
 #include "ofproto/mac_table.h"
 
 static void
@@ -327,18 +327,19 @@ static void
 random_rule(struct ofproto *p)
 {
     static const char *const matches[] = {
-        "", "ip", "arp", "tcp", "udp", "in_port=%u", "ip,nw_dst=10.0.0.%u", "ip,nw_src=10.0.%u.0/24",
-        "tcp,tp_dst=8%u", "udp,tp_src=8%u/0xfffe", "dl_vlan=%u", "vlan_tci=0", "dl_dst=00:00:00:00:00:0%u",
-        "dl_src=00:00:00:00:00:0%u", "reg0=0x%u000000", "reg1=%u", "icmp,icmp_type=%u",
-        "ip,nw_tos=%u", "dl_vlan_pcp=%u,dl_vlan=1", "ip,nw_frag=no,nw_dst=10.0.0.%u",
+        "", "ip", "arp", "tcp", "udp", "in_port=#", "ip,nw_dst=10.0.0.#", "ip,nw_src=10.0.#.0/24",
+        "tcp,tp_dst=8#", "udp,tp_src=8#/0xfffe", "dl_vlan=#", "vlan_tci=0", "dl_dst=00:00:00:00:00:0#",
+        "dl_src=00:00:00:00:00:0#", "reg0=0x#000000", "reg1=#", "icmp,icmp_type=#",
+        "ip,nw_tos=4", "ip,nw_tos=8", "dl_vlan=1,dl_vlan_pcp=#", "ip,nw_frag=no,nw_dst=10.0.0.#",
     };
     struct ofpacts acts = {0};
     uint8_t table_id = (uint8_t)pick(7);
     char match[64];
 
-    snprintf(match, sizeof match, matches[pick(ARRAY_SIZE(matches))], pick(4));
-    if (strstr(match, "nw_tos")) {
-        snprintf(match, sizeof match, "ip,nw_tos=%u", pick(4) * 4);
+    /* '#' stands for a small number. */
+    str_copy(match, matches[pick(ARRAY_SIZE(matches))], sizeof match);
+    for (char *s = match; *s; s++) {
+        *s = *s == '#' ? (char)('0' + pick(4)) : *s;
     }
     random_actions(&acts, table_id);
     fx_flow_acts(p, table_id, match, (uint16_t)pick(20), &acts);
@@ -477,5 +478,5 @@ main(void)
         cmocka_unit_test(packets_of_a_megaflow_are_alike),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
 }

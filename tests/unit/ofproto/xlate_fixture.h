@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/dirs.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/rcu.h"
 #include "base/util.h"
@@ -33,16 +33,35 @@ struct fx {
     struct ofprotos *all;
     struct netdev *netdevs[FX_MAX_PORTS];
     size_t n_netdevs;
-    char rundir[64];
 };
+
+/* One run directory for all tests of the program, for the bridges' sockets. */
+static char fx_rundir[32] = "/tmp/xlate_test_XXXXXX";
+
+static inline int
+fx_group_setup(void **state)
+{
+    (void)state;
+    assert_non_null(mkdtemp(fx_rundir));
+    setenv("OVS_RUNDIR", fx_rundir, 1);
+    free(log_set_spec("any:console:off"));
+    return 0;
+}
+
+static inline int
+fx_group_teardown(void **state)
+{
+    char cmd[64];
+
+    (void)state;
+    snprintf(cmd, sizeof cmd, "rm -rf %s", fx_rundir);
+    return system(cmd);
+}
 
 static inline void
 fx_init(struct fx *fx)
 {
     memset(fx, 0, sizeof *fx);
-    strcpy(fx->rundir, "/tmp/xlate_test_XXXXXX");
-    assert_non_null(mkdtemp(fx->rundir));
-    setenv("OVS_RUNDIR", fx->rundir, 1);
     rcu_init(16);
     rcu_thread_register();
     fx->loop = loop_create("test");
@@ -55,7 +74,6 @@ static inline void
 fx_fini(struct fx *fx)
 {
     struct ofproto *p;
-    char cmd[96];
 
     while ((p = ofprotos_first(fx->all))) {
         ofproto_destroy(p);
@@ -69,8 +87,6 @@ fx_fini(struct fx *fx)
     loop_destroy(fx->loop);
     rcu_thread_unregister();
     rcu_fini();
-    snprintf(cmd, sizeof cmd, "rm -rf %s", fx->rundir);
-    assert_int_equal(system(cmd), 0);
 }
 
 static inline struct ofproto *
