@@ -155,9 +155,13 @@ class Server:
         return status
 
     def close(self):
-        self.stop()
+        status = self.stop()
+        log = self.read_log() if os.path.exists(self.log) else ""
         if self.own_dir:
             shutil.rmtree(self.dir, ignore_errors=True)
+        # Sanitizers report leaks by the exit status.
+        if self.kind == "sluice" and status:
+            raise RuntimeError(f"server ended with status {status}: {log[-3000:]}")
 
     def rpc(self, timeout=10):
         return Rpc(self.sock, timeout)
