@@ -26,6 +26,7 @@
 #include "base/random.h"
 #include "base/rcu.h"
 #include "netdev/netdev_private.h"
+#include "netdev/netdev_vhost_guard.h"
 
 LOG_MODULE(netdev_dpdk);
 
@@ -104,6 +105,19 @@ on_new_device(int vid)
 }
 
 static void
+report_patched_pages(void)
+{
+    static uint64_t reported; // vhost thread only
+    uint64_t n = netdev_vhost_guard_count();
+
+    if (n != reported) {
+        log_warn("%llu accesses went to guest memory that its file does not have",
+                 (unsigned long long)(n - reported));
+        reported = n;
+    }
+}
+
+static void
 on_destroy_device(int vid)
 {
     struct netdev_vhost *vhost = lock_port_of(vid);
@@ -118,6 +132,7 @@ on_destroy_device(int vid)
     }
     vhost->link_resets++;
     log_info("vHost Device '%s' has been removed", vhost->path);
+    report_patched_pages();
     netdev_changed(&vhost->up);
     pthread_mutex_unlock(&vhost->lock);
     // PMDs that have loaded the old value finish with it.
@@ -278,6 +293,7 @@ vhost_open(struct netdev *netdev, char **errorp)
         *errorp = xstrdup("a vhost-user port's name must not have a slash");
         return -EINVAL;
     }
+    netdev_vhost_guard_start();
     vhost->is_client = netdev->class == &netdev_vhostuserclient_class;
     vhost->vid = VHOST_NO_VID;
     vhost->n_pairs = 1;
