@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# A thin front for meson; see README.md.  Targets: all deps demo test bench check install clean.
+# A thin front for meson; see README.md.  Targets: all deps demo test bench check deb install clean.
 BUILD ?= build
 ifeq ($(origin DESTDIR),command line)
 export DESTDIR
 endif
 
-.PHONY: all deps demo test bench check install clean
+.PHONY: all deps demo test bench check deb install clean
 
 all:
 	@tools/deps check build
@@ -29,8 +29,12 @@ check:
 	@tools/deps install check
 	@tools/run-checks
 
+deb:
+	@tools/deps install build deb
+	@tools/make-deb
+
 install: all
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf $(BUILD) build-asan
+	rm -rf $(BUILD) build-asan build-deb
