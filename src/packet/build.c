@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include <rte_hash_crc.h>
 #include <rte_ip.h>
 
 #include "packet/csum.h"
@@ -134,7 +133,7 @@ finish_l4(uint8_t *l4, uint32_t size, uint8_t proto, uint32_t address_sum)
         uint32_t crc;
 
         memset(l4 + ofs, 0, sizeof crc);
-        crc = rte_cpu_to_le_32(~rte_hash_crc(l4, size, UINT32_MAX));
+        crc = rte_cpu_to_le_32(~csum_crc32c_add(UINT32_MAX, l4, size));
         memcpy(l4 + ofs, &crc, sizeof crc);
         return;
     }

@@ -62,6 +62,9 @@ int packet_fill_l4_csum(struct rte_mbuf *m, const struct packet_layers *ly);
  */
 void packet_finish_csum(struct rte_mbuf *m, const struct packet_layers *ly);
 
+/* One step of CRC32c over contiguous bytes of any alignment; starts from and ends in a raw register. */
+uint32_t csum_crc32c_add(uint32_t crc, const void *data, uint32_t size);
+
 /* CRC32c as SCTP uses it (RFC 9260 appendix A) over 'size' bytes of the packet from 'ofs'. */
 uint32_t packet_crc32c(const struct rte_mbuf *m, uint32_t ofs, uint32_t size);
 
