@@ -5,6 +5,7 @@
 // stage.  Arguments are key=value: flows=N (five-tuples), mega=port|l3|exact|tuple (what the megaflows match),
 // masks=N (how many prefixes for "tuple"), size=N, emc=N (inverse probability), smc=0|1, core=N,
 // windows=N, ms=N, pcap=FILE (where to write the traffic).
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -224,6 +225,7 @@ measure(struct dp *dp, const struct options *o)
                    n[PMD_STAT_MISS] / rx,
                    n[PMD_STAT_DPCLS_HIT] > 0 ? n[PMD_STAT_LOOKUPS] / n[PMD_STAT_DPCLS_HIT] : 0,
                    rcu_get(&pmd->smc) ? rcu_get(&pmd->smc)->n_buckets : 0);
+            printf("packets=%" PRIu64 "\n", atomic_load(&pmd->perf.stat[PMD_STAT_RX]));
         }
     }
 }
