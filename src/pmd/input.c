@@ -11,25 +11,47 @@
 enum { EXTRACT_PREFETCH_AHEAD = 4 };
 
 // Headers to keys.  What is not even an Ethernet frame goes.
-static void
-extract(struct pmd *pmd, struct burst *b)
+static uint32_t
+extract_received(struct burst *b)
 {
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < b->n; i++) {
         struct rte_mbuf *m = b->m[i];
-        if (i + EXTRACT_PREFETCH_AHEAD < b->n) {
-            rte_prefetch0(rte_pktmbuf_mtod(b->m[i + EXTRACT_PREFETCH_AHEAD], void *));
-        }
-        enum extract_result result =
-            LIKELY(!b->md) ? key_extract(m, b->in_port, &b->key[n], &b->ly[n])
-                           : key_extract_md(m, &b->md[i], &b->key[n], &b->ly[n]);
-        if (UNLIKELY(result != EXTRACT_OK)) {
+        // The last ones ask for the last one again, which costs less than a branch.
+        uint32_t ahead = MIN(i + EXTRACT_PREFETCH_AHEAD, b->n - 1);
+        rte_prefetch0(rte_pktmbuf_mtod(b->m[ahead], void *));
+        if (UNLIKELY(key_extract(m, b->in_port, &b->key[n], &b->ly[n]) != EXTRACT_OK)) {
             drop_packet(m, DROP_RX_INVALID);
             continue;
         }
         b->m[n++] = m;
     }
+    return n;
+}
+
+// The same for packets with metadata.
+static uint32_t
+extract_recirculated(struct burst *b)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct rte_mbuf *m = b->m[i];
+        if (UNLIKELY(key_extract_md(m, &b->md[i], &b->key[n], &b->ly[n]) != EXTRACT_OK)) {
+            drop_packet(m, DROP_RX_INVALID);
+            continue;
+        }
+        b->m[n++] = m;
+    }
+    return n;
+}
+
+static void
+extract(struct burst *b)
+{
+    uint32_t n = LIKELY(!b->md) ? extract_received(b) : extract_recirculated(b);
+
     b->n = n;
     b->all = n < 32 ? (UINT32_C(1) << n) - 1 : UINT32_MAX;
     b->promote = 0;
@@ -51,6 +73,24 @@ expect_trains(struct pmd *pmd, const struct burst *b)
     return l->lane && key_same(b->key[0].w + 1, b->key[1].w + 1, l->view->umask, l->n_words);
 }
 
+// How many packets from 'i' on belong to the train of 'leader'.
+static __rte_always_inline uint32_t
+train_length(const struct burst *b, uint32_t leader, const struct pmd_lane *l, uint32_t n_words)
+{
+    const struct flow_key *first = &b->key[leader];
+    const uint64_t *umask = l->view->umask;
+    uint32_t i = leader + 1;
+
+    for (; i < b->n; i++) {
+        const struct flow_key *k = &b->key[i];
+        if (k->map != first->map || k->w[0] != first->w[0] ||
+            !key_same_n(k->w + 1, first->w + 1, umask, n_words)) {
+            break;
+        }
+    }
+    return i - leader;
+}
+
 // Keys to lanes, trains and cache hashes.  Most bursts are of one lane, so the last one is tried first.
 static void
 hash_keys(struct pmd *pmd, struct burst *b)
@@ -58,29 +98,29 @@ hash_keys(struct pmd *pmd, struct burst *b)
     const struct key_secret *secret = pmd->mf->secret;
     const struct smc *smc = rcu_get(&pmd->smc);
     bool trains = expect_trains(pmd, b);
+    uint32_t leaders = 0, known = 0;
     struct pmd_lane *l = NULL;
-    uint32_t leader = 0, leaders = 0, known = 0;
 
-    for (uint32_t i = 0; i < b->n; i++) {
+    for (uint32_t i = 0; i < b->n; i += b->run[i]) {
         const struct flow_key *k = &b->key[i];
         if (UNLIKELY(!l || k->map != l->map || k->w[0] != l->w0)) {
             l = pmd_find_lane(pmd, k);
-        } else if (trains && LIKELY(l->lane != NULL) &&
-                   key_same(k->w + 1, b->key[leader].w + 1, l->view->umask, l->n_words)) {
-            b->run[leader]++;
-            continue;
         }
-        leader = i;
         leaders |= UINT32_C(1) << i;
         b->run[i] = 1;
         b->lane[i] = l;
         b->flow[i] = NULL;
-        if (LIKELY(l->lane != NULL)) {
-            known |= UINT32_C(1) << i;
-            b->hash[i] = key_hash(k->w + 1, l->view->umask, l->n_words, secret, l->view->basis);
-            if (smc) {
-                smc_prefetch(smc, b->hash[i]);
-            }
+        if (UNLIKELY(!l->lane)) {
+            continue;
+        }
+        known |= UINT32_C(1) << i;
+        b->hash[i] = key_hash(k->w + 1, l->view->umask, l->n_words, secret, l->view->basis);
+        if (smc) {
+            smc_prefetch(smc, b->hash[i]);
+        }
+        if (trains) {
+            b->run[i] = (uint8_t) (LIKELY(l->n_words == 4) ? train_length(b, i, l, 4)
+                                                           : train_length(b, i, l, l->n_words));
         }
     }
     b->leaders = b->todo = leaders;
@@ -212,7 +252,7 @@ promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
 void
 pmd_input(struct pmd *pmd, struct burst *b)
 {
-    extract(pmd, b);
+    extract(b);
     hash_keys(pmd, b);
     emc_lookup(pmd, b, b->known);
     uint32_t below_emc = b->todo & b->known;

@@ -226,9 +226,11 @@ run_with(unsigned emc_inv_prob, bool smc)
     make_rules();
     run_traffic(PACKETS_PER_ROUND);
     p = &twin.pmd->perf;
-    // The stage that is off has no hits, those that are on have some.
-    assert_int_equal(perf_get(p, PMD_STAT_EMC_HIT) > 0, emc_inv_prob > 0);
-    assert_int_equal(perf_get(p, PMD_STAT_SMC_HIT) > 0, smc);
+    // A stage that is off has no hits; one that is fed with everything has some.
+    assert_true(emc_inv_prob > 0 || perf_get(p, PMD_STAT_EMC_HIT) == 0);
+    assert_true(emc_inv_prob != 1 || perf_get(p, PMD_STAT_EMC_HIT) > 0);
+    assert_true(smc || perf_get(p, PMD_STAT_SMC_HIT) == 0);
+    assert_true(!smc || emc_inv_prob == 1 || perf_get(p, PMD_STAT_SMC_HIT) > 0);
     assert_true(perf_get(p, PMD_STAT_DPCLS_HIT) > 0);
     assert_int_equal(perf_get(p, PMD_STAT_LOST), 0);
     fake_pmd_free(twin.dp, twin.pmd);
@@ -269,6 +271,8 @@ test_dpcls_only(void **state)
 static int
 start(void **state)
 {
+    // The datapath's own threads run beside the test: memory must wait for all of them.
+    rcu_init(64);
     rcu_thread_register();
     fake_start();
     return 0;
