@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine of one's own for tests that install things: the host's files with a private layer above
+them, private /run, processes and network.  What happens there is gone with close()."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from switchlib import Failed
+
+# Process 1: makes the layers, says so, and buries the dead.  No init system is started here: its rules
+# for boot reach further than these layers.
+INIT = r"""
+set -e
+mount --make-rprivate /
+mount -t tmpfs layers /mnt
+for d in etc usr var opt; do
+    test -d /$d || continue
+    mkdir -p /mnt/$d /mnt/work-$d
+    mount -t overlay -o lowerdir=/$d,upperdir=/mnt/$d,workdir=/mnt/work-$d overlay /$d
+done
+mkdir -m 1777 /mnt/tmp
+mount --bind /mnt/tmp /tmp
+mount -t tmpfs -o mode=755 run /run
+mkdir -p /run/lock
+mount -t sysfs sysfs /sys
+rm -rf /var/run
+ln -s /run /var/run
+ip link set lo up
+mkdir /mnt/bin
+printf '#!/bin/sh\nexit 0\n' >/mnt/bin/modprobe
+printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+chmod 755 /mnt/bin/modprobe /usr/sbin/policy-rc.d
+touch /mnt/up
+exec /usr/bin/python3 -c '
+import os, time
+while True:
+    try:
+        os.waitpid(-1, 0)
+    except ChildProcessError:
+        time.sleep(0.02)
+'
+"""
+
+
+class Machine:
+    def __init__(self):
+        self.init = None
+        self.proc = subprocess.Popen(
+            ["unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--mount-proc",
+             "--kill-child", "sh", "-c", INIT], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True)
+        end = time.monotonic() + 20
+        while not (self._find_init() and os.path.exists(self.path("/mnt/up"))):
+            if self.proc.poll() is not None or time.monotonic() > end:
+                self.close()
+                raise Failed("the machine did not come up: " + self.proc.stderr.read())
+            time.sleep(0.05)
+
+    def _find_init(self):
+        """The machine's first process, as the host numbers it."""
+        try:
+            with open("/proc/%d/task/%d/children" % (self.proc.pid, self.proc.pid)) as f:
+                self.init = int(f.read().split()[0])
+        except (OSError, IndexError):
+            self.init = None
+        return self.init
+
+    def path(self, path):
+        """Where the host finds a file of the machine."""
+        return "/proc/%d/root%s" % (self.init, path)
+
+    def put(self, source, target):
+        """Copies a file of the host into the machine."""
+        shutil.copy(source, self.path(target))
+
+    def run(self, script, check=True, timeout=60):
+        """Runs shell lines; returns the finished process, its output in .stdout."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith("OVS_")}
+        env["PATH"] = "/mnt/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+        p = subprocess.run(["nsenter", "-t", str(self.init), "-m", "-n", "-i", "-u", "-p", "--",
+                            "sh", "-c", script], text=True, timeout=timeout, env=env,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        if check and p.returncode:
+            raise Failed("%s: exit %d\n%s" % (script, p.returncode, p.stdout))
+        return p
+
+    def out(self, script, **kw):
+        return self.run(script, **kw).stdout.strip()
+
+    def close(self):
+        if self.proc.poll() is None:
+            # The kernel ends everything else with the machine's first process.
+            os.kill(self.init or self.proc.pid, signal.SIGKILL)
+            try:
+                self.proc.wait(10)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait(5)

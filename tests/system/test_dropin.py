@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sluice as Debian's alternative of ovs-vswitchd, under Debian's own ovs-ctl and ovsdb-server."""
+import os
+import re
+
+import pytest
+
+from machine import Machine
+from switchlib import ROOT, SLUICED
+
+CTL = "/usr/share/openvswitch/scripts/ovs-ctl"
+START = CTL + " --system-id=random --no-record-hostname --no-monitor "
+
+
+@pytest.fixture
+def machine():
+    """A machine with Sluice's files as the package puts them, and no configuration."""
+    m = Machine()
+    try:
+        m.run("rm -rf /etc/openvswitch/* /var/lib/openvswitch/* /var/log/openvswitch/*;"
+              "mkdir -p /usr/lib/sluice /tmp/debian;"
+              "ln -s ../../sbin/sluiced /usr/lib/sluice/ovs-vswitchd")
+        m.put(SLUICED, "/usr/sbin/sluiced")
+        for name in ("postinst", "prerm", "postrm"):
+            m.put(os.path.join(ROOT, "debian", "sluice." + name), "/tmp/debian/" + name)
+        yield m
+    finally:
+        m.close()
+
+
+def script(name, *args):
+    """A script of the package (its #DEBHELPER# is a comment)."""
+    return "sh /tmp/debian/%s %s" % (name, " ".join(args))
+
+
+def chosen(m):
+    return m.out("readlink -f /usr/sbin/ovs-vswitchd")
+
+
+def choose(m):
+    m.run(script("postinst", "configure"))
+    m.run("update-alternatives --set ovs-vswitchd /usr/lib/sluice/ovs-vswitchd")
+
+
+def test_installing_changes_nothing_and_removing_restores(machine):
+    m = machine
+    before = chosen(m)
+    m.run(script("postinst", "configure"))
+    assert chosen(m) == before
+    listing = m.out("update-alternatives --query ovs-vswitchd")
+    assert "Alternative: /usr/lib/sluice/ovs-vswitchd\nPriority: 40" in listing
+    m.run("update-alternatives --set ovs-vswitchd /usr/lib/sluice/ovs-vswitchd")
+    assert chosen(m) == "/usr/sbin/sluiced"
+    # An upgrade keeps what the operator chose.
+    m.run(script("prerm", "upgrade", "0.1.1"))
+    m.run(script("postrm", "upgrade", "0.1.1"))
+    m.run(script("postinst", "configure", "0.1.0"))
+    assert chosen(m) == "/usr/sbin/sluiced"
+    m.run(script("prerm", "remove"))
+    m.run(script("postrm", "remove"))
+    assert chosen(m) == before
+    m.run("mkdir -p /var/lib/sluice /var/log/sluice; touch /etc/openvswitch/conf.db")
+    m.run(script("postrm", "purge"))
+    m.run("test ! -e /var/lib/sluice -a ! -e /var/log/sluice -a -e /etc/openvswitch/conf.db")
+
+
+def test_ovs_ctl_starts_shows_restarts_and_stops_it(machine):
+    m = machine
+    choose(m)
+    out = m.run(START + "start", timeout=90).stdout
+    assert "Starting ovs-vswitchd" in out and "ailed" not in out, out
+
+    status = m.run(CTL + " status").stdout
+    pids = dict(re.findall(r"(\S+) is running with pid (\d+)", status))
+    assert set(pids) == {"ovsdb-server", "ovs-vswitchd"}, status
+    assert m.out("readlink /proc/%s/exe" % pids["ovs-vswitchd"]) == "/usr/sbin/sluiced"
+    assert "Sluice" in m.out("ovs-vswitchd --version")
+    assert re.search(r"ovs-vswitchd \(Open vSwitch\) \d", m.out(CTL + " version"))
+
+    # A switch with flows, through the server that is not ours.
+    m.run("ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev"
+          " other_config:hwaddr=02:00:00:00:00:01"
+          " -- add-port br0 p1 -- set interface p1 type=internal ofport_request=7"
+          " -- add-port br0 p2 -- set interface p2 type=internal")
+    m.run("ovs-ofctl add-flow br0 priority=9,in_port=p1,actions=drop &&"
+          " ovs-ofctl -O OpenFlow15 add-group br0 group_id=1,type=all,bucket=actions=output:7")
+    assert m.out("ovs-vsctl get interface p1 ofport") == "7"
+    dpid = m.out("ovs-vsctl get bridge br0 datapath_id")
+
+    # Restart: flows are saved and restored by ovs-save, ports keep their numbers.
+    out = m.run(START + "restart", timeout=120).stdout
+    assert "Saving flows" in out and "Restoring saved flows" in out and "ailed" not in out, out
+    status = m.run(CTL + " status").stdout
+    again = dict(re.findall(r"(\S+) is running with pid (\d+)", status))
+    assert again["ovs-vswitchd"] != pids["ovs-vswitchd"]
+    assert m.out("ovs-vsctl get interface p1 ofport") == "7"
+    assert m.out("ovs-vsctl get bridge br0 datapath_id") == dpid
+    flows = m.out("ovs-ofctl --no-stats dump-flows br0")
+    assert re.search(r"priority=9,in_port=(7|p1) actions=drop", flows), flows
+    assert "group_id=1" in m.out("ovs-ofctl -O OpenFlow15 dump-groups br0")
+    assert m.out("ovs-vsctl get Open_vSwitch . other_config") == "{}"
+
+    out = m.run(CTL + " stop", timeout=60).stdout
+    assert "Exiting ovs-vswitchd" in out and "Killing" not in out, out
+    p = m.run(CTL + " status", check=False)
+    assert p.returncode and "ovs-vswitchd is not running" in p.stdout
+    # Nothing is left: pidfiles, control sockets, devices.
+    assert m.out("ls /run/openvswitch | grep -E 'pid|ctl|mgmt|snoop' || true") == ""
+    assert "br0" not in m.out("ip -o link show")
+    log = m.out("cat /var/log/openvswitch/ovs-vswitchd.log")
+    alarms = [l for l in log.splitlines() if re.search(r"\|(WARN|ERR|EMER)\|", l)]
+    # The server goes first when both restart: that the connection broke is no alarm of ours.
+    assert [l for l in alarms if "no-huge" not in l and "huge" not in l.lower()] == [], alarms
+
+
+def test_monitor_of_ovs_ctl_restarts_it_after_a_crash(machine):
+    m = machine
+    choose(m)
+    m.run(CTL + " --system-id=random --no-record-hostname start", timeout=90)
+    before = m.out("cat /run/openvswitch/ovs-vswitchd.pid")
+    m.run("kill -SEGV " + before)
+    m.run("for i in $(seq 100); do new=$(cat /run/openvswitch/ovs-vswitchd.pid 2>/dev/null);"
+          ' test -n "$new" -a "$new" != %s && ovs-appctl -T 2 version && exit 0; sleep 0.1; done;'
+          " exit 1" % before)
+    m.run(CTL + " stop", timeout=60)
+
+
+def test_the_genuine_switch_takes_its_place_back(machine):
+    """What Sluice left in database and run directory does not disturb its neighbour."""
+    m = machine
+    choose(m)
+    m.run(START + "start", timeout=90)
+    m.run("ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev")
+    m.run(CTL + " stop", timeout=60)
+    m.run("update-alternatives --set ovs-vswitchd"
+          " /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk")
+    assert os.path.basename(chosen(m)) == "ovs-vswitchd-dpdk"
+    out = m.run(START + "start", timeout=90).stdout
+    assert "ailed" not in out, out
+    assert m.out("ovs-vsctl --timeout=10 get interface br0 ofport") == "65534"
+    m.run(CTL + " stop", timeout=60)
