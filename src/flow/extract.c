@@ -22,6 +22,9 @@ static_assert(sizeof(struct packet_layers) == 8 && offsetof(struct packet_layers
 #define PARSE_WINDOW 2048
 #define MAX_EXT_HEADERS 16
 
+/* The words that headers fill; the tunnel and what follows are metadata. */
+#define N_PACKET_WORDS FLOW_WORD_OF(tunnel)
+
 #define BE16(X) RTE_STATIC_BSWAP16(X)
 #define LOW48 UINT64_C(0xffffffffffff)
 
@@ -65,11 +68,12 @@ layers_set(struct packet_layers *ly, uint32_t l3, uint32_t l4, uint32_t l2_pad)
 }
 
 /*
- * The L4 half of word 4, ports and TCP flags, into '*l4w'.  False unless 'proto' is TCP or UDP and
- * its header lies within 'l4_size' bytes.
+ * The L4 half of word 4, ports and TCP flags, into '*l4w'.  False unless 'proto' is TCP, UDP or
+ * 'icmp', the ICMP of the IP version, but not a neighbour message, and its header lies within
+ * 'l4_size' bytes.
  */
-static inline bool
-fast_l4(const uint8_t *l4, uint8_t proto, uint32_t l4_size, uint64_t *l4w)
+static __rte_always_inline bool
+fast_l4(const uint8_t *l4, uint8_t proto, uint8_t icmp, uint32_t l4_size, uint64_t *l4w)
 {
     if (proto == IP_PROTO_UDP && l4_size >= 8) {
         *l4w = load32(l4);
@@ -80,12 +84,17 @@ fast_l4(const uint8_t *l4, uint8_t proto, uint32_t l4_size, uint64_t *l4w)
         *l4w = load32(l4) | (uint64_t)(load16(l4 + 12) & BE16(TCP_FLAGS_MASK)) << 32;
         return header >= 5 && header * 4 <= l4_size;
     }
+    if (proto == icmp && l4_size >= 8) {
+        *l4w = (uint32_t)l4[0] << 8 | (uint32_t)l4[1] << 24;
+        return icmp == IP_PROTO_ICMP || (l4[0] != 135 && l4[0] != 136);
+    }
     return false;
 }
 
 /*
- * IPv4 at 'l3', a constant where this is inlined.  The packet's padding wraps around when its total length
- * says more than the frame has, which makes one comparison of two; the four layers are one store.
+ * IPv4 at 'l3', a constant where this is inlined.  The packet's padding wraps around when its total
+ * length says more than the frame has, which makes one comparison of two; the four layers are one
+ * store.
  */
 static __rte_always_inline bool
 extract_fast_ip4(const uint8_t *d, uint32_t l3, uint32_t avail, uint32_t size, uint64_t w0,
@@ -103,7 +112,8 @@ extract_fast_ip4(const uint8_t *d, uint32_t l3, uint32_t avail, uint32_t size, u
     uint64_t l4w;
 
     if (unlikely((head & UINT64_C(0xff3f0000000000ff)) != 0x45 || pad > UINT16_MAX ||
-                 ip_size < 20 + 8 || !fast_l4(ip + 20, (uint8_t)proto, ip_size - 20, &l4w))) {
+                 ip_size < 20 + 8 ||
+                 !fast_l4(ip + 20, (uint8_t)proto, IP_PROTO_ICMP, ip_size - 20, &l4w))) {
         return false;
     }
     w[0] = w0;
@@ -116,8 +126,8 @@ extract_fast_ip4(const uint8_t *d, uint32_t l3, uint32_t avail, uint32_t size, u
     }
     key->map = MAP_IPV4 | (tagged ? MAP_VLAN : 0);
     key->n = 5 + tagged;
-    uint64_t layers = PACKET_LAYER_NONE | (uint64_t)l3 << 16 | (uint64_t)(l3 + 20) << 32 |
-                      (uint64_t)pad << 48;
+    uint64_t layers =
+        PACKET_LAYER_NONE | (uint64_t)l3 << 16 | (uint64_t)(l3 + 20) << 32 | (uint64_t)pad << 48;
     memcpy(ly, &layers, sizeof layers);
     return true;
 }
@@ -157,8 +167,9 @@ extract_fast(const uint8_t *d, uint32_t avail, uint32_t size, uint64_t w0, struc
         uint32_t flow_word = rte_be_to_cpu_32(load32(ip));
         uint32_t total = 40 + rte_be_to_cpu_16(load16(ip + 4));
         uint8_t proto = ip[6];
-        if (unlikely(l3 + total > size || size - l3 - total > UINT16_MAX ||
-                     !fast_l4(ip + 40, proto, RTE_MIN(total, avail - l3) - 40, &l4w))) {
+        if (unlikely(
+                l3 + total > size || size - l3 - total > UINT16_MAX ||
+                !fast_l4(ip + 40, proto, IP_PROTO_ICMPV6, RTE_MIN(total, avail - l3) - 40, &l4w))) {
             return false;
         }
         w[0] = w0;
@@ -224,8 +235,8 @@ parse_vlans(struct cursor *c, struct flow *f)
         if (!p || (load16(p) != BE16(ETH_TYPE_VLAN) && load16(p) != BE16(ETH_TYPE_QINQ))) {
             return;
         }
-        f->vlans[i].tpid = load16(p);
-        f->vlans[i].tci = load16(p + 2) | BE16(VLAN_CFI);
+        f->w[FLOW_WORD_OF(vlans)] |= (uint64_t)(load32(p) | (uint32_t)BE16(VLAN_CFI) << 16)
+                                     << (32 * i);
         c->ofs += VLAN_TAG_SIZE;
     }
 }
@@ -313,6 +324,13 @@ parse_nd_options(struct cursor *c, struct flow *f)
     return true;
 }
 
+/* ICMP type and code in the place of ports: big-endian 16-bit numbers. */
+static uint64_t
+type_and_code(const uint8_t *p)
+{
+    return (uint64_t)p[0] << 8 | (uint64_t)p[1] << 24;
+}
+
 static bool
 parse_icmpv6(struct cursor *c, struct flow *f)
 {
@@ -320,8 +338,7 @@ parse_icmpv6(struct cursor *c, struct flow *f)
     if (!p) {
         return false;
     }
-    f->tp_src = rte_cpu_to_be_16(p[0]);
-    f->tp_dst = rte_cpu_to_be_16(p[1]);
+    f->w[4] |= type_and_code(p);
     if (p[1] || (p[0] != 135 && p[0] != 136)) {
         return true;
     }
@@ -351,30 +368,25 @@ parse_l4(struct cursor *c, struct flow *f, bool ipv6)
         if (!p || p[12] >> 4 < 5 || (p[12] >> 4) * 4u > left(c)) {
             return false;
         }
-        f->tp_src = load16(p);
-        f->tp_dst = load16(p + 2);
-        f->tcp_flags = load16(p + 12) & BE16(TCP_FLAGS_MASK);
+        f->w[4] |= load32(p) | (uint64_t)(load16(p + 12) & BE16(TCP_FLAGS_MASK)) << 32;
         return true;
     case IP_PROTO_UDP:
     case IP_PROTO_SCTP:
         p = pull(c, f->nw_proto == IP_PROTO_UDP ? 8 : 12);
         if (p) {
-            f->tp_src = load16(p);
-            f->tp_dst = load16(p + 2);
+            f->w[4] |= load32(p);
         }
         return p;
     case IP_PROTO_ICMP:
         p = ipv6 ? NULL : pull(c, 8);
         if (p) {
-            f->tp_src = rte_cpu_to_be_16(p[0]);
-            f->tp_dst = rte_cpu_to_be_16(p[1]);
+            f->w[4] |= type_and_code(p);
         }
         return p || ipv6;
     case IP_PROTO_IGMP:
         p = ipv6 ? NULL : pull(c, 8);
         if (p) {
-            f->tp_src = rte_cpu_to_be_16(p[0]);
-            f->tp_dst = rte_cpu_to_be_16(p[1]);
+            f->w[4] |= type_and_code(p);
             f->igmp_group = load32(p + 4);
         }
         return p || ipv6;
@@ -420,13 +432,11 @@ parse_ipv4(struct cursor *c, struct flow *f, struct packet_layers *ly)
     if (header < 20 || header > total || !trim_to(c, total, ly)) {
         return;
     }
-    f->nw_src = load32(p + 12);
-    f->nw_dst = load32(p + 16);
-    f->nw_proto = p[9];
-    f->nw_tos = p[1];
-    f->nw_ttl = p[8];
-    uint16_t frag = rte_be_to_cpu_16(load16(p + 6)) & 0x3fff;
-    f->nw_frag = !frag ? 0 : frag & 0x1fff ? NW_FRAG_ANY | NW_FRAG_LATER : NW_FRAG_ANY;
+    uint16_t frag_ofs = rte_be_to_cpu_16(load16(p + 6)) & 0x3fff;
+    uint64_t frag = !frag_ofs ? 0 : frag_ofs & 0x1fff ? NW_FRAG_ANY | NW_FRAG_LATER : NW_FRAG_ANY;
+    f->w[2] |= (uint64_t)p[9] << 48 | frag << 56;
+    f->w[3] = load64(p + 12);
+    f->w[4] = (uint64_t)p[1] << 48 | (uint64_t)p[8] << 56;
     if (pull(c, header)) {
         parse_l4_at(c, f, ly, false);
     }
@@ -491,10 +501,8 @@ parse_ipv6(struct cursor *c, struct flow *f, struct packet_layers *ly)
     }
     uint32_t flow_word = rte_be_to_cpu_32(load32(p));
     f->ipv6_label = rte_cpu_to_be_32(flow_word & IPV6_LABEL_MASK);
-    f->nw_tos = (uint8_t)(flow_word >> 20);
-    f->nw_ttl = p[7];
-    f->nw_proto = proto;
-    f->nw_frag = frag;
+    f->w[2] |= (uint64_t)proto << 48 | (uint64_t)frag << 56;
+    f->w[4] = (uint64_t)(flow_word >> 20 & 0xff) << 48 | (uint64_t)p[7] << 56;
     parse_l4_at(c, f, ly, true);
 }
 
@@ -509,11 +517,10 @@ parse(struct cursor *c, rte_be32_t packet_type, struct flow *f, struct packet_la
         if (!p) {
             return EXTRACT_RUNT;
         }
-        memcpy(&f->dl_dst, p, 6);
-        memcpy(&f->dl_src, p + 6, 6);
         c->ofs = 12;
         parse_vlans(c, f);
-        f->dl_type = parse_ethertype(c);
+        f->w[1] = (load64(p) & LOW48) | (uint64_t)parse_ethertype(c) << 48;
+        f->w[2] = load64(p + 6) & LOW48;
     } else {
         /* Namespace 1: the low 16 bits are the EtherType and the packet starts at L3. */
         f->dl_type = (rte_be16_t)(packet_type >> 16);
@@ -538,10 +545,31 @@ parse_bytes(const uint8_t *data, uint32_t avail, uint32_t size, rte_be32_t packe
             struct flow *f, struct packet_layers *ly, bool *want_more)
 {
     struct cursor c = {.data = data, .end = size, .avail = avail};
-    memset(f, 0, sizeof *f);
+    memset(f, 0, N_PACKET_WORDS * 8);
     enum extract_result r = parse(&c, packet_type, f, ly);
     *want_more = c.want_more;
     return r;
+}
+
+/*
+ * Packs the packet words that are not zero.  One word at a time: the words were just written, and a
+ * vector load over several of them would wait until the stores have left for the cache.
+ */
+static void
+pack(const struct flow *f, struct flow_key *key)
+{
+    uint64_t map = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < N_PACKET_WORDS; i++) {
+        uint64_t w = f->w[i];
+        __asm__("" : "+r"(w)); /* keeps the compiler from vectorising */
+        if (w) {
+            map |= UINT64_C(1) << i;
+            key->w[n++] = w;
+        }
+    }
+    key->map = map;
+    key->n = n;
 }
 
 /* Everything that extract_fast() does not do.  'w0' is word 0 of the key. */
@@ -568,8 +596,8 @@ extract_general(const struct rte_mbuf *m, rte_be32_t packet_type, uint64_t w0, s
         r = parse_bytes(data, avail, size, packet_type, &f, ly, &want_more);
     }
     if (r == EXTRACT_OK) {
-        memcpy(&f, &w0, sizeof w0);
-        flow_key_from_flow(&f, key);
+        f.w[0] = w0;
+        pack(&f, key);
     }
     return r;
 }
