@@ -18,6 +18,7 @@ def guests():
 
 def vhost_port(sw, name, bridge="br0", *more):
     """A dpdkvhostuserclient port; returns the path on which QEMU has to listen."""
+    sw.vsctl("set", "Open_vSwitch", ".", "other_config:dpdk-init=true")
     path = "%s/%s.sock" % (sw.dir, name)
     sw.vsctl("add-port", bridge, name, "--", "set", "Interface", name, "type=dpdkvhostuserclient",
              "options:vhost-server-path=" + path, *more)
