@@ -426,6 +426,9 @@ mask_finish(struct flow_mask *wc, const struct flow *flow)
     for (int i = 0; i < FLOW_MAX_VLANS; i++) {
         if (wc->bits.vlans[i].tci) {
             wc->bits.vlans[i].tci |= htons(VLAN_CFI);
+            if (flow->vlans[i].tci) {
+                wc->bits.vlans[i].tpid = UINT16_MAX;
+            }
         }
     }
     if (flow->nw_frag & NW_FRAG_LATER) {
@@ -533,6 +536,10 @@ run(struct xlate_ctx *ctx)
         }
         xlate_mirror_in(ctx);
         xlate_table(ctx, ctx->flow.ofp_in_port, 0, true, true);
+        if (ctx->trace && !STAILQ_EMPTY(ctx->trace)) {
+            /* The action set is shown beside the actions of the first table. */
+            ctx->trace = &STAILQ_LAST(ctx->trace, trace_node, link)->subs;
+        }
     }
     if (!ctx->error) {
         xlate_action_set(ctx);

@@ -90,6 +90,7 @@ do_enqueue(struct xlate_ctx *ctx, const struct ofpact_enqueue *a)
         xlate_report(ctx, TRACE_WARN, "skipping output to input port");
         return;
     }
+    FLOW_MASK_SET(ctx->wc, skb_priority);
     ctx->flow.skb_priority = a->queue;
     out = view_port(ctx->view, port);
     if (out) {

@@ -80,8 +80,9 @@ xlate_push_vlan(struct xlate_ctx *ctx, uint16_t ethertype)
 {
     mask_vlan_count(ctx);
     if (flow_n_vlans(&ctx->flow) == FLOW_MAX_VLANS) {
-        xlate_report_error(ctx, "more than %d VLAN tags", FLOW_MAX_VLANS);
-        return;
+        /* As the deployed switch has it, the innermost tag gives way. */
+        FLOW_MASK_SET(ctx->wc, vlans[0]);
+        FLOW_MASK_SET(ctx->wc, vlans[1]);
     }
     flow_push_vlan(&ctx->flow, htons(ethertype), htons(VLAN_CFI));
 }

@@ -25,9 +25,16 @@ tci_vid(rte_be16_t tci)
     return ntohs(tci) & VLAN_VID_MASK;
 }
 
+/* A port with a native VLAN has no VLAN 0: its packets would come out in the native one. */
 static bool
 trunks_vlan(const struct view_bundle *b, uint16_t vlan)
 {
+    bool has_native = b->vlan_mode == OFPROTO_VLAN_NATIVE_TAGGED
+                      || b->vlan_mode == OFPROTO_VLAN_NATIVE_UNTAGGED;
+
+    if (has_native && b->tag > 0 && (vlan == 0 || vlan == b->tag)) {
+        return vlan;
+    }
     return b->all_vlans || bitmap_is_set(b->trunks, vlan);
 }
 
