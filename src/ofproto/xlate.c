@@ -538,7 +538,7 @@ run(struct xlate_ctx *ctx)
         xlate_table(ctx, ctx->flow.ofp_in_port, 0, true, true);
         if (ctx->trace && !STAILQ_EMPTY(ctx->trace)) {
             /* The action set is shown beside the actions of the first table. */
-            ctx->trace = &STAILQ_LAST(ctx->trace, trace_node, link)->subs;
+            ctx->trace = &STAILQ_FIRST(ctx->trace)->subs;
         }
     }
     if (!ctx->error) {

@@ -12,7 +12,7 @@
 #include "flow/match.h"
 #include "ofproto/xlate_int.h"
 
-/* A fixed mix, the same in every run: which bucket a flow takes does not change with a restart. */
+/* Spreads numbers that differ little: link numbers, bucket ids. */
 static uint32_t
 mix32(uint32_t x, uint32_t basis)
 {
