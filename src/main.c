@@ -25,6 +25,7 @@
 #include "base/rcu.h"
 #include "base/thread.h"
 #include "bridge/bridge.h"
+#include "bridge/startup.h"
 #include "daemon.h"
 #include "dummy_compose.h"
 #include "netdev/netdev.h"
@@ -45,6 +46,7 @@ struct root {
     struct options options;
     struct loop *loop;
     struct unixctl *unixctl;
+    struct startup *startup; /* NULL: no --config */
     struct db *db;
     struct bridges *bridges;
     struct loop_timer coverage_timer;
@@ -85,6 +87,21 @@ process_init(struct root *root, char **error)
         log_err("mlockall failed: %s", err_str(errno));
     }
     return 0;
+}
+
+/* Before the daemon goes into the background, so that who started it sees what is wrong. */
+static int
+startup_init(struct root *root, char **error)
+{
+    const char *path = root->options.config_file;
+
+    return path ? startup_load(path, &root->startup, error) : 0;
+}
+
+static void
+startup_fini(struct root *root)
+{
+    startup_destroy(root->startup);
 }
 
 static int
@@ -295,7 +312,15 @@ open_client(struct root *root, char **error)
 static int
 database_init(struct root *root, char **error)
 {
-    return root->options.remote ? open_client(root, error) : open_embedded(root, error);
+    int result = root->options.remote ? open_client(root, error) : open_embedded(root, error);
+
+    if (result == 0 && root->startup != NULL) {
+        result = startup_apply(root->startup, root->db, error);
+        if (result != 0) {
+            db_close(root->db);
+        }
+    }
+    return result;
 }
 
 static void
@@ -331,6 +356,7 @@ bridges_init(struct root *root, char **error)
         .db = root->db,
         .disable_system = root->options.disable_system,
         .enable_dummy = root->options.enable_dummy,
+        .startup = root->startup,
         .ready = on_ready,
         .fatal = on_fatal,
         .aux = root,
@@ -351,6 +377,7 @@ bridges_fini(struct root *root)
 static const struct stage stages[] = {
     /* name        init                fini                                                    */
     {"process", process_init, NULL},
+    {"start-up file", startup_init, startup_fini},
     {"daemon", daemon_init, daemon_fini},    /* forks: no thread before it         */
     {"rcu", stage_rcu_init, stage_rcu_fini}, /* the reclaimer is the first thread  */
     {"loop", loop_init, loop_fini},

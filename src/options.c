@@ -40,6 +40,7 @@ enum {
     OPT_SYSLOG_METHOD,
     OPT_DB,
     OPT_REMOTE,
+    OPT_CONFIG,
 };
 
 static const struct option long_options[] = {
@@ -72,6 +73,7 @@ static const struct option long_options[] = {
     {"syslog-method", required_argument, NULL, OPT_SYSLOG_METHOD},
     {"db", required_argument, NULL, OPT_DB},
     {"remote", required_argument, NULL, OPT_REMOTE},
+    {"config", required_argument, NULL, OPT_CONFIG},
     {NULL, 0, NULL, 0},
 };
 
@@ -114,7 +116,9 @@ print_help(void)
            "  ssl:HOST:PORT           the same over TLS\n"
            "  --db=FILE               serve the database in FILE (default: %s/conf.db)\n"
            "  --remote=METHOD         serve it on punix:FILE, ptcp:[PORT][:IP], pssl:[PORT][:IP]\n"
-           "                          as well; may be repeated\n",
+           "                          as well; may be repeated\n"
+           "  --config=FILE           bridges, ports and flows to have after the start, as\n"
+           "                          sluiced.json(5) describes\n",
            dirs_db());
     printf("\nPKI configuration (required to use SSL):\n"
            "  -p, --private-key=FILE  private key\n"
@@ -278,6 +282,9 @@ switch_option(struct options *o, int c, const char *arg)
     case OPT_DB:
         o->db_file = arg;
         break;
+    case OPT_CONFIG:
+        o->config_file = arg;
+        break;
     case OPT_REMOTE:
         add_db_remote(o, arg);
         break;
@@ -307,6 +314,9 @@ choose_database(struct options *o, const char *remote)
     }
     if (o->remote != NULL && o->n_db_remotes > 0) {
         fatal("--remote needs the embedded database");
+    }
+    if (o->remote != NULL && o->config_file != NULL) {
+        fatal("--config needs the embedded database");
     }
     if (o->remote == NULL && o->db_file == NULL) {
         o->db_file = xasprintf("%s/conf.db", dirs_db());

@@ -17,6 +17,7 @@ struct options {
     const char *db_file;     /* Journal of the embedded database. */
     const char **db_remotes; /* What the embedded database listens on beside db.sock. */
     size_t n_db_remotes;
+    const char *config_file; /* Start-up file; NULL: none. */
 
     const char *unixctl; /* NULL: the default */
     bool mlockall;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bridge/bridge_int.h"
+#include "bridge/startup.h"
 #include "ofproto/xlate.h"
 
 LOG_MODULE(bridge);
@@ -276,6 +277,7 @@ bridges_sync(struct bridges *b, const struct db_row *ovs)
     br_ifaces_check_peers(b);
     for (br = b->brs; br; br = br->hh.next) {
         ofproto_commit(br->ofproto);
+        startup_install_flows(b->cfg.startup, br->name, br->ofproto);
     }
 }
 

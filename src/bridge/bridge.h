@@ -16,10 +16,12 @@
 struct bridges;
 struct db;
 struct loop;
+struct startup;
 
 struct bridges_cfg {
     struct loop *loop;
     struct db *db;        /* borrowed; its change callback is taken */
+    struct startup *startup; /* whose flows are installed, or NULL; borrowed */
     bool disable_system;  /* --disable-system: "system" is no datapath type */
     bool enable_dummy;    /* "dummy" is a datapath type as well */
     /* Called once, when the result of the first reconfiguration is in the database (a daemon that

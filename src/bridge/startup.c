@@ -12,6 +12,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "bridge/startup_int.h"
@@ -70,13 +71,16 @@ char *
 startup_read_flows_file(struct startup_bridge *br, const char *config_path, const char *name)
 {
     char *path = beside(config_path, name);
-    FILE *file = fopen(path, "re");
+    struct stat st;
+    bool is_file = stat(path, &st) != 0 || S_ISREG(st.st_mode);
+    FILE *file = is_file ? fopen(path, "re") : NULL; /* A FIFO would block. */
     char *line = NULL, *error = NULL;
     size_t size = 0;
     ssize_t len;
 
     if (file == NULL) {
-        error = xasprintf("cannot read %s (%s)", path, err_str(errno));
+        error = xasprintf("cannot read %s (%s)", path,
+                          is_file ? err_str(errno) : "not a regular file");
         free(path);
         return error;
     }

@@ -516,7 +516,7 @@ read_text(const char *path, char **textp, char **error)
     int result = 0;
     struct stat st;
     size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO would block */
 
     *textp = NULL;
     if (fd < 0 || fstat(fd, &st) != 0) {
