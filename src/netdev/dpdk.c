@@ -31,6 +31,7 @@ LOG_MODULE(dpdk);
 static struct {
     struct smap config; // the keys for the start to come
     bool tried, started, wanted, stopped;
+    bool refused; // dpdk-init=false, in so many words
     int error;          // of the first start
     char *error_text;
     struct dpdk_args args; // EAL keeps pointers into it
@@ -160,6 +161,7 @@ dpdk_set_config(const struct smap *config, char **errorp)
     const char *init = smap_get_def(config, "dpdk-init", "false");
     bool wanted = strcasecmp(init, "true") == 0 || strcasecmp(init, "try") == 0;
 
+    dpdk.refused = smap_get(config, "dpdk-init") != NULL && !wanted;
     if (!dpdk.tried) {
         smap_clone(&dpdk.config, config);
     }
@@ -189,7 +191,7 @@ dpdk_started(void)
 bool
 dpdk_wanted(void)
 {
-    return dpdk.wanted;
+    return dpdk.wanted || (dpdk_started() && !dpdk.refused);
 }
 
 const struct smap *

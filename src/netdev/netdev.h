@@ -218,7 +218,8 @@ int dpdk_start(const struct smap *other_config, char **errorp);
 // it goes on.
 int dpdk_set_config(const struct smap *other_config, char **errorp);
 bool dpdk_started(void);
-bool dpdk_wanted(void); // dpdk-init was true or try, and EAL runs: ports of type dpdk may be opened
+// EAL runs, and dpdk-init is not "false" in so many words: ports of type dpdk may be opened.
+bool dpdk_wanted(void);
 const char *dpdk_version_text(void); // "DPDK 22.11.11"
 // The mempool for frames made by ourselves (packet-outs, ARP, tests), of at least MTU 1500.  Starts
 // EAL when nobody has; NULL when EAL cannot start.

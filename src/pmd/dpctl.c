@@ -181,6 +181,7 @@ dp_flow_format(const struct dp *dp, const struct dp_flow *f, bool verbose, bool 
     struct flow key;
 
     dp_flow_get_key(f, &key, &mask);
+    FLOW_MASK_SET(&mask, packet_type); // every flow here is of Ethernet, and says so
     dp_flow_get_stats(f, &stats);
     if (verbose) {
         uuid_format(&ufid, ufid_text);
