@@ -520,8 +520,9 @@ mf_set_flow_value(const struct mf_field *mf, const union mf_value *v, struct flo
         if (mf->loc == LOC_DLVLAN || mf->loc == LOC_VLANPCP) {
             vlan->tci |= htobe16_(VLAN_CFI); /* Setting a part of a tag makes it one. */
         }
+        /* Without the "present" bit there is no tag yet, but a tag may be written in pieces. */
         if (!(vlan->tci & htobe16_(VLAN_CFI))) {
-            *vlan = (struct flow_vlan){0, 0};
+            vlan->tpid = 0;
         } else if (!vlan->tpid) {
             vlan->tpid = htobe16_(ETH_TYPE_VLAN);
         }

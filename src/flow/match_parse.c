@@ -2,8 +2,8 @@
 /*
  * Text to matches, in ovs-ofctl's syntax.  See match.h.
  *
- * Items may come in any order: what says the protocol is taken first, so that "tp_dst=80,tcp" means what
- * it says and tp_dst finds its protocol.
+ * Items may come in any order: what says the protocol is taken first, so that "tp_dst=80,tcp" means
+ * what it says and tp_dst finds its protocol.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -80,12 +80,33 @@ next_item(char **s, struct item *item)
     return true;
 }
 
-static bool
-says_protocol(const char *key)
-{
-    const struct mf_field *mf = mf_from_name(key);
+/* The passes over the text: a field is set after what it requires, wherever that stands. */
+enum pass {
+    PASS_PROTOCOL, /* keywords, dl_type, nw_proto */
+    PASS_REQUIRED, /* fields that other fields require */
+    PASS_REST,
+    N_PASSES,
+};
 
-    return mf && (mf->id == MF_ETH_TYPE || mf->id == MF_IP_PROTO || mf->id == MF_PACKET_TYPE);
+static enum pass
+pass_of(const struct item *item)
+{
+    const struct mf_field *mf = mf_from_name(item->key);
+
+    if (!item->value) {
+        return PASS_PROTOCOL;
+    }
+    if (!mf) {
+        return PASS_REST;
+    }
+    if (mf->id == MF_ETH_TYPE || mf->id == MF_IP_PROTO || mf->id == MF_PACKET_TYPE) {
+        return PASS_PROTOCOL;
+    }
+    return mf->id == MF_ICMPV4_TYPE || mf->id == MF_ICMPV4_CODE || mf->id == MF_ICMPV6_TYPE ||
+                   mf->id == MF_ICMPV6_CODE || mf->id == MF_DL_VLAN || mf->id == MF_VLAN_VID ||
+                   mf->id == MF_VLAN_TCI || mf->id == MF_CT_STATE
+               ? PASS_REQUIRED
+               : PASS_REST;
 }
 
 /* "tp_src" and the like, for the protocol of the match. */
@@ -166,7 +187,8 @@ set_field(const struct item *item, const struct mf_port_names *ports, struct mat
         match_set_dl_vlan(m, OFP10_VLAN_NONE);
         return NULL;
     }
-    if (!mf_match_prereqs_ok(mf, m)) {
+    /* A priority says by itself that there is a tag. */
+    if (mf->prereqs != MF_PRE_VLAN_VID && !mf_match_prereqs_ok(mf, m)) {
         return text_error("prerequisites of %s are not met", item->key);
     }
     error = mf_parse(mf, item->value, ports, &value, &mask);
@@ -217,19 +239,17 @@ set_extra(const struct item *item, struct match_extra *extra, bool *mine)
     return NULL;
 }
 
-/* First pass: what says the protocol.  Second: the rest. */
 static char *
-parse_pass(char *text, bool protocol_pass, const struct mf_port_names *ports, struct match *m,
+parse_pass(char *text, enum pass pass, const struct mf_port_names *ports, struct match *m,
            struct match_extra *extra)
 {
     struct item item;
     char *error = NULL;
 
     while (!error && next_item(&text, &item)) {
-        bool protocol = !item.value || says_protocol(item.key);
         bool mine = false;
 
-        if (protocol != protocol_pass) {
+        if (pass_of(&item) != pass) {
             continue;
         }
         if (!item.value) {
@@ -250,18 +270,16 @@ char *
 match_parse(struct match *m, const char *text, const struct mf_port_names *ports,
             struct match_extra *extra)
 {
-    char *copy, *error;
+    char *error = NULL;
 
     match_init_any(m);
     if (extra) {
         memset(extra, 0, sizeof *extra);
     }
-    copy = xstrdup(text);
-    error = parse_pass(copy, true, ports, m, extra);
-    free(copy);
-    if (!error) {
-        copy = xstrdup(text);
-        error = parse_pass(copy, false, ports, m, extra);
+    for (enum pass pass = 0; pass < N_PASSES && !error; pass++) {
+        char *copy = xstrdup(text);
+
+        error = parse_pass(copy, pass, ports, m, extra);
         free(copy);
     }
     return error;
