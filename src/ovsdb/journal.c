@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +18,8 @@
 #include "base/str.h"
 #include "base/util.h"
 #include "ovsdb/error.h"
+#include "ovsdb/journal_io.h"
 
-#define SHA1_HEX_LEN 40
 #define HEADER_MAX 128
 
 struct ovsdb_journal {
@@ -33,133 +31,6 @@ struct ovsdb_journal {
     uint64_t previous; /* where the last record that was read begins */
     bool is_dirty;     /* the file may be longer than 'size': a failed append could not be undone */
 };
-
-/* Encoding. */
-
-static void
-sha1_hex(const void *data, size_t len, char hex[SHA1_HEX_LEN + 1])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int n = 0;
-
-    if (!EVP_Digest(data, len, digest, &n, EVP_sha1(), NULL) || n != SHA1_HEX_LEN / 2) {
-        memset(digest, 0, sizeof digest);
-    }
-    for (size_t i = 0; i < SHA1_HEX_LEN / 2; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    }
-}
-
-static void
-encode(const json_t *record, struct str *out)
-{
-    char hex[SHA1_HEX_LEN + 1];
-    char *body = json_dumps(record, JSON_COMPACT);
-    size_t len = strlen(body);
-
-    body[len++] = '\n'; /* in place of the terminator */
-    sha1_hex(body, len, hex);
-    str_printf(out, "OVSDB JSON %zu %s\n", len, hex);
-    str_put_mem(out, body, len);
-    free(body);
-}
-
-char *
-ovsdb_journal_encode(const json_t *record, size_t *len)
-{
-    struct str out = STR_INIT;
-
-    encode(record, &out);
-    *len = out.len;
-    return str_steal(&out);
-}
-
-/* Files. */
-
-static int
-write_all(int fd, const char *data, size_t len, uint64_t offset)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, data, len, (off_t)offset);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? -errno : -EIO;
-        }
-        data += n;
-        len -= (size_t)n;
-        offset += (uint64_t)n;
-    }
-    return 0;
-}
-
-static int
-read_all(int fd, char *data, size_t len, uint64_t offset)
-{
-    while (len > 0) {
-        ssize_t n = pread(fd, data, len, (off_t)offset);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? -errno : -EIO;
-        }
-        data += n;
-        len -= (size_t)n;
-        offset += (uint64_t)n;
-    }
-    return 0;
-}
-
-/* Makes a rename or a new name in the directory of 'path' durable. */
-static int
-sync_directory(const char *path)
-{
-    char *copy = xstrdup(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = fd < 0 ? -errno : 0;
-
-    free(copy);
-    if (fd >= 0) {
-        /* Some file systems cannot sync directories; then there is nothing better to do. */
-        if (fsync(fd) && errno != EINVAL) {
-            error = -errno;
-        }
-        close(fd);
-    }
-    return error;
-}
-
-/* Writes 'records' to a new file 'path' and syncs it; the descriptor or a negative errno. */
-static int
-write_new_file(const char *path, json_t *const records[], size_t n, uint64_t *size)
-{
-    struct str out = STR_INIT;
-    int error;
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-
-    if (fd < 0) {
-        return -errno;
-    }
-    for (size_t i = 0; i < n; i++) {
-        encode(records[i], &out);
-    }
-    error = write_all(fd, str_cstr(&out), out.len, 0);
-    if (!error && fsync(fd)) {
-        error = -errno;
-    }
-    *size = out.len;
-    str_free(&out);
-    if (error) {
-        close(fd);
-        unlink(path);
-        return error;
-    }
-    return fd;
-}
 
 /* Locking.  The name and the kind of lock are those of the stock tools. */
 
@@ -274,14 +145,14 @@ ovsdb_journal_create(const char *path, json_t *const records[], size_t n,
     free(real);
     tmp = xasprintf("%s.tmp", journal->path);
     unlink(tmp); /* of a creation that was cut short: we hold the lock */
-    journal->fd = write_new_file(tmp, records, n, &journal->size);
+    journal->fd = journal_write_new_file(tmp, records, n, &journal->size);
     result = journal->fd < 0 ? journal->fd : 0;
     if (!result && link(tmp, journal->path)) {
         result = -errno; /* link, unlike rename, does not replace */
     }
     unlink(tmp);
     if (!result) {
-        result = sync_directory(journal->path);
+        result = journal_sync_directory(journal->path);
     }
     free(tmp);
     if (result) {
@@ -326,7 +197,7 @@ read_header(struct ovsdb_journal *journal, char line[HEADER_MAX + 1], char **pro
 {
     uint64_t left = journal->file_end - journal->size;
     size_t n = left < HEADER_MAX ? (size_t)left : HEADER_MAX;
-    int error = read_all(journal->fd, line, n, journal->size);
+    int error = journal_read_all(journal->fd, line, n, journal->size);
 
     if (error) {
         *problem = xasprintf("cannot read: %s", err_str(error));
@@ -354,14 +225,14 @@ read_body(struct ovsdb_journal *journal, uint64_t offset, size_t len, const char
     char *body = xmalloc(len + 1);
     char actual[SHA1_HEX_LEN + 1];
     json_error_t parse_error;
-    int error = read_all(journal->fd, body, len, offset);
+    int error = journal_read_all(journal->fd, body, len, offset);
 
     if (error) {
         *problem = xasprintf("cannot read: %s", err_str(error));
         status = OVSDB_JOURNAL_FAILED;
         goto out;
     }
-    sha1_hex(body, len, actual);
+    journal_sha1_hex(body, len, actual);
     if (strcmp(actual, sha1)) {
         *problem = xasprintf("%zu bytes have SHA-1 %s, their header says %s", len, actual, sha1);
         goto out;
@@ -394,7 +265,7 @@ has_later_record(const struct ovsdb_journal *journal)
         uint64_t left = journal->file_end - offset;
         size_t n = left < sizeof buf ? (size_t)left : sizeof buf;
 
-        if (read_all(journal->fd, buf, n, offset)) {
+        if (journal_read_all(journal->fd, buf, n, offset)) {
             return true; /* whatever it is, keep a copy */
         }
         if (memmem(buf, n, mark, sizeof mark - 1) != NULL) {
@@ -461,9 +332,9 @@ save_from(const struct ovsdb_journal *journal, uint64_t offset, const char *path
         uint64_t left = journal->file_end - offset;
         size_t n = left < 65536 ? (size_t)left : 65536;
 
-        error = read_all(journal->fd, buf, n, offset);
+        error = journal_read_all(journal->fd, buf, n, offset);
         if (!error) {
-            error = write_all(fd, buf, n, to);
+            error = journal_write_all(fd, buf, n, to);
         }
         offset += n;
         to += n;
@@ -524,8 +395,8 @@ ovsdb_journal_append(struct ovsdb_journal *journal, const json_t *record)
     int error = journal->is_dirty ? undo_append(journal) : 0;
 
     if (!error) {
-        encode(record, &out);
-        error = write_all(journal->fd, out.buf, out.len, journal->size);
+        journal_encode(record, &out);
+        error = journal_write_all(journal->fd, out.buf, out.len, journal->size);
         if (!error && fdatasync(journal->fd)) {
             error = -errno;
         }
@@ -549,7 +420,7 @@ ovsdb_journal_replace(struct ovsdb_journal *journal, json_t *const records[], si
     int error = 0;
 
     unlink(tmp); /* of a replacement that was cut short: we hold the lock */
-    int fd = write_new_file(tmp, records, n, &size);
+    int fd = journal_write_new_file(tmp, records, n, &size);
     if (fd < 0) {
         error = fd;
     } else {
@@ -575,7 +446,7 @@ ovsdb_journal_replace(struct ovsdb_journal *journal, json_t *const records[], si
     journal->size = journal->file_end = size;
     journal->is_dirty = false;
     /* The new file is complete whichever of the two a crash leaves under the name. */
-    sync_directory(journal->path);
+    journal_sync_directory(journal->path);
     return 0;
 }
 
