@@ -10,10 +10,10 @@
 enum { AREA_SIZE = ROUND_UP(KRX_MARGIN + KRX_FRAME_MAX, CACHE_LINE_SIZE) };
 
 int
-netdev_krx_init(struct netdev_krx *krx, int mtu, char **errorp)
+netdev_krx_init(struct netdev_krx *krx, int mtu, unsigned int n_slots, char **errorp)
 {
     netdev_krx_fini(krx);
-    krx->wish = (struct netdev_pool_wish){.mtu = mtu, .numa_id = -1, .n_mbufs = 4 * KRX_SLOTS};
+    krx->wish = (struct netdev_pool_wish){.mtu = mtu, .numa_id = -1, .n_mbufs = n_slots + 8};
     krx->lent = netdev_pool_get(&krx->wish, errorp);
     if (krx->lent == NULL) {
         return -ENOMEM;
@@ -23,12 +23,12 @@ netdev_krx_init(struct netdev_krx *krx, int mtu, char **errorp)
     krx->pool = netdev_pool_mempool(krx->lent);
     krx->room = rte_pktmbuf_data_room_size(krx->pool) - RTE_PKTMBUF_HEADROOM;
     // Not touched before the first super-frame arrives.
-    krx->areas = aligned_alloc(CACHE_LINE_SIZE, (size_t)AREA_SIZE * KRX_SLOTS);
+    krx->areas = aligned_alloc(CACHE_LINE_SIZE, (size_t)AREA_SIZE * n_slots);
     if (krx->areas == NULL) {
         netdev_krx_fini(krx);
         return -ENOMEM;
     }
-    for (unsigned int i = 0; i < KRX_SLOTS; i++) {
+    for (unsigned int i = 0; i < n_slots; i++) {
         krx->slots[i].area = krx->areas + (size_t)i * AREA_SIZE;
     }
     return 0;

@@ -48,8 +48,9 @@ struct netdev_krx {
     struct netdev_queue_counts counts; // poller: w, main: r
 };
 
-// 0, or a negative errno and a new '*errorp'.
-int netdev_krx_init(struct netdev_krx *, int mtu, char **errorp);
+// For at most 'n_slots' (<= KRX_SLOTS) frames from one system call.  0, or a negative errno and a new
+// '*errorp'.
+int netdev_krx_init(struct netdev_krx *, int mtu, unsigned int n_slots, char **errorp);
 void netdev_krx_fini(struct netdev_krx *);
 // Whether frames of 'mtu' fit.
 static inline bool

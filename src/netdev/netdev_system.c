@@ -294,7 +294,7 @@ system_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
     if (sys->krx->lent == NULL || (mtu > 0 && !netdev_krx_fits(sys->krx, mtu))) {
         // The loopback device's 65536 is for nobody else: super-frames cover it.
         mtu = mtu > 0 && mtu <= RTE_ETHER_MAX_JUMBO_FRAME_LEN ? mtu : RTE_ETHER_MTU;
-        int error = netdev_krx_init(sys->krx, mtu, errorp);
+        int error = netdev_krx_init(sys->krx, mtu, KRX_SLOTS, errorp);
         if (error != 0) {
             return error;
         }

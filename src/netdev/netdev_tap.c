@@ -264,7 +264,7 @@ tap_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
         tap->krx = xzalloc_cacheline(ROUND_UP(sizeof(*tap->krx), CACHE_LINE_SIZE));
     }
     if (tap->krx->lent == NULL || (mtu > 0 && !netdev_krx_fits(tap->krx, mtu))) {
-        int error = netdev_krx_init(tap->krx, mtu > 0 ? mtu : RTE_ETHER_MTU, errorp);
+        int error = netdev_krx_init(tap->krx, mtu > 0 ? mtu : RTE_ETHER_MTU, 1, errorp);
         if (error != 0) {
             return error;
         }
