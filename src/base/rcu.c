@@ -20,6 +20,8 @@
 #include "base/bitmap.h"
 #include "base/thread.h"
 
+#define GATHER_US 1000
+
 struct deferred {
     rcu_fn *fn;
     void *arg;
@@ -130,6 +132,13 @@ reclaimer_main(void *arg)
         }
         if (rcu.head == NULL) {
             break;
+        }
+        if (!rcu.stop) {
+            /* A writer in full swing defers often: let work gather, so that it does not wake this
+             * thread each time.  Nobody waits for memory to come back. */
+            pthread_mutex_unlock(&rcu.lock);
+            usleep(GATHER_US);
+            pthread_mutex_lock(&rcu.lock);
         }
         struct deferred *batch = take_queue();
         pthread_mutex_unlock(&rcu.lock);

@@ -17,23 +17,23 @@ const struct cls_trie_field_info cls_trie_fields[CLS_N_TRIES] = {
     [CLS_TRIE_IPV6_SRC] = {offsetof(struct flow, ipv6_src), 128},
 };
 
-static enum cls_stage
-word_stage(unsigned word)
-{
-    if (word == FLOW_WORD_OF(dl_dst) || word == FLOW_WORD_OF(vlans)) {
-        return CLS_STAGE_L2;
-    }
-    if (word == FLOW_WORD_OF(tp_src) || word == FLOW_WORD_OF(igmp_group) ||
-        (word >= FLOW_WORD_OF(arp_sha) && word < FLOW_WORD_OF(mpls_lse))) {
-        return CLS_STAGE_L4;
-    }
-    if (word == FLOW_WORD_OF(dl_src) || word == FLOW_WORD_OF(nw_src) ||
-        (word >= FLOW_WORD_OF(ipv6_src) && word <= FLOW_WORD_OF(ipv6_label)) ||
-        word == FLOW_WORD_OF(mpls_lse) || word == FLOW_WORD_OF(mpls_lse) + 1) {
-        return CLS_STAGE_L3;
-    }
-    return CLS_STAGE_META;
-}
+#define WORDS_FROM(FIRST, LAST)                                                                    \
+    (FLOW_WORD_BIT(LAST) | (FLOW_WORD_BIT(LAST) - FLOW_WORD_BIT(FIRST)))
+
+/* Which words are looked at in which stage; the first gets what the others leave. */
+#define STAGE_L2 (FLOW_WORD_BIT(dl_dst) | FLOW_WORD_BIT(vlans))
+#define STAGE_L3                                                                                   \
+    (FLOW_WORD_BIT(dl_src) | FLOW_WORD_BIT(nw_src) | WORDS_FROM(ipv6_src, ipv6_label) |            \
+     WORDS_FROM(mpls_lse, packet_type))
+#define STAGE_L4                                                                                   \
+    (FLOW_WORD_BIT(tp_src) | WORDS_FROM(arp_sha, nd_target.s6_addr[15]) |                          \
+     FLOW_WORD_BIT(igmp_group))
+static const uint64_t stage_words[CLS_N_STAGES] = {
+    [CLS_STAGE_META] = ~(STAGE_L2 | STAGE_L3 | STAGE_L4),
+    [CLS_STAGE_L2] = STAGE_L2,
+    [CLS_STAGE_L3] = STAGE_L3,
+    [CLS_STAGE_L4] = STAGE_L4,
+};
 
 /* Length of the mask of a field if it is a prefix, else 0. */
 static unsigned
@@ -58,14 +58,16 @@ prefix_len(enum cls_trie_field field, const struct flow_mask *mask)
 static void
 subtable_init(struct cls_subtable *st, const struct flow_mask *mask)
 {
+    for (unsigned w = 0; w < FLOW_WORDS; w++) {
+        st->map |= (uint64_t)(mask->bits.w[w] != 0) << w;
+    }
     for (int s = 0; s < CLS_N_STAGES; s++) {
-        for (unsigned w = 0; w < FLOW_WORDS; w++) {
-            if (mask->bits.w[w] && word_stage(w) == (enum cls_stage)s) {
-                st->map |= UINT64_C(1) << w;
-                st->mask[st->n_words] = mask->bits.w[w];
-                st->word[st->n_words++] = (uint8_t)w;
-                st->last_stage = (uint8_t)s;
-            }
+        for (uint64_t map = st->map & stage_words[s]; map; map &= map - 1) {
+            unsigned w = (unsigned)__builtin_ctzll(map);
+
+            st->mask[st->n_words] = mask->bits.w[w];
+            st->word[st->n_words++] = (uint8_t)w;
+            st->last_stage = (uint8_t)s;
         }
         st->stage_end[s] = (uint8_t)st->n_words;
     }
@@ -80,8 +82,11 @@ key_size(const struct cls_subtable *st)
 struct cls_subtable *
 cls_subtable_by_mask(const struct cls *cls, const struct flow_mask *mask)
 {
-    struct cls_subtable key = {0}, *st;
+    struct cls_subtable key, *st;
 
+    key.map = 0;
+    key.n_words = 0;
+    key.last_stage = 0;
     subtable_init(&key, mask);
     HASH_FIND(hh, cls->subtables, &key.map, key_size(&key), st);
     return st;

@@ -14,10 +14,24 @@
 
 struct cls_trie_node {
     uint32_t bits;                              /* constant, left-aligned, rest zero */
-    uint32_t n_bits;                            /* constant */
-    _Atomic uint32_t n_here;                    /* w main, r all */
+    _Atomic uint32_t count;                     /* w main, r all: rules here * 64 + own bits */
     RCU_PTR(struct cls_trie_node) edge[2];      /* w main, r all */
 };
+
+/* One word for both, so that a node is 24 bytes and malloc() adds no more than 8. */
+#define COUNT_ONE 64u
+
+static unsigned
+node_n_bits(const struct cls_trie_node *node)
+{
+    return atomic_load_explicit(&node->count, memory_order_relaxed) % COUNT_ONE;
+}
+
+static uint32_t
+node_n_here(const struct cls_trie_node *node)
+{
+    return atomic_load_explicit(&node->count, memory_order_acquire) / COUNT_ONE;
+}
 
 /* 'n' (0...32) bits of 'key' from bit 'ofs' on, left-aligned. */
 static uint32_t
@@ -64,8 +78,7 @@ node_create(uint32_t bits, unsigned n_bits, uint32_t n_here)
     struct cls_trie_node *node = xzalloc(sizeof *node);
 
     node->bits = bits;
-    node->n_bits = n_bits;
-    atomic_init(&node->n_here, n_here);
+    atomic_init(&node->count, n_here * COUNT_ONE + n_bits);
     return node;
 }
 
@@ -101,9 +114,7 @@ node_split(RCU_PTR(struct cls_trie_node) *link, struct cls_trie_node *node, unsi
     uint32_t rest = shift_left(node->bits, c);
     uint32_t head = c ? node->bits & ~(c == 32 ? 0 : UINT32_MAX >> c) : 0;
     struct cls_trie_node *parent = node_create(head, c, ofs + c == plen);
-    struct cls_trie_node *child = node_create(rest, node->n_bits - c,
-                                              atomic_load_explicit(&node->n_here,
-                                                                   memory_order_relaxed));
+    struct cls_trie_node *child = node_create(rest, node_n_bits(node) - c, node_n_here(node));
 
     for (int i = 0; i < 2; i++) {
         rcu_assign(&child->edge[i], rcu_get_protected(&node->edge[i]));
@@ -130,15 +141,15 @@ cls_trie_insert(struct cls_trie *trie, const uint32_t *key, unsigned plen)
             return;
         }
 
-        unsigned n = MIN(node->n_bits, plen - ofs);
+        unsigned n = MIN(node_n_bits(node), plen - ofs);
         unsigned c = common_bits(node->bits, key_bits_at(key, ofs, n), n);
-        if (c < node->n_bits) {
+        if (c < node_n_bits(node)) {
             node_split(link, node, c, key, ofs, plen);
             return;
         }
         ofs += c;
         if (ofs == plen) {
-            atomic_fetch_add_explicit(&node->n_here, 1, memory_order_release);
+            atomic_fetch_add_explicit(&node->count, COUNT_ONE, memory_order_release);
             return;
         }
         link = &node->edge[key_bit(key, ofs)];
@@ -154,7 +165,7 @@ node_prune(RCU_PTR(struct cls_trie_node) *link)
     struct cls_trie_node *b = rcu_get_protected(&node->edge[1]);
     struct cls_trie_node *child = a ? a : b;
 
-    if (atomic_load_explicit(&node->n_here, memory_order_relaxed) || (a && b)) {
+    if (node_n_here(node) || (a && b)) {
         return false;
     }
     if (!child) {
@@ -162,14 +173,14 @@ node_prune(RCU_PTR(struct cls_trie_node) *link)
         rcu_free(node);
         return true;
     }
-    if (node->n_bits + child->n_bits > 32) {
+    if (node_n_bits(node) + node_n_bits(child) > 32) {
         return false;
     }
 
-    uint32_t below = node->n_bits == 32 ? 0 : child->bits >> node->n_bits;
-    struct cls_trie_node *joined = node_create(node->bits | below, node->n_bits + child->n_bits,
-                                               atomic_load_explicit(&child->n_here,
-                                                                    memory_order_relaxed));
+    uint32_t below = node_n_bits(node) == 32 ? 0 : child->bits >> node_n_bits(node);
+    struct cls_trie_node *joined = node_create(node->bits | below,
+                                               node_n_bits(node) + node_n_bits(child),
+                                               node_n_here(child));
     for (int i = 0; i < 2; i++) {
         rcu_assign(&joined->edge[i], rcu_get_protected(&child->edge[i]));
     }
@@ -189,15 +200,15 @@ cls_trie_remove(struct cls_trie *trie, const uint32_t *key, unsigned plen)
     for (;;) {
         struct cls_trie_node *node = rcu_get_protected(link);
 
-        if (!node || node->n_bits > plen - ofs ||
-            node->bits != key_bits_at(key, ofs, node->n_bits)) {
+        if (!node || node_n_bits(node) > plen - ofs ||
+            node->bits != key_bits_at(key, ofs, node_n_bits(node))) {
             return; /* Not there: nothing was counted. */
         }
         links[depth++] = link;
-        ofs += node->n_bits;
+        ofs += node_n_bits(node);
         if (ofs == plen) {
-            if (atomic_load_explicit(&node->n_here, memory_order_relaxed)) {
-                atomic_fetch_sub_explicit(&node->n_here, 1, memory_order_release);
+            if (node_n_here(node)) {
+                atomic_fetch_sub_explicit(&node->count, COUNT_ONE, memory_order_release);
             }
             break;
         }
@@ -243,14 +254,14 @@ cls_trie_lookup(const struct cls_trie *trie, const uint32_t *key, unsigned key_b
 
     memset(r, 0, sizeof *r);
     while (node) {
-        unsigned c = common_bits(node->bits, key_bits_at(key, ofs, node->n_bits), node->n_bits);
+        unsigned c = common_bits(node->bits, key_bits_at(key, ofs, node_n_bits(node)), node_n_bits(node));
 
-        if (c < node->n_bits) {
+        if (c < node_n_bits(node)) {
             r->n_bits = ofs + c + 1;
             return;
         }
         ofs += c;
-        if (atomic_load_explicit(&node->n_here, memory_order_acquire)) {
+        if (node_n_here(node)) {
             r->plens[ofs / 64] |= UINT64_C(1) << (ofs % 64);
         }
         if (ofs == key_bits) {

@@ -296,7 +296,7 @@ flow_mod_apply(struct flow_txn *txn, const struct ofp_flow_mod *fm)
     int first, last;
 
     if (!table_range(fm->table_id, &first, &last)) {
-        return OFPERR_OFPFMFC_BAD_TABLE_ID;
+        return OFPERR_OFPBRC_BAD_TABLE_ID;
     }
     if (fm->buffer_id != OFP_BUFFER_NONE) {
         return OFPERR_OFPBRC_BUFFER_UNKNOWN;

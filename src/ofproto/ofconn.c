@@ -173,6 +173,10 @@ handle_barrier(struct ofconn *c, const struct ofp_msg *msg)
     struct ofprotos *all = c->ofproto->all;
     struct barrier_wait *wait;
 
+    if (c->mod_seq > all->synced_seq && all->hooks.is_synced &&
+        all->hooks.is_synced(all->hooks_aux)) {
+        all->synced_seq = ofprotos_seq(all);
+    }
     if (!all->hooks.sync || c->mod_seq <= all->synced_seq) {
         ofp_msg_put_empty(&c->out, OFPTYPE_BARRIER_REPLY, (enum ofp_version)msg->version, msg->xid);
         return OFPERR_OK;

@@ -82,7 +82,7 @@ ofconn_decode_flow_mod(struct ofconn *c, const struct ofp_msg *msg, struct ofp_f
     }
     is_delete = fm->command == OFPFC_DELETE || fm->command == OFPFC_DELETE_STRICT;
     if (fm->table_id != OFP_TABLE_ALL && fm->table_id >= OFPROTO_N_TABLES) {
-        return OFPERR_OFPFMFC_BAD_TABLE_ID;
+        return OFPERR_OFPBRC_BAD_TABLE_ID;
     }
     return is_delete ? OFPERR_OK
                      : ofconn_check_acts(c->ofproto, &fm->actions, &fm->match,

@@ -45,6 +45,8 @@ struct ofproto_hooks {
     /* Make the datapath follow all changes that were committed before the call, then call
      * done(done_aux) from the main loop (never from within sync()).  NULL: nothing to wait for. */
     void (*sync)(void *aux, ofproto_sync_done_fn *done, void *done_aux);
+    /* True if sync() would have nothing to do. */
+    bool (*is_synced)(void *aux);
     /* Translate and send one packet; the structure and the bytes are borrowed. */
     void (*packet_out)(void *aux, struct ofproto *, const struct ofproto_packet_out *);
     /* Changes are waiting in ofprotos_take_changes(), or ports and settings were published. */

@@ -24,7 +24,10 @@ enum {
 static void
 changed(void *slowpath_)
 {
-    revalidators_request(slowpath_, false);
+    /* While rules are loaded into an idle switch, no revalidator has to wake for each of them. */
+    if (!sync_is_idle(slowpath_)) {
+        revalidators_request(slowpath_, false);
+    }
 }
 
 static void
@@ -36,6 +39,7 @@ destroyed(void *slowpath_, struct ofproto *ofproto)
 
 static const struct ofproto_hooks hooks = {
     .sync = sync_request,
+    .is_synced = sync_is_idle,
     .packet_out = packet_out_execute,
     .changed = changed,
     .refresh_stats = sync_request,

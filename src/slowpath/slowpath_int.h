@@ -144,6 +144,8 @@ void ukey_destroy(void *ukey);
 void ukey_push(struct ukey *, const struct dp_flow_stats *);
 
 /* sync.c: main */
+/* Nothing that is installed, or about to be, can be out of date. */
+bool sync_is_idle(void *slowpath);
 void sync_request(void *slowpath, ofproto_sync_done_fn *done, void *aux);
 void sync_purge(struct slowpath *, ofproto_sync_done_fn *done, void *aux);
 /* A pass was finished: called by a revalidator, runs in main. */

@@ -45,10 +45,12 @@ sync_passes_finished(void *slowpath_)
 
 /* Nothing is installed and no handler is about to install: the next packet is a miss, and will be
  * translated by the tables as they are now. */
-static bool
-nothing_can_be_stale(const struct slowpath *sp)
+bool
+sync_is_idle(void *slowpath_)
 {
-    return !dp_n_flows(sp->dp) && !handlers_lag(sp, ofprotos_seq(sp->ofprotos));
+    const struct slowpath *sp = slowpath_;
+
+    return !sp->waiters && !dp_n_flows(sp->dp) && !handlers_lag(sp, ofprotos_seq(sp->ofprotos));
 }
 
 void
@@ -56,7 +58,7 @@ sync_request(void *slowpath_, ofproto_sync_done_fn *done, void *aux)
 {
     struct slowpath *sp = slowpath_;
 
-    if (!sp->waiters && nothing_can_be_stale(sp)) {
+    if (sync_is_idle(sp)) {
         loop_post(sp->loop, done, aux);
         return;
     }
