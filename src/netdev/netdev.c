@@ -139,6 +139,10 @@ tell_link_event(const char *name, int ifindex)
             netdev->class->link_event(netdev, name, ifindex);
         }
     }
+    /* A device that is not open: perhaps one that a port has been waiting for. */
+    if (name == NULL || netdev_find(name) == NULL) {
+        atomic_fetch_add_explicit(&registry.change_seq, 1, memory_order_release);
+    }
 }
 
 void

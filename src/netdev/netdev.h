@@ -149,6 +149,7 @@ void netdev_get_custom_stats(const struct netdev *,
                              void (*cb)(const char *name, uint64_t value, void *aux), void *aux);
 // Changes whenever link, flags, MTU, MAC or status may have changed (link events, guest events).
 uint64_t netdev_change_seq(const struct netdev *);
+// The global one also when a kernel device comes or goes that is not open.
 uint64_t netdev_global_change_seq(void);
 
 // The names for Open_vSwitch.iface_types, sorted; the caller frees the array (not the strings).
