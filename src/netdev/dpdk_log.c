@@ -47,6 +47,7 @@ static const char *const harmless[] = {
     "qdisc_create_multiq()",
     "failed to create multiq qdisc",
     "Disabling rte flow support",
+    "hugepages reported on node", // of the sizes that the operator did not choose
     "RING: Cannot reserve memory", // netdev_pool.c tries again with less
 };
 

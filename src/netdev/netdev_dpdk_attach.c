@@ -6,8 +6,11 @@
 // attached already (mlx5 has several ports on one PCI address).
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <rte_bus.h>
 #include <rte_dev.h>
@@ -140,23 +143,68 @@ netdev_dpdk_detach(uint16_t port_id, bool remove)
     free(name);
 }
 
+// Frames in a file of pcap-savefile(5), or 0 when it is something else.
+static uint64_t
+count_pcap(const uint8_t *p, size_t size)
+{
+    enum { FILE_HEADER = 24, RECORD_HEADER = 16, LEN_OFS = 8 };
+    uint32_t magic, len;
+    uint64_t n = 0;
+
+    if (size < FILE_HEADER) {
+        return 0;
+    }
+    memcpy(&magic, p, sizeof(magic));
+    bool swapped = magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1;
+    if (!swapped && magic != 0xa1b2c3d4 && magic != 0xa1b23c4d) {
+        return 0;
+    }
+    for (size_t ofs = FILE_HEADER; size - ofs >= RECORD_HEADER; n++) {
+        memcpy(&len, p + ofs + LEN_OFS, sizeof(len));
+        len = swapped ? rte_bswap32(len) : len;
+        ofs += RECORD_HEADER;
+        if (len > size - ofs) {
+            break;
+        }
+        ofs += len;
+    }
+    return n;
+}
+
+static uint64_t
+count_frames_in(const char *path)
+{
+    enum { LEAST_BYTES_PER_FRAME = 16 + 42 };
+    struct stat st;
+    uint64_t n = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p != MAP_FAILED) {
+            n = count_pcap(p, (size_t)st.st_size);
+            munmap(p, (size_t)st.st_size);
+        }
+        n = n != 0 ? n : (uint64_t)st.st_size / LEAST_BYTES_PER_FRAME + 1;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return n;
+}
+
 unsigned int
 netdev_dpdk_devargs_mbufs(const char *devargs)
 {
-    // Shortest frame anyone records, and the record's header before it.
-    enum { BYTES_PER_FRAME = 16 + 42 };
     uint64_t n = 0;
 
     if (devargs == NULL || strstr(devargs, "infinite_rx=1") == NULL) {
         return 0;
     }
     for (const char *p = devargs; (p = strstr(p, "rx_pcap=")) != NULL;) {
-        struct stat st;
         p += strlen("rx_pcap=");
         char *path = xmemdup0(p, strcspn(p, ","));
-        if (stat(path, &st) == 0 && st.st_size > 0) {
-            n += (uint64_t)st.st_size / BYTES_PER_FRAME + 1;
-        }
+        n += count_frames_in(path);
         free(path);
     }
     return (unsigned int)MIN(n, (uint64_t)16 << 20);

@@ -253,7 +253,4 @@ netdev_dpdk_get_config(const struct netdev *netdev, struct smap *config)
     smap_put(config, "lsc_interrupt_mode", dev->have.lsc_interrupt ? "true" : "false");
     smap_put(config, "rx_csum_offload", dev->hw_rx_csum ? "true" : "false");
     smap_put(config, "tx_tso_offload", "false");
-    if (dev->devargs != NULL) {
-        smap_put(config, "dpdk-devargs", dev->devargs);
-    }
 }
