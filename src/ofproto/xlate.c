@@ -535,7 +535,9 @@ run(struct xlate_ctx *ctx)
             return;
         }
         xlate_mirror_in(ctx);
+        ctx->depth = -1; /* The first table is not in another one. */
         xlate_table(ctx, ctx->flow.ofp_in_port, 0, true, true);
+        ctx->depth = 0;
         if (ctx->trace && !STAILQ_EMPTY(ctx->trace)) {
             /* The action set is shown beside the actions of the first table. */
             ctx->trace = &STAILQ_FIRST(ctx->trace)->subs;
