@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The interpreter of action lists: one packet at a time, on its PMD.  Always consumes the packet.  Nested
-// lists (clone, sample, check_pkt_len) run from a stack of frames, not by recursion; each frame owns a
-// packet, and the frame whose list ends gives its packet up.  An action that is the last of its list
-// takes the packet itself, one that is not takes a copy.
+// The interpreter of action lists: one packet at a time, on its PMD.  Always consumes the packet.
+// Nested lists (clone, sample, check_pkt_len) run from a stack of frames, not by recursion; each
+// frame owns a packet, and the frame whose list ends gives its packet up.  An action that is the
+// last of its list takes the packet itself, one that is not takes a copy.
 #include "base/random.h"
 #include "packet/csum.h"
 #include "packet/rewrite.h"
@@ -13,10 +13,10 @@
 
 struct frame {
     const struct dp_action *next, *end;
-    struct rte_mbuf *m;       // NULL: gone
+    struct rte_mbuf *m; // NULL: gone
     struct packet_layers ly;
-    uint32_t max_size;        // of the next output (trunc); 0: all
-    bool has_md;              // 'md' is filled in: it is when somebody first asks
+    uint32_t max_size; // of the next output (trunc); 0: all
+    bool has_md;       // 'md' is filled in: it is when somebody first asks
     struct packet_md md;
 };
 
@@ -59,8 +59,8 @@ is_shareable(const struct rte_mbuf *m)
     return RTE_MBUF_DIRECT(m) && m->nb_segs == 1 && !(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK);
 }
 
-// The packet for an action: the frame's own if that is the end of it, else another reference or a copy;
-// cut as 'trunc' said.  NULL with the loss counted.
+// The packet for an action: the frame's own if that is the end of it, else another reference or a
+// copy; cut as 'trunc' said.  NULL with the loss counted.
 static struct rte_mbuf *
 frame_take(struct frame *f)
 {
@@ -103,7 +103,7 @@ static void
 run_nested(struct interpreter *in, struct frame *f, const void *actions, uint32_t size)
 {
     const struct dp_action *first = actions;
-    const struct dp_action *end = (const struct dp_action *) ((const uint8_t *) actions + size);
+    const struct dp_action *end = (const struct dp_action *)((const uint8_t *)actions + size);
 
     if (is_last(f)) {
         f->next = first;
@@ -154,31 +154,41 @@ run_check_pkt_len(struct interpreter *in, struct frame *f, const struct dp_act_c
     }
 }
 
-// A set action on a packet without that header is no error: translation knows the packets of its flow,
-// a list run by hand may not.
+// A set action on a packet without that header is no error: translation knows the packets of its
+// flow, a list run by hand may not.
 static void
 run_set(struct frame *f, const struct dp_action *a)
 {
     struct rte_mbuf *m = f->m;
     const struct packet_layers *ly = &f->ly;
 
-#define SET(STRUCT, FN, ...)                                                                       \
-    {                                                                                              \
-        const struct STRUCT *s = (const struct STRUCT *) a;                                        \
-        FN(m, __VA_ARGS__ &s->value, &s->mask);                                                    \
-        break;                                                                                     \
+#define SET(STRUCT, FN, ...)                               \
+    {                                                      \
+        const struct STRUCT *s = (const struct STRUCT *)a; \
+        FN(m, __VA_ARGS__ & s->value, &s->mask);           \
+        break;                                             \
     }
     switch (a->type) {
-    case DP_ACT_SET_ETH: SET(dp_act_set_eth, packet_set_eth, )
-    case DP_ACT_SET_IPV4: SET(dp_act_set_ipv4, packet_set_ipv4, ly, )
-    case DP_ACT_SET_IPV6: SET(dp_act_set_ipv6, packet_set_ipv6, ly, )
-    case DP_ACT_SET_TCP: SET(dp_act_set_tp, packet_set_tcp, ly, )
-    case DP_ACT_SET_UDP: SET(dp_act_set_tp, packet_set_udp, ly, )
-    case DP_ACT_SET_SCTP: SET(dp_act_set_tp, packet_set_sctp, ly, )
-    case DP_ACT_SET_ICMP: SET(dp_act_set_icmp, packet_set_icmp, ly, )
-    case DP_ACT_SET_ARP: SET(dp_act_set_arp, packet_set_arp, ly, )
-    case DP_ACT_SET_ND: SET(dp_act_set_nd, packet_set_nd, ly, )
-    case DP_ACT_SET_ND_EXT: SET(dp_act_set_nd_ext, packet_set_nd_ext, ly, )
+    case DP_ACT_SET_ETH:
+        SET(dp_act_set_eth, packet_set_eth, )
+    case DP_ACT_SET_IPV4:
+        SET(dp_act_set_ipv4, packet_set_ipv4, ly, )
+    case DP_ACT_SET_IPV6:
+        SET(dp_act_set_ipv6, packet_set_ipv6, ly, )
+    case DP_ACT_SET_TCP:
+        SET(dp_act_set_tp, packet_set_tcp, ly, )
+    case DP_ACT_SET_UDP:
+        SET(dp_act_set_tp, packet_set_udp, ly, )
+    case DP_ACT_SET_SCTP:
+        SET(dp_act_set_tp, packet_set_sctp, ly, )
+    case DP_ACT_SET_ICMP:
+        SET(dp_act_set_icmp, packet_set_icmp, ly, )
+    case DP_ACT_SET_ARP:
+        SET(dp_act_set_arp, packet_set_arp, ly, )
+    case DP_ACT_SET_ND:
+        SET(dp_act_set_nd, packet_set_nd, ly, )
+    case DP_ACT_SET_ND_EXT:
+        SET(dp_act_set_nd_ext, packet_set_nd_ext, ly, )
     }
 #undef SET
 }
@@ -223,7 +233,7 @@ run_recirc(struct interpreter *in, struct frame *f, uint32_t id)
     md.recirc_id = id;
     if (m) {
         perf_add(&in->pmd->perf, PMD_STAT_RECIRC, 1);
-        recirc_push(in->pmd, m, &md, (uint8_t) (in->depth + 1));
+        recirc_push(in->pmd, m, &md, (uint8_t)(in->depth + 1));
     }
 }
 
@@ -240,16 +250,24 @@ run_userspace(struct interpreter *in, struct frame *f, const struct dp_act_users
 static void
 run_header_change(struct frame *f, const struct dp_action *a)
 {
-    const struct dp_act_push_vlan *vlan = (const struct dp_act_push_vlan *) a;
-    const struct dp_act_push_mpls *push = (const struct dp_act_push_mpls *) a;
-    const struct dp_act_pop_mpls *pop = (const struct dp_act_pop_mpls *) a;
+    const struct dp_act_push_vlan *vlan = (const struct dp_act_push_vlan *)a;
+    const struct dp_act_push_mpls *push = (const struct dp_act_push_mpls *)a;
+    const struct dp_act_pop_mpls *pop = (const struct dp_act_pop_mpls *)a;
     int error = 0;
 
     switch (a->type) {
-    case DP_ACT_PUSH_VLAN: error = packet_push_vlan(f->m, &f->ly, vlan->tpid, vlan->tci); break;
-    case DP_ACT_POP_VLAN: packet_pop_vlan(f->m, &f->ly); break;
-    case DP_ACT_PUSH_MPLS: error = packet_push_mpls(f->m, &f->ly, push->ethertype, push->lse); break;
-    case DP_ACT_POP_MPLS: packet_pop_mpls(f->m, &f->ly, pop->ethertype); break;
+    case DP_ACT_PUSH_VLAN:
+        error = packet_push_vlan(f->m, &f->ly, vlan->tpid, vlan->tci);
+        break;
+    case DP_ACT_POP_VLAN:
+        packet_pop_vlan(f->m, &f->ly);
+        break;
+    case DP_ACT_PUSH_MPLS:
+        error = packet_push_mpls(f->m, &f->ly, push->ethertype, push->lse);
+        break;
+    case DP_ACT_POP_MPLS:
+        packet_pop_mpls(f->m, &f->ly, pop->ethertype);
+        break;
     }
     if (UNLIKELY(error)) {
         frame_drop(f, DROP_HEADER_ROOM);
@@ -278,16 +296,16 @@ run_ct_clear(struct packet_md *md)
 static void
 run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
 {
-    const struct dp_act_u32 *u32 = (const struct dp_act_u32 *) a;
-    const struct dp_act_set_u32 *set = (const struct dp_act_set_u32 *) a;
-    const struct dp_act_nested *clone = (const struct dp_act_nested *) a;
+    const struct dp_act_u32 *u32 = (const struct dp_act_u32 *)a;
+    const struct dp_act_set_u32 *set = (const struct dp_act_set_u32 *)a;
+    const struct dp_act_nested *clone = (const struct dp_act_nested *)a;
 
-    switch ((enum dp_action_type) a->type) {
+    switch ((enum dp_action_type)a->type) {
     case DP_ACT_OUTPUT:
-        run_output(in, f, ((const struct dp_act_port *) a)->port);
+        run_output(in, f, ((const struct dp_act_port *)a)->port);
         break;
     case DP_ACT_DROP:
-        frame_drop(f, drop_from_action(((const struct dp_act_drop *) a)->reason));
+        frame_drop(f, drop_from_action(((const struct dp_act_drop *)a)->reason));
         break;
     case DP_ACT_PUSH_VLAN:
     case DP_ACT_POP_VLAN:
@@ -313,7 +331,7 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
         break;
     case DP_ACT_SET_MPLS:
         if (frame_make_writable(f)) {
-            run_set_mpls(f, (const struct dp_act_set_mpls *) a);
+            run_set_mpls(f, (const struct dp_act_set_mpls *)a);
         }
         break;
     case DP_ACT_SET_PRIORITY:
@@ -323,14 +341,14 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
         set_u32(&frame_md(in, f)->pkt_mark, set);
         break;
     case DP_ACT_SET_TUNNEL:
-        frame_md(in, f)->tunnel = ((const struct dp_act_set_tunnel *) a)->tunnel;
+        frame_md(in, f)->tunnel = ((const struct dp_act_set_tunnel *)a)->tunnel;
         f->md.has_tunnel = true;
         break;
     case DP_ACT_RECIRC:
         run_recirc(in, f, u32->value);
         break;
     case DP_ACT_HASH:
-        run_hash(in, f, (const struct dp_act_hash *) a);
+        run_hash(in, f, (const struct dp_act_hash *)a);
         break;
     case DP_ACT_TRUNC:
         f->max_size = u32->value;
@@ -339,13 +357,13 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
         run_nested(in, f, clone->actions, clone->size);
         break;
     case DP_ACT_SAMPLE:
-        run_sample(in, f, (const struct dp_act_sample *) a);
+        run_sample(in, f, (const struct dp_act_sample *)a);
         break;
     case DP_ACT_CHECK_PKT_LEN:
-        run_check_pkt_len(in, f, (const struct dp_act_check_pkt_len *) a);
+        run_check_pkt_len(in, f, (const struct dp_act_check_pkt_len *)a);
         break;
     case DP_ACT_USERSPACE:
-        run_userspace(in, f, (const struct dp_act_userspace *) a);
+        run_userspace(in, f, (const struct dp_act_userspace *)a);
         break;
     case DP_ACT_METER:
         if (!meter_admits(in->pmd->dp->meters, u32->value, f->m, in->pmd->now_ms)) {
@@ -388,8 +406,8 @@ interpret_list(struct interpreter *in, const struct dp_actions *actions)
 
     in->n_frames = 1;
     f->max_size = 0;
-    f->next = (const struct dp_action *) actions->data;
-    f->end = (const struct dp_action *) (actions->data + actions->size);
+    f->next = (const struct dp_action *)actions->data;
+    f->end = (const struct dp_action *)(actions->data + actions->size);
     interpret(in);
 }
 

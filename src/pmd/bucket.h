@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The cache line that EMC's relatives are made of: eight words, each the 32-bit hash of a key in its
-// upper half and the slot of a flow in its lower half.  Slot 0 is never a flow, so an empty word
-// needs no test of its own.  A 32-bit signature makes a false candidate rare even in a line that
-// many keys share, it holds the bits that choose the line (so a table can be resized without the
-// keys), and a slot needs no dependent load before the flow's line can be prefetched.
+// The cache line that EMC's relatives are made of: eight words, each the 32-bit hash of a key in
+// its upper half and the slot of a flow in its lower half.  Slot 0 is never a flow, so an empty
+// word needs no test of its own.  A 32-bit signature makes a false candidate rare even in a line
+// that many keys share, it holds the bits that choose the line (so a table can be resized without
+// the keys), and a slot needs no dependent load before the flow's line can be prefetched.
 #ifndef PMD_BUCKET_H
 #define PMD_BUCKET_H
 
@@ -25,19 +25,19 @@ static_assert(sizeof(struct bucket) == 64, "one cache line");
 static inline uint64_t
 bucket_word(uint32_t hash, uint32_t slot)
 {
-    return (uint64_t) hash << 32 | slot;
+    return (uint64_t)hash << 32 | slot;
 }
 
 static inline uint32_t
 bucket_word_hash(uint64_t word)
 {
-    return (uint32_t) (word >> 32);
+    return (uint32_t)(word >> 32);
 }
 
 static inline uint32_t
 bucket_word_slot(uint64_t word)
 {
-    return (uint32_t) word;
+    return (uint32_t)word;
 }
 
 static inline uint64_t
@@ -60,7 +60,7 @@ bucket_match_plain(const struct bucket *b, uint32_t hash)
 
     for (unsigned i = 0; i < BUCKET_WORDS; i++) {
         uint64_t word = atomic_load_explicit(&b->w[i], memory_order_relaxed);
-        hits |= (unsigned) (bucket_word_hash(word) == hash) << i;
+        hits |= (unsigned)(bucket_word_hash(word) == hash) << i;
     }
     return hits;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two caches of a PMD in front of the subtables.  Both hold words of hash and slot (bucket.h); the
-// hash covers only the bits that some megaflow of the packet's lane looks at, so packets that no
-// flow tells apart share an entry.
+// The two caches of a PMD in front of the subtables.  Both hold words of hash and slot (bucket.h);
+// the hash covers only the bits that some megaflow of the packet's lane looks at, so packets that
+// no flow tells apart share an entry.
 //
 //   EMC  one word for each index, small enough for the first levels of the CPU's cache.  Fed with a
 //        probability of 1/emc-insert-inv-prob, and left alone while it thrashes.
@@ -18,8 +18,8 @@
 
 enum {
     EMC_ENTRIES = 8192,
-    EMC_WINDOW = 8192,      // lookups after which the hit rate is judged
-    EMC_REST_WINDOWS = 32,  // windows to skip after a bad one
+    EMC_WINDOW = 8192,     // lookups after which the hit rate is judged
+    EMC_REST_WINDOWS = 32, // windows to skip after a bad one
     SMC_MIN_BUCKETS = 1 << 10,
     SMC_MAX_BUCKETS = 1 << 18, // 2 M words in 16 MB
 };

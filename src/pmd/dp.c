@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The datapath as a whole: life, settings, and the doors of dp.h that lead to megaflows.  Main thread,
-// unless dp.h says otherwise.
+// The datapath as a whole: life, settings, and the doors of dp.h that lead to megaflows.  Main
+// thread, unless dp.h says otherwise.
 #include "pmd/dp.h"
 
 #include <stdlib.h>
@@ -108,7 +108,7 @@ parse_cpu_mask(const char *s, uint64_t *mask)
             return false;
         }
         if (bit < PMD_MAX) {
-            mask[bit / 64] |= (uint64_t) (d - digits) << (bit % 64);
+            mask[bit / 64] |= (uint64_t)(d - digits) << (bit % 64);
         }
     }
     return bit > 0;
@@ -305,7 +305,7 @@ dp_flow_ufid(const struct dp_flow *f)
 {
     const struct flow_cold *cold = __atomic_load_n(&f->cold, __ATOMIC_ACQUIRE);
 
-    return cold ? cold->ufid : (struct uuid) {{0}};
+    return cold ? cold->ufid : (struct uuid){{0}};
 }
 
 void
@@ -372,7 +372,7 @@ dp_n_flows(const struct dp *dp)
 void
 dp_set_flow_limit(struct dp *dp, size_t limit)
 {
-    atomic_store(&dp->mf.limit, MIN(limit, (size_t) FLOW_MAX_SLOTS - 1));
+    atomic_store(&dp->mf.limit, MIN(limit, (size_t)FLOW_MAX_SLOTS - 1));
 }
 
 size_t

@@ -31,8 +31,8 @@ enum { DP_MAX_PORTS = 4096 };
 
 // --- life ----------------------------------------------------------------------------------
 
-struct dp *dp_create(void);     // main, after dpdk_start(); makes port 0 "ovs-netdev" by name only
-void dp_destroy(struct dp *);   // stops all threads, flushes, frees; ports must be gone
+struct dp *dp_create(void);   // main, after dpdk_start(); makes port 0 "ovs-netdev" by name only
+void dp_destroy(struct dp *); // stops all threads, flushes, frees; ports must be gone
 
 // Open_vSwitch.other_config keys of the datapath: pmd-cpu-mask, pmd-rxq-assign, pmd-rxq-isolate,
 // emc-insert-inv-prob, smc-enable, tx-flush-interval, pmd-sleep-max/pmd-maxsleep, pmd-auto-lb*,
@@ -53,23 +53,24 @@ odp_port_t dp_port_by_name(const struct dp *, const char *name); // ODPP_NONE if
 struct netdev *dp_port_netdev(const struct dp *, odp_port_t);
 // pmd-rxq-affinity and emc-enable of one port (Interface.other_config).
 void dp_port_set_config(struct dp *, odp_port_t, const struct smap *other_config);
-// Changes of queues, threads and devices since the last call are applied; cheap when there are none.
+// Changes of queues, threads and devices since the last call are applied; cheap when there are
+// none.
 void dp_run(struct dp *);
 
 // --- flows: any registered thread ----------------------------------------------------------
 
 struct dp_flow_stats {
     uint64_t n_packets, n_bytes;
-    uint64_t used_ms;    // clock_now_ms() of the last packet, 0 = never
-    uint16_t tcp_flags;  // ORed, host order
+    uint64_t used_ms;   // clock_now_ms() of the last packet, 0 = never
+    uint16_t tcp_flags; // ORed, host order
 };
 
 // The flow's id: a keyed 128-bit hash of key and mask, printed as ufid.
 struct uuid dp_flow_ufid(const struct dp_flow *);
 
 struct dp_flow_put {
-    const struct flow *key;           // the whole packet's, not only the bits under 'mask'
-    const struct flow_mask *mask;     // packet words only
+    const struct flow *key;       // the whole packet's, not only the bits under 'mask'
+    const struct flow_mask *mask; // packet words only
     // upcall.key.map of the packet: the flow then matches packets of that shape only, which is what
     // makes it fast to find.  0 (dpctl/add-flow): 'key' need not be a packet's, all shapes match,
     // and no cache ever holds the flow.
@@ -85,17 +86,18 @@ int dp_flow_set_actions(struct dp *, struct dp_flow *, const struct dp_actions *
 // Unlinks; the final statistics are in '*stats' after the call (packets in flight excepted).
 void dp_flow_del(struct dp *, struct dp_flow *, struct dp_flow_stats *stats);
 void dp_flow_flush(struct dp *);
-// Deletions by command (dpctl/del-flow, del-flows, dp_flow_flush()) go through 'fn', so that who keeps
-// records of flows can settle them: it calls dp_flow_del().  NULL: dp_flow_del() at once.  Main.
+// Deletions by command (dpctl/del-flow, del-flows, dp_flow_flush()) go through 'fn', so that who
+// keeps records of flows can settle them: it calls dp_flow_del().  NULL: dp_flow_del() at once.
+// Main.
 typedef void dp_flow_expel_fn(struct dp *, struct dp_flow *, void *aux);
-void dp_set_flow_expel(struct dp *, dp_flow_expel_fn *, void *aux);
+void dp_set_flow_expel(struct dp *dp, dp_flow_expel_fn *fn, void *aux);
 struct dp_flow *dp_flow_find(struct dp *, const struct uuid *ufid);
 struct dp_flow *dp_flow_find_key(struct dp *, const struct flow *key); // the one that would match
 
 void dp_flow_get_stats(const struct dp_flow *, struct dp_flow_stats *);
 void dp_flow_get_key(const struct dp_flow *, struct flow *key, struct flow_mask *mask);
 const struct dp_actions *dp_flow_actions(const struct dp_flow *); // RCU
-void *dp_flow_aux(const struct dp_flow *);  // the revalidator's ukey
+void *dp_flow_aux(const struct dp_flow *);                        // the revalidator's ukey
 void dp_flow_set_aux(struct dp_flow *, void *);
 bool dp_flow_is_dead(const struct dp_flow *);
 // Appends the flow as dump-flows prints it, without a newline; 'verbose' as with -m.
@@ -137,7 +139,7 @@ struct dp_meter_stats {
     uint64_t band_packets[DP_METER_MAX_BANDS], band_bytes[DP_METER_MAX_BANDS];
 };
 int dp_meter_set(struct dp *, uint32_t id, const struct dp_meter_config *); // main; new or changed
-bool dp_meter_del(struct dp *, uint32_t id);                               // main
+bool dp_meter_del(struct dp *, uint32_t id);                                // main
 bool dp_meter_get_stats(struct dp *, uint32_t id, struct dp_meter_stats *);
 
 // --- sight ---------------------------------------------------------------------------------

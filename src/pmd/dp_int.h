@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The datapath's own view of itself: ports, threads, settings.  Main changes it; PMDs, handlers and the keeper
-// read the parts that are marked.  Only src/pmd includes this.
+// The datapath's own view of itself: ports, threads, settings.  Main changes it; PMDs, handlers and
+// the keeper read the parts that are marked.  Only src/pmd includes this.
 #ifndef PMD_DP_INT_H
 #define PMD_DP_INT_H
 
@@ -44,23 +44,23 @@ struct dp_settings {
 struct dp {
     struct key_secret secret;
     struct megaflows mf;
-    struct dp_settings set;                     /* main */
+    struct dp_settings set;                      /* main */
     RCU_PTR(struct dp_port) ports[DP_MAX_PORTS]; /* main: w, all: r */
-    RCU_PTR(struct pmd) pmds[PMD_MAX];          /* main: w, all: r; [PMD_KERNEL] always there */
-    pthread_mutex_t pmds_lock;  // "pmds_lock": pmds[] changes, or retired counters are touched
+    RCU_PTR(struct pmd) pmds[PMD_MAX];           /* main: w, all: r; [PMD_KERNEL] always there */
+    pthread_mutex_t pmds_lock;     // "pmds_lock": pmds[] changes, or retired counters are touched
     struct flow_counters *retired; // counts of PMDs that are gone, by slot; under pmds_lock
     uint64_t retired_stat[PMD_N_STATS];
     struct upcall_queues *upcalls;
     struct meters *meters;
-    dp_flow_expel_fn *expel;                    /* main */
+    dp_flow_expel_fn *expel; /* main */
     void *expel_aux;
-    unsigned n_spin_ports;                      /* main */
-    bool want_schedule;                         /* main: all queues are to be placed anew */
-    bool want_reconfigure;                      /* main: threads may have to come or go */
+    unsigned n_spin_ports; /* main */
+    bool want_schedule;    /* main: all queues are to be placed anew */
+    bool want_reconfigure; /* main: threads may have to come or go */
     pthread_t keeper;
     pthread_mutex_t keeper_lock; // with keeper_cond: the keeper's sleep
     pthread_cond_t keeper_cond;
-    bool keeper_stop;            // under keeper_lock
+    bool keeper_stop;                // under keeper_lock
     _Atomic uint64_t load_intervals; /* keeper: w, main: r; intervals noted so far */
 };
 
@@ -94,12 +94,12 @@ void dp_clear_slot(void *dp, uint32_t slot);
 void dp_retire_pmd(struct dp *, struct pmd *);
 
 // Without the lock of main: for readers that are registered with RCU.
-#define DP_FOREACH_PMD(PMD, DP)                                                                    \
-    for (unsigned PMD##_i = 0; PMD##_i < PMD_MAX; PMD##_i++)                                       \
+#define DP_FOREACH_PMD(PMD, DP)                              \
+    for (unsigned PMD##_i = 0; PMD##_i < PMD_MAX; PMD##_i++) \
         for (struct pmd *PMD = rcu_get(&(DP)->pmds[PMD##_i]); PMD; PMD = NULL)
 
-#define DP_FOREACH_PORT(PORT, DP)                                                                  \
-    for (unsigned PORT##_i = 0; PORT##_i < DP_MAX_PORTS; PORT##_i++)                               \
+#define DP_FOREACH_PORT(PORT, DP)                                    \
+    for (unsigned PORT##_i = 0; PORT##_i < DP_MAX_PORTS; PORT##_i++) \
         for (struct dp_port *PORT = rcu_get(&(DP)->ports[PORT##_i]); PORT; PORT = NULL)
 
 #endif

@@ -42,7 +42,7 @@ dp_port_give_tx(struct dp *dp, struct dp_port *port, struct pmd *pmd)
     }
     tx->netdev = port->netdev;
     tx->odp = port->odp;
-    tx->qid = (uint16_t) pmd->index;
+    tx->qid = (uint16_t)pmd->index;
     rcu_assign(&pmd->tx[port->odp], tx);
 }
 
@@ -61,9 +61,9 @@ dp_port_take_tx(struct dp *dp, odp_port_t odp)
             pmd_wake(pmd);
         }
     }
-    // After the first, nobody adds to the buffers.  In the iteration that the second waits for, each
-    // PMD has seen tx_seq and sent what it had.  A kernel thread that sleeps holds nothing back
-    // but for tx-flush-interval, hence the third.
+    // After the first, nobody adds to the buffers.  In the iteration that the second waits for,
+    // each PMD has seen tx_seq and sent what it had.  A kernel thread that sleeps holds nothing
+    // back but for tx-flush-interval, hence the third.
     rcu_synchronize();
     for (unsigned i = 0; i < PMD_MAX; i++) {
         struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
@@ -91,7 +91,7 @@ port_make_rxqs(struct dp_port *port)
         rxq->port = port;
         rxq->netdev = port->netdev;
         rxq->odp = port->odp;
-        rxq->qid = (uint16_t) i;
+        rxq->qid = (uint16_t)i;
         rxq->pmd = PMD_MAX;
         rxq->pinned_core = rxq_affinity_core(port->affinity, i);
         port->rxqs[i] = rxq;
@@ -124,13 +124,12 @@ port_free_rxqs(struct dp_port *port)
 static int
 port_configure(struct dp *dp, struct dp_port *port, char **errorp)
 {
-    uint16_t n_txq = (uint16_t) dp_n_txq_wanted(dp);
+    uint16_t n_txq = (uint16_t)dp_n_txq_wanted(dp);
     int error = netdev_reconfigure(port->netdev, n_txq, errorp);
 
     port->n_txq_configured = n_txq;
     if (error) {
-        log_err("%s: could not set up queues: %s", port->name,
-                *errorp ? *errorp : err_str(error));
+        log_err("%s: could not set up queues: %s", port->name, *errorp ? *errorp : err_str(error));
     }
     return error;
 }
@@ -162,8 +161,7 @@ port_free(struct dp_port *port)
 }
 
 int
-dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t *out,
-            char **errorp)
+dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t *out, char **errorp)
 {
     odp_port_t odp = dp_choose_odp(dp, wanted);
     struct dp_port *port;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Counters of flows and of the datapath, summed over PMDs.  Each PMD has an array with a line half for each
-// slot of a flow, mapped at once and touched as used; the counts of PMDs that are gone are kept in an
-// array of the same form.
+// Counters of flows and of the datapath, summed over PMDs.  Each PMD has an array with a line half
+// for each slot of a flow, mapped at once and touched as used; the counts of PMDs that are gone are
+// kept in an array of the same form.
 #include "pmd/dp_int.h"
 #include "pmd/huge.h"
 
-static const size_t counters_size = (size_t) FLOW_MAX_SLOTS * sizeof(struct flow_counters);
+static const size_t counters_size = (size_t)FLOW_MAX_SLOTS * sizeof(struct flow_counters);
 
 void *
 dp_map_counters(void)

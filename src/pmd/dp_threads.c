@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which PMD threads exist: one for each core of pmd-cpu-mask, or one for each NUMA node with ports, as long as
-// there is a port that wants to be polled.  Main thread.
+// Which PMD threads exist: one for each core of pmd-cpu-mask, or one for each NUMA node with ports,
+// as long as there is a port that wants to be polled.  Main thread.
 #include <numa.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ n_cores(void)
 {
     long n = sysconf(_SC_NPROCESSORS_CONF);
 
-    return n < 1 ? 1 : n > PMD_MAX ? PMD_MAX : (unsigned) n;
+    return n < 1 ? 1 : n > PMD_MAX ? PMD_MAX : (unsigned)n;
 }
 
 static bool
@@ -47,7 +47,7 @@ default_cores(const struct dp *dp, uint64_t *mask)
         }
     }
     for (unsigned core = 0; core < n_cores(); core++) {
-        int node = core_numa((int) core);
+        int node = core_numa((int)core);
         if (nodes >> node & 1) {
             mask[core / 64] |= UINT64_C(1) << (core % 64);
             nodes &= ~(UINT64_C(1) << node);
@@ -80,8 +80,9 @@ dp_apply_settings(struct dp *dp, struct pmd *pmd)
 
     atomic_store(&pmd->emc_inv_prob, set->emc_inv_prob);
     if (!pmd->is_kernel) {
-        sleep_us = set->core_sleep_us[pmd->core_id] == UINT32_MAX ? set->max_sleep_us
-                                                                 : set->core_sleep_us[pmd->core_id];
+        sleep_us = set->core_sleep_us[pmd->core_id] == UINT32_MAX
+                       ? set->max_sleep_us
+                       : set->core_sleep_us[pmd->core_id];
     }
     atomic_store(&pmd->max_sleep_us, sleep_us);
     atomic_store(&pmd->tx_flush_cycles, set->tx_flush_us * clock_tsc_hz() / 1000000);
@@ -113,7 +114,7 @@ thread_add(struct dp *dp, unsigned core)
     if (index == PMD_MAX) {
         return;
     }
-    struct pmd *pmd = pmd_create(dp, index, (int) core, core_numa((int) core));
+    struct pmd *pmd = pmd_create(dp, index, (int)core, core_numa((int)core));
     dp_apply_settings(dp, pmd);
     pthread_mutex_lock(&dp->pmds_lock);
     rcu_assign(&dp->pmds[index], pmd);
@@ -178,7 +179,7 @@ dp_update_threads(struct dp *dp)
         if (pmd->is_kernel) {
             continue;
         }
-        if (core_bit(mask, (unsigned) pmd->core_id)) {
+        if (core_bit(mask, (unsigned)pmd->core_id)) {
             mask[pmd->core_id / 64] &= ~(UINT64_C(1) << (pmd->core_id % 64));
         } else {
             thread_remove(dp, pmd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Masked lookup: which subtables of the packet's lane hold a flow for it, those first that served this
-// PMD's packets of the lane most.  On the PMD; the tables are read under RCU (megaflow.h).
+// Masked lookup: which subtables of the packet's lane hold a flow for it, those first that served
+// this PMD's packets of the lane most.  On the PMD; the tables are read under RCU (megaflow.h).
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
 
@@ -55,7 +55,7 @@ static void
 lane_start_ranking(struct pmd_lane *l)
 {
     for (uint32_t i = 0; i < l->view->n_subtables; i++) {
-        l->order[i] = (uint8_t) i;
+        l->order[i] = (uint8_t)i;
         l->hits[i] = 0;
     }
     l->ranked = l->view;
@@ -105,7 +105,7 @@ dpcls_lookup(struct pmd *pmd, struct burst *b)
     if (UNLIKELY(rcu_get(&pmd->mf->wild) != NULL)) {
         BURST_FOREACH (i, b->todo & ~hits) {
             b->flow[i] = megaflow_find_wild(pmd->mf, &b->key[i]);
-            wild |= (uint32_t) (b->flow[i] != NULL) << i;
+            wild |= (uint32_t)(b->flow[i] != NULL) << i;
         }
     }
     b->todo &= ~(hits | wild);

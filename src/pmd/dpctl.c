@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dpctl/*: the datapath's ports and flows as text, and flows by hand.  Main thread.  Flows are shared by
-// all PMDs; a dump lists each once, under the thread that had most of its packets.
+// dpctl/*: the datapath's ports and flows as text, and flows by hand.  Main thread.  Flows are
+// shared by all PMDs; a dump lists each once, under the thread that had most of its packets.
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -34,7 +34,7 @@ port_lookup(const void *dp, const char *name, odp_port_t *odp)
 static struct dp_port_names
 names_of(const struct dp *dp, bool print)
 {
-    return (struct dp_port_names) {
+    return (struct dp_port_names){
         .name = print ? port_name : NULL, .lookup = port_lookup, .aux = dp};
 }
 
@@ -101,7 +101,7 @@ put_port(struct str *s, const struct dp_port *port, bool stats)
 static void
 dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **) dpp;
+    struct dp *dp = *(struct dp **)dpp;
     struct str s = STR_INIT;
     struct dp_stats stats;
     bool verbose = false;
@@ -110,8 +110,10 @@ dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
         if (!strcmp(argv[i], "-s") || !strcmp(argv[i], "--statistics")) {
             verbose = true;
         } else if (!pmd_ctl_is_dp_name(argv[i])) {
-            unixctl_reply_errorf(conn, "ovs-vswitchd: opening datapath %s failed "
-                                       "(No such device)", argv[i]);
+            unixctl_reply_errorf(conn,
+                                 "ovs-vswitchd: opening datapath %s failed "
+                                 "(No such device)",
+                                 argv[i]);
             return;
         }
     }
@@ -151,7 +153,7 @@ put_flow_stats(struct text *t, const struct dp_flow_stats *st)
 {
     text_printf(t, ", packets:%" PRIu64 ", bytes:%" PRIu64 ", used:", st->n_packets, st->n_bytes);
     if (st->used_ms) {
-        text_printf(t, "%.3fs", (double) (clock_now_ms() - (int64_t) st->used_ms) / 1000);
+        text_printf(t, "%.3fs", (double)(clock_now_ms() - (int64_t)st->used_ms) / 1000);
     } else {
         text_put(t, "never");
     }
@@ -292,7 +294,7 @@ dump_parse_arg(struct dump *d, const char *arg, bool *nothing)
 static void
 dpctl_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dump d = {.dp = *(struct dp **) dpp, .core = -2};
+    struct dump d = {.dp = *(struct dp **)dpp, .core = -2};
     struct str s = STR_INIT;
     bool nothing = false;
 
@@ -354,8 +356,8 @@ put_flow_text(struct dp *dp, const char *key_text, const char *actions_text, boo
         error = dp_actions_parse(actions_text, &names, &actions);
     }
     if (!error) {
-        struct dp_flow_put put = {.key = &key, .mask = &mask, .actions = &actions,
-                                  .replace = replace};
+        struct dp_flow_put put = {
+            .key = &key, .mask = &mask, .actions = &actions, .replace = replace};
         bool exists = must_exist && dp_flow_find_key(dp, &key);
         int rc = must_exist && !exists ? -ENOENT : dp_flow_put(dp, &put, NULL);
         error = rc ? xasprintf("updating flow table (%s)", err_str(rc)) : NULL;
@@ -381,7 +383,7 @@ dpctl_add_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
     int i = skip_dp_args(conn, argc, argv, 2);
 
     if (i > 0) {
-        reply_and_free(conn, put_flow_text(*(struct dp **) dpp, argv[i], argv[i + 1], false, false));
+        reply_and_free(conn, put_flow_text(*(struct dp **)dpp, argv[i], argv[i + 1], false, false));
     }
 }
 
@@ -391,7 +393,7 @@ dpctl_mod_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
     int i = skip_dp_args(conn, argc, argv, 2);
 
     if (i > 0) {
-        reply_and_free(conn, put_flow_text(*(struct dp **) dpp, argv[i], argv[i + 1], true, true));
+        reply_and_free(conn, put_flow_text(*(struct dp **)dpp, argv[i], argv[i + 1], true, true));
     }
 }
 
@@ -438,11 +440,11 @@ dpctl_add_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *d
         return;
     }
     while (!error && (n = getline(&line, &cap, file)) >= 0) {
-        while (n > 0 && isspace((unsigned char) line[n - 1])) {
+        while (n > 0 && isspace((unsigned char)line[n - 1])) {
             line[--n] = '\0';
         }
         if (n > 0 && line[0] != '#') {
-            error = run_flow_line(*(struct dp **) dpp, line);
+            error = run_flow_line(*(struct dp **)dpp, line);
         }
     }
     free(line);
@@ -480,9 +482,9 @@ dpctl_del_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
     char *error = NULL;
 
     if (i > 0) {
-        struct dp_flow *f = find_flow_text(*(struct dp **) dpp, argv[i], &error);
+        struct dp_flow *f = find_flow_text(*(struct dp **)dpp, argv[i], &error);
         if (f) {
-            dp_flow_expel(*(struct dp **) dpp, f);
+            dp_flow_expel(*(struct dp **)dpp, f);
         }
         reply_and_free(conn, error);
     }
@@ -498,12 +500,12 @@ dpctl_get_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
     if (i < 0) {
         return;
     }
-    struct dp_flow *f = find_flow_text(*(struct dp **) dpp, argv[i], &error);
+    struct dp_flow *f = find_flow_text(*(struct dp **)dpp, argv[i], &error);
     if (!f) {
         reply_and_free(conn, error);
         return;
     }
-    dp_flow_format(*(struct dp **) dpp, f, false, false, &t);
+    dp_flow_format(*(struct dp **)dpp, f, false, false, &t);
     text_putc(&t, '\n');
     unixctl_reply(conn, text_cstr(&t));
     text_fini(&t);
@@ -513,7 +515,7 @@ static void
 dpctl_del_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
     if (skip_dp_args(conn, argc, argv, 0) > 0) {
-        dp_flow_flush(*(struct dp **) dpp);
+        dp_flow_flush(*(struct dp **)dpp);
         unixctl_reply(conn, NULL);
     }
 }
@@ -521,7 +523,7 @@ dpctl_del_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *d
 static void
 dpctl_parse_actions(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp_port_names names = names_of(*(struct dp **) dpp, false);
+    struct dp_port_names names = names_of(*(struct dp **)dpp, false);
     struct dp_actions actions = {0};
     struct text t = {0};
     char *error = dp_actions_parse(argv[argc - 1], &names, &actions);
@@ -542,9 +544,8 @@ dpctl_init(struct dp **dpp)
 {
     unixctl_register("dpctl/dump-dps", "", 0, 0, dpctl_dump_dps, dpp);
     unixctl_register("dpctl/show", "[-s] [dp...]", 0, 10, dpctl_show, dpp);
-    unixctl_register("dpctl/dump-flows",
-                     "[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]", 0, 8, dpctl_dump_flows,
-                     dpp);
+    unixctl_register("dpctl/dump-flows", "[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]", 0, 8,
+                     dpctl_dump_flows, dpp);
     unixctl_register("dpctl/add-flow", "[dp] flow actions", 2, 5, dpctl_add_flow, dpp);
     unixctl_register("dpctl/mod-flow", "[dp] flow actions", 2, 5, dpctl_mod_flow, dpp);
     unixctl_register("dpctl/add-flows", "[dp] file", 1, 3, dpctl_add_flows, dpp);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What happens to classified packets: counted on their flow, grouped by plan, sent.  Packets of one flow
-// stay in order: a group is searched from the latest to the earliest, and groups run as they were
-// opened.
+// What happens to classified packets: counted on their flow, grouped by plan, sent.  Packets of one
+// flow stay in order: a group is searched from the latest to the earliest, and groups run as they
+// were opened.
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
 
@@ -52,11 +52,11 @@ count_train(struct pmd *pmd, const struct burst *b, uint32_t leader, struct plan
     for (uint32_t i = leader; i < end; i++) {
         bytes += rte_pktmbuf_pkt_len(b->m[i]);
         flags |= b->key[i].w[l4]; // one shape: the same place in all
-        *idx++ = (uint8_t) i;
+        *idx++ = (uint8_t)i;
     }
     g->n += b->run[leader];
     flow_counters_add(c, b->run[leader], bytes, pmd->now_ms,
-                      map >> 4 & 1 ? (uint16_t) (flags >> 32) : 0);
+                      map >> 4 & 1 ? (uint16_t)(flags >> 32) : 0);
 }
 
 static void

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See huge.h.  A huge page must be aligned in memory, which mmap() does not promise: map more, give the
-// ends back.
+// See huge.h.  A huge page must be aligned in memory, which mmap() does not promise: map more, give
+// the ends back.
 #include "pmd/huge.h"
 
 #include <stdint.h>
@@ -16,7 +16,7 @@ static const size_t huge_page = 2 << 20;
 static size_t
 huge_round(size_t size)
 {
-    return size >= huge_page / 4 ? ROUND_UP(size, huge_page) : ROUND_UP(size, (size_t) 4096);
+    return size >= huge_page / 4 ? ROUND_UP(size, huge_page) : ROUND_UP(size, (size_t)4096);
 }
 
 void *
@@ -29,12 +29,12 @@ huge_map(size_t size)
     if (p == MAP_FAILED) {
         abort();
     }
-    uint8_t *start = (uint8_t *) ROUND_UP((uintptr_t) p, huge_page);
+    uint8_t *start = (uint8_t *)ROUND_UP((uintptr_t)p, huge_page);
     if (start > p) {
-        munmap(p, (size_t) (start - p));
+        munmap(p, (size_t)(start - p));
     }
     if (start < p + huge_page) {
-        munmap(start + rounded, (size_t) (p + huge_page - start));
+        munmap(start + rounded, (size_t)(p + huge_page - start));
     }
     if (rounded >= huge_page) {
         madvise(start, rounded, MADV_HUGEPAGE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Big tables of the fast path: zeroed memory that costs nothing until it is touched and lies on huge pages where
-// the kernel gives them, from its first byte on.
+// Big tables of the fast path: zeroed memory that costs nothing until it is touched and lies on
+// huge pages where the kernel gives them, from its first byte on.
 #ifndef PMD_HUGE_H
 #define PMD_HUGE_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Packets from outside a PMD's own queues: what handlers answered, packet-outs.  Each PMD has a ring of
-// work and a ring of free items; the thread that injects makes the action list ready and, because
-// a PMD never frees or locks, also gives up the list of the item's last use.
+// Packets from outside a PMD's own queues: what handlers answered, packet-outs.  Each PMD has a
+// ring of work and a ring of free items; the thread that injects makes the action list ready and,
+// because a PMD never frees or locks, also gives up the list of the item's last use.
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 
@@ -103,7 +103,7 @@ dp_inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
 
     packet_md_from_key(key, &md);
     for (unsigned i = 0; i < n; i += BURST_MAX) {
-        inject_chunk(&dp->mf, q, m + i, MIN(n - i, (unsigned) BURST_MAX), &md, actions);
+        inject_chunk(&dp->mf, q, m + i, MIN(n - i, (unsigned)BURST_MAX), &md, actions);
     }
     pmd_wake(pmd);
 }

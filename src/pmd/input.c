@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The path of a burst through the datapath, on its PMD.  Each stage takes the packets that the ones
-// before it left over (bits of b->todo).  pmd_input() is the whole story; dpcls.c, upcall_queue.c and
-// execute.c tell the longer chapters.  Lines of memory that a stage will need are asked for one stage
-// earlier, for the whole burst, so that their latencies overlap.
+// before it left over (bits of b->todo).  pmd_input() is the whole story; dpcls.c, upcall_queue.c
+// and execute.c tell the longer chapters.  Lines of memory that a stage will need are asked for one
+// stage earlier, for the whole burst, so that their latencies overlap.
 #include "base/random.h"
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
@@ -91,7 +91,8 @@ train_length(const struct burst *b, uint32_t leader, const struct pmd_lane *l, u
     return i - leader;
 }
 
-// Keys to lanes, trains and cache hashes.  Most bursts are of one lane, so the last one is tried first.
+// Keys to lanes, trains and cache hashes.  Most bursts are of one lane, so the last one is tried
+// first.
 static void
 hash_keys(struct pmd *pmd, struct burst *b)
 {
@@ -119,13 +120,13 @@ hash_keys(struct pmd *pmd, struct burst *b)
             smc_prefetch(smc, b->hash[i]);
         }
         if (trains) {
-            b->run[i] = (uint8_t) (LIKELY(l->n_words == 4) ? train_length(b, i, l, 4)
-                                                           : train_length(b, i, l, l->n_words));
+            b->run[i] = (uint8_t)(LIKELY(l->n_words == 4) ? train_length(b, i, l, 4)
+                                                          : train_length(b, i, l, l->n_words));
         }
     }
     b->leaders = b->todo = leaders;
     b->known = known;
-    pmd->trains = (uint32_t) __builtin_popcount(leaders) * 2 < b->n;
+    pmd->trains = (uint32_t)__builtin_popcount(leaders) * 2 < b->n;
 }
 
 static void
@@ -145,7 +146,7 @@ verify(struct pmd *pmd, struct burst *b, uint32_t candidates)
         const struct pmd_lane *l = b->lane[i];
         const struct dp_flow *f = &pmd->mf->slab[b->slot[i]];
         if (LIKELY(megaflow_candidate_matches(f, l->lane, b->key[i].w + 1, l->n_words))) {
-            b->flow[i] = (struct dp_flow *) f;
+            b->flow[i] = (struct dp_flow *)f;
             hits |= UINT32_C(1) << i;
         }
     }
@@ -184,17 +185,17 @@ emc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
         uint64_t word = emc->w[b->hash[i] % EMC_ENTRIES];
         b->slot[i] = bucket_word_slot(word);
         prefetch_candidate(pmd, b->slot[i]);
-        candidates |= (uint32_t) (bucket_word_hash(word) == b->hash[i]) << i;
+        candidates |= (uint32_t)(bucket_word_hash(word) == b->hash[i]) << i;
     }
     uint32_t hits = verify(pmd, b, candidates);
-    emc->n_lookups += (uint32_t) __builtin_popcount(known);
-    emc->n_hits += (uint32_t) __builtin_popcount(hits);
+    emc->n_lookups += (uint32_t)__builtin_popcount(known);
+    emc->n_hits += (uint32_t)__builtin_popcount(hits);
     b->todo &= ~hits;
     perf_add(&pmd->perf, PMD_STAT_EMC_HIT, burst_count(b, hits));
 }
 
-// Signature match: a line of eight words for each hash.  The first word that agrees is the candidate;
-// where two agree and the first was wrong, dpcls finds out.
+// Signature match: a line of eight words for each hash.  The first word that agrees is the
+// candidate; where two agree and the first was wrong, dpcls finds out.
 static void
 smc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
 {
@@ -208,7 +209,7 @@ smc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
         const struct bucket *line = &smc->b[b->hash[i] & smc->mask];
         unsigned match = bucket_match(line, b->hash[i]);
         if (LIKELY(match)) {
-            b->slot[i] = bucket_word_slot(bucket_get(line, (unsigned) __builtin_ctz(match)));
+            b->slot[i] = bucket_word_slot(bucket_get(line, (unsigned)__builtin_ctz(match)));
             prefetch_candidate(pmd, b->slot[i]);
             candidates |= UINT32_C(1) << i;
         }
@@ -239,7 +240,7 @@ promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
         return;
     }
     // Uniform with the right mean, so that no pattern of arrival keeps a flow out.
-    emc->countdown = inv_prob > 1 ? (int32_t) random_range(2 * inv_prob - 1) : 0;
+    emc->countdown = inv_prob > 1 ? (int32_t)random_range(2 * inv_prob - 1) : 0;
     BURST_FOREACH (i, below_emc) {
         emc->w[b->hash[i] % EMC_ENTRIES] =
             bucket_word(b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));

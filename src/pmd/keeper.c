@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The keeper: a thread that looks after what PMDs must not stop for.  Ten times a second it sizes the
-// signature caches to the flows that are active, every five seconds it notes the load of each queue, and
-// now and then it tidies the lanes.
+// The keeper: a thread that looks after what PMDs must not stop for.  Ten times a second it sizes
+// the signature caches to the flows that are active, every five seconds it notes the load of each
+// queue, and now and then it tidies the lanes.
 #include <stdlib.h>
 #include <time.h>
 
@@ -12,17 +12,17 @@
 
 enum {
     KEEPER_PERIOD_MS = 100,
-    SWEEP_PARTS = 256,        // a whole sweep of a signature cache takes 25 s
-    SMC_EVICTED_SHARE = 50,   // grow when more than 1 of 50 lookups found its word gone
-    LOAD_TICKS = 50,          // 5 s
+    SWEEP_PARTS = 256,      // a whole sweep of a signature cache takes 25 s
+    SMC_EVICTED_SHARE = 50, // grow when more than 1 of 50 lookups found its word gone
+    LOAD_TICKS = 50,        // 5 s
     TIDY_TICKS = 100,
 };
 
 // State of one PMD's cache between ticks.
 struct sweep {
-    const struct smc *smc;    // only compared
+    const struct smc *smc; // only compared
     uint32_t part;
-    uint64_t n_used;          // words found so far in this sweep
+    uint64_t n_used;           // words found so far in this sweep
     uint64_t lookups, evicted; // at the last look
 };
 
@@ -41,9 +41,9 @@ smc_replace(struct pmd *pmd, struct smc *old, uint32_t n_buckets)
     rcu_defer(smc_free, old);
 }
 
-// Grows fast, by what was pushed out since the last look; shrinks slowly, by what a whole sweep found in
-// use.  The sweep empties what it counts, so flows that ended go and active ones come back at the cost
-// of one masked lookup each.
+// Grows fast, by what was pushed out since the last look; shrinks slowly, by what a whole sweep
+// found in use.  The sweep empties what it counts, so flows that ended go and active ones come back
+// at the cost of one masked lookup each.
 static void
 keep_smc(struct keeper *k, struct pmd *pmd)
 {
@@ -54,11 +54,12 @@ keep_smc(struct keeper *k, struct pmd *pmd)
         return;
     }
     if (s->smc != smc) {
-        *s = (struct sweep) {.smc = smc, .lookups = s->lookups};
+        *s = (struct sweep){.smc = smc, .lookups = s->lookups};
     }
     // Of an interval's lookups, those that came after their word had been pushed out.
-    uint64_t lookups = atomic_load_explicit(&pmd->perf.stat[PMD_STAT_SMC_HIT], memory_order_relaxed) +
-                       atomic_load_explicit(&pmd->perf.stat[PMD_STAT_DPCLS_HIT], memory_order_relaxed);
+    uint64_t lookups =
+        atomic_load_explicit(&pmd->perf.stat[PMD_STAT_SMC_HIT], memory_order_relaxed) +
+        atomic_load_explicit(&pmd->perf.stat[PMD_STAT_DPCLS_HIT], memory_order_relaxed);
     uint64_t evicted = atomic_load_explicit(&smc->n_evicted, memory_order_relaxed);
     uint64_t n_lookups = lookups - s->lookups, n_evicted = evicted - s->evicted;
     s->lookups = lookups;
@@ -82,7 +83,7 @@ keep_smc(struct keeper *k, struct pmd *pmd)
 static void
 note_load(struct dp *dp, uint64_t tick)
 {
-    unsigned slot = (unsigned) (tick / LOAD_TICKS % RXQ_INTERVALS);
+    unsigned slot = (unsigned)(tick / LOAD_TICKS % RXQ_INTERVALS);
 
     DP_FOREACH_PORT (port, dp) {
         for (unsigned i = 0; i < port->n_rxq; i++) {
@@ -94,8 +95,8 @@ note_load(struct dp *dp, uint64_t tick)
         }
     }
     DP_FOREACH_PMD (pmd, dp) {
-        uint64_t busy = atomic_load_explicit(&pmd->perf.stat[PMD_STAT_BUSY_CYCLES],
-                                             memory_order_relaxed);
+        uint64_t busy =
+            atomic_load_explicit(&pmd->perf.stat[PMD_STAT_BUSY_CYCLES], memory_order_relaxed);
         atomic_store_explicit(&pmd->busy_interval[slot], busy - pmd->busy_seen,
                               memory_order_relaxed);
         pmd->busy_seen = busy;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Hash of a key's words under a mask, for the caches and the subtables.  Words are mixed in pairs by
-// folded 64x64->128 multiplications with secret operands, random per process, so that nobody can
-// aim at a bucket; the products of the pairs do not depend on each other, which keeps the latency of
-// five words at that of two multiplications.
+// Hash of a key's words under a mask, for the caches and the subtables.  Words are mixed in pairs
+// by folded 64x64->128 multiplications with secret operands, random per process, so that nobody can
+// aim at a bucket; the products of the pairs do not depend on each other, which keeps the latency
+// of five words at that of two multiplications.
 #ifndef PMD_KEY_HASH_H
 #define PMD_KEY_HASH_H
 
@@ -18,9 +18,9 @@ struct key_secret {
 static inline uint64_t
 key_hash_mix(uint64_t a, uint64_t b)
 {
-    __uint128_t product = (__uint128_t) a * b;
+    __uint128_t product = (__uint128_t)a * b;
 
-    return (uint64_t) product ^ (uint64_t) (product >> 64);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static inline __attribute__((always_inline)) uint64_t
@@ -37,8 +37,8 @@ key_hash_n(const uint64_t *w, const uint64_t *mask, uint32_t n, const uint64_t *
     return h;
 }
 
-// 'basis' keeps tables apart that share the secret (a lane's or a subtable's own random number).  The
-// lengths of the most common shapes (IPv4, IPv4 with a tag, IPv6) are unrolled.
+// 'basis' keeps tables apart that share the secret (a lane's or a subtable's own random number).
+// The lengths of the most common shapes (IPv4, IPv4 with a tag, IPv6) are unrolled.
 static inline uint32_t
 key_hash(const uint64_t *w, const uint64_t *mask, uint32_t n, const struct key_secret *secret,
          uint64_t basis)
@@ -48,7 +48,7 @@ key_hash(const uint64_t *w, const uint64_t *mask, uint32_t n, const struct key_s
                  : n == 8       ? key_hash_n(w, mask, 8, secret->k, basis)
                                 : key_hash_n(w, mask, n, secret->k, basis);
 
-    return (uint32_t) key_hash_mix(h, secret->k[FLOW_KEY_MAX] | 1);
+    return (uint32_t)key_hash_mix(h, secret->k[FLOW_KEY_MAX] | 1);
 }
 
 // Do two keys agree in the bits of 'mask'?

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Lanes: the flows of one in_port, recirculation id and packet shape, and the choice of a mask for a new
-// flow.  Everything that changes here runs under the flow lock; PMDs read lane->view.
+// Lanes: the flows of one in_port, recirculation id and packet shape, and the choice of a mask for
+// a new flow.  Everything that changes here runs under the flow lock; PMDs read lane->view.
 //
-// The number of masks of a lane is bounded, whatever traffic or rules ask for, because a flow may always
-// be narrower than what its translation consulted: once LANE_MAX_MASKS masks stand, a new flow takes
-// the least specific existing mask that covers its own, or else a wide one, which covers all header
-// fields of the shape.
+// The number of masks of a lane is bounded, whatever traffic or rules ask for, because a flow may
+// always be narrower than what its translation consulted: once LANE_MAX_MASKS masks stand, a new
+// flow takes the least specific existing mask that covers its own, or else a wide one, which covers
+// all header fields of the shape.
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -18,7 +18,7 @@ enum { LANE_LINGER_MS = 10000 }; // an empty lane is kept that long
 uint32_t
 lane_hash(const struct megaflows *mf, uint64_t w0, uint64_t map)
 {
-    return (uint32_t) key_hash_mix(w0 ^ mf->secret->k[0], map ^ mf->secret->k[1]);
+    return (uint32_t)key_hash_mix(w0 ^ mf->secret->k[0], map ^ mf->secret->k[1]);
 }
 
 struct lane *
@@ -43,7 +43,7 @@ lane_get(struct megaflows *mf, uint64_t w0, uint64_t map)
         lane = xzalloc(sizeof *lane);
         lane->w0 = w0;
         lane->map = map;
-        lane->n_words = (uint32_t) __builtin_popcountll(map);
+        lane->n_words = (uint32_t)__builtin_popcountll(map);
         lane->empty_since_ms = clock_now_ms();
         rcu_assign(&lane->view, view);
         uint32_t head = lane_hash(mf, w0, map) % LANE_HEADS;
@@ -115,8 +115,8 @@ lane_add_subtable(struct lane *lane, const uint64_t *mask)
     return st;
 }
 
-// The union of masks stays as it is until megaflows_tidy(): each change of it makes the PMDs' caches
-// of this lane start anew.
+// The union of masks stays as it is until megaflows_tidy(): each change of it makes the PMDs'
+// caches of this lane start anew.
 void
 lane_remove_subtable(struct lane *lane, struct subtable *st)
 {
@@ -133,8 +133,8 @@ lane_remove_subtable(struct lane *lane, struct subtable *st)
     rcu_defer(subtable_free, st);
 }
 
-// The mask that covers all headers of the shape, with or without the three fields that vary from packet to
-// packet of one connection.
+// The mask that covers all headers of the shape, with or without the three fields that vary from
+// packet to packet of one connection.
 static void
 lane_wide_mask(const struct lane *lane, bool all, uint64_t *mask)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Megaflows from the control path's side: put, delete, find (see megaflow.h for the structure).  All
+// Megaflows from the control path's side: put, delete, find (see megaflow.h for the structure). All
 // writers take "flow_lock"; the flows that these functions return are good until the caller's next
 // quiescent state.
 #include "pmd/megaflow.h"
@@ -17,8 +17,8 @@ megaflows_init(struct megaflows *mf, const struct key_secret *secret)
     memset(mf, 0, sizeof *mf);
     pthread_mutex_init(&mf->lock, NULL);
     mf->secret = secret;
-    mf->slab = huge_map((size_t) FLOW_MAX_SLOTS * sizeof *mf->slab);
-    mf->free_slots = huge_map((size_t) FLOW_MAX_SLOTS * sizeof *mf->free_slots);
+    mf->slab = huge_map((size_t)FLOW_MAX_SLOTS * sizeof *mf->slab);
+    mf->free_slots = huge_map((size_t)FLOW_MAX_SLOTS * sizeof *mf->free_slots);
     atomic_init(&mf->slab[0].subtable, &dead_subtable);
     mf->high_slot = 1;
     mf->ufid_mask = 1023;
@@ -51,8 +51,8 @@ megaflows_fini(struct megaflows *mf)
         subtable_free(st);
     }
     plan_table_fini(&mf->plans);
-    huge_unmap(mf->slab, (size_t) FLOW_MAX_SLOTS * sizeof *mf->slab);
-    huge_unmap(mf->free_slots, (size_t) FLOW_MAX_SLOTS * sizeof *mf->free_slots);
+    huge_unmap(mf->slab, (size_t)FLOW_MAX_SLOTS * sizeof *mf->slab);
+    huge_unmap(mf->free_slots, (size_t)FLOW_MAX_SLOTS * sizeof *mf->free_slots);
     free(mf->ufid_heads);
     free(mf->port_flows);
     pthread_mutex_destroy(&mf->lock);
@@ -99,14 +99,14 @@ flow_release(void *cold_)
     mf->free_slots[mf->n_free++] = cold->slot;
     pthread_mutex_unlock(&mf->lock);
     // A walker may have loaded the pointer just now.
-    rcu_defer((rcu_fn *) cold_free, cold);
+    rcu_defer((rcu_fn *)cold_free, cold);
 }
 
 static void
 ufid_grow(struct megaflows *mf)
 {
     uint32_t mask = mf->ufid_mask * 2 + 1;
-    uint32_t *heads = xcalloc((size_t) mask + 1, sizeof *heads);
+    uint32_t *heads = xcalloc((size_t)mask + 1, sizeof *heads);
 
     for (uint32_t i = 0; i <= mf->ufid_mask; i++) {
         for (uint32_t slot = mf->ufid_heads[i], next; slot; slot = next) {
@@ -180,7 +180,7 @@ flow_make_ufid(const struct lane *lane, const struct subtable *st, const uint64_
     struct uuid ufid;
 
     for (int half = 0; half < 2; half++) {
-        uint64_t h = hash_2u64(lane->w0, lane->map, (uint64_t) half + 1);
+        uint64_t h = hash_2u64(lane->w0, lane->map, (uint64_t)half + 1);
         h = hash_bytes(st->mask, st->n_words * sizeof *st->mask, h);
         h = hash_bytes(value, st->n_words * sizeof *value, h);
         memcpy(&ufid.b[half * 8], &h, sizeof h);
@@ -206,7 +206,7 @@ flow_asked_outside(const struct flow_mask *mask, uint64_t shape)
 static void
 flow_set_values(struct dp_flow *f, const uint64_t *value, uint32_t n)
 {
-    uint32_t inline_n = MIN(n, (uint32_t) FLOW_INLINE_WORDS);
+    uint32_t inline_n = MIN(n, (uint32_t)FLOW_INLINE_WORDS);
 
     for (uint32_t i = 0; i < inline_n; i++) {
         __atomic_store_n(&f->value[i], value[i], __ATOMIC_RELAXED);
@@ -230,7 +230,7 @@ static void
 count_port_flow(struct megaflows *mf, odp_port_t in_port, int delta)
 {
     if (in_port < DP_MAX_PORTS) {
-        mf->port_flows[in_port] += (uint32_t) delta;
+        mf->port_flows[in_port] += (uint32_t)delta;
     }
 }
 
@@ -322,7 +322,7 @@ megaflow_set_actions(struct megaflows *mf, struct dp_flow *f, const struct dp_ac
 static void
 megaflow_unlink(struct megaflows *mf, struct dp_flow *f)
 {
-    struct subtable *st = (struct subtable *) atomic_load(&f->subtable);
+    struct subtable *st = (struct subtable *)atomic_load(&f->subtable);
     struct lane *lane = st->lane;
 
     atomic_store_explicit(&f->subtable, &dead_subtable, memory_order_release);
@@ -330,7 +330,7 @@ megaflow_unlink(struct megaflows *mf, struct dp_flow *f)
     if (!st->n_flows) {
         lane_remove_subtable(lane, st);
     }
-    count_port_flow(mf, (odp_port_t) lane->w0, -1);
+    count_port_flow(mf, (odp_port_t)lane->w0, -1);
     if (!--lane->n_flows) {
         lane->empty_since_ms = clock_now_ms();
     }
@@ -384,8 +384,8 @@ lane_find_flow(const struct megaflows *mf, const struct lane *lane, const uint64
 
     for (uint32_t i = 0; i < view->n_subtables; i++) {
         struct subtable *st = view->subtables[i];
-        struct dp_flow *f = subtable_find(st, mf->slab, w, n,
-                                          key_hash(w, st->mask, n, mf->secret, st->basis));
+        struct dp_flow *f =
+            subtable_find(st, mf->slab, w, n, key_hash(w, st->mask, n, mf->secret, st->basis));
         if (f) {
             return f;
         }

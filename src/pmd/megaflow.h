@@ -8,10 +8,10 @@
 //   dp_flow   one megaflow: two cache lines in a slab, addressed by slot; what only the control
 //             path needs stands apart in struct flow_cold.
 //
-// A lane has at most LANE_MAX_MASKS masks plus two wide ones; see megaflow_choose_mask().  Writers hold
-// dp->flow_lock; PMDs read without locks.  A slot is used again only a grace period after its flow
-// was unlinked, and until then flow->subtable says "dead", so a cache word may be stale for any time:
-// the comparison with the flow's own words decides.
+// A lane has at most LANE_MAX_MASKS masks plus two wide ones; see megaflow_choose_mask().  Writers
+// hold dp->flow_lock; PMDs read without locks.  A slot is used again only a grace period after its
+// flow was unlinked, and until then flow->subtable says "dead", so a cache word may be stale for
+// any time: the comparison with the flow's own words decides.
 #ifndef PMD_MEGAFLOW_H
 #define PMD_MEGAFLOW_H
 
@@ -24,10 +24,10 @@
 #include "pmd/plan.h"
 
 enum {
-    LANE_MAX_MASKS = 32,                   // narrow masks: bounds the probes of a lookup
+    LANE_MAX_MASKS = 32, // narrow masks: bounds the probes of a lookup
     LANE_MAX_SUBTABLES = LANE_MAX_MASKS + 2,
-    FLOW_INLINE_WORDS = 13,                // words after word 0 that fit the flow's two lines
-    FLOW_MAX_SLOTS = 1 << 21,              // ceiling of the flow limit
+    FLOW_INLINE_WORDS = 13,   // words after word 0 that fit the flow's two lines
+    FLOW_MAX_SLOTS = 1 << 21, // ceiling of the flow limit
     LANE_HEADS = 1 << 14,
 };
 
@@ -36,9 +36,10 @@ struct subtable;
 struct flow_cold;
 
 struct dp_flow {
-    _Atomic(const struct subtable *) subtable; /* control: w, pmd: r; &dead_subtable when unlinked */
-    RCU_PTR(const struct plan) plan;           /* control: w, pmd: r */
-    struct flow_cold *cold;                    /* control only */
+    _Atomic(const struct subtable *)
+        subtable;                    /* control: w, pmd: r; &dead_subtable when unlinked */
+    RCU_PTR(const struct plan) plan; /* control: w, pmd: r */
+    struct flow_cold *cold;          /* control only */
     // Words 1... of the lane's shape under the subtable's mask; those beyond FLOW_INLINE_WORDS are
     // in cold->more.
     uint64_t value[FLOW_INLINE_WORDS];
@@ -56,14 +57,14 @@ struct subtable_map {
 enum { SUBTABLE_BUCKET_FLOWS = BUCKET_WORDS - 1, SUBTABLE_FLOW_WORDS = 0x7f };
 
 struct subtable {
-    struct lane *lane; // NULL: dead, or a table of flows for any shape (wild)
-    uint64_t basis;    // of the hash
-    uint64_t mask[FLOW_KEY_MAX]; // words 1... of the lane's shape
+    struct lane *lane;                // NULL: dead, or a table of flows for any shape (wild)
+    uint64_t basis;                   // of the hash
+    uint64_t mask[FLOW_KEY_MAX];      // words 1... of the lane's shape
     RCU_PTR(struct subtable_map) map; /* control: w, pmd: r */
     uint32_t n_words;
-    uint32_t n_flows;            /* control only */
-    struct flow_key *wild_mask;  // wild only: sparse
-    struct subtable *wild_next;  // wild only
+    uint32_t n_flows;           /* control only */
+    struct flow_key *wild_mask; // wild only: sparse
+    struct subtable *wild_next; // wild only
 };
 
 // What a lookup in a lane needs, replaced as a whole when a mask comes or goes.
@@ -75,9 +76,9 @@ struct lane_view {
 };
 
 struct lane {
-    uint64_t w0;  // in_port and recirc_id
-    uint64_t map; // shape
-    uint32_t n_words; // of the key, word 0 included
+    uint64_t w0;                    // in_port and recirc_id
+    uint64_t map;                   // shape
+    uint32_t n_words;               // of the key, word 0 included
     RCU_PTR(struct lane_view) view; /* control: w, pmd: r */
     RCU_PTR(struct lane) next;      // in the hash chain
     size_t n_flows;                 /* control only */
@@ -89,33 +90,33 @@ struct lane {
 struct flow_cold {
     struct uuid ufid;
     uint32_t slot;
-    uint32_t ufid_next;      // slot; chain of the ufid index
-    uint32_t hash;           // in its subtable
+    uint32_t ufid_next; // slot; chain of the ufid index
+    uint32_t hash;      // in its subtable
     bool dead;
     bool wild;
-    _Atomic(void *) aux;     // the revalidator's
-    struct flow_key *asked;  // mask words of the put that lie outside the shape, or NULL
+    _Atomic(void *) aux;    // the revalidator's
+    struct flow_key *asked; // mask words of the put that lie outside the shape, or NULL
     struct flow_key *wild_value;
-    uint64_t *more;          // words beyond FLOW_INLINE_WORDS
+    uint64_t *more; // words beyond FLOW_INLINE_WORDS
     struct megaflows *mf;
 };
 
 struct megaflows {
-    pthread_mutex_t lock;       // "flow_lock": all writers of this struct
-    struct dp_flow *slab;       // FLOW_MAX_SLOTS, mapped, touched as used
-    uint32_t high_slot;         /* control: w, walkers: r (atomic) */
-    uint32_t *free_slots;       // stack
+    pthread_mutex_t lock; // "flow_lock": all writers of this struct
+    struct dp_flow *slab; // FLOW_MAX_SLOTS, mapped, touched as used
+    uint32_t high_slot;   /* control: w, walkers: r (atomic) */
+    uint32_t *free_slots; // stack
     uint32_t n_free;
-    uint32_t *ufid_heads;       // slots
+    uint32_t *ufid_heads; // slots
     uint32_t ufid_mask;
     _Atomic size_t n_flows;
     _Atomic size_t limit;
-    uint32_t *port_flows;       // flows of each in_port
+    uint32_t *port_flows; // flows of each in_port
     RCU_PTR(struct lane) lanes[LANE_HEADS];
-    _Atomic uint64_t lane_gen;  // lanes were unlinked: PMDs forget the ones they cache
+    _Atomic uint64_t lane_gen;     // lanes were unlinked: PMDs forget the ones they cache
     RCU_PTR(struct subtable) wild; // list
     const struct key_secret *secret;
-    struct plan_table plans;    // under 'lock'
+    struct plan_table plans;                      // under 'lock'
     void (*slot_freed)(void *aux, uint32_t slot); // before a slot is handed out again
     void *slot_freed_aux;
 };
@@ -155,7 +156,7 @@ void megaflow_get_key(const struct dp_flow *, struct flow *, struct flow_mask *)
 static inline uint32_t
 megaflow_slot(const struct megaflows *mf, const struct dp_flow *f)
 {
-    return (uint32_t) (f - mf->slab);
+    return (uint32_t)(f - mf->slab);
 }
 
 // --- lookup ---------------------------------------------------------------------------------
@@ -207,12 +208,12 @@ subtable_find(const struct subtable *st, const struct dp_flow *slab, const uint6
     for (;; reach--, i = (i + 1) & map->bucket_mask) {
         unsigned hits = bucket_match(&map->b[i], hash) & SUBTABLE_FLOW_WORDS;
         while (UNLIKELY(hits)) {
-            uint64_t word = bucket_get(&map->b[i], (unsigned) __builtin_ctz(hits));
+            uint64_t word = bucket_get(&map->b[i], (unsigned)__builtin_ctz(hits));
             const struct dp_flow *f = &slab[bucket_word_slot(word)];
             hits &= hits - 1;
             if (atomic_load_explicit(&f->subtable, memory_order_acquire) == st &&
                 megaflow_matches(f, st->mask, w, n)) {
-                return (struct dp_flow *) f;
+                return (struct dp_flow *)f;
             }
         }
         if (LIKELY(!reach)) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Flows for packets of any shape: those that an operator or a test adds by hand ("dpctl/add-flow"), whose
-// key names only some fields and so tells no shape.  They are looked up last, mask by mask, and
-// never enter a cache.  The flow lock guards changes.
+// Flows for packets of any shape: those that an operator or a test adds by hand ("dpctl/add-flow"),
+// whose key names only some fields and so tells no shape.  They are looked up last, mask by mask,
+// and never enter a cache.  The flow lock guards changes.
 #include <stdlib.h>
 
 #include "pmd/megaflow.h"
@@ -24,7 +24,7 @@ wild_find_in(const struct megaflows *mf, const struct subtable *st, const struct
     for (uint64_t d = 0; d <= reach; d++, i = (i + 1) & map->bucket_mask) {
         unsigned hits = bucket_match(&map->b[i], hash) & SUBTABLE_FLOW_WORDS;
         for (; hits; hits &= hits - 1) {
-            uint64_t word = bucket_get(&map->b[i], (unsigned) __builtin_ctz(hits));
+            uint64_t word = bucket_get(&map->b[i], (unsigned)__builtin_ctz(hits));
             struct dp_flow *f = &mf->slab[bucket_word_slot(word)];
             if (atomic_load_explicit(&f->subtable, memory_order_acquire) == st &&
                 flow_key_match(k, st->wild_mask, f->cold->wild_value)) {
@@ -68,7 +68,7 @@ wild_make_ufid(const struct flow_key *value, const struct flow_key *mask)
     struct uuid ufid;
 
     for (int half = 0; half < 2; half++) {
-        uint64_t h = hash_2u64(mask->map, 0, (uint64_t) half + 3);
+        uint64_t h = hash_2u64(mask->map, 0, (uint64_t)half + 3);
         h = hash_bytes(mask->w, mask->n * sizeof mask->w[0], h);
         h = hash_bytes(value->w, value->n * sizeof value->w[0], h);
         memcpy(&ufid.b[half * 8], &h, sizeof h);
@@ -104,7 +104,7 @@ megaflow_put_wild(struct megaflows *mf, const struct dp_flow_put *put, struct dp
 void
 megaflow_unlink_wild(struct megaflows *mf, struct dp_flow *f)
 {
-    struct subtable *st = (struct subtable *) atomic_load(&f->subtable);
+    struct subtable *st = (struct subtable *)atomic_load(&f->subtable);
 
     atomic_store_explicit(&f->subtable, &dead_subtable, memory_order_release);
     subtable_remove(st, f->cold->hash, f->cold->slot);

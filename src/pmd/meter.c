@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Token buckets (see meter.h).  Each band of a meter has a bucket; a packet that finds the bucket of a band
-// empty exceeds that band, and the exceeded band with the highest rate drops it (OpenFlow 1.3 5.7.1
-// knows drop and dscp_remark; the latter is done by translation).
+// Token buckets (see meter.h).  Each band of a meter has a bucket; a packet that finds the bucket
+// of a band empty exceeds that band, and the exceeded band with the highest rate drops it
+// (OpenFlow 1.3 5.7.1 knows drop and dscp_remark; the latter is done by translation).
 #include "pmd/meter.h"
 
 #include <rte_spinlock.h>
@@ -115,7 +115,7 @@ dp_meter_set(struct dp *dp, uint32_t id, const struct dp_meter_config *config)
         m->bands[i].burst = burst * 1000 * (m->by_packets ? 1 : 1000);
         m->bands[i].tokens = m->bands[i].burst;
     }
-    m->filled_ms = (uint64_t) clock_now_ms();
+    m->filled_ms = (uint64_t)clock_now_ms();
     struct meter *old = rcu_get_protected(&dp->meters->m[id]);
     rcu_assign(&dp->meters->m[id], m);
     if (old) {

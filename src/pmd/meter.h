@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Meters of the datapath: token buckets that an action list passes by number.  Main sets them; any PMD asks.
-// A meter is shared by all PMDs and guarded by its own short lock; rates are kept in 1/1000 of a packet
-// or of a bit, so that a millisecond clock loses nothing.
+// Meters of the datapath: token buckets that an action list passes by number.  Main sets them; any
+// PMD asks. A meter is shared by all PMDs and guarded by its own short lock; rates are kept in
+// 1/1000 of a packet or of a bit, so that a millisecond clock loses nothing.
 #ifndef PMD_METER_H
 #define PMD_METER_H
 

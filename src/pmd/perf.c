@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Histograms and history of a PMD's iterations (see perf.h).  perf_end_iteration() runs on the PMD, and only
-// with pmd-perf-metrics; the rest on main.
+// Histograms and history of a PMD's iterations (see perf.h).  perf_end_iteration() runs on the PMD,
+// and only with pmd-perf-metrics; the rest on main.
 #include "pmd/perf.h"
 
 #include <math.h>
@@ -14,11 +14,11 @@
 static void
 histogram_init_log(struct perf_histogram *h, uint32_t min, uint32_t max)
 {
-    double ratio = pow((double) max / min, 1.0 / (PERF_BINS - 2));
+    double ratio = pow((double)max / min, 1.0 / (PERF_BINS - 2));
     double wall = min;
 
     for (unsigned i = 0; i < PERF_BINS - 1; i++, wall *= ratio) {
-        h->wall[i] = (uint32_t) lround(wall);
+        h->wall[i] = (uint32_t)lround(wall);
     }
     h->wall[PERF_BINS - 1] = UINT32_MAX;
 }
@@ -27,7 +27,7 @@ static void
 histogram_init_linear(struct perf_histogram *h, uint32_t min, uint32_t max)
 {
     for (unsigned i = 0; i < PERF_BINS - 1; i++) {
-        h->wall[i] = min + (uint32_t) ((uint64_t) (max - min) * i / (PERF_BINS - 2));
+        h->wall[i] = min + (uint32_t)((uint64_t)(max - min) * i / (PERF_BINS - 2));
     }
     h->wall[PERF_BINS - 1] = UINT32_MAX;
 }
@@ -88,11 +88,11 @@ perf_clear_histograms(struct pmd_perf *p)
 static void
 perf_sample(struct pmd_perf *p, const struct perf_record *r)
 {
-    histogram_add(&p->histogram[PERF_CYCLES_PER_IT], (uint32_t) MIN(r->cycles, UINT32_MAX));
+    histogram_add(&p->histogram[PERF_CYCLES_PER_IT], (uint32_t)MIN(r->cycles, UINT32_MAX));
     histogram_add(&p->histogram[PERF_PKTS_PER_IT], r->n_packets);
     if (r->n_packets) {
         histogram_add(&p->histogram[PERF_CYCLES_PER_PKT],
-                      (uint32_t) MIN(r->cycles / r->n_packets, UINT32_MAX));
+                      (uint32_t)MIN(r->cycles / r->n_packets, UINT32_MAX));
     }
     if (r->n_batches) {
         histogram_add(&p->histogram[PERF_PKTS_PER_BATCH], r->n_packets / r->n_batches);
@@ -102,7 +102,7 @@ perf_sample(struct pmd_perf *p, const struct perf_record *r)
     }
     if (r->n_upcalls) {
         histogram_add(&p->histogram[PERF_CYCLES_PER_UPCALL],
-                      (uint32_t) MIN(r->upcall_cycles / r->n_upcalls, UINT32_MAX));
+                      (uint32_t)MIN(r->upcall_cycles / r->n_upcalls, UINT32_MAX));
     }
 }
 
@@ -114,7 +114,7 @@ perf_note_millisecond(struct pmd_perf *p, const struct perf_record *r)
 
     if (r->tsc - ms->tsc > clock_tsc_hz() / 1000 || !ms->tsc) {
         ms = &p->milliseconds[(idx + 1) % PERF_HISTORY];
-        *ms = (struct perf_record) {.tsc = r->tsc};
+        *ms = (struct perf_record){.tsc = r->tsc};
         atomic_store_explicit(&p->millisecond_idx, idx + 1, memory_order_release);
     }
     ms->cycles += r->cycles;

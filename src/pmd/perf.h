@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 enum pmd_stat {
-    PMD_STAT_RX,          // packets from queues and rings
-    PMD_STAT_RECIRC,      // packets that came back for another pass
+    PMD_STAT_RX,     // packets from queues and rings
+    PMD_STAT_RECIRC, // packets that came back for another pass
     PMD_STAT_EMC_HIT,
     PMD_STAT_SMC_HIT,
     PMD_STAT_DPCLS_HIT,
-    PMD_STAT_LOOKUPS,     // subtables asked
-    PMD_STAT_MISS,        // packets given to a handler
-    PMD_STAT_LOST,        // packets for which the queue had no room
+    PMD_STAT_LOOKUPS, // subtables asked
+    PMD_STAT_MISS,    // packets given to a handler
+    PMD_STAT_LOST,    // packets for which the queue had no room
     PMD_STAT_TX,
     PMD_STAT_TX_BATCHES,
     PMD_STAT_IDLE_CYCLES,
@@ -72,7 +72,7 @@ struct pmd_perf {
     struct perf_record iterations[PERF_HISTORY]; /* pmd: w, main: r, may be torn */
     struct perf_record milliseconds[PERF_HISTORY];
     _Atomic uint32_t iteration_idx, millisecond_idx;
-    struct perf_record current;    // this iteration
+    struct perf_record current; // this iteration
 };
 
 static inline void

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dpif-netdev/pmd-perf-show: where the cycles of each thread go, as sums, as histograms and, asked for with
-// -it and -ms, for the latest iterations and milliseconds (with pmd-perf-metrics=true).  Main thread.
+// dpif-netdev/pmd-perf-show: where the cycles of each thread go, as sums, as histograms and, asked
+// for with -it and -ms, for the latest iterations and milliseconds (with pmd-perf-metrics=true).
+// Main thread.
 #include <stdlib.h>
 #include <time.h>
 
@@ -19,7 +20,7 @@ per(double a, double b)
 static double
 percent(uint64_t a, uint64_t b)
 {
-    return per((double) a * 100, (double) b);
+    return per((double)a * 100, (double)b);
 }
 
 static void
@@ -30,13 +31,13 @@ put_iterations(struct str *s, const struct pmd_perf *p, double seconds)
     uint64_t busy_cycles = perf_get(p, PMD_STAT_BUSY_CYCLES);
     uint64_t sleeps = perf_get(p, PMD_STAT_SLEEP_ITER);
     uint64_t used = idle_cycles + busy_cycles;
-    double hz = (double) clock_tsc_hz();
-    double sleep_us = (double) perf_get(p, PMD_STAT_SLEEP_CYCLES) / hz * 1e6;
+    double hz = (double)clock_tsc_hz();
+    double sleep_us = (double)perf_get(p, PMD_STAT_SLEEP_CYCLES) / hz * 1e6;
 
     str_printf(s, "  Iterations:         %12" PRIu64 "  (%.2f us/it)\n", idle + busy,
-               per((double) used / hz * 1e6, (double) (idle + busy)));
+               per((double)used / hz * 1e6, (double)(idle + busy)));
     str_printf(s, "  - Used TSC cycles:  %12" PRIu64 "  (%5.1f %% of total cycles)\n", used,
-               per((double) used * 100, seconds * hz));
+               per((double)used * 100, seconds * hz));
     str_printf(s, "  - idle iterations:  %12" PRIu64 "  (%5.1f %% of used cycles)\n", idle,
                percent(idle_cycles, used));
     str_printf(s, "  - busy iterations:  %12" PRIu64 "  (%5.1f %% of used cycles)\n", busy,
@@ -44,7 +45,7 @@ put_iterations(struct str *s, const struct pmd_perf *p, double seconds)
     str_printf(s, "  - sleep iterations: %12" PRIu64 "  (%5.1f %% of iterations)\n", sleeps,
                percent(sleeps, idle + busy));
     str_printf(s, "  Sleep time (us):    %12.0f  (%3.0f us/iteration avg.)\n", sleep_us,
-               per(sleep_us, (double) sleeps));
+               per(sleep_us, (double)sleeps));
 }
 
 static void
@@ -60,18 +61,17 @@ put_rx(struct str *s, const struct pmd_perf *p, double seconds)
     uint64_t passes = rx + perf_get(p, PMD_STAT_RECIRC);
     uint64_t megaflow = perf_get(p, PMD_STAT_DPCLS_HIT);
     uint64_t upcalls = perf_get(p, PMD_STAT_MISS);
-    double upcall_us =
-        (double) perf_get(p, PMD_STAT_UPCALL_CYCLES) / (double) clock_tsc_hz() * 1e6;
+    double upcall_us = (double)perf_get(p, PMD_STAT_UPCALL_CYCLES) / (double)clock_tsc_hz() * 1e6;
 
     if (!rx) {
         str_printf(s, "  Rx packets:         %12d\n", 0);
         return;
     }
     str_printf(s, "  Rx packets:         %12" PRIu64 "  (%.0f Kpps, %.0f cycles/pkt)\n", rx,
-               per((double) rx / 1000, seconds),
-               per((double) perf_get(p, PMD_STAT_BUSY_CYCLES), (double) rx));
+               per((double)rx / 1000, seconds),
+               per((double)perf_get(p, PMD_STAT_BUSY_CYCLES), (double)rx));
     str_printf(s, "  Datapath passes:    %12" PRIu64 "  (%.2f passes/pkt)\n", passes,
-               per((double) passes, (double) rx));
+               per((double)passes, (double)rx));
     put_hits(s, "PHWOL hits:", 0, passes);
     put_hits(s, "MFEX Opt hits:", 0, passes);
     put_hits(s, "Simple Match hits:", 0, passes);
@@ -79,9 +79,9 @@ put_rx(struct str *s, const struct pmd_perf *p, double seconds)
     put_hits(s, "SMC hits:", perf_get(p, PMD_STAT_SMC_HIT), passes);
     str_printf(s, "  - Megaflow hits:    %12" PRIu64 "  (%5.1f %%, %.2f subtbl lookups/hit)\n",
                megaflow, percent(megaflow, passes),
-               per((double) perf_get(p, PMD_STAT_LOOKUPS), (double) megaflow));
+               per((double)perf_get(p, PMD_STAT_LOOKUPS), (double)megaflow));
     str_printf(s, "  - Upcalls:          %12" PRIu64 "  (%5.1f %%, %.1f us/upcall)\n", upcalls,
-               percent(upcalls, passes), per(upcall_us, (double) upcalls));
+               percent(upcalls, passes), per(upcall_us, (double)upcalls));
     put_hits(s, "Lost upcalls:", perf_get(p, PMD_STAT_LOST), passes);
 }
 
@@ -95,18 +95,15 @@ put_tx(struct str *s, const struct pmd_perf *p, double seconds)
         return;
     }
     str_printf(s, "  Tx packets:         %12" PRIu64 "  (%.0f Kpps)\n", tx,
-               per((double) tx / 1000, seconds));
+               per((double)tx / 1000, seconds));
     str_printf(s, "  Tx batches:         %12" PRIu64 "  (%.2f pkts/batch)\n", batches,
-               per((double) tx, (double) batches));
+               per((double)tx, (double)batches));
 }
 
 static const char *const histogram_names[PERF_N_HISTOGRAMS] = {
-    [PERF_CYCLES_PER_IT] = "cycles/it",
-    [PERF_PKTS_PER_IT] = "packets/it",
-    [PERF_CYCLES_PER_PKT] = "cycles/pkt",
-    [PERF_PKTS_PER_BATCH] = "pkts/batch",
-    [PERF_MAX_VHOST_QLEN] = "max vhost qlen",
-    [PERF_UPCALLS_PER_IT] = "upcalls/it",
+    [PERF_CYCLES_PER_IT] = "cycles/it",         [PERF_PKTS_PER_IT] = "packets/it",
+    [PERF_CYCLES_PER_PKT] = "cycles/pkt",       [PERF_PKTS_PER_BATCH] = "pkts/batch",
+    [PERF_MAX_VHOST_QLEN] = "max vhost qlen",   [PERF_UPCALLS_PER_IT] = "upcalls/it",
     [PERF_CYCLES_PER_UPCALL] = "cycles/upcall",
 };
 
@@ -123,11 +120,11 @@ put_histogram_names(struct str *s)
 static void
 put_averages(struct str *s, const struct pmd_perf *p)
 {
-    double its = (double) (perf_get(p, PMD_STAT_IDLE_ITER) + perf_get(p, PMD_STAT_BUSY_ITER));
-    double busy = (double) perf_get(p, PMD_STAT_BUSY_CYCLES);
-    double cycles = busy + (double) perf_get(p, PMD_STAT_IDLE_CYCLES);
-    double rx = (double) perf_get(p, PMD_STAT_RX);
-    double upcalls = (double) perf_get(p, PMD_STAT_MISS);
+    double its = (double)(perf_get(p, PMD_STAT_IDLE_ITER) + perf_get(p, PMD_STAT_BUSY_ITER));
+    double busy = (double)perf_get(p, PMD_STAT_BUSY_CYCLES);
+    double cycles = busy + (double)perf_get(p, PMD_STAT_IDLE_CYCLES);
+    double rx = (double)perf_get(p, PMD_STAT_RX);
+    double upcalls = (double)perf_get(p, PMD_STAT_MISS);
 
     str_put(s, "-----------------------------------------------------"
                "-----------------------------------------------------"
@@ -135,9 +132,8 @@ put_averages(struct str *s, const struct pmd_perf *p)
     put_histogram_names(s);
     str_printf(s, "   %-21.0f  %-21.5f  %-21.0f  %-21.5f  %-21.5f  %-21.5f  %-21.0f\n",
                per(cycles, its), per(rx, its), per(busy, rx),
-               per((double) perf_get(p, PMD_STAT_TX), (double) perf_get(p, PMD_STAT_TX_BATCHES)),
-               0.0, per(upcalls, its),
-               per((double) perf_get(p, PMD_STAT_UPCALL_CYCLES), upcalls));
+               per((double)perf_get(p, PMD_STAT_TX), (double)perf_get(p, PMD_STAT_TX_BATCHES)), 0.0,
+               per(upcalls, its), per((double)perf_get(p, PMD_STAT_UPCALL_CYCLES), upcalls));
 }
 
 static void
@@ -166,8 +162,8 @@ static void
 put_record_tail(struct str *s, const struct perf_record *r)
 {
     str_printf(s, "   %-10.0f   %-10.0f   %-10u   %-10u   %-10.0f\n",
-               per((double) r->cycles, r->n_packets), per(r->n_packets, r->n_batches),
-               r->max_vhost_qlen, r->n_upcalls, per((double) r->upcall_cycles, r->n_upcalls));
+               per((double)r->cycles, r->n_packets), per(r->n_packets, r->n_batches),
+               r->max_vhost_qlen, r->n_upcalls, per((double)r->upcall_cycles, r->n_upcalls));
 }
 
 static void
@@ -178,7 +174,7 @@ put_iteration_history(struct str *s, const struct pmd_perf *p, unsigned n)
     str_printf(s, "   %-17s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s\n", "iter",
                "cycles", "packets", "cycles/pkt", "pkts/batch", "vhost qlen", "upcalls",
                "cycles/upcall");
-    for (unsigned i = 0; i < MIN(n, (unsigned) PERF_HISTORY) && i < idx; i++) {
+    for (unsigned i = 0; i < MIN(n, (unsigned)PERF_HISTORY) && i < idx; i++) {
         struct perf_record r = p->iterations[(idx - i) % PERF_HISTORY];
         str_printf(s, "   %-17" PRIu64 "   %-11" PRIu64 "  %-11u", r.tsc, r.cycles, r.n_packets);
         put_record_tail(s, &r);
@@ -193,10 +189,10 @@ put_millisecond_history(struct str *s, const struct pmd_perf *p, unsigned n)
     str_printf(s, "   %-12s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s\n",
                "ms", "iterations", "cycles/it", "Kpps", "cycles/pkt", "pkts/batch", "vhost qlen",
                "upcalls", "cycles/upcall");
-    for (unsigned i = 0; i < MIN(n, (unsigned) PERF_HISTORY) && i < idx; i++) {
+    for (unsigned i = 0; i < MIN(n, (unsigned)PERF_HISTORY) && i < idx; i++) {
         struct perf_record r = p->milliseconds[(idx - i) % PERF_HISTORY];
         str_printf(s, "   %-12" PRIu64 "   %-10u   %-11.0f  %-11u", r.tsc * 1000 / clock_tsc_hz(),
-                   r.n_its, per((double) r.cycles, r.n_its), r.n_packets);
+                   r.n_its, per((double)r.cycles, r.n_its), r.n_packets);
         put_record_tail(s, &r);
     }
 }
@@ -206,14 +202,14 @@ put_perf(struct str *s, struct pmd *pmd, const struct pmd_ctl_args *args)
 {
     struct pmd_perf *p = &pmd->perf;
     int64_t wall_ms = clock_wall_ms();
-    time_t t = (time_t) (wall_ms / 1000);
-    double seconds = (double) (clock_now_ms() - p->cleared_ms) / 1000;
+    time_t t = (time_t)(wall_ms / 1000);
+    double seconds = (double)(clock_now_ms() - p->cleared_ms) / 1000;
     struct tm tm;
     char hms[16];
 
     localtime_r(&t, &tm);
     strftime(hms, sizeof hms, "%H:%M:%S", &tm);
-    str_printf(s, "\nTime: %s.%03d\nMeasurement duration: %.3f s\n\n", hms, (int) (wall_ms % 1000),
+    str_printf(s, "\nTime: %s.%03d\nMeasurement duration: %.3f s\n\n", hms, (int)(wall_ms % 1000),
                seconds);
     pmd_ctl_put_header(s, pmd);
     str_putc(s, '\n');
@@ -240,7 +236,7 @@ put_perf(struct str *s, struct pmd *pmd, const struct pmd_ctl_args *args)
 static void
 pmd_perf_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **) dpp;
+    struct dp *dp = *(struct dp **)dpp;
     struct pmd_ctl_args args;
     struct str s = STR_INIT;
     unsigned n;

@@ -60,17 +60,17 @@ plan_table_grow(struct plan_table *t)
 static void
 plan_classify(struct plan *plan)
 {
-    const struct dp_action *first = (const struct dp_action *) plan->actions.data;
+    const struct dp_action *first = (const struct dp_action *)plan->actions.data;
 
     if (!plan->actions.size) {
         plan->kind = PLAN_DROP;
         plan->drop_reason = DROP_NO_ACTION;
     } else if (first->type == DP_ACT_DROP) {
         plan->kind = PLAN_DROP;
-        plan->drop_reason = drop_from_action(((const struct dp_act_drop *) first)->reason);
-    } else if (first->type == DP_ACT_OUTPUT && (size_t) first->len8 * 8 == plan->actions.size) {
+        plan->drop_reason = drop_from_action(((const struct dp_act_drop *)first)->reason);
+    } else if (first->type == DP_ACT_OUTPUT && (size_t)first->len8 * 8 == plan->actions.size) {
         plan->kind = PLAN_OUTPUT;
-        plan->port = ((const struct dp_act_port *) first)->port;
+        plan->port = ((const struct dp_act_port *)first)->port;
     } else {
         plan->kind = PLAN_LIST;
     }
@@ -104,14 +104,14 @@ plan_get(struct plan_table *t, const struct dp_actions *actions)
 const struct plan *
 plan_ref(const struct plan *plan)
 {
-    ((struct plan *) plan)->n_refs++;
+    ((struct plan *)plan)->n_refs++;
     return plan;
 }
 
 void
 plan_unref(struct plan_table *t, const struct plan *plan_)
 {
-    struct plan *plan = (struct plan *) plan_;
+    struct plan *plan = (struct plan *)plan_;
 
     if (!plan || --plan->n_refs) {
         return;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A plan is an action list made ready to run: shared by all flows with the same actions, so that the
-// packets of a burst can be grouped by what is done with them rather than by flow.  A hundred flows to one
-// port then leave in one piece.  Plans are immutable; the table is written under the owner's lock,
-// and a plan that nobody refers to is freed after a grace period.
+// A plan is an action list made ready to run: shared by all flows with the same actions, so that
+// the packets of a burst can be grouped by what is done with them rather than by flow.  A hundred
+// flows to one port then leave in one piece.  Plans are immutable; the table is written under the
+// owner's lock, and a plan that nobody refers to is freed after a grace period.
 #ifndef PMD_PLAN_H
 #define PMD_PLAN_H
 
@@ -22,7 +22,7 @@ struct plan {
     uint32_t drop_reason; // PLAN_DROP: enum drop_reason
     uint32_t n_refs;      // under the table's lock
     uint64_t hash;
-    struct plan *next;    // in the table's chain
+    struct plan *next; // in the table's chain
     struct dp_actions actions;
 };
 

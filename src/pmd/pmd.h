@@ -2,7 +2,8 @@
 //
 // One forwarding thread: what it polls, its caches, counters and send buffers.  A PMD that spins is
 // pinned to a core; the one of kernel devices (index 0, "main thread" for ovs-appctl) sleeps in
-// epoll.  Everything here belongs to the thread itself unless a comment names other readers or writers.
+// epoll.  Everything here belongs to the thread itself unless a comment names other readers or
+// writers.
 #ifndef PMD_PMD_H
 #define PMD_PMD_H
 
@@ -17,7 +18,7 @@
 #include "pmd/perf.h"
 
 enum {
-    PMD_KERNEL = 0,       // index of the thread of kernel devices
+    PMD_KERNEL = 0, // index of the thread of kernel devices
     PMD_MAX = 128,
     PMD_LANES = 256,
     PMD_MAX_GROUPS = BURST_MAX,
@@ -35,13 +36,13 @@ struct rxq {
     struct netdev *netdev;
     odp_port_t odp;
     uint16_t qid;
-    _Atomic uint64_t cycles;                 /* polling pmd: w, all: r */
-    _Atomic uint64_t n_packets;              /* polling pmd: w, all: r */
-    uint64_t seen_cycles;                    /* keeper */
+    _Atomic uint64_t cycles;                  /* polling pmd: w, all: r */
+    _Atomic uint64_t n_packets;               /* polling pmd: w, all: r */
+    uint64_t seen_cycles;                     /* keeper */
     _Atomic uint64_t interval[RXQ_INTERVALS]; /* keeper: w, main: r */
-    unsigned pmd;                            /* main: index of the polling thread, PMD_MAX none */
-    int pinned_core;                         /* main: -1 unless pmd-rxq-affinity says so */
-    bool withdrawn;                          /* main: on its way out, nobody may poll it */
+    unsigned pmd;                             /* main: index of the polling thread, PMD_MAX none */
+    int pinned_core;                          /* main: -1 unless pmd-rxq-affinity says so */
+    bool withdrawn;                           /* main: on its way out, nobody may poll it */
 };
 
 struct poll_list {
@@ -63,10 +64,10 @@ struct tx_port {
 // What a PMD remembers of a lane: in which order its subtables are worth asking.
 struct pmd_lane {
     uint64_t w0, map;
-    struct lane *lane;             // NULL: there was none
-    const struct lane_view *view;  // good for the present burst
+    struct lane *lane;              // NULL: there was none
+    const struct lane_view *view;   // good for the present burst
     const struct lane_view *ranked; // what 'order' and 'hits' speak of; only compared
-    uint32_t n_words;              // after word 0
+    uint32_t n_words;               // after word 0
     uint32_t n_until_sort;
     uint8_t order[LANE_MAX_SUBTABLES];
     uint32_t hits[LANE_MAX_SUBTABLES];
@@ -97,27 +98,27 @@ struct pmd {
     // Read by the loop.
     struct dp *dp;
     const struct megaflows *mf;
-    struct flow_counters *counters;      // by slot; mapped
-    RCU_PTR(struct poll_list) poll;      /* main: w, pmd: r */
-    RCU_PTR(struct smc) smc;             /* keeper: w, pmd: r; NULL: smc-enable=false */
-    _Atomic uint32_t emc_inv_prob;       /* main: w, pmd: r; 0: off */
-    _Atomic uint32_t max_sleep_us;       /* main: w, pmd: r */
-    _Atomic bool stop;                   /* main: w, pmd: r */
-    _Atomic uint32_t tx_seq;             /* main: w, pmd: r; send what is waiting: a port goes */
-    _Atomic uint32_t tx_seq_seen;        /* pmd: w, main: r */
+    struct flow_counters *counters; // by slot; mapped
+    RCU_PTR(struct poll_list) poll; /* main: w, pmd: r */
+    RCU_PTR(struct smc) smc;        /* keeper: w, pmd: r; NULL: smc-enable=false */
+    _Atomic uint32_t emc_inv_prob;  /* main: w, pmd: r; 0: off */
+    _Atomic uint32_t max_sleep_us;  /* main: w, pmd: r */
+    _Atomic bool stop;              /* main: w, pmd: r */
+    _Atomic uint32_t tx_seq;        /* main: w, pmd: r; send what is waiting: a port goes */
+    _Atomic uint32_t tx_seq_seen;   /* pmd: w, main: r */
     uint64_t lane_gen_seen;
     uint64_t now_tsc;
     uint64_t now_ms;
-    uint64_t ms_tsc;                     // when now_ms was read
+    uint64_t ms_tsc; // when now_ms was read
     uint64_t half_ms_cycles;
-    _Atomic uint64_t tx_flush_cycles;    /* main: w, pmd: r */
-    _Atomic uint64_t poll_seq;           /* main: w, pmd: r; counts the values of 'poll' */
+    _Atomic uint64_t tx_flush_cycles; /* main: w, pmd: r */
+    _Atomic uint64_t poll_seq;        /* main: w, pmd: r; counts the values of 'poll' */
     struct inject_queue *inject;
     RCU_PTR(struct tx_port) tx[DP_MAX_PORTS]; /* main: w, pmd: r */
     struct tx_port *dirty[DP_MAX_PORTS];
     unsigned n_dirty;
-    bool trains;                         // the last burst had some
-    struct pmd_perf perf;                // counters; all: r
+    bool trains;          // the last burst had some
+    struct pmd_perf perf; // counters; all: r
     struct burst burst;
     struct pmd_lane lanes[PMD_LANES];
     struct emc emc;
@@ -127,19 +128,19 @@ struct pmd {
     unsigned index;
     int core_id, numa_id;
     bool is_kernel;
-    bool isolated;                       /* main */
-    int wake_fd;                         // kernel thread: eventfd; -1 else
+    bool isolated; /* main */
+    int wake_fd;   // kernel thread: eventfd; -1 else
     int epoll_fd;
-    _Atomic bool asleep;                 // kernel thread waits for wake_fd
+    _Atomic bool asleep; // kernel thread waits for wake_fd
     pthread_t thread;
-    bool running;                        /* main */
-    uint64_t busy_seen;                  /* keeper */
+    bool running;                                  /* main */
+    uint64_t busy_seen;                            /* keeper */
     _Atomic uint64_t busy_interval[RXQ_INTERVALS]; /* keeper: w, main: r */
 };
 
 struct pmd *pmd_create(struct dp *, unsigned index, int core_id, int numa_id);
 void pmd_start(struct pmd *);
-void pmd_stop(struct pmd *);    // joins; the poll list must be empty
+void pmd_stop(struct pmd *); // joins; the poll list must be empty
 void pmd_destroy(struct pmd *);
 void *pmd_spin_main(void *pmd);
 void *pmd_kernel_main(void *pmd);
@@ -167,7 +168,7 @@ void recirc_push(struct pmd *, struct rte_mbuf *, const struct packet_md *, uint
 void recirc_drain(struct pmd *);
 // tx.c
 void pmd_send(struct pmd *, odp_port_t, struct rte_mbuf **, unsigned n);
-void pmd_flush(struct pmd *);       // what has waited for tx-flush-interval
+void pmd_flush(struct pmd *); // what has waited for tx-flush-interval
 void pmd_flush_all(struct pmd *);
 // upcall_queue.c
 void pmd_upcall_misses(struct pmd *, struct burst *b);
@@ -177,7 +178,7 @@ void pmd_run_inline_upcalls(struct pmd *);
 // inject.c
 struct inject_queue *inject_create(void);
 void inject_destroy(struct inject_queue *, struct megaflows *);
-bool inject_drain(struct pmd *);    // true if there was something
+bool inject_drain(struct pmd *); // true if there was something
 struct rte_ring *inject_ring(struct inject_queue *);
 
 // The time of the last packet, and so on, as dp_flow_get_stats() reports it.
@@ -188,7 +189,7 @@ flow_counters_add(struct flow_counters *c, uint32_t packets, uint32_t bytes, uin
     __atomic_store_n(&c->n_packets, c->n_packets + packets, __ATOMIC_RELAXED);
     __atomic_store_n(&c->n_bytes, c->n_bytes + bytes, __ATOMIC_RELAXED);
     __atomic_store_n(&c->used_ms, now_ms, __ATOMIC_RELAXED);
-    __atomic_store_n(&c->tcp_flags, (uint16_t) (c->tcp_flags | tcp_flags), __ATOMIC_RELAXED);
+    __atomic_store_n(&c->tcp_flags, (uint16_t)(c->tcp_flags | tcp_flags), __ATOMIC_RELAXED);
 }
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Commands of ovs-appctl about PMD threads: dpif-netdev/pmd-*, and those that chose between implementations
-// in older releases, which answer for the one there is.  Main thread.
+// Commands of ovs-appctl about PMD threads: dpif-netdev/pmd-*, and those that chose between
+// implementations in older releases, which answer for the one there is.  Main thread.
 #include "pmd/pmd_ctl.h"
 
 #include <stdlib.h>
@@ -20,7 +20,8 @@ pmd_ctl_list(const struct dp *dp, unsigned *n)
     DP_FOREACH_PMD (pmd, dp) {
         unsigned i = (*n)++;
         for (; i > 0 && !pmd->is_kernel &&
-               (list[i - 1]->is_kernel || list[i - 1]->core_id > pmd->core_id); i--) {
+               (list[i - 1]->is_kernel || list[i - 1]->core_id > pmd->core_id);
+             i--) {
             list[i] = list[i - 1];
         }
         list[i] = pmd;
@@ -48,7 +49,7 @@ pmd_ctl_is_dp_name(const char *name)
 bool
 pmd_ctl_parse(struct unixctl_conn *conn, int argc, const char *argv[], struct pmd_ctl_args *args)
 {
-    *args = (struct pmd_ctl_args) {.core = -1, .secs = 60};
+    *args = (struct pmd_ctl_args){.core = -1, .secs = 60};
     for (int i = 1; i < argc; i++) {
         unsigned *number = NULL;
         unsigned core;
@@ -76,7 +77,7 @@ pmd_ctl_parse(struct unixctl_conn *conn, int argc, const char *argv[], struct pm
         }
         i++;
         if (number == &core) {
-            args->core = (int) core;
+            args->core = (int)core;
         }
     }
     return true;
@@ -89,26 +90,25 @@ put_cycles(struct str *s, const struct pmd_perf *p, uint64_t packets)
 {
     uint64_t idle = perf_get(p, PMD_STAT_IDLE_CYCLES);
     uint64_t busy = perf_get(p, PMD_STAT_BUSY_CYCLES);
-    double total = (double) (idle + busy);
+    double total = (double)(idle + busy);
 
     if (total <= 0) {
         return;
     }
-    str_printf(s, "  idle cycles: %" PRIu64 " (%.02f%%)\n", idle, (double) idle / total * 100);
-    str_printf(s, "  processing cycles: %" PRIu64 " (%.02f%%)\n", busy,
-               (double) busy / total * 100);
+    str_printf(s, "  idle cycles: %" PRIu64 " (%.02f%%)\n", idle, (double)idle / total * 100);
+    str_printf(s, "  processing cycles: %" PRIu64 " (%.02f%%)\n", busy, (double)busy / total * 100);
     if (packets) {
         str_printf(s, "  avg cycles per packet: %.02f (%" PRIu64 "/%" PRIu64 ")\n",
-                   total / (double) packets, idle + busy, packets);
+                   total / (double)packets, idle + busy, packets);
         str_printf(s, "  avg processing cycles per packet: %.02f (%" PRIu64 "/%" PRIu64 ")\n",
-                   (double) busy / (double) packets, busy, packets);
+                   (double)busy / (double)packets, busy, packets);
     }
 }
 
 static double
 ratio(uint64_t a, uint64_t b)
 {
-    return b ? (double) a / (double) b : 0;
+    return b ? (double)a / (double)b : 0;
 }
 
 static void
@@ -141,7 +141,7 @@ put_stats(struct str *s, const struct pmd *pmd)
 static void
 pmd_stats_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **) dpp;
+    struct dp *dp = *(struct dp **)dpp;
     struct pmd_ctl_args args;
     struct str s = STR_INIT;
     unsigned n;
@@ -163,7 +163,7 @@ pmd_stats_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
 static void
 pmd_stats_clear(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **) dpp;
+    struct dp *dp = *(struct dp **)dpp;
     struct pmd_ctl_args args;
 
     if (!pmd_ctl_parse(conn, argc, argv, &args)) {
@@ -194,12 +194,12 @@ recent(const _Atomic uint64_t *interval, uint64_t n_noted, unsigned n)
 static void
 put_rxq(struct str *s, const struct rxq *rxq, uint64_t n_noted, unsigned n)
 {
-    double window = (double) clock_tsc_hz() * 5 * (double) MIN(n_noted, (uint64_t) n);
+    double window = (double)clock_tsc_hz() * 5 * (double)MIN(n_noted, (uint64_t)n);
 
     str_printf(s, "  port: %-16s  queue-id: %2u %s  pmd usage: ", rxq->port->name, rxq->qid,
                netdev_rxq_enabled(rxq->netdev, rxq->qid) ? "(enabled) " : "(disabled)");
     if (window > 0) {
-        str_printf(s, "%2d %%\n", (int) ((double) recent(rxq->interval, n_noted, n) * 100 / window));
+        str_printf(s, "%2d %%\n", (int)((double)recent(rxq->interval, n_noted, n) * 100 / window));
     } else {
         str_put(s, "NOT AVAIL\n");
     }
@@ -209,8 +209,8 @@ static void
 put_rxqs(struct str *s, const struct dp *dp, const struct pmd *pmd, unsigned secs)
 {
     uint64_t n_noted = atomic_load(&dp->load_intervals);
-    unsigned n = MIN(DIV_ROUND_UP(secs, 5), (unsigned) RXQ_INTERVALS);
-    double window = (double) clock_tsc_hz() * 5 * (double) MIN(n_noted, (uint64_t) n);
+    unsigned n = MIN(DIV_ROUND_UP(secs, 5), (unsigned)RXQ_INTERVALS);
+    double window = (double)clock_tsc_hz() * 5 * (double)MIN(n_noted, (uint64_t)n);
     uint64_t used = 0;
 
     pmd_ctl_put_header(s, pmd);
@@ -226,7 +226,7 @@ put_rxqs(struct str *s, const struct dp *dp, const struct pmd *pmd, unsigned sec
     uint64_t busy = recent(pmd->busy_interval, n_noted, n);
     if (window > 0) {
         str_printf(s, "  overhead: %2d %%\n",
-                   (int) ((double) (busy > used ? busy - used : 0) * 100 / window));
+                   (int)((double)(busy > used ? busy - used : 0) * 100 / window));
     } else {
         str_put(s, "  overhead: NOT AVAIL\n");
     }
@@ -235,7 +235,7 @@ put_rxqs(struct str *s, const struct dp *dp, const struct pmd *pmd, unsigned sec
 static void
 pmd_rxq_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **) dpp;
+    struct dp *dp = *(struct dp **)dpp;
     struct pmd_ctl_args args;
     struct str s = STR_INIT;
     unsigned n;
@@ -259,7 +259,7 @@ pmd_rxq_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 static void
 pmd_rxq_rebalance(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **) dpp;
+    struct dp *dp = *(struct dp **)dpp;
     struct pmd_ctl_args args;
 
     if (pmd_ctl_parse(conn, argc, argv, &args)) {
@@ -271,7 +271,7 @@ pmd_rxq_rebalance(struct unixctl_conn *conn, int argc, const char *argv[], void 
 static void
 pmd_sleep_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **) dpp;
+    struct dp *dp = *(struct dp **)dpp;
     struct str s = STR_INIT;
     unsigned n;
 
@@ -293,7 +293,7 @@ pmd_sleep_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
 static void
 lookup_info_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **) dpp;
+    struct dp *dp = *(struct dp **)dpp;
     unsigned n = 0;
 
     for (unsigned i = 0; i < LANE_HEADS; i++) {
@@ -313,7 +313,7 @@ static void
 dpif_impl_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
     char *text = xasprintf("Available DPIF implementations:\n  dpif_scalar (pmds: %u)\n",
-                           dp_n_pmds(*(struct dp **) dpp));
+                           dp_n_pmds(*(struct dp **)dpp));
     unixctl_reply(conn, text);
     free(text);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two loops of a forwarding thread: one spins over its queues on a core of its own, the other sleeps in
-// epoll until a kernel device has frames.  Both do the same with what they find.
+// The two loops of a forwarding thread: one spins over its queues on a core of its own, the other
+// sleeps in epoll until a kernel device has frames.  Both do the same with what they find.
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -20,8 +20,8 @@ LOG_MODULE(dpif_netdev);
 
 enum {
     KERNEL_EVENTS = 64,
-    KERNEL_ROUNDS = 8,    // bursts of one device before the others have their turn
-    KERNEL_WAIT_MS = 100, // upper bound of a sleep, so that settings and time are looked at
+    KERNEL_ROUNDS = 8,      // bursts of one device before the others have their turn
+    KERNEL_WAIT_MS = 100,   // upper bound of a sleep, so that settings and time are looked at
     SLEEP_MIN_PACKETS = 16, // an iteration with fewer lets a PMD sleep longer next time
 };
 
@@ -111,7 +111,7 @@ pmd_refresh_time(struct pmd *pmd)
     pmd->now_tsc = clock_tsc();
     // A system call's worth of work: not more often than the clock can have moved.
     if (pmd->now_tsc - pmd->ms_tsc > pmd->half_ms_cycles || !pmd->ms_tsc) {
-        pmd->now_ms = (uint64_t) clock_now_ms();
+        pmd->now_ms = (uint64_t)clock_now_ms();
         pmd->ms_tsc = pmd->now_tsc;
     }
 }
@@ -201,7 +201,7 @@ pmd_pin(const struct pmd *pmd)
     cpu_set_t set;
 
     CPU_ZERO(&set);
-    CPU_SET((size_t) pmd->core_id, &set);
+    CPU_SET((size_t)pmd->core_id, &set);
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
@@ -215,8 +215,8 @@ pmd_sleep(struct pmd *pmd, uint64_t sleep_us, unsigned n)
     if (!max_us || n >= SLEEP_MIN_PACKETS || pmd->n_dirty) {
         return 0;
     }
-    sleep_us = MIN(sleep_us + 1, (uint64_t) max_us);
-    struct timespec ts = {.tv_nsec = (long) (sleep_us * 1000)};
+    sleep_us = MIN(sleep_us + 1, (uint64_t)max_us);
+    struct timespec ts = {.tv_nsec = (long)(sleep_us * 1000)};
     rcu_offline();
     nanosleep(&ts, NULL);
     rcu_online();

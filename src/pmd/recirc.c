@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Packets that wait for another pass through the datapath.  The poll loop drains the list after each burst,
-// so the stack never grows with the number of passes; a packet gets at most RECIRC_MAX_DEPTH.
+// Packets that wait for another pass through the datapath.  The poll loop drains the list after
+// each burst, so the stack never grows with the number of passes; a packet gets at most
+// RECIRC_MAX_DEPTH.
 #include "pmd/dp_int.h"
 
 void
@@ -28,7 +29,7 @@ recirc_drain(struct pmd *pmd)
     while (UNLIKELY(l->n)) {
         struct burst *b = &pmd->burst;
         struct packet_md md[BURST_MAX];
-        unsigned n = MIN(l->n, (unsigned) BURST_MAX);
+        unsigned n = MIN(l->n, (unsigned)BURST_MAX);
 
         b->depth = l->p[0].depth;
         for (b->n = 0; b->n < n && l->p[b->n].depth == b->depth; b->n++) {

@@ -14,7 +14,7 @@
 static inline struct rte_ring *
 ring_create(unsigned size, unsigned flags)
 {
-    struct rte_ring *r = xzalloc_cacheline(ROUND_UP((size_t) rte_ring_get_memsize(size), 64));
+    struct rte_ring *r = xzalloc_cacheline(ROUND_UP((size_t)rte_ring_get_memsize(size), 64));
 
     if (rte_ring_init(r, "", size, flags)) {
         abort();
@@ -35,8 +35,8 @@ void __tsan_release(void *);
 #define RING_ACQUIRE(R) __tsan_acquire(R)
 #define RING_RELEASE(R) __tsan_release(R)
 #else
-#define RING_ACQUIRE(R) ((void) 0)
-#define RING_RELEASE(R) ((void) 0)
+#define RING_ACQUIRE(R) ((void)0)
+#define RING_RELEASE(R) ((void)0)
 #endif
 
 // False: full.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which PMD polls which receive queue.  Main thread.  Placement and hand-over are apart: rxq_schedule() says
-// where each queue belongs (rxq->pmd), rxq_publish() makes it so without stopping anything: first every
-// PMD's list loses the queues that leave it, then, a grace period later, every list gains those
-// that come.  Only a queue that moves pauses, for one iteration of its old PMD.
+// Which PMD polls which receive queue.  Main thread.  Placement and hand-over are apart:
+// rxq_schedule() says where each queue belongs (rxq->pmd), rxq_publish() makes it so without
+// stopping anything: first every PMD's list loses the queues that leave it, then, a grace period
+// later, every list gains those that come.  Only a queue that moves pauses, for one iteration of
+// its old PMD.
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -24,7 +25,7 @@ rxq_affinity_core(const char *affinity, unsigned qid)
             return -1;
         }
         if (q == qid && core < PMD_MAX * 8) {
-            return (int) core;
+            return (int)core;
         }
         p += n;
         p += *p == ',';
@@ -49,8 +50,8 @@ struct placement {
     struct pmd *pmds[PMD_MAX]; // that may take queues
     uint64_t load[PMD_MAX];
     unsigned n_pmds;
-    unsigned next;             // for round robin
-    bool back;                 // direction of the zigzag
+    unsigned next; // for round robin
+    bool back;     // direction of the zigzag
 };
 
 static bool
@@ -133,7 +134,8 @@ placement_lightest(const struct placement *p, int numa_id)
     return best;
 }
 
-// Round robin; for "cycles" there and back again, so that the heaviest and the lightest queues meet.
+// Round robin; for "cycles" there and back again, so that the heaviest and the lightest queues
+// meet.
 static unsigned
 placement_next(struct placement *p, int numa_id, bool zigzag)
 {
@@ -182,8 +184,8 @@ place_rxq(struct placement *p, struct rxq *rxq, bool all)
 static int
 compare_rxq_load(const void *a_, const void *b_)
 {
-    const struct rxq *a = *(struct rxq *const *) a_;
-    const struct rxq *b = *(struct rxq *const *) b_;
+    const struct rxq *a = *(struct rxq *const *)a_;
+    const struct rxq *b = *(struct rxq *const *)b_;
     uint64_t la = rxq_load(a), lb = rxq_load(b);
 
     if (la != lb) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The signature match cache: making, filling, resizing (see cache.h).  smc_insert() runs on the owning
-// PMD, everything else on the keeper.
+// The signature match cache: making, filling, resizing (see cache.h).  smc_insert() runs on the
+// owning PMD, everything else on the keeper.
 #include "pmd/cache.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ smc_create(uint32_t n_buckets)
 
     smc->n_buckets = n_buckets;
     smc->mask = n_buckets - 1;
-    smc->b = huge_map((size_t) n_buckets * sizeof *smc->b);
+    smc->b = huge_map((size_t)n_buckets * sizeof *smc->b);
     return smc;
 }
 
@@ -25,7 +25,7 @@ smc_free(void *smc_)
     struct smc *smc = smc_;
 
     if (smc) {
-        huge_unmap(smc->b, (size_t) smc->n_buckets * sizeof *smc->b);
+        huge_unmap(smc->b, (size_t)smc->n_buckets * sizeof *smc->b);
         free(smc);
     }
 }
@@ -39,7 +39,7 @@ smc_insert(struct smc *smc, uint32_t hash, uint32_t slot)
     unsigned victim = (hash >> 24 ^ slot) % BUCKET_WORDS;
 
     if (same) {
-        victim = (unsigned) __builtin_ctz(same);
+        victim = (unsigned)__builtin_ctz(same);
     } else {
         unsigned i = 0;
         while (i < BUCKET_WORDS && bucket_get(b, i)) {
@@ -75,8 +75,8 @@ smc_create_from(const struct smc *from, uint32_t n_buckets)
 uint32_t
 smc_sweep(struct smc *smc, uint32_t part, uint32_t n_parts)
 {
-    uint32_t from = (uint32_t) ((uint64_t) smc->n_buckets * part / n_parts);
-    uint32_t to = (uint32_t) ((uint64_t) smc->n_buckets * (part + 1) / n_parts);
+    uint32_t from = (uint32_t)((uint64_t)smc->n_buckets * part / n_parts);
+    uint32_t to = (uint32_t)((uint64_t)smc->n_buckets * (part + 1) / n_parts);
     uint32_t n = 0;
 
     for (uint32_t i = from; i < to; i++) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The flows of one mask: an array of buckets of seven words, written under the flow lock and read by
-// PMDs without one (subtable_find() in megaflow.h).  A flow lies in the bucket of its hash or in one
-// of the next; word 7 of the home bucket says how far to look, and never shrinks before the array is
-// rebuilt.  An array is at most 4/7 full, so almost every lookup reads one line.
+// The flows of one mask: an array of buckets of seven words, written under the flow lock and read
+// by PMDs without one (subtable_find() in megaflow.h).  A flow lies in the bucket of its hash or in
+// one of the next; word 7 of the home bucket says how far to look, and never shrinks before the
+// array is rebuilt.  An array is at most 4/7 full, so almost every lookup reads one line.
 #include <stdlib.h>
 
 #include "base/random.h"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sending: packets wait in a buffer for each port until 32 are there, the burst that they came with is
-// done, or, with tx-flush-interval, that time has passed.  On the PMD.
+// Sending: packets wait in a buffer for each port until 32 are there, the burst that they came with
+// is done, or, with tx-flush-interval, that time has passed.  On the PMD.
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
 
 static void
 tx_now(struct pmd *pmd, struct tx_port *tx, struct rte_mbuf **m, unsigned n)
 {
-    netdev_tx_burst(tx->netdev, tx->qid, m, (uint16_t) n);
+    netdev_tx_burst(tx->netdev, tx->qid, m, (uint16_t)n);
     perf_add(&pmd->perf, PMD_STAT_TX, n);
     perf_add(&pmd->perf, PMD_STAT_TX_BATCHES, 1);
     pmd->perf.current.n_batches++;
@@ -41,15 +41,15 @@ pmd_send(struct pmd *pmd, odp_port_t port, struct rte_mbuf **m, unsigned n)
     }
     if (!tx->dirty) {
         tx->dirty = true;
-        tx->flush_tsc = pmd->now_tsc +
-                        atomic_load_explicit(&pmd->tx_flush_cycles, memory_order_relaxed);
+        tx->flush_tsc =
+            pmd->now_tsc + atomic_load_explicit(&pmd->tx_flush_cycles, memory_order_relaxed);
         pmd->dirty[pmd->n_dirty++] = tx;
     }
     while (n) {
         unsigned room = BURST_MAX - tx->n;
         unsigned chunk = MIN(room, n);
         memcpy(&tx->m[tx->n], m, chunk * sizeof *m);
-        tx->n = (uint16_t) (tx->n + chunk);
+        tx->n = (uint16_t)(tx->n + chunk);
         m += chunk;
         n -= chunk;
         if (tx->n == BURST_MAX) {

@@ -29,9 +29,9 @@ struct upcall {
     enum upcall_type type;
     struct rte_mbuf *mbuf;
     struct packet_layers layers;
-    struct flow_key key;                 // as the fast path saw it (includes in_port, recirc_id)
+    struct flow_key key;               // as the fast path saw it (includes in_port, recirc_id)
     struct dp_act_userspace userspace; // UPCALL_ACTION: the action's parameters
-    uint16_t pmd_index;                  // who sent it, and to whom the packet returns
+    uint16_t pmd_index;                // who sent it, and to whom the packet returns
 };
 
 // Handler side.  A handler sleeps in upcall_wait() and is woken by the first enqueue on an empty
@@ -46,7 +46,7 @@ void upcall_free(struct dp *, struct upcall *);
 
 // With no handler thread (n_handlers == 0) the PMD calls this function in place, once per batch.
 typedef void upcall_inline_fn(struct upcall **, unsigned n, void *aux);
-void upcall_set_inline(struct dp *, upcall_inline_fn *, void *aux);
+void upcall_set_inline(struct dp *dp, upcall_inline_fn *fn, void *aux);
 void upcall_set_n_handlers(struct dp *, unsigned n);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Misses between PMDs and handlers (see upcall.h).  Each port owns its upcalls: a ring of free ones, a ring
-// of waiting ones, and the memory of both, so that a port that floods runs out of its own.  A bitmap says
-// which ports have work; a handler serves the ports whose number modulo the number of handlers is its
-// own, which also keeps the packets of a port in order.  PMDs never block: where no upcall is free, the
-// packet is dropped and counted.
+// Misses between PMDs and handlers (see upcall.h).  Each port owns its upcalls: a ring of free
+// ones, a ring of waiting ones, and the memory of both, so that a port that floods runs out of its
+// own.  A bitmap says which ports have work; a handler serves the ports whose number modulo the
+// number of handlers is its own, which also keeps the packets of a port in order.  PMDs never
+// block: where no upcall is free, the packet is dropped and counted.
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -15,7 +15,7 @@
 #include "pmd/ring.h"
 
 enum {
-    UPCALL_RING = 512,             // upcalls of a port, + 1
+    UPCALL_RING = 512,               // upcalls of a port, + 1
     UPCALL_PORTS = DP_MAX_PORTS + 1, // the last: packets from no port of ours
     UPCALL_MAX_HANDLERS = 64,
     UPCALL_INLINE_BATCH = 64,
@@ -193,7 +193,7 @@ upcall_alloc(struct pmd *pmd, struct upcall_port *p, struct rte_mbuf *m)
     atomic_fetch_add_explicit(&p->n_refs, 1, memory_order_relaxed);
     s->home = p;
     s->up.mbuf = m;
-    s->up.pmd_index = (uint16_t) pmd->index;
+    s->up.pmd_index = (uint16_t)pmd->index;
     return s;
 }
 
@@ -215,7 +215,7 @@ static unsigned
 upcall_miss(struct pmd *pmd, struct upcall_queues *q, const struct burst *b, uint32_t i)
 {
     const struct flow_key *k = &b->key[i];
-    unsigned index = port_index((odp_port_t) k->w[0]);
+    unsigned index = port_index((odp_port_t)k->w[0]);
     struct upcall_slot *s = upcall_alloc(pmd, port_for(q, &index), b->m[i]);
 
     if (s) {
@@ -281,7 +281,7 @@ port_take(struct upcall_queues *q, unsigned index, struct upcall **out, unsigned
     if (!p) {
         return 0;
     }
-    n = ring_take_burst(p->waiting, (void **) out, max);
+    n = ring_take_burst(p->waiting, (void **)out, max);
     if (!rte_ring_empty(p->waiting)) {
         atomic_fetch_or(&q->pending[index / 64], UINT64_C(1) << (index % 64));
     }
@@ -301,7 +301,7 @@ next_pending(struct upcall_queues *q, unsigned h, unsigned n_handlers, unsigned 
             bits &= UINT64_MAX << (from % 64);
         }
         for (; bits; bits &= bits - 1) {
-            unsigned index = word * 64 + (unsigned) __builtin_ctzll(bits);
+            unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
             if (index % n_handlers == h) {
                 return index;
             }
@@ -317,7 +317,7 @@ count_pending(struct upcall_queues *q, unsigned h, unsigned n_handlers)
 
     for (unsigned word = 0; word < ARRAY_SIZE(q->pending); word++) {
         for (uint64_t bits = atomic_load(&q->pending[word]); bits; bits &= bits - 1) {
-            n += (word * 64 + (unsigned) __builtin_ctzll(bits)) % n_handlers == h;
+            n += (word * 64 + (unsigned)__builtin_ctzll(bits)) % n_handlers == h;
         }
     }
     return n;
@@ -387,7 +387,7 @@ upcall_wake(struct dp *dp)
 void
 upcall_free(struct dp *dp, struct upcall *up)
 {
-    struct upcall_slot *s = (struct upcall_slot *) up;
+    struct upcall_slot *s = (struct upcall_slot *)up;
     struct upcall_port *p = s->home;
 
     rte_pktmbuf_free(up->mbuf);
@@ -407,7 +407,7 @@ upcall_set_inline(struct dp *dp, upcall_inline_fn *fn, void *aux)
 void
 upcall_set_n_handlers(struct dp *dp, unsigned n)
 {
-    atomic_store(&dp->upcalls->n_handlers, MIN(n, (unsigned) UPCALL_MAX_HANDLERS));
+    atomic_store(&dp->upcalls->n_handlers, MIN(n, (unsigned)UPCALL_MAX_HANDLERS));
     upcall_wake(dp);
 }
 

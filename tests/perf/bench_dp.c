@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fast path alone: net_pcap in endless repetition -> datapath -> net_null in one process, with megaflows
-// put straight through dp_flow_put().  Prints cycles per packet of the best window and the hits of each
-// stage.  Arguments are key=value: flows=N (five-tuples), mega=port|l3|exact|tuple (what the megaflows match),
-// masks=N (how many prefixes for "tuple"), size=N, emc=N (inverse probability), smc=0|1, core=N,
-// windows=N, ms=N, pcap=FILE (where to write the traffic).
+// The fast path alone: net_pcap in endless repetition -> datapath -> net_null in one process, with
+// megaflows put straight through dp_flow_put().  Prints cycles per packet of the best window and
+// the hits of each stage.  Arguments are key=value: flows=N (five-tuples), mega=port|l3|exact|tuple
+// (what the megaflows match), masks=N (how many prefixes for "tuple"), size=N, emc=N (inverse
+// probability), smc=0|1, core=N, windows=N, ms=N, pcap=FILE (where to write the traffic).
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,17 +38,23 @@ die(const char *what, const char *why)
 static void
 parse_options(struct options *o, int argc, char *argv[])
 {
-    *o = (struct options) {.flows = 1, .masks = 1, .size = 60, .emc = 100, .smc = 1, .core = 1,
-                           .windows = 40, .ms = 50, .mega = "port"};
-    snprintf(o->pcap, sizeof o->pcap, "/tmp/bench_dp.%d.pcap", (int) getpid());
+    *o = (struct options){.flows = 1,
+                          .masks = 1,
+                          .size = 60,
+                          .emc = 100,
+                          .smc = 1,
+                          .core = 1,
+                          .windows = 40,
+                          .ms = 50,
+                          .mega = "port"};
+    snprintf(o->pcap, sizeof o->pcap, "/tmp/bench_dp.%d.pcap", (int)getpid());
     for (int i = 1; i < argc; i++) {
         if (sscanf(argv[i], "flows=%u", &o->flows) != 1 &&
             sscanf(argv[i], "masks=%u", &o->masks) != 1 &&
             sscanf(argv[i], "size=%u", &o->size) != 1 && sscanf(argv[i], "emc=%u", &o->emc) != 1 &&
             sscanf(argv[i], "smc=%u", &o->smc) != 1 && sscanf(argv[i], "core=%u", &o->core) != 1 &&
             sscanf(argv[i], "windows=%u", &o->windows) != 1 &&
-            sscanf(argv[i], "ms=%u", &o->ms) != 1 &&
-            sscanf(argv[i], "mega=%15s", o->mega) != 1 &&
+            sscanf(argv[i], "ms=%u", &o->ms) != 1 && sscanf(argv[i], "mega=%15s", o->mega) != 1 &&
             sscanf(argv[i], "pcap=%255s", o->pcap) != 1) {
             die(argv[i], "not an option");
         }
@@ -65,7 +71,7 @@ make_packet(const struct options *o, uint32_t i, uint8_t *buf)
     uint32_t ip_dst = 0xc0a80000 | (i % 200);
 
     return compose_udp4(buf, 2048, &src, &dst, rte_cpu_to_be_32(ip_src), rte_cpu_to_be_32(ip_dst),
-                        (uint16_t) (1024 + i / 200 % 60000), 80, payload, o->size - 42);
+                        (uint16_t)(1024 + i / 200 % 60000), 80, payload, o->size - 42);
 }
 
 static uint32_t
@@ -76,7 +82,7 @@ shuffled(uint32_t i, uint32_t n)
     while (n % step == 0) {
         step += 2;
     }
-    return (uint32_t) (i * step % n);
+    return (uint32_t)(i * step % n);
 }
 
 static void
@@ -116,9 +122,9 @@ make_mask(const struct options *o, uint32_t i, struct flow_mask *mask)
         FLOW_MASK_SET(mask, tp_dst);
     } else if (!strcmp(o->mega, "tuple")) {
         uint32_t bits = 32 - i % o->masks % 16;
-        mask->bits.nw_src = rte_cpu_to_be_32((uint32_t) (UINT64_MAX << (32 - bits)));
+        mask->bits.nw_src = rte_cpu_to_be_32((uint32_t)(UINT64_MAX << (32 - bits)));
         FLOW_MASK_SET(mask, nw_dst);
-        mask->bits.tp_src = rte_cpu_to_be_16((uint16_t) (0xffff << i % o->masks / 16));
+        mask->bits.tp_src = rte_cpu_to_be_16((uint16_t)(0xffff << i % o->masks / 16));
     }
 }
 
@@ -189,7 +195,7 @@ thread_cycles(const struct pmd *pmd)
 
     pthread_getcpuclockid(pmd->thread, &clock);
     clock_gettime(clock, &ts);
-    return ((double) ts.tv_sec + (double) ts.tv_nsec * 1e-9) * (double) rte_get_tsc_hz();
+    return ((double)ts.tv_sec + (double)ts.tv_nsec * 1e-9) * (double)rte_get_tsc_hz();
 }
 
 static void
@@ -208,7 +214,7 @@ measure(struct dp *dp, const struct options *o)
         double cycles = thread_cycles(pmd) - start;
         double n[PMD_N_STATS];
         for (unsigned i = 0; i < PMD_N_STATS; i++) {
-            n[i] = (double) (atomic_load(&pmd->perf.stat[i]) - before[i]);
+            n[i] = (double)(atomic_load(&pmd->perf.stat[i]) - before[i]);
         }
         double rx = n[PMD_STAT_RX] > 0 ? n[PMD_STAT_RX] : 1;
         double cost = cycles / rx;
@@ -220,9 +226,8 @@ measure(struct dp *dp, const struct options *o)
                    "(%.2f Mpps), emc %.3f smc %.3f dpcls %.4f miss %.4f lookups/hit %.2f smc "
                    "buckets %u\n",
                    o->flows, o->mega, dp_n_flows(dp), best, cost,
-                   rx / cycles * (double) rte_get_tsc_hz() / 1e6,
-                   n[PMD_STAT_EMC_HIT] / rx, n[PMD_STAT_SMC_HIT] / rx, n[PMD_STAT_DPCLS_HIT] / rx,
-                   n[PMD_STAT_MISS] / rx,
+                   rx / cycles * (double)rte_get_tsc_hz() / 1e6, n[PMD_STAT_EMC_HIT] / rx,
+                   n[PMD_STAT_SMC_HIT] / rx, n[PMD_STAT_DPCLS_HIT] / rx, n[PMD_STAT_MISS] / rx,
                    n[PMD_STAT_DPCLS_HIT] > 0 ? n[PMD_STAT_LOOKUPS] / n[PMD_STAT_DPCLS_HIT] : 0,
                    rcu_get(&pmd->smc) ? rcu_get(&pmd->smc)->n_buckets : 0);
             printf("packets=%" PRIu64 "\n", atomic_load(&pmd->perf.stat[PMD_STAT_RX]));

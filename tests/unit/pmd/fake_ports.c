@@ -28,8 +28,7 @@ fake_start(void)
 }
 
 struct netdev *
-fake_netdev(const char *name,
-            void (*tx)(struct netdev *, uint16_t, struct rte_mbuf **, uint16_t))
+fake_netdev(const char *name, void (*tx)(struct netdev *, uint16_t, struct rte_mbuf **, uint16_t))
 {
     struct netdev *netdev = xzalloc(sizeof *netdev);
 

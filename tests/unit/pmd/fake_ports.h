@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For tests of the fast path: packets from a small mempool, a device whose queues are the test's own
-// functions, and a PMD that the test drives itself instead of a thread.
+// For tests of the fast path: packets from a small mempool, a device whose queues are the test's
+// own functions, and a PMD that the test drives itself instead of a thread.
 #ifndef TEST_PMD_FAKE_PORTS_H
 #define TEST_PMD_FAKE_PORTS_H
 

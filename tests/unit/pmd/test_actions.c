@@ -28,7 +28,7 @@ static void
 record(struct netdev *netdev, uint16_t qid, struct rte_mbuf **m, uint16_t n)
 {
     for (uint16_t i = 0; i < n; i++) {
-        sent[n_sent].port = (unsigned) (netdev->name[0] - '0');
+        sent[n_sent].port = (unsigned)(netdev->name[0] - '0');
         sent[n_sent].size = rte_pktmbuf_pkt_len(m[i]);
         rte_memcpy(sent[n_sent].data, rte_pktmbuf_mtod(m[i], void *),
                    MIN(rte_pktmbuf_data_len(m[i]), 256));
@@ -47,7 +47,7 @@ setup(void **state)
     pmd = fake_pmd(dp);
     upcall_port_add(dp, 1);
     for (unsigned i = 0; i < 3; i++) {
-        char name[] = {(char) ('1' + i), '\0'};
+        char name[] = {(char)('1' + i), '\0'};
         devs[i] = fake_netdev(name, record);
         fake_pmd_connect(pmd, i + 1, devs[i]);
     }

@@ -32,7 +32,7 @@ smc_find(const struct smc *smc, uint32_t hash)
     const struct bucket *b = &smc->b[hash & smc->mask];
     unsigned match = bucket_match(b, hash);
 
-    return match ? bucket_word_slot(bucket_get(b, (unsigned) __builtin_ctz(match))) : 0;
+    return match ? bucket_word_slot(bucket_get(b, (unsigned)__builtin_ctz(match))) : 0;
 }
 
 static void

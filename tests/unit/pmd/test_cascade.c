@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The cascade against a slow twin: a list of rules by priority says what happens to a packet; misses are
-// "translated" by walking that list and installing a megaflow with the bits that the walk looked at.
-// Whatever stage then finds the flow, each of a million packets must leave by the port that the list
-// says, with every combination of caches on and off, while flows are deleted at random and packets
-// come in trains, shuffled, tagged, in three protocols.
+// The cascade against a slow twin: a list of rules by priority says what happens to a packet;
+// misses are "translated" by walking that list and installing a megaflow with the bits that the
+// walk looked at. Whatever stage then finds the flow, each of a million packets must leave by the
+// port that the list says, with every combination of caches on and off, while flows are deleted at
+// random and packets come in trains, shuffled, tagged, in three protocols.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,16 +18,16 @@
 
 enum {
     N_RULES = 60,
-    N_OUT = 4,              // ports 11...; verdict 0 is a drop
+    N_OUT = 4, // ports 11...; verdict 0 is a drop
     FIRST_OUT = 11,
     PACKETS_PER_ROUND = 125000,
-    STAMP_OFS = 80,         // where the expected verdict stands in a frame, behind any headers
+    STAMP_OFS = 80, // where the expected verdict stands in a frame, behind any headers
 };
 
 struct rule {
     uint32_t src, src_mask, dst, dst_mask;
-    int dst_port;           // -1: any
-    int proto;              // -1: any
+    int dst_port; // -1: any
+    int proto;    // -1: any
     unsigned verdict;
 };
 
@@ -82,7 +82,7 @@ make_rules(void)
         r->dst_mask = random_range(2) ? UINT32_MAX << random_range(8) : 0;
         r->src = (0x0a000000 | random_range(256)) & r->src_mask;
         r->dst = (0x0b000000 | random_range(256)) & r->dst_mask;
-        r->dst_port = random_range(2) ? (int) random_range(8) : -1;
+        r->dst_port = random_range(2) ? (int)random_range(8) : -1;
         r->proto = random_range(3) ? -1 : random_range(2) ? IP_PROTO_UDP : IP_PROTO_TCP;
         r->verdict = random_range(N_OUT + 1);
     }
@@ -105,8 +105,8 @@ translate(struct upcall **up, unsigned n, void *aux)
         if (verdict) {
             dp_put_output(&actions, FIRST_OUT + verdict - 1);
         }
-        struct dp_flow_put put = {.key = &flow, .mask = &mask, .shape = up[i]->key.map,
-                                  .actions = &actions};
+        struct dp_flow_put put = {
+            .key = &flow, .mask = &mask, .shape = up[i]->key.map, .actions = &actions};
         dp_flow_put(twin.dp, &put, NULL);
         // Half of the answers run the actions, half are looked up again.
         dp_inject(twin.dp, up[i]->pmd_index, &up[i]->mbuf, 1, &up[i]->key,
@@ -121,7 +121,7 @@ translate(struct upcall **up, unsigned n, void *aux)
 static void
 check_sent(struct netdev *netdev, uint16_t qid, struct rte_mbuf **m, uint16_t n)
 {
-    unsigned verdict = (unsigned) (netdev->name[0] - '0');
+    unsigned verdict = (unsigned)(netdev->name[0] - '0');
 
     for (uint16_t i = 0; i < n; i++) {
         const uint8_t *stamp = rte_pktmbuf_mtod_offset(m[i], const uint8_t *, STAMP_OFS);
@@ -141,11 +141,10 @@ random_frame(unsigned *verdict)
     struct packet_md md = {.in_port = 1};
     struct flow flow;
 
-    uint32_t size = compose_udp4(buf, sizeof buf, &src, &dst,
-                                 rte_cpu_to_be_32(0x0a000000 | random_range(256)),
-                                 rte_cpu_to_be_32(0x0b000000 | random_range(256)),
-                                 (uint16_t) random_range(1000), (uint16_t) random_range(8), payload,
-                                 sizeof payload);
+    uint32_t size =
+        compose_udp4(buf, sizeof buf, &src, &dst, rte_cpu_to_be_32(0x0a000000 | random_range(256)),
+                     rte_cpu_to_be_32(0x0b000000 | random_range(256)), (uint16_t)random_range(1000),
+                     (uint16_t)random_range(8), payload, sizeof payload);
     if (random_range(8) == 0) {
         buf[23] = random_range(2) ? IP_PROTO_TCP : IP_PROTO_ICMP;
         buf[46] = 0x50; // a TCP header without options
@@ -161,7 +160,7 @@ random_frame(unsigned *verdict)
     *verdict = verdict_of(&flow, NULL);
     struct rte_mbuf *m = fake_packet(buf, size);
     // The stamp lies in the payload of an untagged UDP frame and somewhere harmless in the others.
-    rte_pktmbuf_mtod(m, uint8_t *)[STAMP_OFS] = (uint8_t) *verdict;
+    rte_pktmbuf_mtod(m, uint8_t *)[STAMP_OFS] = (uint8_t)*verdict;
     flow_extract(m, &md, &flow, &ly);
     if (verdict_of(&flow, NULL) != *verdict) {
         abort();
@@ -219,7 +218,7 @@ run_with(unsigned emc_inv_prob, bool smc)
     twin.pmd = fake_pmd(twin.dp);
     upcall_set_inline(twin.dp, translate, NULL);
     for (unsigned i = 0; i < N_OUT; i++) {
-        char name[] = {(char) ('1' + i), '\0'};
+        char name[] = {(char)('1' + i), '\0'};
         twin.netdevs[i] = fake_netdev(name, check_sent);
         fake_pmd_connect(twin.pmd, FIRST_OUT + i, twin.netdevs[i]);
     }

@@ -64,14 +64,14 @@ random_packet(struct flow *f)
 {
     memset(f, 0, sizeof *f);
     f->in_port = 1 + random_range(3);
-    f->dl_dst.addr_bytes[5] = (uint8_t) random_range(4);
+    f->dl_dst.addr_bytes[5] = (uint8_t)random_range(4);
     f->dl_type = rte_cpu_to_be_16(ETH_TYPE_IP);
     f->nw_proto = random_range(2) ? IP_PROTO_UDP : IP_PROTO_TCP;
     f->nw_src = rte_cpu_to_be_32(0x0a000000 | random_range(64));
     f->nw_dst = rte_cpu_to_be_32(0x0b000000 | random_range(64));
-    f->tp_src = rte_cpu_to_be_16((uint16_t) random_range(16));
-    f->tp_dst = rte_cpu_to_be_16((uint16_t) random_range(16));
-    f->nw_ttl = (uint8_t) random_range(4);
+    f->tp_src = rte_cpu_to_be_16((uint16_t)random_range(16));
+    f->tp_dst = rte_cpu_to_be_16((uint16_t)random_range(16));
+    f->nw_ttl = (uint8_t)random_range(4);
 }
 
 static void
@@ -80,9 +80,9 @@ random_mask(struct flow_mask *m)
     memset(m, 0, sizeof *m);
     m->bits.w[0] = UINT64_MAX;
     FLOW_MASK_SET(m, dl_type);
-    m->bits.nw_src = rte_cpu_to_be_32((uint32_t) (UINT64_MAX << random_range(7)));
+    m->bits.nw_src = rte_cpu_to_be_32((uint32_t)(UINT64_MAX << random_range(7)));
     if (random_range(2)) {
-        m->bits.nw_dst = rte_cpu_to_be_32((uint32_t) (UINT64_MAX << random_range(7)));
+        m->bits.nw_dst = rte_cpu_to_be_32((uint32_t)(UINT64_MAX << random_range(7)));
     }
     if (random_range(2)) {
         FLOW_MASK_SET(m, tp_dst);
@@ -159,11 +159,11 @@ test_masks_of_a_lane_are_bounded(void **state)
             random_packet(&packet);
             packet.in_port = 1;
             packet.nw_src = rte_cpu_to_be_32(random_u32());
-            packet.tp_src = (uint16_t) random_u32();
+            packet.tp_src = (uint16_t)random_u32();
             memset(&mask, 0, sizeof mask);
             mask.bits.w[0] = UINT64_MAX;
             mask.bits.nw_src = rte_cpu_to_be_32(UINT32_MAX << (32 - src));
-            mask.bits.tp_src = rte_cpu_to_be_16((uint16_t) (0xffffu << (16 - port)));
+            mask.bits.tp_src = rte_cpu_to_be_16((uint16_t)(0xffffu << (16 - port)));
             int rc = put(fx, &packet, &mask, SHAPE, &f);
             assert_true(rc == 0 || rc == -EEXIST);
             // Whatever mask it got, the packet finds it.
@@ -330,11 +330,15 @@ main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_lookup_agrees_with_a_list),  TEST(test_masks_of_a_lane_are_bounded),
-        TEST(test_shapes_do_not_meet),         TEST(test_wild_flows_match_any_shape),
-        TEST(test_limit_and_ufid),             TEST(test_equal_actions_share_a_plan),
+        TEST(test_lookup_agrees_with_a_list),
+        TEST(test_masks_of_a_lane_are_bounded),
+        TEST(test_shapes_do_not_meet),
+        TEST(test_wild_flows_match_any_shape),
+        TEST(test_limit_and_ufid),
+        TEST(test_equal_actions_share_a_plan),
         TEST(test_limit_is_fair_to_ports),
-        TEST(test_asked_mask_is_told_back),    TEST(test_empty_lanes_go),
+        TEST(test_asked_mask_is_told_back),
+        TEST(test_empty_lanes_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Placement of receive queues: policies, pins, isolation, and that a move touches nobody else.  The PMDs have
-// no threads: only their lists are looked at.
+// Placement of receive queues: policies, pins, isolation, and that a move touches nobody else.  The
+// PMDs have no threads: only their lists are looked at.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,20 +27,24 @@ make(const uint64_t load[6])
 {
     dp = dp_create();
     for (unsigned i = 0; i < N_PMDS; i++) {
-        pmds[i] = pmd_create(dp, i + 1, (int) i + 4, 0);
+        pmds[i] = pmd_create(dp, i + 1, (int)i + 4, 0);
         rcu_assign(&dp->pmds[i + 1], pmds[i]);
     }
     for (unsigned i = 0; i < 2; i++) {
         devs[i] = fake_netdev(i ? "b" : "a", NULL);
         devs[i]->class = &spin_class;
         devs[i]->queues.numa_id = -1;
-        ports[i] = (struct dp_port) {.dp = dp, .netdev = devs[i], .odp = i + 1, .n_rxq = 3,
-                                     .name = devs[i]->name};
+        ports[i] = (struct dp_port){
+            .dp = dp, .netdev = devs[i], .odp = i + 1, .n_rxq = 3, .name = devs[i]->name};
         ports[i].rxqs = xcalloc(3, sizeof *ports[i].rxqs);
         for (unsigned q = 0; q < 3; q++) {
             struct rxq *rxq = xzalloc_cacheline(ROUND_UP(sizeof *rxq, 64));
-            *rxq = (struct rxq) {.port = &ports[i], .netdev = devs[i], .odp = i + 1,
-                                 .qid = (uint16_t) q, .pmd = PMD_MAX, .pinned_core = -1};
+            *rxq = (struct rxq){.port = &ports[i],
+                                .netdev = devs[i],
+                                .odp = i + 1,
+                                .qid = (uint16_t)q,
+                                .pmd = PMD_MAX,
+                                .pinned_core = -1};
             atomic_store(&rxq->interval[0], load[i * 3 + q]);
             ports[i].rxqs[q] = rxq;
         }
@@ -89,7 +93,7 @@ n_of(const struct pmd *pmd)
 static void
 test_cycles_pairs_heavy_with_light(void **state)
 {
-    make((uint64_t[]) {60, 50, 40, 30, 20, 10});
+    make((uint64_t[]){60, 50, 40, 30, 20, 10});
     rxq_schedule(dp, true);
     for (unsigned i = 0; i < N_PMDS; i++) {
         assert_int_equal(n_of(pmds[i]), 2);
@@ -101,7 +105,7 @@ test_cycles_pairs_heavy_with_light(void **state)
 static void
 test_group_balances_one_heavy_queue(void **state)
 {
-    make((uint64_t[]) {100, 20, 20, 20, 20, 20});
+    make((uint64_t[]){100, 20, 20, 20, 20, 20});
     dp->set.rxq_assign = RXQ_ASSIGN_GROUP;
     rxq_schedule(dp, true);
     // The heavy one is alone; the five light ones share the other two.
@@ -116,7 +120,7 @@ test_group_balances_one_heavy_queue(void **state)
 static void
 test_roundrobin_ignores_load(void **state)
 {
-    make((uint64_t[]) {100, 0, 0, 100, 0, 0});
+    make((uint64_t[]){100, 0, 0, 100, 0, 0});
     dp->set.rxq_assign = RXQ_ASSIGN_ROUNDROBIN;
     rxq_schedule(dp, true);
     for (unsigned i = 0; i < N_PMDS; i++) {
@@ -129,7 +133,7 @@ test_roundrobin_ignores_load(void **state)
 static void
 test_a_pin_isolates_its_core(void **state)
 {
-    make((uint64_t[]) {1, 1, 1, 1, 1, 1});
+    make((uint64_t[]){1, 1, 1, 1, 1, 1});
     ports[0].rxqs[1]->pinned_core = 5;
     rxq_schedule(dp, true);
     assert_true(pmds[1]->isolated);
@@ -148,7 +152,7 @@ test_a_new_queue_moves_nobody(void **state)
 {
     unsigned before[6];
 
-    make((uint64_t[]) {60, 50, 40, 30, 20, 10});
+    make((uint64_t[]){60, 50, 40, 30, 20, 10});
     rxq_schedule(dp, true);
     for (unsigned i = 0; i < 6; i++) {
         before[i] = ports[i / 3].rxqs[i % 3]->pmd;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The datapath with its real threads: two PMDs, a handler, and main changing everything it can while
-// traffic runs.  Nothing may be lost without being counted: what the sources made equals what the sinks
-// saw plus what the drop counters say.  Built with -Dc_args=-fsanitize=thread this is the race test.
+// The datapath with its real threads: two PMDs, a handler, and main changing everything it can
+// while traffic runs.  Nothing may be lost without being counted: what the sources made equals what
+// the sinks saw plus what the drop counters say.  Built with -Dc_args=-fsanitize=thread this is the
+// race test.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +37,7 @@ static uint16_t
 source_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **m)
 {
     unsigned source = netdev->name[3] == '1';
-    uint16_t n = (uint16_t) random_range(BURST_MAX + 1);
+    uint16_t n = (uint16_t)random_range(BURST_MAX + 1);
 
     if (atomic_exchange(&world.polled[source][qid], true)) {
         atomic_fetch_add(&world.n_double, 1);
@@ -89,7 +90,7 @@ make_device(const char *name, bool source)
     struct netdev *netdev = fake_netdev(name, sink_tx);
 
     netdev->class = &fake_class;
-    netdev->type = (char *) "fake";
+    netdev->type = (char *)"fake";
     netdev->ethdev_id = NETDEV_NO_ETHDEV;
     netdev->rx = source ? source_rx : nothing_rx;
     return netdev;
@@ -126,8 +127,8 @@ answer(struct upcall *up)
     } else {
         dp_put_output(&actions, world.sink[flow.nw_src >> 24 & 1]);
     }
-    struct dp_flow_put put = {.key = &flow, .mask = &mask, .shape = up->key.map,
-                              .actions = &actions, .replace = true};
+    struct dp_flow_put put = {
+        .key = &flow, .mask = &mask, .shape = up->key.map, .actions = &actions, .replace = true};
     dp_flow_put(world.dp, &put, NULL);
     dp_inject(world.dp, up->pmd_index, &up->mbuf, 1, &up->key, &actions);
     up->mbuf = NULL;
@@ -264,8 +265,7 @@ test_nothing_is_lost_while_everything_changes(void **state)
     dp_destroy(world.dp);
     assert_int_equal(atomic_load(&world.n_double), 0);
     assert_true(atomic_load(&world.n_made) > 1000);
-    assert_int_equal(atomic_load(&world.n_made),
-                     atomic_load(&world.n_seen) + n_drops() - drops);
+    assert_int_equal(atomic_load(&world.n_made), atomic_load(&world.n_seen) + n_drops() - drops);
     for (unsigned i = 0; i < 2; i++) {
         fake_netdev_free(sources[i]);
         fake_netdev_free(sinks[i]);
@@ -284,9 +284,9 @@ start(void **state)
     rcu_thread_register();
     fake_start();
     for (unsigned i = 0; i < ARRAY_SIZE(world.frames); i++) {
-        uint32_t size = compose_udp4(buf, sizeof buf, &src, &dst, rte_cpu_to_be_32(i),
-                                     rte_cpu_to_be_32(9), (uint16_t) (i * 7), 9, payload,
-                                     sizeof payload);
+        uint32_t size =
+            compose_udp4(buf, sizeof buf, &src, &dst, rte_cpu_to_be_32(i), rte_cpu_to_be_32(9),
+                         (uint16_t)(i * 7), 9, payload, sizeof payload);
         world.frames[i] = fake_packet(buf, size);
     }
     return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Miss queues: bounded for each port, served in turn, woken, and gone with their port.  The PMD is driven
-// by the test.
+// Miss queues: bounded for each port, served in turn, woken, and gone with their port.  The PMD is
+// driven by the test.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,10 +30,10 @@ miss(odp_port_t in_port, unsigned n)
     uint8_t buf[128];
 
     while (n) {
-        unsigned burst = MIN(n, (unsigned) BURST_MAX);
+        unsigned burst = MIN(n, (unsigned)BURST_MAX);
         for (unsigned i = 0; i < burst; i++) {
-            uint32_t size = compose_udp4(buf, sizeof buf, &src, &dst, 1, 2, (uint16_t) (n - i), 4,
-                                         "x", 1);
+            uint32_t size =
+                compose_udp4(buf, sizeof buf, &src, &dst, 1, 2, (uint16_t)(n - i), 4, "x", 1);
             m[i] = fake_packet(buf, size);
         }
         fake_pmd_receive(pmd, in_port, m, burst);
@@ -52,7 +52,7 @@ setup(void **state)
     upcall_set_n_handlers(dp, 1);
     // The change of their number wakes all handlers once.
     struct upcall *up;
-    return (int) upcall_wait(dp, 0, &up, 1, 1);
+    return (int)upcall_wait(dp, 0, &up, 1, 1);
 }
 
 static int
@@ -157,7 +157,7 @@ test_packets_of_a_port_stay_in_order(void **state)
     assert_int_equal(take(up, 100), 100);
     for (unsigned i = 0; i < 100; i++) {
         const uint8_t *p = rte_pktmbuf_mtod_offset(up[i]->mbuf, const uint8_t *, 34);
-        uint16_t number = (uint16_t) (p[0] << 8 | p[1]);
+        uint16_t number = (uint16_t)(p[0] << 8 | p[1]);
         assert_true(number < last);
         last = number;
         upcall_free(dp, up[i]);
@@ -210,7 +210,7 @@ sleeper(void *taken)
     for (unsigned i = 0; i < n; i++) {
         upcall_free(dp, up[i]);
     }
-    *(unsigned *) taken = n;
+    *(unsigned *)taken = n;
     return NULL;
 }
 
@@ -255,12 +255,9 @@ main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_a_miss_tells_all),
-        TEST(test_a_flood_is_bounded_and_counted),
-        TEST(test_ports_are_served_in_turn),
-        TEST(test_packets_of_a_port_stay_in_order),
-        TEST(test_handlers_divide_the_ports),
-        TEST(test_a_deleted_port_takes_its_misses_along),
+        TEST(test_a_miss_tells_all),          TEST(test_a_flood_is_bounded_and_counted),
+        TEST(test_ports_are_served_in_turn),  TEST(test_packets_of_a_port_stay_in_order),
+        TEST(test_handlers_divide_the_ports), TEST(test_a_deleted_port_takes_its_misses_along),
         TEST(test_a_miss_wakes_the_handler),
     };
     return cmocka_run_group_tests(tests, start, NULL);
