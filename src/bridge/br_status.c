@@ -308,7 +308,8 @@ br_put_results(struct br *br, struct db_txn *txn)
             iface_put_statistics(iface, txn, row);
         }
     }
-    br_put_status(br, txn, false);
+    /* All of it: a server that restarted has lost the ephemeral columns. */
+    br_put_status(br, txn, true);
 }
 
 /* Interfaces of bridges that could not be created at all. */

@@ -155,9 +155,22 @@ class Switch:
                 raise Failed("the switch did not end within 10 s of exit")
         return time.monotonic() - start
 
+    def sanitizer_report(self):
+        """What a sanitized build printed, from its first complaint on, or None."""
+        try:
+            with open(os.path.join(self.dir, "stderr"), errors="replace") as f:
+                text = f.read()
+        except OSError:
+            return None
+        m = re.search(r"ERROR: (Address|Leak)Sanitizer|runtime error:", text)
+        return text[m.start():m.start() + 6000] if m else None
+
     def close(self):
         try:
             self.stop()
+            report = self.sanitizer_report()
+            if report:
+                raise Failed("a sanitizer complains:\n" + report)
         finally:
             if self.server:
                 self.server.terminate()
