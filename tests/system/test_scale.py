@@ -95,6 +95,8 @@ def test_1000_changes_leave_no_trace(sw):
     after = used()
     assert after[0] <= before[0] + 2, "descriptors: %d, then %d" % (before[0], after[0])
     assert after[1] <= before[1], "threads: %d, then %d" % (before[1], after[1])
+    if os.environ.get("SANITIZED"):
+        return  # freed memory stays in quarantine; leaks are told at the end
     assert after[2] <= before[2] * 1.2 + 4096, "kB: %d, then %d" % (before[2], after[2])
 
 
