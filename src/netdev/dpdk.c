@@ -32,7 +32,7 @@ static struct {
     struct smap config; // the keys for the start to come
     bool tried, started, wanted, stopped;
     bool refused; // dpdk-init=false, in so many words
-    int error;          // of the first start
+    int error;    // of the first start
     char *error_text;
     struct dpdk_args args; // EAL keeps pointers into it
 } dpdk;
@@ -140,8 +140,8 @@ dpdk_start(const struct smap *other_config, char **errorp)
         dpdk.error = eal_init();
         dpdk.started = dpdk.error == 0;
         if (!dpdk.started) {
-            dpdk.error_text = xasprintf("cannot start DPDK (%s); its log lines say why",
-                                        err_str(dpdk.error));
+            dpdk.error_text =
+                xasprintf("cannot start DPDK (%s); its log lines say why", err_str(dpdk.error));
             log_err("%s", dpdk.error_text);
         } else if (dpdk.args.missing_huge) {
             log_warn("huge pages are asked for and none are free: DPDK runs on ordinary pages");

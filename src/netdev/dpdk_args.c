@@ -215,8 +215,8 @@ put_memory(struct dpdk_args *args, const struct smap *config, const struct dpdk_
 static void
 put_devices(struct dpdk_args *args, const struct smap *config, const struct dpdk_machine *machine)
 {
-    static const char *const options[] = {"-a", "--allow", "-w", "--pci-whitelist", "-b",
-                                          "--block", "--no-pci", NULL};
+    static const char *const options[] = {"-a", "--allow", "-w",       "--pci-whitelist",
+                                          "-b", "--block", "--no-pci", NULL};
     if (has_any_option(args, options) || smap_get_bool(config, "dpdk-probe-at-init", false)) {
         return;
     }

@@ -18,8 +18,8 @@ struct dpdk_machine {
 struct dpdk_args {
     char **argv; // NULL terminated
     int argc;
-    bool no_huge;       // ordinary pages
-    bool missing_huge;  // a memory key asks for huge pages, and none are free
+    bool no_huge;      // ordinary pages
+    bool missing_huge; // a memory key asks for huge pages, and none are free
 };
 
 // Fewer free huge pages than this are left to those who asked for them.

@@ -40,14 +40,14 @@ level_from_dpdk(int level)
 
 // Messages that DPDK calls errors although nothing is wrong: drivers look for what may be missing.
 static const char *const harmless[] = {
-    "failed to connect:",         // the guest's socket may come later
+    "failed to connect:", // the guest's socket may come later
     "reconnecting...",
-    "tap_mp_req_on_rxtx()",      // no secondary process to tell
-    "tap_nl_dump_ext_ack()",     // a kernel without multiq: net_tap does without rte_flow
+    "tap_mp_req_on_rxtx()",  // no secondary process to tell
+    "tap_nl_dump_ext_ack()", // a kernel without multiq: net_tap does without rte_flow
     "qdisc_create_multiq()",
     "failed to create multiq qdisc",
     "Disabling rte flow support",
-    "hugepages reported on node", // of the sizes that the operator did not choose
+    "hugepages reported on node",  // of the sizes that the operator did not choose
     "RING: Cannot reserve memory", // netdev_pool.c tries again with less
 };
 

@@ -82,9 +82,8 @@ find_class(const char *type)
         return registry.dummy != NETDEV_DUMMY_OFF ? class : NULL;
     }
     bool override = class->poll == NETDEV_POLL_NONE ? false
-                    : strcmp(type, "system") == 0
-                        ? registry.dummy >= NETDEV_DUMMY_OVERRIDE_SYSTEM
-                        : registry.dummy >= NETDEV_DUMMY_OVERRIDE_ALL;
+                    : strcmp(type, "system") == 0   ? registry.dummy >= NETDEV_DUMMY_OVERRIDE_SYSTEM
+                                                    : registry.dummy >= NETDEV_DUMMY_OVERRIDE_ALL;
     if (!override) {
         return class;
     }
@@ -133,8 +132,7 @@ tell_link_event(const char *name, int ifindex)
 {
     struct netdev *netdev, *tmp;
 
-    HASH_ITER(hh, registry.devices, netdev, tmp)
-    {
+    HASH_ITER (hh, registry.devices, netdev, tmp) {
         if (netdev->class->link_event != NULL) {
             netdev->class->link_event(netdev, name, ifindex);
         }
@@ -279,8 +277,7 @@ netdev_foreach(void (*cb)(struct netdev *, void *aux), void *aux)
 {
     struct netdev *netdev, *tmp;
 
-    HASH_ITER(hh, registry.devices, netdev, tmp)
-    {
+    HASH_ITER (hh, registry.devices, netdev, tmp) {
         cb(netdev, aux);
     }
 }
@@ -312,8 +309,7 @@ netdev_set_config(struct netdev *netdev, const struct smap *options,
     *needs_reconfigure = false;
     *errorp = NULL;
     return netdev->class->set_config != NULL
-               ? netdev->class->set_config(netdev, options, other_config, needs_reconfigure,
-                                           errorp)
+               ? netdev->class->set_config(netdev, options, other_config, needs_reconfigure, errorp)
                : 0;
 }
 
@@ -340,8 +336,8 @@ netdev_reconfigure(struct netdev *netdev, uint16_t n_txq_wanted, char **errorp)
         netdev->rx = netdev_rx_nothing;
         netdev->tx = netdev_tx_nothing;
         if (*errorp == NULL) {
-            *errorp = xasprintf("could not set up the queues of %s (%s)", netdev->name,
-                                err_str(error));
+            *errorp =
+                xasprintf("could not set up the queues of %s (%s)", netdev->name, err_str(error));
         }
     }
     netdev_changed(netdev);
@@ -493,8 +489,7 @@ netdev_tx_nothing(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, 
 }
 
 void
-netdev_sum_tx(const struct netdev_queue_counts *counts, unsigned int n,
-              struct netdev_stats *stats)
+netdev_sum_tx(const struct netdev_queue_counts *counts, unsigned int n, struct netdev_stats *stats)
 {
     stats->tx_packets = stats->tx_bytes = stats->tx_dropped = stats->tx_errors = 0;
     for (unsigned int i = 0; i < n; i++) {

@@ -4,8 +4,8 @@
 // ethdev, a kernel tap, an existing kernel device, a vhost-user socket, a dummy.  The main thread
 // opens, configures and closes devices; PMD threads only call netdev_rx_burst(), netdev_tx_burst()
 // and read their counters.  A new type is one file with a `struct netdev_class` and one line in
-// netdev_classes.def (src/tunnel registers its own types).  Patch and tunnel ports have a netdev too
-// (for statistics and rows), but no queues.
+// netdev_classes.def (src/tunnel registers its own types).  Patch and tunnel ports have a netdev
+// too (for statistics and rows), but no queues.
 //
 // Frames in the datapath are always whole: linear or chained mbufs with complete checksums and no
 // larger than the sender's MTU.  What kernel devices exchange beyond that (partial checksums, GSO
@@ -37,9 +37,9 @@ enum {
 
 // How a device's receive queues are served.
 enum netdev_poll {
-    NETDEV_POLL_NONE,   // no queues: patch, tunnel
-    NETDEV_POLL_SPIN,   // by PMD threads on cores of pmd-cpu-mask: dpdk, vhost-user, dummy-pmd
-    NETDEV_POLL_EPOLL,  // by the kernel-port thread, which sleeps on netdev_rx_fd(): tap, system
+    NETDEV_POLL_NONE,  // no queues: patch, tunnel
+    NETDEV_POLL_SPIN,  // by PMD threads on cores of pmd-cpu-mask: dpdk, vhost-user, dummy-pmd
+    NETDEV_POLL_EPOLL, // by the kernel-port thread, which sleeps on netdev_rx_fd(): tap, system
 };
 
 // Counters.  A value of UINT64_MAX means "not known" and is left out of the database.
@@ -57,19 +57,29 @@ enum netdev_flags {
 };
 
 enum netdev_feature_bits { // OFPPF_* of OpenFlow 1.1+, link speeds and media
-    NETDEV_F_10MB_HD = 1 << 0, NETDEV_F_10MB_FD = 1 << 1, NETDEV_F_100MB_HD = 1 << 2,
-    NETDEV_F_100MB_FD = 1 << 3, NETDEV_F_1GB_HD = 1 << 4, NETDEV_F_1GB_FD = 1 << 5,
-    NETDEV_F_10GB_FD = 1 << 6, NETDEV_F_40GB_FD = 1 << 7, NETDEV_F_100GB_FD = 1 << 8,
-    NETDEV_F_1TB_FD = 1 << 9, NETDEV_F_OTHER = 1 << 10, NETDEV_F_COPPER = 1 << 11,
-    NETDEV_F_FIBER = 1 << 12, NETDEV_F_AUTONEG = 1 << 13, NETDEV_F_PAUSE = 1 << 14,
+    NETDEV_F_10MB_HD = 1 << 0,
+    NETDEV_F_10MB_FD = 1 << 1,
+    NETDEV_F_100MB_HD = 1 << 2,
+    NETDEV_F_100MB_FD = 1 << 3,
+    NETDEV_F_1GB_HD = 1 << 4,
+    NETDEV_F_1GB_FD = 1 << 5,
+    NETDEV_F_10GB_FD = 1 << 6,
+    NETDEV_F_40GB_FD = 1 << 7,
+    NETDEV_F_100GB_FD = 1 << 8,
+    NETDEV_F_1TB_FD = 1 << 9,
+    NETDEV_F_OTHER = 1 << 10,
+    NETDEV_F_COPPER = 1 << 11,
+    NETDEV_F_FIBER = 1 << 12,
+    NETDEV_F_AUTONEG = 1 << 13,
+    NETDEV_F_PAUSE = 1 << 14,
     NETDEV_F_PAUSE_ASYM = 1 << 15,
 };
 
 struct netdev_link {
     bool carrier;
     bool full_duplex;
-    uint64_t speed_bps;        // 0 when not known
-    uint64_t resets;           // carrier changes since the device was opened
+    uint64_t speed_bps;                            // 0 when not known
+    uint64_t resets;                               // carrier changes since the device was opened
     uint32_t current, advertised, supported, peer; // enum netdev_feature_bits
 };
 
@@ -94,9 +104,9 @@ struct netdev {
     const struct netdev_class *class;
     char *name;
     char *type;
-    UT_hash_handle hh;                 // by name, in the registry
-    _Atomic uint64_t change_seq;       // main and interrupt threads: w, main: r
-    _Atomic bool wants_reconfigure;    // main and interrupt threads: w, main: r
+    UT_hash_handle hh;              // by name, in the registry
+    _Atomic uint64_t change_seq;    // main and interrupt threads: w, main: r
+    _Atomic bool wants_reconfigure; // main and interrupt threads: w, main: r
 };
 
 // --- life: main thread ---------------------------------------------------------------------
@@ -142,7 +152,7 @@ int netdev_get_flags(const struct netdev *); // enum netdev_flags
 int netdev_set_flags(struct netdev *, int off, int on);
 int netdev_get_ifindex(const struct netdev *); // negative errno without a kernel device
 void netdev_get_link(const struct netdev *, struct netdev_link *);
-void netdev_get_status(const struct netdev *, struct smap *);         // Interface.status
+void netdev_get_status(const struct netdev *, struct smap *); // Interface.status
 void netdev_get_stats(const struct netdev *, struct netdev_stats *);
 // Calls 'cb' for the counters beyond struct netdev_stats, by the names of Interface.statistics.
 void netdev_get_custom_stats(const struct netdev *,
@@ -193,25 +203,26 @@ netdev_rx_burst(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
 }
 
 // Sends and always consumes all 'n' mbufs (at most NETDEV_MAX_BURST); what does not fit is dropped
-// and counted (tx_dropped or a custom counter).  'qid' is any number: it is taken modulo the queues.
-// With queues.txq_shared the call locks the queue itself, else each qid belongs to one thread.
+// and counted (tx_dropped or a custom counter).  'qid' is any number: it is taken modulo the
+// queues. With queues.txq_shared the call locks the queue itself, else each qid belongs to one
+// thread.
 static inline void
 netdev_tx_burst(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
 {
     netdev->tx(netdev, qid, mbufs, n);
 }
 
-// A descriptor that polls readable when frames wait (NETDEV_POLL_EPOLL only); -1 while the device is
-// gone.  It does not show what the device has already taken from the kernel: after a full burst
+// A descriptor that polls readable when frames wait (NETDEV_POLL_EPOLL only); -1 while the device
+// is gone.  It does not show what the device has already taken from the kernel: after a full burst
 // (NETDEV_MAX_BURST) poll again, until a burst is not full.
 int netdev_rx_fd(const struct netdev *, uint16_t qid);
 
 // --- DPDK itself: main thread --------------------------------------------------------------
 
 // Starts EAL with the keys of Open_vSwitch.other_config ("dpdk-socket-mem", "dpdk-extra", ...).
-// Without a memory key: on huge pages when enough are free, else on ordinary pages (--no-huge), said
-// once in the log.  Starts once; later calls only look at "dpdk-init" again and return the first
-// outcome.  Called by the first netdev_open() that needs packet buffers, with the keys that
+// Without a memory key: on huge pages when enough are free, else on ordinary pages (--no-huge),
+// said once in the log.  Starts once; later calls only look at "dpdk-init" again and return the
+// first outcome.  Called by the first netdev_open() that needs packet buffers, with the keys that
 // dpdk_set_config() left; or directly.  Leaves no file behind and the thread's affinity as it was.
 int dpdk_start(const struct smap *other_config, char **errorp);
 // Notes the keys for a later start, and starts when they say dpdk-init=true or try.  Returns a

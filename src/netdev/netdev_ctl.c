@@ -24,8 +24,7 @@ cmd_mempool_info(struct unixctl_conn *conn, int argc, const char *argv[], void *
 
     if (argc > 1) {
         struct netdev *netdev = netdev_find(argv[1]);
-        if (netdev == NULL || !netdev_is_dpdk(netdev)
-            || netdev_dpdk_cast(netdev)->pool == NULL) {
+        if (netdev == NULL || !netdev_is_dpdk(netdev) || netdev_dpdk_cast(netdev)->pool == NULL) {
             unixctl_reply_error(conn, "Not a DPDK Interface");
             return;
         }
@@ -48,8 +47,8 @@ collect_users(struct netdev *netdev, void *users_)
 {
     struct device_users *users = users_;
 
-    if (netdev_is_dpdk(netdev) && netdev_dpdk_cast(netdev)->port_id != DPDK_NO_PORT
-        && netdev_dpdk_cast(netdev)->info.device == users->device) {
+    if (netdev_is_dpdk(netdev) && netdev_dpdk_cast(netdev)->port_id != DPDK_NO_PORT &&
+        netdev_dpdk_cast(netdev)->info.device == users->device) {
         str_printf(&users->names, " %s", netdev->name);
     }
 }
@@ -60,8 +59,8 @@ cmd_detach(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
     struct rte_eth_dev_info info;
     uint16_t port_id = dpdk_started() ? netdev_dpdk_find_port(argv[1]) : DPDK_NO_PORT;
 
-    if (port_id == DPDK_NO_PORT || rte_eth_dev_info_get(port_id, &info) != 0
-        || info.device == NULL) {
+    if (port_id == DPDK_NO_PORT || rte_eth_dev_info_get(port_id, &info) != 0 ||
+        info.device == NULL) {
         unixctl_reply_errorf(conn, "Device '%s' not found in DPDK", argv[1]);
         return;
     }
@@ -186,10 +185,10 @@ cmd_log_set(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
         for (int i = 1; i < argc; i++) {
             const char *colon = strrchr(argv[i], ':');
             int level = log_level_from_text(colon != NULL ? colon + 1 : argv[i]);
-            char *pattern = colon != NULL ? xmemdup0(argv[i], (size_t)(colon - argv[i]))
-                                          : xstrdup("*");
-            bool bad = level < 0
-                       || (pass == 1 && rte_log_set_level_pattern(pattern, (uint32_t)level) < 0);
+            char *pattern =
+                colon != NULL ? xmemdup0(argv[i], (size_t)(colon - argv[i])) : xstrdup("*");
+            bool bad =
+                level < 0 || (pass == 1 && rte_log_set_level_pattern(pattern, (uint32_t)level) < 0);
             free(pattern);
             if (bad) {
                 unixctl_reply_errorf(conn, "invalid log level: '%s'", argv[i]);
@@ -205,8 +204,8 @@ netdev_ctl_register(void)
 {
     unixctl_register("netdev-dpdk/get-mempool-info", "[netdev]", 0, 1, cmd_mempool_info, NULL);
     unixctl_register("netdev-dpdk/detach", "pci address of device", 1, 1, cmd_detach, NULL);
-    unixctl_register("netdev-dpdk/set-admin-state", "[netdev] up|down", 1, 2,
-                     cmd_set_admin_state, NULL);
+    unixctl_register("netdev-dpdk/set-admin-state", "[netdev] up|down", 1, 2, cmd_set_admin_state,
+                     NULL);
     for (size_t i = 0; i < ARRAY_SIZE(dumps); i++) {
         unixctl_register(dumps[i].name, "", 0, 0, cmd_dump, (void *)(uintptr_t)&dumps[i]);
     }

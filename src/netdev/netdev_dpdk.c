@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Type dpdk: any ethdev that DPDK has a driver for.  Main configures and starts it; PMDs receive
-// with rte_eth_rx_burst() directly (netdev.h) and send through dpdk_tx() here.
+// with rte_eth_rx_burst() directly (netdev.h) and send through netdev_dpdk_tx.c.
 //
 // The device decides how many sending queues there are: when fewer than there are threads, queues
 // are shared under a lock.
@@ -38,8 +38,8 @@ search_port(struct netdev *netdev, void *search_)
 {
     struct port_search *search = search_;
 
-    if (netdev_is_dpdk(netdev) && netdev_dpdk_cast(netdev) != search->except
-        && netdev_dpdk_cast(netdev)->port_id == search->port_id) {
+    if (netdev_is_dpdk(netdev) && netdev_dpdk_cast(netdev) != search->except &&
+        netdev_dpdk_cast(netdev)->port_id == search->port_id) {
         search->found = netdev_dpdk_cast(netdev);
     }
 }
@@ -53,75 +53,13 @@ netdev_dpdk_by_port(uint16_t port_id, const struct netdev_dpdk *except)
     return search.found;
 }
 
-// --- fast path -----------------------------------------------------------------------------
-
-static void
-drop_from(struct rte_mbuf **mbufs, uint16_t n, _Atomic uint64_t *counter)
-{
-    rte_pktmbuf_free_bulk(mbufs, n);
-    netdev_count(counter, n);
-}
-
-// Takes out what the device could not send: beyond the MTU, or in pieces that cannot be joined.
-static uint16_t
-filter_burst(const struct netdev_dpdk *dev, struct netdev_dpdk_txq *txq, struct rte_mbuf **mbufs,
-             uint16_t n)
-{
-    uint16_t kept = 0;
-
-    for (uint16_t i = 0; i < n; i++) {
-        struct rte_mbuf *m = mbufs[i];
-        if (UNLIKELY(m->pkt_len > dev->max_frame)
-            || (UNLIKELY(m->nb_segs > 1) && rte_pktmbuf_linearize(m) != 0)) {
-            drop_from(&m, 1, &txq->mtu_drops);
-            continue;
-        }
-        mbufs[kept++] = m;
-    }
-    return kept;
-}
-
-static void
-send_burst(struct netdev_dpdk *dev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
-{
-    struct netdev_dpdk_txq *txq = &dev->txqs[qid];
-    uint16_t n_sent = 0, now;
-
-    n = filter_burst(dev, txq, mbufs, n);
-    // A device that takes nothing is full; one that takes some may have made room since.
-    while (n_sent < n
-           && (now = rte_eth_tx_burst(dev->port_id, qid, mbufs + n_sent, n - n_sent)) > 0) {
-        n_sent += now;
-    }
-    if (UNLIKELY(n_sent < n)) {
-        drop_from(mbufs + n_sent, n - n_sent, &txq->failure_drops);
-    }
-}
-
-static void
-dpdk_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
-{
-    struct netdev_dpdk *dev = netdev_dpdk_cast(netdev);
-
-    if (UNLIKELY(qid >= dev->n_txq)) {
-        qid %= dev->n_txq;
-    }
-    if (LIKELY(!dev->txq_shared)) {
-        send_burst(dev, qid, mbufs, n);
-        return;
-    }
-    rte_spinlock_lock(&dev->txqs[qid].lock);
-    send_burst(dev, qid, mbufs, n);
-    rte_spinlock_unlock(&dev->txqs[qid].lock);
-}
-
 // PMDs see the pointers change one by one: each combination is harmless.
 static void
 show_fast_path(struct netdev_dpdk *dev)
 {
     bool open = dev->started && dev->is_up;
 
-    dev->up.tx = open ? dpdk_tx : netdev_tx_nothing;
+    dev->up.tx = open ? netdev_dpdk_tx : netdev_tx_nothing;
     dev->up.rx = netdev_rx_nothing;
     dev->up.ethdev_id = open ? dev->port_id : NETDEV_NO_ETHDEV;
 }
@@ -137,8 +75,8 @@ look_at_link(void *dev_)
     if (!dev->started || rte_eth_link_get_nowait(dev->port_id, &link) != 0) {
         return;
     }
-    if (link.link_status != dev->link.link_status || link.link_speed != dev->link.link_speed
-        || link.link_duplex != dev->link.link_duplex) {
+    if (link.link_status != dev->link.link_status || link.link_speed != dev->link.link_speed ||
+        link.link_duplex != dev->link.link_duplex) {
         dev->link_resets += link.link_status != dev->link.link_status;
         dev->link = link;
         netdev_changed(&dev->up);
@@ -184,9 +122,8 @@ dpdk_open(struct netdev *netdev, char **errorp)
     }
     dev->port_id = DPDK_NO_PORT;
     dev->is_up = true;
-    dev->want = (struct netdev_dpdk_settings){.mtu = RTE_ETHER_MTU, .n_rxq = 1,
-                                              .n_rxq_desc = DEFAULT_DESC,
-                                              .n_txq_desc = DEFAULT_DESC};
+    dev->want = (struct netdev_dpdk_settings){
+        .mtu = RTE_ETHER_MTU, .n_rxq = 1, .n_rxq_desc = DEFAULT_DESC, .n_txq_desc = DEFAULT_DESC};
     dev->have.mtu = RTE_ETHER_MTU;
     return 0;
 }
@@ -310,8 +247,8 @@ set_vf_mac(struct netdev_dpdk *dev, const char *text)
     if (text == NULL) {
         return;
     }
-    if (rte_ether_unformat_addr(text, &mac) != 0 || !rte_is_valid_assigned_ether_addr(&mac)
-        || (*dev->info.dev_flags & RTE_ETH_DEV_REPRESENTOR) == 0) {
+    if (rte_ether_unformat_addr(text, &mac) != 0 || !rte_is_valid_assigned_ether_addr(&mac) ||
+        (*dev->info.dev_flags & RTE_ETH_DEV_REPRESENTOR) == 0) {
         log_warn("%s: dpdk-vf-mac '%s' is not an address for a representor's VF", dev->up.name,
                  text);
         return;
@@ -323,8 +260,8 @@ set_vf_mac(struct netdev_dpdk *dev, const char *text)
 }
 
 static int
-dpdk_set_options(struct netdev *netdev, const struct smap *options,
-                 const struct smap *other_config, bool *needs_reconfigure, char **errorp)
+dpdk_set_options(struct netdev *netdev, const struct smap *options, const struct smap *other_config,
+                 bool *needs_reconfigure, char **errorp)
 {
     struct netdev_dpdk *dev = netdev_dpdk_cast(netdev);
     const char *devargs = smap_get(options, "dpdk-devargs");
@@ -345,17 +282,17 @@ dpdk_set_options(struct netdev *netdev, const struct smap *options,
     want->n_rxq_desc = desc_option(options, "n_rxq_desc");
     want->n_txq_desc = desc_option(options, "n_txq_desc");
     rte_eth_dev_adjust_nb_rx_tx_desc(dev->port_id, &want->n_rxq_desc, &want->n_txq_desc);
-    want->lsc_interrupt = smap_get_bool(options, "dpdk-lsc-interrupt", false)
-                          && (*dev->info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+    want->lsc_interrupt = smap_get_bool(options, "dpdk-lsc-interrupt", false) &&
+                          (*dev->info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
     want->rx_flow_ctrl = smap_get_bool(options, "rx-flow-ctrl", false);
     want->tx_flow_ctrl = smap_get_bool(options, "tx-flow-ctrl", false);
     want->flow_ctrl_autoneg = smap_get_bool(options, "flow-ctrl-autoneg", false);
     want->flow_ctrl_set |= want->rx_flow_ctrl || want->tx_flow_ctrl || want->flow_ctrl_autoneg;
     set_vf_mac(dev, smap_get(options, "dpdk-vf-mac"));
-    *needs_reconfigure = !dev->started || want->n_rxq != dev->have.n_rxq
-                         || want->n_rxq_desc != dev->have.n_rxq_desc
-                         || want->n_txq_desc != dev->have.n_txq_desc
-                         || want->lsc_interrupt != dev->have.lsc_interrupt;
+    *needs_reconfigure = !dev->started || want->n_rxq != dev->have.n_rxq ||
+                         want->n_rxq_desc != dev->have.n_rxq_desc ||
+                         want->n_txq_desc != dev->have.n_txq_desc ||
+                         want->lsc_interrupt != dev->have.lsc_interrupt;
     if (dev->started) {
         set_flow_control(dev, want);
     }
@@ -367,10 +304,10 @@ dpdk_set_options(struct netdev *netdev, const struct smap *options,
 static void
 fill_conf(struct netdev_dpdk *dev, struct rte_eth_conf *conf)
 {
-    const uint64_t csum = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM
-                          | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
-    uint64_t rss = (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP)
-                   & dev->info.flow_type_rss_offloads;
+    const uint64_t csum =
+        RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+    uint64_t rss =
+        (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP) & dev->info.flow_type_rss_offloads;
 
     *conf = (struct rte_eth_conf){.rxmode.mtu = (uint32_t)dev->want.mtu};
     if (dev->want.n_rxq > 1 && rss != 0) {
@@ -412,16 +349,14 @@ setup_queues(struct netdev_dpdk *dev, uint16_t *n_txq)
         if (error != 0) {
             return error;
         }
-        while (i < *n_txq
-               && (error = rte_eth_tx_queue_setup(dev->port_id, i, dev->want.n_txq_desc, socket,
-                                                  NULL)) == 0) {
+        while (i < *n_txq && (error = rte_eth_tx_queue_setup(dev->port_id, i, dev->want.n_txq_desc,
+                                                             socket, NULL)) == 0) {
             i++;
         }
         if (i == *n_txq) {
-            while (j < dev->want.n_rxq
-                   && (error = rte_eth_rx_queue_setup(dev->port_id, j, dev->want.n_rxq_desc,
-                                                      socket, NULL,
-                                                      netdev_pool_mempool(dev->pool))) == 0) {
+            while (j < dev->want.n_rxq &&
+                   (error = rte_eth_rx_queue_setup(dev->port_id, j, dev->want.n_rxq_desc, socket,
+                                                   NULL, netdev_pool_mempool(dev->pool))) == 0) {
                 j++;
             }
         }
@@ -445,9 +380,9 @@ get_pool(struct netdev_dpdk *dev, uint16_t n_txq, char **errorp)
     struct netdev_pool_wish wish = {
         .mtu = dev->want.mtu,
         .numa_id = rte_eth_dev_socket_id(dev->port_id),
-        .n_mbufs = (unsigned int)dev->want.n_rxq * (dev->want.n_rxq_desc + NETDEV_MAX_BURST)
-                   + (unsigned int)n_txq * (dev->want.n_txq_desc + NETDEV_MAX_BURST)
-                   + netdev_dpdk_devargs_mbufs(dev->devargs),
+        .n_mbufs = (unsigned int)dev->want.n_rxq * (dev->want.n_rxq_desc + NETDEV_MAX_BURST) +
+                   (unsigned int)n_txq * (dev->want.n_txq_desc + NETDEV_MAX_BURST) +
+                   netdev_dpdk_devargs_mbufs(dev->devargs),
         .owner = own ? dev->up.name : NULL,
     };
     struct netdev_pool *pool = netdev_pool_get(&wish, errorp);
@@ -510,11 +445,11 @@ dpdk_reconfigure(struct netdev *netdev, uint16_t n_txq_wanted, char **errorp)
     uint16_t n_txq = limit_n_txq(dev, n_txq_wanted);
     stop_device(dev);
     reset_if_wanted(dev);
-    if ((error = get_pool(dev, n_txq, errorp)) != 0 || (error = setup_queues(dev, &n_txq)) != 0
-        || (error = start_device(dev)) != 0) {
+    if ((error = get_pool(dev, n_txq, errorp)) != 0 || (error = setup_queues(dev, &n_txq)) != 0 ||
+        (error = start_device(dev)) != 0) {
         if (*errorp == NULL) {
-            *errorp = xasprintf("device '%s' refuses its queues (%s)", dev->devargs,
-                                err_str(error));
+            *errorp =
+                xasprintf("device '%s' refuses its queues (%s)", dev->devargs, err_str(error));
         }
         return error;
     }
@@ -524,10 +459,12 @@ dpdk_reconfigure(struct netdev *netdev, uint16_t n_txq_wanted, char **errorp)
     dev->max_frame = netdev_frame_size(dev->have.mtu);
     free(dev->txqs);
     dev->txqs = xzalloc_cacheline(n_txq * sizeof(*dev->txqs));
-    netdev->queues = (struct netdev_queues){
-        .n_rxq = dev->have.n_rxq, .n_txq = n_txq, .n_rxq_desc = dev->have.n_rxq_desc,
-        .n_txq_desc = dev->have.n_txq_desc, .numa_id = rte_eth_dev_socket_id(dev->port_id),
-        .txq_shared = dev->txq_shared};
+    netdev->queues = (struct netdev_queues){.n_rxq = dev->have.n_rxq,
+                                            .n_txq = n_txq,
+                                            .n_rxq_desc = dev->have.n_rxq_desc,
+                                            .n_txq_desc = dev->have.n_txq_desc,
+                                            .numa_id = rte_eth_dev_socket_id(dev->port_id),
+                                            .txq_shared = dev->txq_shared};
     show_fast_path(dev);
     watch_link(dev);
     if (rte_eth_link_get_nowait(dev->port_id, &dev->link) != 0) {
@@ -567,8 +504,8 @@ dpdk_set_mtu(struct netdev *netdev, int mtu)
 {
     struct netdev_dpdk *dev = netdev_dpdk_cast(netdev);
 
-    if (mtu < RTE_ETHER_MIN_MTU || mtu > RTE_ETHER_MAX_JUMBO_FRAME_LEN
-        || (dev->port_id != DPDK_NO_PORT && dev->info.max_mtu != 0 && mtu > dev->info.max_mtu)) {
+    if (mtu < RTE_ETHER_MIN_MTU || mtu > RTE_ETHER_MAX_JUMBO_FRAME_LEN ||
+        (dev->port_id != DPDK_NO_PORT && dev->info.max_mtu != 0 && mtu > dev->info.max_mtu)) {
         return -EINVAL;
     }
     if (mtu != dev->want.mtu) {
@@ -596,8 +533,8 @@ dpdk_set_flags(struct netdev *netdev, int off, int on)
     dev->is_up = is_up;
     show_fast_path(dev);
     if (dev->started) {
-        int error = is_up ? rte_eth_dev_set_link_up(dev->port_id)
-                          : rte_eth_dev_set_link_down(dev->port_id);
+        int error =
+            is_up ? rte_eth_dev_set_link_up(dev->port_id) : rte_eth_dev_set_link_down(dev->port_id);
         if (error != 0 && error != -ENOTSUP) {
             log_warn("%s: cannot set the link (%s)", netdev->name, err_str(error));
         }

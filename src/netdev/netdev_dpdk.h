@@ -61,6 +61,9 @@ bool netdev_is_dpdk(const struct netdev *);
 // The open netdev of an ethdev port other than 'except', or NULL.
 struct netdev_dpdk *netdev_dpdk_by_port(uint16_t port_id, const struct netdev_dpdk *except);
 
+// --- netdev_dpdk_tx.c ---
+void netdev_dpdk_tx(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
+
 // --- netdev_dpdk_attach.c ---
 // The ethdev port that 'devargs' names, attached now if it was not there ('*attached').  0, or a
 // negative errno and a new '*errorp'.

@@ -42,8 +42,8 @@ find_by_mac(const char *text)
 static bool
 is_pci_address(const char *devargs)
 {
-    return isxdigit((unsigned char)devargs[0]) && strchr(devargs, ':') != NULL
-           && strspn(devargs, "0123456789abcdefABCDEF:.") >= 7;
+    return isxdigit((unsigned char)devargs[0]) && strchr(devargs, ':') != NULL &&
+           strspn(devargs, "0123456789abcdefABCDEF:.") >= 7;
 }
 
 uint16_t
@@ -81,7 +81,8 @@ netdev_dpdk_attach(const char *devargs, uint16_t *port_id, bool *attached, char 
     }
     if (strncmp(devargs, "class=", 6) == 0) {
         *errorp = xasprintf("no attached DPDK device matches '%s': attach its PCI device first, or "
-                            "set other_config:dpdk-probe-at-init", devargs);
+                            "set other_config:dpdk-probe-at-init",
+                            devargs);
         return -ENODEV;
     }
     int error = rte_dev_probe(devargs);
@@ -109,8 +110,8 @@ device_has_other_user(const struct rte_device *device, uint16_t port_id)
 
     RTE_ETH_FOREACH_DEV(other)
     {
-        if (other != port_id && netdev_dpdk_by_port(other, NULL) != NULL
-            && rte_eth_dev_info_get(other, &info) == 0 && info.device == device) {
+        if (other != port_id && netdev_dpdk_by_port(other, NULL) != NULL &&
+            rte_eth_dev_info_get(other, &info) == 0 && info.device == device) {
             return true;
         }
     }

@@ -91,13 +91,13 @@ shown_name(const char *name)
             return renamed[i].name;
         }
     }
-    if (strcmp(name, "rx_errors") == 0 || strcmp(name, "tx_errors") == 0
-        || strcmp(name, "rx_missed_errors") == 0) {
+    if (strcmp(name, "rx_errors") == 0 || strcmp(name, "tx_errors") == 0 ||
+        strcmp(name, "rx_missed_errors") == 0) {
         return NULL; // among the base counters
     }
-    if (ends_with(name, "_errors") || ends_with(name, "_dropped") || ends_with(name, "_discards")
-        || sscanf(name, "rx_q%u%c", &queue, &rest) == 2
-        || sscanf(name, "tx_q%u%c", &queue, &rest) == 2) {
+    if (ends_with(name, "_errors") || ends_with(name, "_dropped") || ends_with(name, "_discards") ||
+        sscanf(name, "rx_q%u%c", &queue, &rest) == 2 ||
+        sscanf(name, "tx_q%u%c", &queue, &rest) == 2) {
         return name;
     }
     return NULL;
@@ -113,8 +113,8 @@ report_xstats(const struct netdev_dpdk *dev,
     }
     struct rte_eth_xstat_name *names = xcalloc((size_t)n, sizeof(*names));
     struct rte_eth_xstat *values = xcalloc((size_t)n, sizeof(*values));
-    if (rte_eth_xstats_get_names(dev->port_id, names, (unsigned int)n) == n
-        && rte_eth_xstats_get(dev->port_id, values, (unsigned int)n) == n) {
+    if (rte_eth_xstats_get_names(dev->port_id, names, (unsigned int)n) == n &&
+        rte_eth_xstats_get(dev->port_id, values, (unsigned int)n) == n) {
         for (int i = 0; i < n; i++) {
             uint64_t id = values[i].id;
             const char *name = id < (uint64_t)n ? shown_name(names[id].name) : NULL;

@@ -39,8 +39,8 @@ struct netdev_dummy {
     int ifindex;
     int numa_id;
     uint16_t n_rxq;
-    _Atomic bool is_up;    // main: w, pollers: r
-    _Atomic uint32_t ip4;  // whose ARP requests we answer, network order; main: w, senders: r
+    _Atomic bool is_up;   // main: w, pollers: r
+    _Atomic uint32_t ip4; // whose ARP requests we answer, network order; main: w, senders: r
     uint64_t link_resets;
     struct dummy_rxq rxqs[MAX_RXQ];
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
@@ -61,8 +61,8 @@ dummy_cast(const struct netdev *netdev)
 bool
 netdev_is_dummy(const struct netdev *netdev)
 {
-    return netdev->class == &netdev_dummy_class || netdev->class == &netdev_dummy_internal_class
-           || netdev->class == &netdev_dummy_pmd_class;
+    return netdev->class == &netdev_dummy_class || netdev->class == &netdev_dummy_internal_class ||
+           netdev->class == &netdev_dummy_pmd_class;
 }
 
 // --- pcap files ----------------------------------------------------------------------------
@@ -113,10 +113,10 @@ pcap_write(struct netdev_dummy *dummy, bool rx, const struct rte_mbuf *m)
 static void
 pcap_open_both(struct netdev_dummy *dummy, const char *tx_path, const char *rx_path)
 {
-    bool same = (tx_path == NULL) == (dummy->tx_pcap_path == NULL)
-                && (rx_path == NULL) == (dummy->rx_pcap_path == NULL)
-                && (tx_path == NULL || strcmp(tx_path, dummy->tx_pcap_path) == 0)
-                && (rx_path == NULL || strcmp(rx_path, dummy->rx_pcap_path) == 0);
+    bool same = (tx_path == NULL) == (dummy->tx_pcap_path == NULL) &&
+                (rx_path == NULL) == (dummy->rx_pcap_path == NULL) &&
+                (tx_path == NULL || strcmp(tx_path, dummy->tx_pcap_path) == 0) &&
+                (rx_path == NULL || strcmp(rx_path, dummy->rx_pcap_path) == 0);
     if (same) {
         return;
     }
@@ -206,8 +206,8 @@ answer_arp(struct netdev_dummy *dummy, const struct rte_mbuf *m)
         return;
     }
     memcpy(&f, rte_pktmbuf_mtod(m, void *), sizeof(f));
-    if (f.eth.ether_type != htobe16_(RTE_ETHER_TYPE_ARP)
-        || f.arp.arp_opcode != htobe16_(RTE_ARP_OP_REQUEST) || f.arp.arp_data.arp_tip != ip4) {
+    if (f.eth.ether_type != htobe16_(RTE_ETHER_TYPE_ARP) ||
+        f.arp.arp_opcode != htobe16_(RTE_ARP_OP_REQUEST) || f.arp.arp_data.arp_tip != ip4) {
         return;
     }
     f.eth.dst_addr = f.eth.src_addr;
@@ -270,9 +270,9 @@ dummy_open(struct netdev *netdev, char **errorp)
     struct netdev_dummy *dummy = dummy_cast(netdev);
     uint32_t n = n_made++;
 
-    dummy->mac = (struct rte_ether_addr){{0xaa, 0x55, (uint8_t)(0xaa ^ (n >> 24)),
-                                          (uint8_t)(0x55 ^ (n >> 16)), (uint8_t)(n >> 8),
-                                          (uint8_t)n}};
+    dummy->mac =
+        (struct rte_ether_addr){{0xaa, 0x55, (uint8_t)(0xaa ^ (n >> 24)),
+                                 (uint8_t)(0x55 ^ (n >> 16)), (uint8_t)(n >> 8), (uint8_t)n}};
     dummy->mtu = dummy->want_mtu = RTE_ETHER_MTU;
     dummy->ifindex = 0;
     dummy->numa_id = -1;
@@ -317,13 +317,13 @@ dummy_close(struct netdev *netdev)
 }
 
 static int
-dummy_set_config(struct netdev *netdev, const struct smap *options,
-                 const struct smap *other_config, bool *needs_reconfigure, char **errorp)
+dummy_set_config(struct netdev *netdev, const struct smap *options, const struct smap *other_config,
+                 bool *needs_reconfigure, char **errorp)
 {
     struct netdev_dummy *dummy = dummy_cast(netdev);
     const char *both = smap_get(options, "pcap");
-    uint16_t n_rxq = (uint16_t)MAX(MIN(smap_get_uint(options, "n_rxq", 1), (unsigned int)MAX_RXQ),
-                                   1u);
+    uint16_t n_rxq =
+        (uint16_t)MAX(MIN(smap_get_uint(options, "n_rxq", 1), (unsigned int)MAX_RXQ), 1u);
 
     pcap_open_both(dummy, both ? both : smap_get(options, "tx_pcap"),
                    both ? both : smap_get(options, "rxq_pcap"));
@@ -389,8 +389,8 @@ dummy_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
         }
     }
     netdev_grow_counts(&dummy->tx_counts, &dummy->n_tx_counts, n_txq);
-    netdev->queues = (struct netdev_queues){.n_rxq = dummy->n_rxq, .n_txq = n_txq,
-                                            .numa_id = dummy->numa_id};
+    netdev->queues =
+        (struct netdev_queues){.n_rxq = dummy->n_rxq, .n_txq = n_txq, .numa_id = dummy->numa_id};
     netdev->rx = dummy_rx;
     netdev->tx = dummy_tx;
     return 0;
@@ -514,15 +514,15 @@ dummy_get_custom_stats(const struct netdev *netdev,
     }
 }
 
-#define DUMMY_CLASS(NAME, POLL)                                                                    \
-    {                                                                                              \
-        .type = NAME, .poll = POLL, .needs_dpdk = true, .size = sizeof(struct netdev_dummy),       \
-        .open = dummy_open, .close = dummy_close, .set_config = dummy_set_config,                  \
-        .get_config = dummy_get_config, .reconfigure = dummy_reconfigure, .rx_fd = dummy_rx_fd,    \
-        .get_mac = dummy_get_mac, .set_mac = dummy_set_mac, .get_mtu = dummy_get_mtu,              \
-        .set_mtu = dummy_set_mtu, .get_flags = dummy_get_flags, .set_flags = dummy_set_flags,      \
-        .get_ifindex = dummy_get_ifindex, .get_link = dummy_get_link,                              \
-        .get_stats = dummy_get_stats, .get_custom_stats = dummy_get_custom_stats,                  \
+#define DUMMY_CLASS(NAME, POLL)                                                                 \
+    {                                                                                           \
+        .type = NAME, .poll = POLL, .needs_dpdk = true, .size = sizeof(struct netdev_dummy),    \
+        .open = dummy_open, .close = dummy_close, .set_config = dummy_set_config,               \
+        .get_config = dummy_get_config, .reconfigure = dummy_reconfigure, .rx_fd = dummy_rx_fd, \
+        .get_mac = dummy_get_mac, .set_mac = dummy_set_mac, .get_mtu = dummy_get_mtu,           \
+        .set_mtu = dummy_set_mtu, .get_flags = dummy_get_flags, .set_flags = dummy_set_flags,   \
+        .get_ifindex = dummy_get_ifindex, .get_link = dummy_get_link,                           \
+        .get_stats = dummy_get_stats, .get_custom_stats = dummy_get_custom_stats,               \
     }
 
 const struct netdev_class netdev_dummy_class = DUMMY_CLASS("dummy", NETDEV_POLL_EPOLL);

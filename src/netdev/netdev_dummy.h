@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ports for hermetic tests: frames arrive by command (netdev_dummy_ctl.c) and leave into pcap files.
+// Ports for hermetic tests: frames arrive by command (netdev_dummy_ctl.c) and leave into pcap
+// files.
 #ifndef NETDEV_NETDEV_DUMMY_H
 #define NETDEV_NETDEV_DUMMY_H
 
 #include "netdev/netdev_provider.h"
 
 bool netdev_is_dummy(const struct netdev *);
-// Queues 'n' frames of 'size' bytes ('bytes' is copied) on 'qid', as if they had come from the wire.
-// 0; -EINVAL for a queue that is not there; -ENOBUFS when the queue is full; -ENETDOWN.
+// Queues 'n' frames of 'size' bytes ('bytes' is copied) on 'qid', as if they had come from the
+// wire. 0; -EINVAL for a queue that is not there; -ENOBUFS when the queue is full; -ENETDOWN.
 int netdev_dummy_receive(struct netdev *, uint16_t qid, const void *bytes, size_t size);
 
 // The port answers ARP requests for 'ip4'; 0: for none.

@@ -26,8 +26,8 @@ packet_from_hex(const char *s, size_t *size)
 {
     size_t len = strlen(s);
 
-    if (len == 0 || len % 2 != 0 || len > 2 * MAX_FRAME
-        || strspn(s, "0123456789abcdefABCDEF") != len) {
+    if (len == 0 || len % 2 != 0 || len > 2 * MAX_FRAME ||
+        strspn(s, "0123456789abcdefABCDEF") != len) {
         return NULL;
     }
     uint8_t *bytes = xmalloc(len / 2);
@@ -80,8 +80,8 @@ cmd_receive(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
         unsigned int *value = strcmp(argv[i], "--qid") == 0   ? &qid
                               : strcmp(argv[i], "--len") == 0 ? &len
                                                               : NULL;
-        if (value == NULL || !str_to_uint(argv[i + 1], 10, value) || qid >= netdev->queues.n_rxq
-            || len > MAX_FRAME) {
+        if (value == NULL || !str_to_uint(argv[i + 1], 10, value) || qid >= netdev->queues.n_rxq ||
+            len > MAX_FRAME) {
             unixctl_reply_errorf(conn, "bad option %s %s", argv[i], argv[i + 1]);
             return;
         }
@@ -91,8 +91,8 @@ cmd_receive(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
         char *error_text;
         uint8_t *bytes = packet_from_text(argv[i], &size, &error_text);
         if (bytes == NULL) {
-            unixctl_reply_error(conn, error_text != NULL ? error_text
-                                                         : "bad packet or flow syntax");
+            unixctl_reply_error(conn,
+                                error_text != NULL ? error_text : "bad packet or flow syntax");
             free(error_text);
             return;
         }
@@ -184,12 +184,11 @@ cmd_ip4addr(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 void
 netdev_dummy_ctl_register(void)
 {
-    unixctl_register("netdev-dummy/receive",
-                     "name [--qid queue_id] packet|flow [--len packet_len]", 2, INT_MAX,
-                     cmd_receive, NULL);
-    unixctl_register("netdev-dummy/set-admin-state", "[netdev] up|down", 1, 2,
-                     cmd_set_admin_state, NULL);
-    unixctl_register("netdev-dummy/ip4addr", "[netdev] ipaddr/mask-prefix-len", 2, 2,
-                     cmd_ip4addr, NULL);
+    unixctl_register("netdev-dummy/receive", "name [--qid queue_id] packet|flow [--len packet_len]",
+                     2, INT_MAX, cmd_receive, NULL);
+    unixctl_register("netdev-dummy/set-admin-state", "[netdev] up|down", 1, 2, cmd_set_admin_state,
+                     NULL);
+    unixctl_register("netdev-dummy/ip4addr", "[netdev] ipaddr/mask-prefix-len", 2, 2, cmd_ip4addr,
+                     NULL);
     unixctl_register("netdev-dummy/conn-state", "[netdev]", 0, 1, cmd_conn_state, NULL);
 }

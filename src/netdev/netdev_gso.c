@@ -98,8 +98,8 @@ find_outer_l3(const uint8_t *frame, uint32_t len, uint16_t *ethertype)
     uint32_t ofs = RTE_ETHER_HDR_LEN;
 
     *ethertype = get_be16(frame + 12);
-    for (int i = 0; i < 2 && (*ethertype == RTE_ETHER_TYPE_VLAN || *ethertype == RTE_ETHER_TYPE_QINQ);
-         i++) {
+    for (int i = 0;
+         i < 2 && (*ethertype == RTE_ETHER_TYPE_VLAN || *ethertype == RTE_ETHER_TYPE_QINQ); i++) {
         if (ofs + RTE_VLAN_HLEN > len) {
             return 0;
         }
@@ -115,8 +115,8 @@ find_ip4_before(const uint8_t *frame, uint32_t len, uint32_t l4, uint32_t min, u
 {
     for (uint32_t ihl = 5; ihl <= 15 && l4 >= min + ihl * 4; ihl++) {
         uint32_t ofs = l4 - ihl * 4;
-        if (frame[ofs] == (0x40 | ihl) && get_be16(frame + ofs + 2) == len - ofs
-            && frame[ofs + 9] == proto) {
+        if (frame[ofs] == (0x40 | ihl) && get_be16(frame + ofs + 2) == len - ofs &&
+            frame[ofs + 9] == proto) {
             return ofs;
         }
     }
@@ -193,10 +193,10 @@ netdev_super_init(struct netdev_super *super, const uint8_t *frame, uint32_t len
     uint8_t type = hdr->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
     bool v4 = type != VIRTIO_NET_HDR_GSO_TCPV6, v6 = type != VIRTIO_NET_HDR_GSO_TCPV4;
 
-    *super = (struct netdev_super){.frame = frame, .len = len, .l4 = hdr->csum_start,
-                                   .segment_size = hdr->gso_size};
-    if ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0 || hdr->gso_size == 0
-        || super->l4 < RTE_ETHER_HDR_LEN + IP4_HDR_MIN || super->l4 >= len) {
+    *super = (struct netdev_super){
+        .frame = frame, .len = len, .l4 = hdr->csum_start, .segment_size = hdr->gso_size};
+    if ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0 || hdr->gso_size == 0 ||
+        super->l4 < RTE_ETHER_HDR_LEN + IP4_HDR_MIN || super->l4 >= len) {
         return -EINVAL;
     }
     if (type == VIRTIO_NET_HDR_GSO_TCPV4 || type == VIRTIO_NET_HDR_GSO_TCPV6) {
@@ -277,8 +277,8 @@ netdev_super_next(struct netdev_super *super, uint8_t *out)
     if (super->is_tcp) {
         uint8_t *tcp = out + super->l4;
         put_be32(tcp + 4, get_be32(tcp + 4) + n * super->segment_size);
-        tcp[TCP_FLAGS] &= (uint8_t)~(last ? 0 : FLAG_FIN | FLAG_PSH);
-        tcp[TCP_FLAGS] &= (uint8_t)~(n == 0 ? 0 : FLAG_CWR);
+        tcp[TCP_FLAGS] &= (uint8_t) ~(last ? 0 : FLAG_FIN | FLAG_PSH);
+        tcp[TCP_FLAGS] &= (uint8_t) ~(n == 0 ? 0 : FLAG_CWR);
     } else {
         put_be16(out + super->l4 + 4, (uint16_t)(payload_len + UDP_HDR));
     }

@@ -20,8 +20,8 @@ int
 netdev_kif_init(struct netdev_kif *kif, const char *name)
 {
     *kif = (struct netdev_kif){.fd = -1};
-    if (name[0] == '\0' || strlen(name) >= IFNAMSIZ || strcmp(name, ".") == 0
-        || strcmp(name, "..") == 0) {
+    if (name[0] == '\0' || strlen(name) >= IFNAMSIZ || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0) {
         return -EINVAL;
     }
     for (const char *p = name; *p != '\0'; p++) {
@@ -192,7 +192,9 @@ netdev_kif_get_link(const struct netdev_kif *kif, struct netdev_link *link)
         link->current = feature_of_speed(mbps);
     }
     link->full_duplex = cmd.duplex == DUPLEX_FULL;
-    link->current |= cmd.port == PORT_FIBRE ? NETDEV_F_FIBER : cmd.port == PORT_TP ? NETDEV_F_COPPER : 0;
+    link->current |= cmd.port == PORT_FIBRE ? NETDEV_F_FIBER
+                     : cmd.port == PORT_TP  ? NETDEV_F_COPPER
+                                            : 0;
     link->current |= cmd.autoneg ? NETDEV_F_AUTONEG : 0;
 }
 

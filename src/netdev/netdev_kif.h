@@ -12,8 +12,8 @@
 
 struct netdev_kif {
     char name[IFNAMSIZ];
-    int fd;             // AF_INET socket in the device's namespace
-    bool last_carrier;  // of the last look, to count changes
+    int fd;            // AF_INET socket in the device's namespace
+    bool last_carrier; // of the last look, to count changes
     uint64_t resets;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From what the kernel wrote to mbufs.  Bad frames (checksum offsets outside the frame, super-frames
-// that are none, frames beyond the MTU) are dropped and counted as errors.
+// From what the kernel wrote to mbufs.  Bad frames (checksum offsets outside the frame,
+// super-frames that are none, frames beyond the MTU) are dropped and counted as errors.
 #include "netdev/netdev_krx.h"
 
 #include <errno.h>
@@ -62,8 +62,8 @@ netdev_krx_prepare(struct netdev_krx *krx, unsigned int n)
             }
             slot->iov[0] = (struct iovec){&slot->hdr, sizeof(slot->hdr)};
             slot->iov[1] = (struct iovec){rte_pktmbuf_mtod(slot->mbuf, void *), krx->room};
-            slot->iov[2] = (struct iovec){slot->area + KRX_MARGIN + krx->room,
-                                          KRX_FRAME_MAX - krx->room};
+            slot->iov[2] =
+                (struct iovec){slot->area + KRX_MARGIN + krx->room, KRX_FRAME_MAX - krx->room};
         }
         slot->has_vlan = false;
     }
@@ -86,9 +86,9 @@ take_small(struct netdev_krx *krx, struct netdev_krx_slot *slot)
     struct rte_mbuf *m = slot->mbuf;
     uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
 
-    if (slot->len < RTE_ETHER_HDR_LEN
-        || ((slot->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0
-            && netdev_complete_csum(frame, slot->len, &slot->hdr) != 0)) {
+    if (slot->len < RTE_ETHER_HDR_LEN ||
+        ((slot->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0 &&
+         netdev_complete_csum(frame, slot->len, &slot->hdr) != 0)) {
         return NULL;
     }
     slot->mbuf = NULL;

@@ -28,8 +28,8 @@ struct netdev_krx_slot {
     struct rte_mbuf *mbuf;
     uint8_t *area; // KRX_MARGIN, then KRX_FRAME_MAX bytes
     struct iovec iov[KRX_IOVS];
-    uint32_t len;      // of the frame that came
-    bool has_vlan;     // the kernel took a tag off
+    uint32_t len;  // of the frame that came
+    bool has_vlan; // the kernel took a tag off
     uint16_t vlan_tpid, vlan_tci;
 };
 
@@ -37,18 +37,19 @@ struct netdev_krx {
     struct rte_mempool *pool;
     struct netdev_pool *lent;
     struct netdev_pool_wish wish;
-    uint32_t room; // bytes of a frame that fit into one mbuf
+    uint32_t room;                   // bytes of a frame that fit into one mbuf
     unsigned int n_slots, next_slot; // filled by the kernel; delivered
     struct netdev_krx_slot slots[KRX_SLOTS];
     uint8_t *areas;
     _Atomic bool outgrown; // a frame came that is longer than 'room'; poller: w, main: r
     bool reported;         // and main was told; poller: rw
     bool cutting;
-    struct netdev_super super; // of slots[next_slot - 1]
+    struct netdev_super super;         // of slots[next_slot - 1]
     struct netdev_queue_counts counts; // poller: w, main: r
 };
 
-// For at most 'n_slots' (<= KRX_SLOTS) frames from one system call.  0, or a negative errno and a new
+// For at most 'n_slots' (<= KRX_SLOTS) frames from one system call.  0, or a negative errno and a
+// new
 // '*errorp'.
 int netdev_krx_init(struct netdev_krx *, int mtu, unsigned int n_slots, char **errorp);
 void netdev_krx_fini(struct netdev_krx *);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Type patch: one end of a cable between two bridges.  Nothing is sent or received here: translation
-// goes through to the other bridge, and counts what passes with netdev_count_rx() and
+// Type patch: one end of a cable between two bridges.  Nothing is sent or received here:
+// translation goes through to the other bridge, and counts what passes with netdev_count_rx() and
 // netdev_count_tx() from its own threads.
 #include "netdev/netdev_provider.h"
 
@@ -38,8 +38,8 @@ patch_close(struct netdev *netdev)
 }
 
 static int
-patch_set_config(struct netdev *netdev, const struct smap *options,
-                 const struct smap *other_config, bool *needs_reconfigure, char **errorp)
+patch_set_config(struct netdev *netdev, const struct smap *options, const struct smap *other_config,
+                 bool *needs_reconfigure, char **errorp)
 {
     struct netdev_patch *patch = patch_cast(netdev);
     const char *peer = smap_get(options, "peer");

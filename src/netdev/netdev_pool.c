@@ -96,9 +96,9 @@ init_packed_mbuf(struct rte_mempool *mp, void *aux, void *mbuf, unsigned int ind
     rte_pktmbuf_init(mp, aux, mbuf, index);
 }
 
-// A pool of mbufs on ordinary pages.  DPDK would give each buffer a page of its own, since it expects
-// pages to lie anywhere on the bus; with virtual addresses there (--iova-mode=va) they do not, and
-// packed buffers take 40 % less memory and time.
+// A pool of mbufs on ordinary pages.  DPDK would give each buffer a page of its own, since it
+// expects pages to lie anywhere on the bus; with virtual addresses there (--iova-mode=va) they do
+// not, and packed buffers take 40 % less memory and time.
 static struct rte_mempool *
 make_packed(const char *name, unsigned int n, uint16_t room, int numa_id)
 {
@@ -107,17 +107,15 @@ make_packed(const char *name, unsigned int n, uint16_t room, int numa_id)
     unsigned int elt_size = (unsigned int)sizeof(struct rte_mbuf) + room;
     size_t len = (size_t)n * rte_mempool_calc_obj_size(elt_size, 0, &sizes) + CACHE_LINE_SIZE;
 
-    struct rte_mempool *mp = rte_mempool_create_empty(name, n, elt_size, POOL_CACHE,
-                                                      sizeof(private), numa_id,
-                                                      RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+    struct rte_mempool *mp = rte_mempool_create_empty(
+        name, n, elt_size, POOL_CACHE, sizeof(private), numa_id, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
     if (mp == NULL) {
         return NULL;
     }
     rte_mempool_set_ops_byname(mp, rte_mbuf_best_mempool_ops(), NULL);
     rte_pktmbuf_pool_init(mp, &private);
-    const struct rte_memzone *mz = rte_memzone_reserve_aligned(name, len, numa_id,
-                                                               RTE_MEMZONE_IOVA_CONTIG,
-                                                               CACHE_LINE_SIZE);
+    const struct rte_memzone *mz =
+        rte_memzone_reserve_aligned(name, len, numa_id, RTE_MEMZONE_IOVA_CONTIG, CACHE_LINE_SIZE);
     if (mz == NULL) {
         rte_mempool_free(mp);
         return NULL;
@@ -149,7 +147,7 @@ pool_create(const struct netdev_pool_wish *wish, char **errorp)
 {
     unsigned int room = room_for_mtu(wish->mtu);
     unsigned int need = wish->n_mbufs + POOL_RESERVE;
-    unsigned int n = wish->owner != NULL     ? need
+    unsigned int n = wish->owner != NULL       ? need
                      : rte_eal_has_hugepages() ? MAX(need, (unsigned int)POOL_HUGE)
                                                : MAX(need, (unsigned int)POOL_SMALL);
     struct rte_mempool *mp = NULL;
@@ -163,8 +161,8 @@ pool_create(const struct netdev_pool_wish *wish, char **errorp)
         }
     }
     if (mp == NULL) {
-        *errorp = xasprintf("no memory for packet buffers of %u bytes (%s)", room,
-                            err_str(rte_errno));
+        *errorp =
+            xasprintf("no memory for packet buffers of %u bytes (%s)", room, err_str(rte_errno));
         return NULL;
     }
     if (n < need) {
@@ -172,8 +170,12 @@ pool_create(const struct netdev_pool_wish *wish, char **errorp)
                  need);
     }
     struct netdev_pool *pool = xzalloc(sizeof(*pool));
-    *pool = (struct netdev_pool){.mp = mp, .room = room, .numa_id = wish->numa_id, .n_mbufs = n,
-                                 .owner = xstrdup_null(wish->owner), .next = pools.first};
+    *pool = (struct netdev_pool){.mp = mp,
+                                 .room = room,
+                                 .numa_id = wish->numa_id,
+                                 .n_mbufs = n,
+                                 .owner = xstrdup_null(wish->owner),
+                                 .next = pools.first};
     pools.first = pool;
     log_info("made %u packet buffers of %u bytes", n, room);
     return pool;
@@ -187,8 +189,8 @@ pool_fits(const struct netdev_pool *pool, const struct netdev_pool_wish *wish)
                           ? pool->owner == NULL
                           : pool->owner != NULL && strcmp(pool->owner, wish->owner) == 0;
 
-    return same_node && same_owner && pool->room == room_for_mtu(wish->mtu)
-           && pool->n_lent + wish->n_mbufs + POOL_RESERVE <= pool->n_mbufs;
+    return same_node && same_owner && pool->room == room_for_mtu(wish->mtu) &&
+           pool->n_lent + wish->n_mbufs + POOL_RESERVE <= pool->n_mbufs;
 }
 
 struct netdev_pool *

@@ -14,9 +14,9 @@
 struct netdev_class {
     const char *type;
     enum netdev_poll poll;
-    bool hidden;       // not in netdev_types()
-    bool needs_dpdk;   // netdev_open() starts EAL first
-    size_t size;       // of the type's struct, which begins with a struct netdev; zeroed by netdev.c
+    bool hidden;     // not in netdev_types()
+    bool needs_dpdk; // netdev_open() starts EAL first
+    size_t size;     // of the type's struct, which begins with a struct netdev; zeroed by netdev.c
 
     // Finds or makes the device.  'netdev' has its name, type and class.  On failure a negative
     // errno and, when the plain text of the errno would not do, a new '*errorp'; netdev.c frees

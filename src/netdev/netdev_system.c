@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Type system: an existing kernel device (a NIC, a veth, somebody's tap), by a packet socket.  Frames
-// come with their virtio_net_hdr (begun checksums and super-frames are resolved in netdev_krx.c) and
-// with the VLAN tag that the kernel took off, which is put back.  What we send does not come back
-// (PACKET_IGNORE_OUTGOING).
+// Type system: an existing kernel device (a NIC, a veth, somebody's tap), by a packet socket.
+// Frames come with their virtio_net_hdr (begun checksums and super-frames are resolved in
+// netdev_krx.c) and with the VLAN tag that the kernel took off, which is put back.  What we send
+// does not come back (PACKET_IGNORE_OUTGOING).
 //
-// A device that vanishes leaves the socket unbound; when one of the same name appears, the socket is
-// bound to it.
+// A device that vanishes leaves the socket unbound; when one of the same name appears, the socket
+// is bound to it.
 #include "netdev/netdev_provider.h"
 
 #include <errno.h>
@@ -68,11 +68,11 @@ system_bind(struct netdev_system *sys)
     if (ifindex < 0) {
         return ifindex;
     }
-    struct sockaddr_ll sll = {.sll_family = AF_PACKET, .sll_protocol = htobe16_(ETH_P_ALL),
-                              .sll_ifindex = ifindex};
+    struct sockaddr_ll sll = {
+        .sll_family = AF_PACKET, .sll_protocol = htobe16_(ETH_P_ALL), .sll_ifindex = ifindex};
     struct packet_mreq mreq = {.mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC};
-    if (bind(sys->fd, (struct sockaddr *)&sll, sizeof(sll)) < 0
-        || setsockopt(sys->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) < 0) {
+    if (bind(sys->fd, (struct sockaddr *)&sll, sizeof(sll)) < 0 ||
+        setsockopt(sys->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) < 0) {
         return -errno;
     }
     sys->ifindex = ifindex;
@@ -86,10 +86,9 @@ system_open_socket(struct netdev_system *sys)
 
     // Protocol 0 until bind(): no frame of another device gets in.
     sys->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (sys->fd < 0
-        || setsockopt(sys->fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0
-        || setsockopt(sys->fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) < 0
-        || setsockopt(sys->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0) {
+    if (sys->fd < 0 || setsockopt(sys->fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0 ||
+        setsockopt(sys->fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) < 0 ||
+        setsockopt(sys->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0) {
         return -errno;
     }
     set_option(sys->fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
@@ -172,16 +171,16 @@ read_aux(struct netdev_krx_slot *slot, struct msghdr *msg)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
         struct tpacket_auxdata aux;
-        if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA
-            || c->cmsg_len < CMSG_LEN(sizeof(aux))) {
+        if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA ||
+            c->cmsg_len < CMSG_LEN(sizeof(aux))) {
             continue;
         }
         memcpy(&aux, CMSG_DATA(c), sizeof(aux));
         if ((aux.tp_status & TP_STATUS_VLAN_VALID) != 0) {
             slot->has_vlan = true;
             slot->vlan_tci = aux.tp_vlan_tci;
-            slot->vlan_tpid = (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0 ? aux.tp_vlan_tpid
-                                                                               : ETH_P_8021Q;
+            slot->vlan_tpid =
+                (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0 ? aux.tp_vlan_tpid : ETH_P_8021Q;
         }
     }
 }
@@ -197,7 +196,8 @@ system_receive(struct netdev_system *sys)
     unsigned int n = netdev_krx_prepare(krx, KRX_SLOTS);
 
     for (unsigned int i = 0; i < n; i++) {
-        msgs[i].msg_hdr = (struct msghdr){.msg_iov = krx->slots[i].iov, .msg_iovlen = KRX_IOVS,
+        msgs[i].msg_hdr = (struct msghdr){.msg_iov = krx->slots[i].iov,
+                                          .msg_iovlen = KRX_IOVS,
                                           .msg_control = control[i],
                                           .msg_controllen = sizeof(control[i])};
     }

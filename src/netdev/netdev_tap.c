@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Types internal and tap: kernel taps that we make, the host's end of a bridge.  The device lives as
-// long as its descriptor, so a daemon that dies leaves nothing.  It may be moved into another network
-// namespace: frames go on through the descriptor, and the control socket follows it there.
+// Types internal and tap: kernel taps that we make, the host's end of a bridge.  The device lives
+// as long as its descriptor, so a daemon that dies leaves nothing.  It may be moved into another
+// network namespace: frames go on through the descriptor, and the control socket follows it there.
 //
 // The kernel hands over TCP super-frames and begun checksums (TUN_F_*), resolved in netdev_krx.c.
 // Statistics are the switch's: what the host sends is received.
@@ -30,8 +30,8 @@ LOG_MODULE(netdev_linux);
 
 struct netdev_tap {
     struct netdev up;
-    int fd;                // -1: the device was deleted under us; pmd: r
-    _Atomic bool is_gone;  // pmd: w, main: r
+    int fd;               // -1: the device was deleted under us; pmd: r
+    _Atomic bool is_gone; // pmd: w, main: r
     struct netdev_kif kif;
     struct netdev_krx *krx;
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
@@ -188,7 +188,8 @@ tap_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     if (netdev_krx_pending(krx)) {
         n = netdev_krx_deliver(krx, mbufs, 0);
     }
-    // What happens outside this namespace sends no events: a frame beyond the MTU is the first sign.
+    // What happens outside this namespace sends no events: a frame beyond the MTU is the first
+    // sign.
     while (n < NETDEV_MAX_BURST) {
         unsigned int want = netdev_krx_prepare(krx, 1);
         if (want == 0) {
@@ -353,15 +354,15 @@ tap_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
     netdev_sum_tx(tap->tx_counts, tap->n_tx_counts, stats);
 }
 
-#define TAP_CLASS(NAME)                                                                            \
-    {                                                                                              \
-        .type = NAME, .poll = NETDEV_POLL_EPOLL, .needs_dpdk = true,                               \
-        .size = sizeof(struct netdev_tap), .open = tap_open, .close = tap_close,                   \
-        .reconfigure = tap_reconfigure, .rx_fd = tap_rx_fd, .get_mac = tap_get_mac,                \
-        .set_mac = tap_set_mac, .get_mtu = tap_get_mtu, .set_mtu = tap_set_mtu,                    \
-        .get_flags = tap_get_flags, .set_flags = tap_set_flags, .get_ifindex = tap_get_ifindex,    \
-        .get_link = tap_get_link, .get_status = tap_get_status, .get_stats = tap_get_stats,        \
-        .link_event = tap_link_event,                                                              \
+#define TAP_CLASS(NAME)                                                                         \
+    {                                                                                           \
+        .type = NAME, .poll = NETDEV_POLL_EPOLL, .needs_dpdk = true,                            \
+        .size = sizeof(struct netdev_tap), .open = tap_open, .close = tap_close,                \
+        .reconfigure = tap_reconfigure, .rx_fd = tap_rx_fd, .get_mac = tap_get_mac,             \
+        .set_mac = tap_set_mac, .get_mtu = tap_get_mtu, .set_mtu = tap_set_mtu,                 \
+        .get_flags = tap_get_flags, .set_flags = tap_set_flags, .get_ifindex = tap_get_ifindex, \
+        .get_link = tap_get_link, .get_status = tap_get_status, .get_stats = tap_get_stats,     \
+        .link_event = tap_link_event,                                                           \
     }
 
 const struct netdev_class netdev_internal_class = TAP_CLASS("internal");

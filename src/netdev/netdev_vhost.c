@@ -3,9 +3,9 @@
 // Types dpdkvhostuserclient (we connect to the socket that QEMU listens on, again and again) and
 // dpdkvhostuser (we listen): the life of the socket, and the guest's events.
 //
-// The events come in DPDK's vhost thread.  They store what PMDs read, and ask main to set the queues
-// up anew when the guest's number of queues or its NUMA node changed.  See netdev_vhost.h for how a
-// connection ends safely.
+// The events come in DPDK's vhost thread.  They store what PMDs read, and ask main to set the
+// queues up anew when the guest's number of queues or its NUMA node changed.  See netdev_vhost.h
+// for how a connection ends safely.
 //
 // Checksum and segmentation offloads are not offered to guests: frames then arrive whole.
 #include "netdev/netdev_vhost.h"
@@ -80,8 +80,8 @@ on_new_device(int vid)
         return -1;
     }
     uint16_t n_vrings = rte_vhost_get_vring_num(vid);
-    uint16_t n_pairs = MAX(MIN((uint16_t)(n_vrings / VHOST_VRINGS_PER_PAIR),
-                               (uint16_t)VHOST_MAX_PAIRS), (uint16_t)1);
+    uint16_t n_pairs = MAX(
+        MIN((uint16_t)(n_vrings / VHOST_VRINGS_PER_PAIR), (uint16_t)VHOST_MAX_PAIRS), (uint16_t)1);
     int numa_id = rte_vhost_get_numa_node(vid);
     bool changed = n_pairs != vhost->n_pairs || numa_id != vhost->numa_id;
 
@@ -176,9 +176,9 @@ remove_stale_socket(const char *path)
     struct stat st;
     int fd;
 
-    if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode)
-        || str_copy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path)
-        || (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0) {
+    if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode) ||
+        str_copy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path) ||
+        (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0) {
         return;
     }
     if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 && errno == ECONNREFUSED) {
@@ -243,11 +243,11 @@ unregister(struct netdev_vhost *vhost)
 static int
 register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
 {
-    const uint64_t offloads = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM
-                              | 1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6
-                              | 1ULL << VIRTIO_NET_F_HOST_ECN | 1ULL << VIRTIO_NET_F_HOST_UFO
-                              | 1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6
-                              | 1ULL << VIRTIO_NET_F_GUEST_ECN | 1ULL << VIRTIO_NET_F_GUEST_UFO;
+    const uint64_t offloads = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM |
+                              1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6 |
+                              1ULL << VIRTIO_NET_F_HOST_ECN | 1ULL << VIRTIO_NET_F_HOST_UFO |
+                              1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6 |
+                              1ULL << VIRTIO_NET_F_GUEST_ECN | 1ULL << VIRTIO_NET_F_GUEST_UFO;
 
     if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
         *errorp = xasprintf("the path of the socket is too long: %s", path);
@@ -259,16 +259,17 @@ register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
     }
     if (rte_vhost_driver_register(path, socket_flags(vhost)) != 0) {
         *errorp = xasprintf("cannot register the vhost-user socket '%s': another port has it, or "
-                            "its directory is missing", path);
+                            "its directory is missing",
+                            path);
         free(path);
         return -EEXIST;
     }
     vhost->path = path;
     vhost->is_registered = true;
     list_port(vhost, true);
-    if (rte_vhost_driver_callback_register(path, &vhost_ops) != 0
-        || rte_vhost_driver_disable_features(path, offloads) != 0
-        || rte_vhost_driver_start(path) != 0) {
+    if (rte_vhost_driver_callback_register(path, &vhost_ops) != 0 ||
+        rte_vhost_driver_disable_features(path, offloads) != 0 ||
+        rte_vhost_driver_start(path) != 0) {
         *errorp = xasprintf("cannot start the vhost-user socket '%s'", path);
         unregister(vhost);
         return -EIO;
@@ -344,7 +345,8 @@ client_socket(struct netdev_vhost *vhost, const struct smap *options, char **err
                  retries <= VHOST_RETRIES_MAX ? retries : VHOST_RETRIES_DEFAULT);
     if (path == NULL || path[0] == '\0') {
         *errorp = xasprintf("'%s' is missing 'options:vhost-server-path', the socket that QEMU "
-                            "listens on", vhost->up.name);
+                            "listens on",
+                            vhost->up.name);
         return -EINVAL;
     }
     if (vhost->path != NULL && strcmp(vhost->path, path) == 0) {
@@ -355,13 +357,12 @@ client_socket(struct netdev_vhost *vhost, const struct smap *options, char **err
 }
 
 static int
-vhost_set_config(struct netdev *netdev, const struct smap *options,
-                 const struct smap *other_config, bool *needs_reconfigure, char **errorp)
+vhost_set_config(struct netdev *netdev, const struct smap *options, const struct smap *other_config,
+                 bool *needs_reconfigure, char **errorp)
 {
     struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
 
-    return vhost->is_client ? client_socket(vhost, options, errorp)
-                            : server_socket(vhost, errorp);
+    return vhost->is_client ? client_socket(vhost, options, errorp) : server_socket(vhost, errorp);
 }
 
 static int
@@ -375,7 +376,9 @@ vhost_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
     pthread_mutex_unlock(&vhost->lock);
 
     struct netdev_pool_wish wish = {
-        .mtu = vhost->mtu, .numa_id = numa_id, .n_mbufs = n_pairs * 4u * NETDEV_MAX_BURST,
+        .mtu = vhost->mtu,
+        .numa_id = numa_id,
+        .n_mbufs = n_pairs * 4u * NETDEV_MAX_BURST,
         .owner = smap_get_bool(dpdk_config(), "per-port-memory", false) ? netdev->name : NULL};
     struct netdev_pool *pool = netdev_pool_get(&wish, errorp);
     if (pool == NULL) {
@@ -480,16 +483,16 @@ vhost_get_link(const struct netdev *netdev, struct netdev_link *link)
     link->current = link->carrier ? NETDEV_F_OTHER : 0;
 }
 
-#define VHOST_CLASS(NAME)                                                                          \
-    {                                                                                              \
-        .type = NAME, .poll = NETDEV_POLL_SPIN, .size = sizeof(struct netdev_vhost),               \
-        .open = vhost_open, .close = vhost_close, .set_config = vhost_set_config,                  \
-        .get_config = netdev_vhost_get_config, .reconfigure = vhost_reconfigure,                   \
-        .rxq_enabled = vhost_rxq_enabled, .get_mac = vhost_get_mac, .set_mac = vhost_set_mac,      \
-        .get_mtu = vhost_get_mtu, .set_mtu = vhost_set_mtu,                                        \
-        .get_flags = vhost_get_flags, .set_flags = vhost_set_flags, .get_link = vhost_get_link,    \
-        .get_status = netdev_vhost_get_status, .get_stats = netdev_vhost_get_stats,                \
-        .get_custom_stats = netdev_vhost_get_custom_stats,                                         \
+#define VHOST_CLASS(NAME)                                                                     \
+    {                                                                                         \
+        .type = NAME, .poll = NETDEV_POLL_SPIN, .size = sizeof(struct netdev_vhost),          \
+        .open = vhost_open, .close = vhost_close, .set_config = vhost_set_config,             \
+        .get_config = netdev_vhost_get_config, .reconfigure = vhost_reconfigure,              \
+        .rxq_enabled = vhost_rxq_enabled, .get_mac = vhost_get_mac, .set_mac = vhost_set_mac, \
+        .get_mtu = vhost_get_mtu, .set_mtu = vhost_set_mtu, .get_flags = vhost_get_flags,     \
+        .set_flags = vhost_set_flags, .get_link = vhost_get_link,                             \
+        .get_status = netdev_vhost_get_status, .get_stats = netdev_vhost_get_stats,           \
+        .get_custom_stats = netdev_vhost_get_custom_stats,                                    \
     }
 
 const struct netdev_class netdev_vhostuser_class = VHOST_CLASS("dpdkvhostuser");

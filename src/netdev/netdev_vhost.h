@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The struct of vhost-user ports, shared by netdev_vhost.c (life, configuration, the guest's events)
-// and netdev_vhost_io.c (receiving, sending, counters, status).
+// The struct of vhost-user ports, shared by netdev_vhost.c (life, configuration, the guest's
+// events) and netdev_vhost_io.c (receiving, sending, counters, status).
 //
 // A guest connects, goes and comes back whenever it likes; DPDK's vhost thread tells us.  `vid` is
 // the connection: a PMD uses the value that it loaded until its next quiescent state, and the vhost
@@ -40,7 +40,7 @@ struct netdev_vhost {
     // main: w while nobody polls, pmd: r
     struct rte_mempool *mempool;
     uint32_t max_frame;
-    _Atomic uint32_t tx_retries_max; // main: w any time, pmd: r
+    _Atomic uint32_t tx_retries_max;                       // main: w any time, pmd: r
     struct netdev_queue_counts rx_counts[VHOST_MAX_PAIRS]; // poller: w, main: r
     struct netdev_vhost_tx_counts *tx_counts;
     unsigned int n_tx_counts;
@@ -58,7 +58,7 @@ struct netdev_vhost {
     char *path; // of the socket
     int mtu;
     struct rte_ether_addr mac; // of the port, not of the guest
-    _Atomic bool is_up; // main: w, pmd: r
+    _Atomic bool is_up;        // main: w, pmd: r
     struct netdev_pool *pool;
     struct netdev_pool_wish pool_wish;
     struct netdev_vhost *next; // list of all, under its own lock

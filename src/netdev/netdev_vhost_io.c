@@ -19,9 +19,9 @@ netdev_vhost_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
     int vid = atomic_load_explicit(&vhost->vid, memory_order_acquire);
 
-    if (UNLIKELY(vid < 0 || qid >= VHOST_MAX_PAIRS
-                 || !atomic_load_explicit(&vhost->rx_enabled[qid], memory_order_relaxed)
-                 || !atomic_load_explicit(&vhost->is_up, memory_order_relaxed))) {
+    if (UNLIKELY(vid < 0 || qid >= VHOST_MAX_PAIRS ||
+                 !atomic_load_explicit(&vhost->rx_enabled[qid], memory_order_relaxed) ||
+                 !atomic_load_explicit(&vhost->is_up, memory_order_relaxed))) {
         return 0;
     }
     uint16_t n = rte_vhost_dequeue_burst(vid, (uint16_t)(qid * VHOST_VRINGS_PER_PAIR + 1),
@@ -95,12 +95,12 @@ netdev_vhost_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, ui
     uint16_t n_sent = 0, n_short = sort_out_long(vhost, mbufs, n);
     uint64_t bytes = 0;
 
-    if (LIKELY(vid >= 0 && n_rings > 0)
-        && atomic_load_explicit(&vhost->is_up, memory_order_relaxed)) {
+    if (LIKELY(vid >= 0 && n_rings > 0) &&
+        atomic_load_explicit(&vhost->is_up, memory_order_relaxed)) {
         uint16_t index = qid < n_rings ? qid : qid % n_rings;
         uint16_t pair = atomic_load_explicit(&vhost->tx_map[index], memory_order_relaxed);
-        n_sent = enqueue(vhost, counts, vid, (uint16_t)(pair * VHOST_VRINGS_PER_PAIR), mbufs,
-                         n_short);
+        n_sent =
+            enqueue(vhost, counts, vid, (uint16_t)(pair * VHOST_VRINGS_PER_PAIR), mbufs, n_short);
     }
     for (uint16_t i = 0; i < n_sent; i++) {
         bytes += mbufs[i]->pkt_len;

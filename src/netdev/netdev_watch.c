@@ -27,8 +27,8 @@ name_attr_cb(const struct nlattr *attr, void *name_)
 {
     const char **name = name_;
 
-    if (mnl_attr_get_type(attr) == IFLA_IFNAME
-        && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0) {
+    if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
+        mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0) {
         *name = mnl_attr_get_str(attr);
     }
     return MNL_CB_OK;
@@ -40,8 +40,8 @@ watch_msg_cb(const struct nlmsghdr *nlh, void *watch_)
     struct netdev_watch *watch = watch_;
     const char *name = NULL;
 
-    if ((nlh->nlmsg_type != RTM_NEWLINK && nlh->nlmsg_type != RTM_DELLINK)
-        || mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg)) {
+    if ((nlh->nlmsg_type != RTM_NEWLINK && nlh->nlmsg_type != RTM_DELLINK) ||
+        mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg)) {
         return MNL_CB_OK;
     }
     const struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
@@ -117,8 +117,8 @@ stats_attr_cb(const struct nlattr *attr, void *stats_)
 static int
 stats_msg_cb(const struct nlmsghdr *nlh, void *stats)
 {
-    if (nlh->nlmsg_type == RTM_NEWLINK
-        && mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct ifinfomsg)) {
+    if (nlh->nlmsg_type == RTM_NEWLINK &&
+        mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct ifinfomsg)) {
         mnl_attr_parse(nlh, sizeof(struct ifinfomsg), stats_attr_cb, stats);
     }
     return MNL_CB_STOP;
@@ -142,10 +142,10 @@ netdev_link_stats(int ifindex, struct rtnl_link_stats64 *stats)
 
     int error = 0;
     ssize_t n;
-    if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0
-        || mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0
-        || (n = mnl_socket_recvfrom(nl, buf, sizeof(buf))) <= 0
-        || mnl_cb_run(buf, (size_t)n, 1, 0, stats_msg_cb, stats) < 0) {
+    if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+        mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0 ||
+        (n = mnl_socket_recvfrom(nl, buf, sizeof(buf))) <= 0 ||
+        mnl_cb_run(buf, (size_t)n, 1, 0, stats_msg_cb, stats) < 0) {
         error = errno != 0 ? -errno : -EIO;
     }
     mnl_socket_close(nl);

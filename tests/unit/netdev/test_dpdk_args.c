@@ -12,8 +12,8 @@
 #include "netdev/dpdk_args.h"
 
 static const struct dpdk_machine no_huge = {.first_cpu = 3, .has_pci = true, .file_prefix = "p"};
-static const struct dpdk_machine huge = {.first_cpu = 0, .has_pci = true, .file_prefix = "p",
-                                         .free_huge_bytes = 1ULL << 30};
+static const struct dpdk_machine huge = {
+    .first_cpu = 0, .has_pci = true, .file_prefix = "p", .free_huge_bytes = 1ULL << 30};
 
 // Compares the whole line made from pairs of keys and values.
 static void
@@ -36,24 +36,27 @@ check(const struct dpdk_machine *machine, const char *expected, const char *cons
     smap_destroy(&config);
 }
 
-#define CHECK(MACHINE, EXPECTED, ...)                                                              \
-    do {                                                                                           \
-        static const char *const pairs[][2] = {__VA_ARGS__};                                       \
-        check(MACHINE, EXPECTED, pairs, ARRAY_SIZE(pairs));                                        \
+#define CHECK(MACHINE, EXPECTED, ...)                        \
+    do {                                                     \
+        static const char *const pairs[][2] = {__VA_ARGS__}; \
+        check(MACHINE, EXPECTED, pairs, ARRAY_SIZE(pairs));  \
     } while (0)
 
 static void
 test_no_huge_pages(void **state)
 {
-    CHECK(&no_huge, "--lcores 0@3 --no-huge -m 1024 --iova-mode=va --no-shconf -a 0000:00:00.0 "
-                    "--no-telemetry --file-prefix p",
+    CHECK(&no_huge,
+          "--lcores 0@3 --no-huge -m 1024 --iova-mode=va --no-shconf -a 0000:00:00.0 "
+          "--no-telemetry --file-prefix p",
           {"dpdk-init", "true"});
-    CHECK(&no_huge, "--lcores 0@3 --no-huge -m 600 --iova-mode=va --no-shconf -a 0000:00:00.0 "
-                    "--no-telemetry --file-prefix p",
+    CHECK(&no_huge,
+          "--lcores 0@3 --no-huge -m 600 --iova-mode=va --no-shconf -a 0000:00:00.0 "
+          "--no-telemetry --file-prefix p",
           {"dpdk-alloc-mem", "600"});
     // Huge pages that are asked for and missing: as many megabytes of ordinary ones.
-    CHECK(&no_huge, "--lcores 0@3 --no-huge -m 1536 --iova-mode=va --no-shconf -a 0000:00:00.0 "
-                    "--no-telemetry --file-prefix p",
+    CHECK(&no_huge,
+          "--lcores 0@3 --no-huge -m 1536 --iova-mode=va --no-shconf -a 0000:00:00.0 "
+          "--no-telemetry --file-prefix p",
           {"dpdk-socket-mem", "1024,512"});
 }
 
@@ -95,8 +98,9 @@ test_extra_wins(void **state)
           "--no-shconf --no-telemetry",
           {"dpdk-extra", "--no-huge --legacy-mem --no-pci --file-prefix=x"},
           {"dpdk-alloc-mem", "600"});
-    CHECK(&huge, "--vdev net_tap0,iface=a b --lcores 0@0 --in-memory -a 0000:00:00.0 "
-                 "--no-telemetry --file-prefix p",
+    CHECK(&huge,
+          "--vdev net_tap0,iface=a b --lcores 0@0 --in-memory -a 0000:00:00.0 "
+          "--no-telemetry --file-prefix p",
           {"dpdk-extra", "  --vdev 'net_tap0,iface=a b'\t"});
     CHECK(&huge, "-b 0000:01:00.0 --lcores 0@0 --in-memory --no-telemetry --file-prefix p",
           {"dpdk-extra", "-b 0000:01:00.0"});
@@ -138,9 +142,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_huge_pages), cmocka_unit_test(test_huge_pages),
-        cmocka_unit_test(test_lcore_mask),    cmocka_unit_test(test_extra_wins),
-        cmocka_unit_test(test_devices),       cmocka_unit_test(test_says_that_huge_pages_are_missing),
+        cmocka_unit_test(test_no_huge_pages),
+        cmocka_unit_test(test_huge_pages),
+        cmocka_unit_test(test_lcore_mask),
+        cmocka_unit_test(test_extra_wins),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_says_that_huge_pages_are_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,9 +37,8 @@ make(const char *name, const char *type, const char *options, char **errorp)
             smap_put(&map, o, value);
         }
     }
-    if (netdev != NULL
-        && (netdev_set_config(netdev, &map, &other, &needs, errorp) != 0
-            || netdev_reconfigure(netdev, 2, errorp) != 0)) {
+    if (netdev != NULL && (netdev_set_config(netdev, &map, &other, &needs, errorp) != 0 ||
+                           netdev_reconfigure(netdev, 2, errorp) != 0)) {
         netdev_close(netdev);
         netdev = NULL;
     }
@@ -95,10 +94,8 @@ test_errors(void **state)
                  "could not open network device ovs-netdev (the name is reserved)");
     expect_error("p0", "patch", "", "p0: patch type requires valid 'peer' argument");
     expect_error("p0", "patch", "peer=p0", "p0: patch peer must not be self");
-    expect_error("nosuch0", "system", "",
-                 "could not open network device nosuch0 (No such device)");
-    expect_error("d", "dpdk", "",
-                 "'d' is missing 'options:dpdk-devargs', which names the device");
+    expect_error("nosuch0", "system", "", "could not open network device nosuch0 (No such device)");
+    expect_error("d", "dpdk", "", "'d' is missing 'options:dpdk-devargs', which names the device");
     expect_error("d", "dpdk", "dpdk-devargs=0000:99:00.0",
                  "Error attaching device '0000:99:00.0' to DPDK (No such device)");
     assert_null(netdev_find("d"));
@@ -184,7 +181,7 @@ test_dummy_commands(void **state)
 {
     struct netdev *netdev = make_ok("d1", "dummy-pmd", "n_rxq=2");
     struct rte_mbuf *mbufs[NETDEV_MAX_BURST];
-    const char *good[] = {"netdev-dummy/receive", "d1", "--qid", "1", "--len", "64",
+    const char *good[] = {"netdev-dummy/receive",           "d1", "--qid", "1", "--len", "64",
                           "010203040506070809101112080045", NULL};
     const char *bad[] = {"netdev-dummy/receive", "d1", "xyz", NULL};
     bool ok;
@@ -210,8 +207,8 @@ test_dummy_commands(void **state)
 static void
 find_tx_drops(const char *name, uint64_t value, void *aux)
 {
-    if (strcmp(name, "ovs_tx_mtu_exceeded_drops") == 0
-        || strcmp(name, "ovs_tx_failure_drops") == 0) {
+    if (strcmp(name, "ovs_tx_mtu_exceeded_drops") == 0 ||
+        strcmp(name, "ovs_tx_failure_drops") == 0) {
         *(uint64_t *)aux += value;
     }
 }
@@ -293,8 +290,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),     cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_patch),     cmocka_unit_test(test_dummy),
+        cmocka_unit_test(test_types),          cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_patch),          cmocka_unit_test(test_dummy),
         cmocka_unit_test(test_dummy_commands), cmocka_unit_test(test_dpdk_ring),
     };
 

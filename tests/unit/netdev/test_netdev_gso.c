@@ -97,8 +97,8 @@ build(const struct shape *s, uint8_t *frame, uint32_t *l3, uint32_t *l4, uint32_
     }
     put_be16(frame + ofs, s->v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
     *l3 = ofs + 2;
-    *l4 = *l3 + put_ip(frame + *l3, s->v6, s->tcp ? IPPROTO_TCP : IPPROTO_UDP,
-                       l4_hdr + s->payload_len);
+    *l4 = *l3 +
+          put_ip(frame + *l3, s->v6, s->tcp ? IPPROTO_TCP : IPPROTO_UDP, l4_hdr + s->payload_len);
     *header_len = *l4 + l4_hdr;
     memset(frame + *l4, 0, l4_hdr);
     put_be16(frame + *l4, 1000);
@@ -119,12 +119,14 @@ build(const struct shape *s, uint8_t *frame, uint32_t *l3, uint32_t *l4, uint32_
 static struct virtio_net_hdr
 header_of(const struct shape *s, uint32_t l4)
 {
-    return (struct virtio_net_hdr){
-        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-        .gso_type = !s->tcp ? VIRTIO_NET_HDR_GSO_UDP_L4
-                    : s->v6 ? VIRTIO_NET_HDR_GSO_TCPV6
-                            : VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN,
-        .gso_size = s->segment, .csum_start = (uint16_t)l4, .csum_offset = s->tcp ? 16 : 6};
+    return (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                   .gso_type =
+                                       !s->tcp ? VIRTIO_NET_HDR_GSO_UDP_L4
+                                       : s->v6 ? VIRTIO_NET_HDR_GSO_TCPV6
+                                               : VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN,
+                                   .gso_size = s->segment,
+                                   .csum_start = (uint16_t)l4,
+                                   .csum_offset = s->tcp ? 16 : 6};
 }
 
 static void
@@ -193,8 +195,13 @@ test_every_shape(void **state)
 
     for (unsigned int bits = 0; bits < 32; bits++) {
         for (size_t i = 0; i < ARRAY_SIZE(payloads); i++) {
-            struct shape s = {.tcp = bits & 1, .v6 = bits & 2, .vlan = bits & 4, .vxlan = bits & 8,
-                              .outer_csum = bits & 16, .payload_len = payloads[i], .segment = 1448};
+            struct shape s = {.tcp = bits & 1,
+                              .v6 = bits & 2,
+                              .vlan = bits & 4,
+                              .vxlan = bits & 8,
+                              .outer_csum = bits & 16,
+                              .payload_len = payloads[i],
+                              .segment = 1448};
             if (!(s.vlan && s.vxlan)) {
                 check_shape(&s);
             }
@@ -206,9 +213,10 @@ test_every_shape(void **state)
 static void
 test_completes_checksums(void **state)
 {
-    static const struct shape shapes[] = {
-        {.tcp = true, .payload_len = 100}, {.payload_len = 101}, {.v6 = true, .payload_len = 3},
-        {.tcp = true, .v6 = true, .payload_len = 1400}};
+    static const struct shape shapes[] = {{.tcp = true, .payload_len = 100},
+                                          {.payload_len = 101},
+                                          {.v6 = true, .payload_len = 3},
+                                          {.tcp = true, .v6 = true, .payload_len = 1400}};
 
     for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
         uint8_t *frame = xmalloc(MAX_FRAME);
@@ -216,8 +224,8 @@ test_completes_checksums(void **state)
         uint8_t proto = shapes[i].tcp ? IPPROTO_TCP : IPPROTO_UDP;
         struct virtio_net_hdr hdr = header_of(&shapes[i], l4);
         // The sender leaves the sum of the pseudo header in the field.
-        uint32_t pseudo = shapes[i].v6 ? slow_sum(frame + l3 + 8, 32, 0)
-                                       : slow_sum(frame + l3 + 12, 8, 0);
+        uint32_t pseudo =
+            shapes[i].v6 ? slow_sum(frame + l3 + 8, 32, 0) : slow_sum(frame + l3 + 12, 8, 0);
         pseudo += proto + (len - l4);
         put_be16(frame + l4 + hdr.csum_offset, (uint16_t)((pseudo & 0xffff) + (pseudo >> 16)));
         assert_int_equal(netdev_complete_csum(frame, len, &hdr), 0);
@@ -231,8 +239,8 @@ static void
 test_completes_sctp(void **state)
 {
     uint8_t frame[34 + 32] = {0};
-    struct virtio_net_hdr hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34,
-                                 .csum_offset = 8};
+    struct virtio_net_hdr hdr = {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 8};
 
     memset(frame + 42, 0xee, 4); // what stood there does not matter
     assert_int_equal(netdev_complete_csum(frame, sizeof(frame), &hdr), 0);
@@ -244,8 +252,8 @@ test_refuses_bad_offsets(void **state)
 {
     uint8_t frame[64] = {0};
     static const struct virtio_net_hdr bad[] = {
-        {.csum_start = 64, .csum_offset = 0},    {.csum_start = 60, .csum_offset = 16},
-        {.csum_start = 13, .csum_offset = 6},    {.csum_start = 0xffff, .csum_offset = 0xffff},
+        {.csum_start = 64, .csum_offset = 0},      {.csum_start = 60, .csum_offset = 16},
+        {.csum_start = 13, .csum_offset = 6},      {.csum_start = 0xffff, .csum_offset = 0xffff},
         {.csum_start = 20, .csum_offset = 0xffff}, {.csum_start = 57, .csum_offset = 8},
         {.csum_start = 63, .csum_offset = 0}};
 
@@ -263,8 +271,11 @@ test_survives_anything(void **state)
 
     random_set_seed(7);
     for (int round = 0; round < 200000; round++) {
-        struct shape s = {.tcp = random_range(2), .v6 = random_range(2), .vlan = random_range(4) == 0,
-                          .vxlan = random_range(2), .payload_len = random_range(300) + 1,
+        struct shape s = {.tcp = random_range(2),
+                          .v6 = random_range(2),
+                          .vlan = random_range(4) == 0,
+                          .vxlan = random_range(2),
+                          .payload_len = random_range(300) + 1,
                           .segment = (uint16_t)random_range(400)};
         uint32_t l3, l4, header_len, len = build(&s, frame, &l3, &l4, &header_len);
         struct virtio_net_hdr hdr = header_of(&s, l4);
@@ -302,8 +313,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_shape),         cmocka_unit_test(test_completes_checksums),
-        cmocka_unit_test(test_completes_sctp),      cmocka_unit_test(test_refuses_bad_offsets),
+        cmocka_unit_test(test_every_shape),       cmocka_unit_test(test_completes_checksums),
+        cmocka_unit_test(test_completes_sctp),    cmocka_unit_test(test_refuses_bad_offsets),
         cmocka_unit_test(test_survives_anything),
     };
 

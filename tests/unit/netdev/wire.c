@@ -189,8 +189,7 @@ main(int argc, char *argv[])
             loop_run_once(loop, n == 0 ? 1 : 0);
         }
         for (int e = 0; e < 2; e++) {
-            if (netdev_wants_reconfigure(ends[e])
-                && netdev_reconfigure(ends[e], 2, &error) != 0) {
+            if (netdev_wants_reconfigure(ends[e]) && netdev_reconfigure(ends[e], 2, &error) != 0) {
                 fail("reconfigure", error);
             }
         }
