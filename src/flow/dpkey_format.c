@@ -130,21 +130,16 @@ put_in_port(const struct key_out *k, const struct dp_port_names *ports)
     text_put(k->out, "),");
 }
 
-/* Returns whether it printed. */
-static bool
+/*
+ * A genuine megaflow always says the packet type.  Ours leave the word out of the mask, since no
+ * packet of another type reaches the same flow; the text says it all the same.
+ */
+static void
 put_packet_type(const struct key_out *k)
 {
     uint32_t type = rte_be_to_cpu_32(k->f->packet_type);
-    uint32_t mask = k->mask ? rte_be_to_cpu_32(k->mask->bits.packet_type) : UINT32_MAX;
-    if (!mask && !k->verbose) {
-        return false;
-    }
-    text_put(k->out, "packet_type(ns=");
-    dp_put_masked(k->out, type >> 16, mask >> 16, UINT16_MAX, false);
-    text_put(k->out, ",id=");
-    dp_put_masked(k->out, type & 0xffff, mask & 0xffff, UINT16_MAX, true);
-    text_put(k->out, "),");
-    return true;
+    text_printf(k->out, type & 0xffff ? "packet_type(ns=%u,id=%#x)," : "packet_type(ns=%u,id=%u),",
+                type >> 16, type & 0xffff);
 }
 
 static void
@@ -292,13 +287,10 @@ put_l3(const struct key_out *k)
 
 /* eth(), VLAN tags with their nested encap(), EtherType and what follows. */
 static void
-put_l2(const struct key_out *k, bool has_packet_type)
+put_l2(const struct key_out *k)
 {
     if (k->f->packet_type == 0) {
-        if (!has_packet_type || k->verbose || dp_attr_is_masked(DP_ATTR_ETH, k->mask)) {
-            dp_attr_format(k->out, DP_ATTR_ETH, k->f, k->mask, false, k->verbose);
-            text_putc(k->out, ',');
-        }
+        put_attr(k, DP_ATTR_ETH);
     }
     int n = flow_n_vlans(k->f);
     for (int i = 0; i < n; i++) {
@@ -326,8 +318,8 @@ dpkey_format(const struct flow *flow, const struct flow_mask *mask,
     PUT_HEX(&k, "recirc_id", recirc_id);
     PUT_HEX(&k, "dp_hash", dp_hash);
     put_in_port(&k, ports);
-    bool has_packet_type = put_packet_type(&k);
-    put_l2(&k, has_packet_type);
+    put_packet_type(&k);
+    put_l2(&k);
 }
 
 void

@@ -2,8 +2,8 @@
 /*
  * Matches and flows as text, in the order and the forms of ovs-ofctl.  See match.h.
  *
- * Protocol keywords ("tcp", "icmp6") stand for dl_type and nw_proto; tp_src and tp_dst for the ports of
- * whichever protocol it is.
+ * Protocol keywords ("tcp", "icmp6") stand for dl_type and nw_proto; tp_src and tp_dst for the
+ * ports of whichever protocol it is.
  */
 #include <inttypes.h>
 
@@ -54,8 +54,7 @@ put_hex64(const struct out *o, const char *name, rte_be64_t value, rte_be64_t ma
     if (mask == UINT64_MAX) {
         text_printf(o->t, "%s=%#" PRIx64 ",", name, be64toh_(value));
     } else if (mask) {
-        text_printf(o->t, "%s=%#" PRIx64 "/%#" PRIx64 ",", name, be64toh_(value),
-                    be64toh_(mask));
+        text_printf(o->t, "%s=%#" PRIx64 "/%#" PRIx64 ",", name, be64toh_(value), be64toh_(mask));
     }
 }
 
@@ -66,8 +65,7 @@ put_port16(const struct out *o, const char *name, rte_be16_t value, rte_be16_t m
     if (mask == UINT16_MAX) {
         text_printf(o->t, "%s=%" PRIu16 ",", name, be16toh_(value));
     } else if (mask) {
-        text_printf(o->t, "%s=0x%" PRIx16 "/0x%" PRIx16 ",", name, be16toh_(value),
-                    be16toh_(mask));
+        text_printf(o->t, "%s=0x%" PRIx16 "/0x%" PRIx16 ",", name, be16toh_(value), be16toh_(mask));
     }
 }
 
@@ -147,28 +145,30 @@ put_protocol(const struct out *o, bool *say_type, bool *say_proto)
     }
 }
 
+/* A match on tun_flags knows only "oam"; a megaflow also says which header bits it depends on. */
+static const char *const tnl_flag_names[] = {"oam", "df", "csum", "key"};
+static const struct flag_set tnl_flags = {tnl_flag_names, ARRAY_SIZE(tnl_flag_names), 0xf};
+
 static void
 put_tunnel(const struct out *o)
 {
     static const enum mf_id ids[] = {
-        MF_TUN_SRC,        MF_TUN_DST,         MF_TUN_IPV6_SRC,    MF_TUN_IPV6_DST,
-        MF_TUN_GBP_ID,     MF_TUN_GBP_FLAGS,   MF_TUN_ERSPAN_VER,  MF_TUN_ERSPAN_IDX,
-        MF_TUN_ERSPAN_DIR, MF_TUN_ERSPAN_HWID, MF_TUN_GTPU_FLAGS,  MF_TUN_GTPU_MSGTYPE,
-        MF_TUN_TOS,        MF_TUN_TTL,
+        MF_TUN_SRC,        MF_TUN_DST,        MF_TUN_IPV6_SRC,   MF_TUN_IPV6_DST,
+        MF_TUN_GBP_ID,     MF_TUN_GBP_FLAGS,  MF_TUN_TOS,        MF_TUN_TTL,
+        MF_TUN_ERSPAN_VER, MF_TUN_ERSPAN_IDX, MF_TUN_ERSPAN_DIR, MF_TUN_ERSPAN_HWID,
     };
 
     put_hex64(o, "tun_id", o->f->tunnel.tun_id, o->w->tunnel.tun_id);
     for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
         put_field(o, ids[i], NULL);
     }
-    if (o->w->tunnel.flags & FLOW_TNL_F_MASK) {
-        uint16_t mask = o->w->tunnel.flags & FLOW_TNL_F_OAM;
-
-        if (mask) {
-            text_put(o->t, "tun_flags=");
-            flags_format(&flags_tnl, o->f->tunnel.flags, mask, o->t);
-            text_putc(o->t, ',');
-        }
+    put_field(o, MF_TUN_GTPU_FLAGS, "gtpu_flags");
+    put_field(o, MF_TUN_GTPU_MSGTYPE, "gtpu_msgtype");
+    uint16_t mask = o->w->tunnel.flags & tnl_flags.all;
+    if (mask) {
+        text_put(o->t, "tun_flags=");
+        flags_format(&tnl_flags, o->f->tunnel.flags, mask, o->t);
+        text_putc(o->t, ',');
     }
 }
 
@@ -274,8 +274,8 @@ put_transport(const struct out *o)
     }
     if ((ip4 || ip6) && o->f->nw_proto == IP_PROTO_TCP && o->w->tcp_flags) {
         text_put(o->t, "tcp_flags=");
-        flags_format(&flags_tcp, be16toh_(o->f->tcp_flags), be16toh_(o->w->tcp_flags) & TCP_FLAGS_MASK,
-                     o->t);
+        flags_format(&flags_tcp, be16toh_(o->f->tcp_flags),
+                     be16toh_(o->w->tcp_flags) & TCP_FLAGS_MASK, o->t);
         text_putc(o->t, ',');
     }
 }
@@ -294,6 +294,9 @@ put_pipeline(const struct out *o)
     put_conntrack(o);
     if (o->w->packet_type && o->f->packet_type) {
         put_field(o, MF_PACKET_TYPE, NULL);
+    } else if (o->w->packet_type && o->w->recirc_id) {
+        text_put(o->t,
+                 "eth,"); /* a megaflow says it; in an OpenFlow match it goes without saying */
     }
 }
 
@@ -310,8 +313,7 @@ put_registers(const struct out *o)
 }
 
 void
-match_format(const struct match *m, const struct mf_port_names *ports, struct text *t,
-             int priority)
+match_format(const struct match *m, const struct mf_port_names *ports, struct text *t, int priority)
 {
     const struct out o = {t, m, &m->flow, &m->mask.bits, ports};
     bool say_type, say_proto;
@@ -348,7 +350,11 @@ forget_zero_context(struct match *m)
     struct flow_mask *w = &m->mask;
     const struct flow *f = &m->flow;
 
-    memset(&w->bits.tunnel, flow_tnl_dst_is_set(&f->tunnel) ? 0xff : 0, sizeof w->bits.tunnel);
+    bool tunnel = flow_tnl_dst_is_set(&f->tunnel);
+    memset(&w->bits.tunnel, tunnel ? 0xff : 0, sizeof w->bits.tunnel);
+    w->bits.tunnel.erspan_idx = w->bits.tunnel.erspan_dir = w->bits.tunnel.erspan_hwid = 0;
+    bool key = tunnel ? f->tunnel.flags & FLOW_TNL_F_KEY : f->tunnel.tun_id != 0;
+    w->bits.tunnel.tun_id = key ? UINT64_MAX : 0;
     for (int i = 0; i < FLOW_N_REGS; i++) {
         w->bits.regs[i] = f->regs[i] ? UINT32_MAX : 0;
     }
@@ -391,7 +397,7 @@ flow_format(const struct flow *flow, const struct mf_port_names *ports, struct t
     flow_mask_exact_for(flow, &m.mask);
     forget_zero_context(&m);
     for (int i = 0; i < FLOW_MAX_VLANS; i++) {
-        m.mask.bits.vlans[i].tci = i == 0 || flow->vlans[i].tci ? UINT16_MAX : 0;
+        m.mask.bits.vlans[i].tci = i == 0 || flow->vlans[i - 1].tci ? UINT16_MAX : 0;
     }
     match_format(&m, ports, out, MATCH_NO_PRIORITY);
 }

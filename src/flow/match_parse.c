@@ -181,7 +181,7 @@ set_field(const struct item *item, const struct mf_port_names *ports, struct mat
     char *error;
 
     if (!mf) {
-        return text_error("%s: unknown field", item->key);
+        return text_error("unknown field %s", item->key);
     }
     if (mf->id == MF_DL_VLAN && str_to_uint(item->value, 0, &x) && x == OFP10_VLAN_NONE) {
         match_set_dl_vlan(m, OFP10_VLAN_NONE);
