@@ -65,6 +65,9 @@ expect_trains(struct pmd *pmd, const struct burst *b)
 {
     const struct pmd_lane *l;
 
+    if (UNLIKELY(rcu_get(&pmd->mf->wild) != NULL)) {
+        return false; // those look at bits that no lane knows of
+    }
     if (pmd->trains || b->n < 2 || b->key[0].map != b->key[1].map ||
         b->key[0].w[0] != b->key[1].w[0]) {
         return pmd->trains;

@@ -162,6 +162,9 @@ place_rxq(struct placement *p, struct rxq *rxq, bool all)
     unsigned i = p->n_pmds;
 
     if (!p->n_pmds) {
+        log_warn("There is no available (non-isolated) pmd thread for port '%s' queue %u. "
+                 "This queue will not be polled.",
+                 rxq->port->name, rxq->qid);
         return;
     }
     if (placement_lightest(p, numa_id) == p->n_pmds) {

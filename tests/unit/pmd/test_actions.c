@@ -354,6 +354,41 @@ test_runts_are_dropped_and_counted(void **state)
     assert_int_equal(counter("datapath_drop_rx_invalid_packet") - before, 1);
 }
 
+// Packets that no flow of their lane tells apart may still differ for a flow of any shape.
+static void
+test_flows_for_any_shape_see_every_packet(void **state)
+{
+    struct flow key = {.in_port = 1, .nw_dst = rte_cpu_to_be_32(0x0a0000ff)};
+    struct rte_mbuf *m[BURST_MAX];
+    struct dp_actions drop = {0};
+    struct flow_mask mask;
+
+    memset(&mask, 0, sizeof mask);
+    mask.bits.w[0] = UINT64_MAX;
+    FLOW_MASK_SET(&mask, nw_dst);
+    struct dp_flow_put put = {.key = &key, .mask = &mask, .shape = 0x1f, .actions = &drop};
+    assert_int_equal(dp_flow_put(dp, &put, NULL), 0);
+    FLOW_MASK_CLEAR(&mask, nw_dst);
+    FLOW_MASK_SET(&mask, tp_src);
+    for (unsigned i = 0; i < 2; i++) {
+        struct dp_actions a = {0};
+        key.tp_src = rte_cpu_to_be_16((uint16_t)(1000 + i));
+        dp_put_output(&a, 2 + i);
+        put = (struct dp_flow_put){.key = &key, .mask = &mask, .actions = &a};
+        assert_int_equal(dp_flow_put(dp, &put, NULL), 0);
+        dp_actions_fini(&a);
+    }
+    for (unsigned i = 0; i < BURST_MAX; i++) {
+        m[i] = udp_packet(20);
+        rte_pktmbuf_mtod(m[i], uint8_t *)[35] = (uint8_t)(1000 + i % 2);
+    }
+    fake_pmd_receive(pmd, 1, m, BURST_MAX);
+    assert_int_equal(n_sent, BURST_MAX);
+    for (unsigned i = 0; i < BURST_MAX; i++) {
+        assert_int_equal(sent[i].port, 2 + (sent[i].data[35] - (uint8_t)1000));
+    }
+}
+
 // Packets with the same actions leave together and in order, whatever flows they are of.
 static void
 test_order_is_kept(void **state)
@@ -402,6 +437,7 @@ main(void)
         TEST(test_meter_admits_its_rate),
         TEST(test_runts_are_dropped_and_counted),
         TEST(test_order_is_kept),
+        TEST(test_flows_for_any_shape_see_every_packet),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
