@@ -362,6 +362,18 @@ search_subtable(struct lookup *l, const struct cls_subtable *st)
     return r;
 }
 
+static void
+lookup_init(struct lookup *l, const struct cls *cls, cls_version_t version,
+            const struct flow *flow, struct flow_mask *wc)
+{
+    l->cls = cls;
+    l->flow = flow;
+    l->wc = wc;
+    l->version = version;
+    l->tries_enabled = atomic_load_explicit(&cls->tries_enabled, memory_order_relaxed);
+    l->tries_done = 0;
+}
+
 const struct cls_rule *
 cls_lookup(const struct cls *cls, cls_version_t version, const struct flow *flow,
            struct flow_mask *wc)
@@ -373,12 +385,7 @@ cls_lookup(const struct cls *cls, cls_version_t version, const struct flow *flow
     if (!order) {
         return NULL;
     }
-    l.cls = cls;
-    l.flow = flow;
-    l.wc = wc;
-    l.version = version;
-    l.tries_enabled = atomic_load_explicit(&cls->tries_enabled, memory_order_relaxed);
-    l.tries_done = 0;
+    lookup_init(&l, cls, version, flow, wc);
     for (size_t i = 0; i < order->n; i++) {
         if (best && best->priority >= order->e[i].bound) {
             break;
@@ -389,6 +396,43 @@ cls_lookup(const struct cls *cls, cls_version_t version, const struct flow *flow
         }
     }
     return best;
+}
+
+static int
+compare_priorities(const void *a_, const void *b_)
+{
+    const struct cls_rule *const *a = a_, *const *b = b_;
+
+    return (*a)->priority > (*b)->priority ? -1 : (*a)->priority < (*b)->priority;
+}
+
+const struct cls_rule **
+cls_lookup_all(const struct cls *cls, cls_version_t version, const struct flow *flow,
+               struct flow_mask *wc, size_t *n)
+{
+    const struct cls_order *order = rcu_get(&cls->order);
+    const struct cls_rule **rules = NULL;
+    size_t allocated = 0;
+    struct lookup l;
+
+    *n = 0;
+    lookup_init(&l, cls, version, flow, wc);
+    for (size_t i = 0; order && i < order->n; i++) {
+        const struct cls_rule *r = search_subtable(&l, order->e[i].subtable);
+
+        while (r) {
+            if (*n >= allocated) {
+                allocated = MAX(allocated * 2, (size_t)16);
+                rules = xreallocarray(rules, allocated, sizeof *rules);
+            }
+            rules[(*n)++] = r;
+            r = first_visible(atomic_load_explicit(&r->next, memory_order_acquire), version);
+        }
+    }
+    if (*n) {
+        qsort(rules, *n, sizeof *rules, compare_priorities);
+    }
+    return rules;
 }
 
 const struct cls_rule *

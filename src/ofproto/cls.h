@@ -82,6 +82,11 @@ void cls_rule_get_match(const struct cls_rule *, struct match *);
 const struct cls_rule *cls_lookup(const struct cls *, cls_version_t, const struct flow *,
                                   struct flow_mask *wc);
 
+/* Puts all rules that match 'flow' in 'version' into a new array, in descending order of priority;
+ * the caller frees it.  Adds to 'wc' what was consulted in every subtable.  Any thread. */
+const struct cls_rule **cls_lookup_all(const struct cls *, cls_version_t, const struct flow *,
+                                       struct flow_mask *wc, size_t *n);
+
 /* The rule with exactly this match and priority, visible in 'version'.  Writer or reader. */
 const struct cls_rule *cls_find_exactly(const struct cls *, cls_version_t, const struct match *,
                                         int priority);

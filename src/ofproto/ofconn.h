@@ -103,7 +103,7 @@ enum ofperr handle_table_mod(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_packet_out(struct ofconn *, const struct ofp_msg *);
 /* Decodes into 'fm' and checks against the switch. */
 enum ofperr ofconn_decode_flow_mod(struct ofconn *, const struct ofp_msg *, struct ofp_flow_mod *fm);
-/* Checks a list of actions; 'match' may be NULL. */
+/* Checks a list of actions; 'match' may be NULL.  With 'p' NULL groups and meters need not exist. */
 enum ofperr ofconn_check_acts(const struct ofproto *, struct ofpacts *, const struct match *,
                               uint8_t table_id, enum ofp_version);
 void dump_continue(void *ofconn);
@@ -128,6 +128,10 @@ struct ofport **ofports_sorted(const struct ofproto *, size_t *n);
 enum ofperr handle_meter_mod(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_meter_request(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_meter_features(struct ofconn *, const struct ofp_msg *);
+
+/* ofconn_tlv.c */
+enum ofperr handle_tlv_table_mod(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_tlv_table_request(struct ofconn *, const struct ofp_msg *);
 
 /* ofconn_bundle.c */
 enum ofperr handle_bundle_control(struct ofconn *, const struct ofp_msg *);

@@ -68,7 +68,8 @@ ofconn_check_acts(const struct ofproto *p, struct ofpacts *acts, const struct ma
         return OFPERR_OK;
     }
     error = ofpacts_check((struct ofpact *)(void *)acts->data, acts->size, &check);
-    return error ? error : check_targets(p, ofpacts_data(acts), acts->size);
+    /* Buckets may lead to groups that come later: a saved set of groups is restored in any order. */
+    return error || !p ? error : check_targets(p, ofpacts_data(acts), acts->size);
 }
 
 enum ofperr
@@ -82,7 +83,7 @@ ofconn_decode_flow_mod(struct ofconn *c, const struct ofp_msg *msg, struct ofp_f
     }
     is_delete = fm->command == OFPFC_DELETE || fm->command == OFPFC_DELETE_STRICT;
     if (fm->table_id != OFP_TABLE_ALL && fm->table_id >= OFPROTO_N_TABLES) {
-        return OFPERR_OFPBRC_BAD_TABLE_ID;
+        return OFPERR_OFPBRC_EPERM; /* The hidden table is the switch's own. */
     }
     return is_delete ? OFPERR_OK
                      : ofconn_check_acts(c->ofproto, &fm->actions, &fm->match,

@@ -267,6 +267,8 @@ static const struct {
     [OFPTYPE_FLOW_MONITOR_REQUEST] = {handle_flow_monitor, false},
     [OFPTYPE_IPFIX_BRIDGE_REQUEST] = {handle_ipfix, false},
     [OFPTYPE_IPFIX_FLOW_REQUEST] = {handle_ipfix, false},
+    [OFPTYPE_TLV_TABLE_MOD] = {handle_tlv_table_mod, true},
+    [OFPTYPE_TLV_TABLE_REQUEST] = {handle_tlv_table_request, false},
     [OFPTYPE_SET_FLOW_FORMAT] = {handle_set_flow_format, false},
     [OFPTYPE_FLOW_MOD_TABLE_ID] = {handle_flow_mod_table_id, false},
     [OFPTYPE_SET_PACKET_IN_FORMAT] = {handle_packet_in_format, false},

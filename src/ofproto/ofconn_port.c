@@ -207,7 +207,7 @@ apply_group_mod(struct ofconn *c, const struct ofp_msg *msg, struct flow_txn *tx
     enum ofperr error = ofp_group_mod_decode(msg, &g);
 
     for (size_t i = 0; !error && i < g.n_buckets; i++) {
-        error = ofconn_check_acts(c->ofproto, &g.buckets[i].actions, NULL, OFP_TABLE_ALL,
+        error = ofconn_check_acts(NULL, &g.buckets[i].actions, NULL, OFP_TABLE_ALL,
                                   version_of(msg));
     }
     if (!error) {

@@ -21,6 +21,7 @@
 #include "openflow/ofp_group.h"
 #include "openflow/ofp_port.h"
 #include "openflow/ofp_switch.h"
+#include "openflow/ofp_tlv.h"
 
 struct connmgr;
 struct ofconn;
@@ -141,6 +142,8 @@ struct ofproto {
     size_t n_expirable, allocated_expirable;
     RCU_PTR(struct ofgroup_map) groups;      /* w main, r all (group.c) */
     RCU_PTR(struct ofmeter_map) meters;      /* w main, r all (meter.c) */
+    struct ofp_tlv_map tlv_maps[OFP_TUN_METADATA_FIELDS];
+    size_t n_tlv_maps;
     struct connmgr *connmgr;
     struct ofp_flow_mod fm;                  /* scratch: decoded flow-mod, memory is kept */
 };
@@ -151,6 +154,11 @@ void ofproto_view_changed(struct ofproto *);       /* marks; ofproto_commit() pu
 /* view.c */
 struct ofproto_view *view_build(struct ofproto *);
 void view_destroy(void *view);                     /* fits rcu_defer() */
+
+/* conj.c: what cls_lookup() would find if clauses of conjunctive matches were no rules themselves,
+ * but the rules for the conj_ids that they make up.  Any thread under RCU. */
+const struct cls_rule *conj_lookup(const struct cls *, cls_version_t, const struct flow *,
+                                   struct flow_mask *wc);
 
 /* ports.c */
 struct ofport *ofport_find(const struct ofproto *, ofp_port_t);

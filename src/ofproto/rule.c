@@ -64,6 +64,7 @@ classify_actions(struct rule_actions *a, const struct ofpact *acts, size_t size)
     OFPACT_FOR_EACH (act, acts, size) {
         a->has_learn |= act->type == OFPACT_LEARN;
         a->has_groups |= act->type == OFPACT_GROUP;
+        a->has_conj |= act->type == OFPACT_CONJUNCTION;
         if (act->type == OFPACT_WRITE_ACTIONS || act->type == OFPACT_CLONE) {
             size_t inner_size;
             const struct ofpact *inner = ofpact_nest_actions(OFPACT_CAST(ofpact_nest, act),

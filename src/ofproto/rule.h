@@ -22,6 +22,7 @@ struct rule_actions {
     uint32_t meter_id;          /* first meter, or 0 */
     bool has_groups;            /* some action leads to a group */
     bool has_learn;             /* translation has side effects */
+    bool has_conj;              /* conjunction(): the rule is one clause of a match */
     uint64_t acts[];            /* struct ofpact list: rule_acts() */
 };
 

@@ -313,6 +313,9 @@ ofproto_lookup(const struct ofproto *p, cls_version_t version, uint8_t table_id,
         return NULL;
     }
     r = cls_lookup(p->tables[table_id].cls, version, flow, wc);
+    if (r && rule_from_cls(r)->actions->has_conj) {
+        r = conj_lookup(p->tables[table_id].cls, version, flow, wc);
+    }
     return r ? rule_from_cls(r) : NULL;
 }
 

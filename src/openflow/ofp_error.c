@@ -9,7 +9,7 @@
 
 #define ET_EXPERIMENTER 0xffffu
 #define ET_NX_VENDOR 0xb0c2u
-#define PAYLOAD_MAX 64u
+#define PAYLOAD_MAX 65000u
 
 #define ABSENT UINT16_MAX
 

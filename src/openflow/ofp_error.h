@@ -56,7 +56,7 @@ bool ofperr_to_code(enum ofperr error, enum ofp_version version, struct ofperr_c
 /* The inverse; 0 where nothing is known. */
 enum ofperr ofperr_from_code(const struct ofperr_code *code, enum ofp_version version);
 
-/* Appends an OFPT_ERROR that answers 'msg' ('msg_size' bytes, at least a header), of which it repeats the first 64 bytes.
+/* Appends an OFPT_ERROR that answers 'msg' ('msg_size' bytes, at least a header), which it repeats as deployed switches do.
  * The version and the xid are the message's.  An error without a form in that version becomes NXBRC_UNENCODABLE_ERROR. */
 void ofperr_encode_reply(enum ofperr error, const void *msg, size_t msg_size, struct wr *out);
 
