@@ -141,91 +141,6 @@ put_userspace(const struct act_out *o, const struct dp_act_userspace *a)
 }
 
 static void
-put_nat_range(struct text *out, const struct dp_act_ct *a)
-{
-    bool v6 = a->flags & DP_CT_NAT_V6;
-    bool brackets = v6 && a->nat_port_min;
-    static const struct in6_addr zero;
-    bool has_min = v6 ? memcmp(&a->nat_ipv6_min, &zero, sizeof zero) != 0 : a->nat_ip_min != 0;
-    bool has_max = v6 ? memcmp(&a->nat_ipv6_max, &zero, sizeof zero) != 0 &&
-                            memcmp(&a->nat_ipv6_max, &a->nat_ipv6_min, sizeof zero) != 0
-                      : a->nat_ip_max && a->nat_ip_max != a->nat_ip_min;
-    if (!has_min && !a->nat_port_min) {
-        return;
-    }
-    text_putc(out, '=');
-    for (int i = 0; has_min && i <= has_max; i++) {
-        text_put(out, i ? "-" : "");
-        text_put(out, brackets ? "[" : "");
-        if (v6) {
-            text_put_ipv6(out, i ? &a->nat_ipv6_max : &a->nat_ipv6_min);
-        } else {
-            text_put_ipv4(out, i ? a->nat_ip_max : a->nat_ip_min);
-        }
-        text_put(out, brackets ? "]" : "");
-    }
-    if (a->nat_port_min) {
-        text_printf(out, ":%u", a->nat_port_min);
-        if (a->nat_port_max && a->nat_port_max != a->nat_port_min) {
-            text_printf(out, "-%u", a->nat_port_max);
-        }
-    }
-}
-
-static void
-put_nat(struct text *out, const struct dp_act_ct *a)
-{
-    text_put(out, "nat");
-    if (a->flags & (DP_CT_NAT_SRC | DP_CT_NAT_DST)) {
-        text_put(out, a->flags & DP_CT_NAT_SRC ? "(src" : "(dst");
-        put_nat_range(out, a);
-        text_put(out, a->flags & DP_CT_NAT_PERSISTENT ? ",persistent" : "");
-        text_put(out, a->flags & DP_CT_NAT_HASH ? ",hash" : "");
-        text_put(out, a->flags & DP_CT_NAT_RANDOM ? ",random" : "");
-        text_putc(out, ')');
-    }
-    text_putc(out, ',');
-}
-
-static void
-put_ct(struct text *out, const struct dp_act_ct *a)
-{
-    static const uint8_t zero[16];
-    text_put(out, "ct(");
-    if (a->flags & DP_CT_COMMIT) {
-        text_put(out, a->flags & DP_CT_FORCE ? "force_commit," : "commit,");
-    }
-    if (a->zone) {
-        text_printf(out, "zone=%u,", a->zone);
-    }
-    if (a->mark_mask) {
-        text_printf(out, "mark=%#x/%#x,", a->mark, a->mark_mask);
-    }
-    if (memcmp(a->label_mask, zero, sizeof zero)) {
-        text_put(out, "label=");
-        dp_put_u128(out, a->label);
-        text_putc(out, '/');
-        dp_put_u128(out, a->label_mask);
-        text_putc(out, ',');
-    }
-    if (a->helper[0]) {
-        text_printf(out, "helper=%s,", a->helper);
-    }
-    if (a->timeout[0]) {
-        text_printf(out, "timeout=%s,", a->timeout);
-    }
-    if (a->flags & DP_CT_NAT) {
-        put_nat(out, a);
-    }
-    if (out->str[out->len - 1] == '(') {
-        text_chomp(out, '(');
-    } else {
-        text_chomp(out, ',');
-        text_putc(out, ')');
-    }
-}
-
-static void
 put_push_mpls(struct text *out, const struct dp_act_push_mpls *a)
 {
     text_put(out, "push_mpls(");
@@ -380,7 +295,7 @@ put_action(const struct act_out *o, const struct dp_action *a)
         text_printf(out, "meter(%u)", u32);
         break;
     case DP_ACT_CT:
-        put_ct(out, (const struct dp_act_ct *)a);
+        dp_put_ct_text(out, (const struct dp_act_ct *)a);
         break;
     case DP_ACT_CT_CLEAR:
         text_put(out, "ct_clear");
@@ -421,8 +336,7 @@ dp_actions_format(const void *data, uint32_t size, const struct dp_port_names *p
         return;
     }
     bool first = true;
-    DP_ACTION_FOREACH(a, data, size)
-    {
+    DP_ACTION_FOREACH (a, data, size) {
         if (!first) {
             text_putc(out, ',');
         }

@@ -115,4 +115,8 @@ void dp_put_tnl_header(struct text *out, const struct dp_act_tnl_push *a);
 /* Fills type, size and header of 'a' (which has DP_TNL_HEADER_MAX bytes of room). */
 bool dp_scan_tnl_header(const char **s, struct dp_act_tnl_push *a);
 
+/* "ct" with or without arguments; the scanner starts after the name, with '*a' zero. */
+void dp_put_ct_text(struct text *out, const struct dp_act_ct *a);
+bool dp_scan_ct(const char **s, struct dp_act_ct *a);
+
 #endif
