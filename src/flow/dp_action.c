@@ -62,10 +62,8 @@ dp_actions_put(struct dp_actions *acts, enum dp_action_type type, size_t size)
 void
 dp_actions_append(struct dp_actions *acts, const void *data, uint32_t size)
 {
-    void *p = put_uninit(acts, size);
-
     if (size) {
-        memcpy(p, data, size);
+        memcpy(put_uninit(acts, size), data, size);
     }
 }
 

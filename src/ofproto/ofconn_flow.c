@@ -148,7 +148,7 @@ dump_piece(struct ofconn *c, struct dump *d)
             return false;
         }
         rule_get_stats(d->rules[d->next++], &match, &fs);
-        ofp_flow_stats_encode(&d->mp, &fs, c->flow_age);
+        ofp_flow_stats_encode(&d->mp, &fs, true);
     }
     ofp_mp_end(&d->mp);
     dump_send(c, d, true);

@@ -155,7 +155,9 @@ xlate_deps_finish(struct xlate_ctx *ctx)
     deps = xmalloc(sizeof *deps + n * sizeof deps->w[0]);
     deps->all = ctx->deps_all;
     deps->n = n;
-    memcpy(deps->w, ctx->deps.w, n * sizeof deps->w[0]);
+    if (n) {
+        memcpy(deps->w, ctx->deps.w, n * sizeof deps->w[0]);
+    }
     for (uint32_t i = 0; i < n; i += head_of(&deps->w[i]).n) {
         if (head_of(&deps->w[i]).type == DEP_MAC) {
             mac_table_ref(dep_mac_table(&deps->w[i]));
