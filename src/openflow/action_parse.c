@@ -114,10 +114,11 @@ parse_output(struct parser *p, enum ofpact_type type, char *arg)
     if (!strchr(arg, '[')) {
         return put_output(p, arg, NULL);
     }
+    memset(&src, 0, sizeof src);
     char *error = mf_parse_subfield(&src, arg);
     if (!error) {
         reg = ofpacts_put_struct(p->out, OUTPUT_REG, struct ofpact_output_reg);
-        reg->src = src;
+        memcpy(&reg->src, &src, sizeof src);
         reg->max_len = UINT16_MAX;
     }
     return error;
@@ -145,7 +146,12 @@ parse_controller(struct parser *p, enum ofpact_type type, char *arg)
             error = text_error("controller: '%s' is not understood", key);
         }
     }
-    if (!error) {
+    if (!error && !id) {
+        struct ofpact_output *o = ofpacts_put_struct(p->out, OUTPUT, struct ofpact_output);
+
+        o->port = OFPP_CONTROLLER;
+        o->max_len = (uint16_t) max_len;
+    } else if (!error) {
         c = ofpacts_put_struct(p->out, CONTROLLER, struct ofpact_controller);
         c->max_len = (uint16_t) max_len;
         c->controller_id = (uint16_t) id;
@@ -264,11 +270,14 @@ parse_load(struct parser *p, enum ofpact_type type, char *arg)
 static char *
 parse_move(struct parser *p, enum ofpact_type type, char *arg)
 {
+    /* Zeroed whole: lists are compared byte by byte. */
     struct mf_subfield src, dst;
     struct ofpact_reg_move *m;
     char *left, *right, *error;
 
     (void) type;
+    memset(&src, 0, sizeof src);
+    memset(&dst, 0, sizeof dst);
     if (!split_arrow(arg, &left, &right)) {
         return text_error("move: needs FIELD[]->FIELD[]");
     }
@@ -281,8 +290,8 @@ parse_move(struct parser *p, enum ofpact_type type, char *arg)
     }
     if (!error) {
         m = ofpacts_put_struct(p->out, REG_MOVE, struct ofpact_reg_move);
-        m->src = src;
-        m->dst = dst;
+        memcpy(&m->src, &src, sizeof src);
+        memcpy(&m->dst, &dst, sizeof dst);
     }
     return error;
 }
@@ -292,11 +301,13 @@ parse_stack(struct parser *p, enum ofpact_type type, char *arg)
 {
     struct mf_subfield sf;
     struct ofpact_stack *s;
-    char *error = mf_parse_subfield(&sf, arg);
+    char *error;
 
+    memset(&sf, 0, sizeof sf);
+    error = mf_parse_subfield(&sf, arg);
     if (!error) {
         s = ofpacts_put(p->out, type, sizeof *s);
-        s->subfield = sf;
+        memcpy(&s->subfield, &sf, sizeof sf);
     }
     return error;
 }

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Any bytes as an OpenFlow message of any version: an error, or structs.  What a flow-mod says must
+ * survive being written and read again.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/text.h"
+#include "openflow/ofp_bundle.h"
+#include "openflow/ofp_flow.h"
+#include "openflow/ofp_group.h"
+#include "openflow/ofp_meter.h"
+#include "openflow/ofp_packet.h"
+#include "openflow/ofp_port.h"
+#include "openflow/ofp_queue.h"
+#include "openflow/ofp_switch.h"
+#include "openflow/ofp_table.h"
+#include "openflow/ofp_text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+format_actions(const struct ofpacts *acts)
+{
+    struct text t = {0};
+
+    ofpacts_format(ofpacts_data(acts), acts->size, NULL, &t);
+    text_fini(&t);
+}
+
+static void
+try_flow_mod(const struct ofp_msg *msg)
+{
+    struct ofp_flow_mod fm = {0};
+
+    if (!ofp_flow_mod_decode(msg, true, &fm)) {
+        struct ofpacts_check check = {.match = &fm.match, .max_ports = OFPP_MAX, .table_id = 0,
+                                      .n_tables = 254, .version = msg->version};
+        struct wr out = {0};
+
+        format_actions(&fm.actions);
+        ofpacts_check((struct ofpact *)(void *)fm.actions.data, fm.actions.size, &check);
+        ofp_flow_mod_encode(&fm, msg->version, true, true, msg->xid, &out);
+        wr_fini(&out);
+    }
+    ofp_flow_mod_fini(&fm);
+}
+
+static void
+try_packet(const struct ofp_msg *msg)
+{
+    struct ofp_packet_out po = {0};
+    struct ofp_packet_in pin = {0};
+
+    if (msg->type == OFPTYPE_PACKET_OUT) {
+        if (!ofp_packet_out_decode(msg, &po)) {
+            format_actions(&po.actions);
+        }
+        ofp_packet_out_fini(&po);
+    } else {
+        ofp_packet_in_decode(msg, &pin);
+    }
+}
+
+static void
+try_group_or_meter(const struct ofp_msg *msg)
+{
+    struct ofp_group group = {0};
+    struct ofp_meter_config config = {0};
+    enum ofp_meter_command command;
+
+    if (msg->type == OFPTYPE_GROUP_MOD) {
+        ofp_group_mod_decode(msg, &group);
+        ofp_group_fini(&group);
+    } else {
+        ofp_meter_mod_decode(msg, &command, &config);
+        ofp_meter_config_fini(&config);
+    }
+}
+
+static void
+try_small(const struct ofp_msg *msg)
+{
+    union {
+        struct ofp_flow_stats_request flows;
+        struct ofp_port_mod port_mod;
+        struct ofp_config config;
+        struct ofp_role_request role;
+        struct ofp_async_config async;
+        struct ofp_bundle_ctrl ctrl;
+        struct ofp_bundle_add add;
+        struct ofp_table_mod table_mod;
+        uint32_t versions;
+    } u;
+
+    memset(&u, 0, sizeof u);
+    ofp_hello_decode(msg, &u.versions);
+    switch ((int)msg->type) {
+    case OFPTYPE_FLOW_STATS_REQUEST:
+    case OFPTYPE_AGGREGATE_STATS_REQUEST:
+        ofp_flow_stats_request_decode(msg, &u.flows);
+        break;
+    case OFPTYPE_PORT_MOD:
+        ofp_port_mod_decode(msg, &u.port_mod);
+        break;
+    case OFPTYPE_SET_CONFIG:
+        ofp_config_decode(msg, &u.config);
+        break;
+    case OFPTYPE_ROLE_REQUEST:
+        ofp_role_request_decode(msg, &u.role);
+        break;
+    case OFPTYPE_SET_ASYNC_CONFIG:
+        ofp_async_config_decode(msg, &u.async);
+        break;
+    case OFPTYPE_BUNDLE_CONTROL:
+        ofp_bundle_ctrl_decode(msg, &u.ctrl);
+        break;
+    case OFPTYPE_BUNDLE_ADD_MESSAGE:
+        ofp_bundle_add_decode(msg, &u.add);
+        break;
+    case OFPTYPE_TABLE_MOD:
+        ofp_table_mod_decode(msg, &u.table_mod);
+        break;
+    default:
+        break;
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct ofp_msg msg;
+    uint8_t *copy;
+
+    if (size < 8 || size > UINT16_MAX) {
+        return 0;
+    }
+    /* A message of just this size, so that one byte too far is seen. */
+    copy = malloc(size);
+    memcpy(copy, data, size);
+    copy[0] = (uint8_t)(1 + copy[0] % 6);
+    copy[2] = (uint8_t)(size >> 8);
+    copy[3] = (uint8_t)size;
+    if (!ofp_msg_decode(copy, size, &msg)) {
+        switch ((int)msg.type) {
+        case OFPTYPE_FLOW_MOD:
+            try_flow_mod(&msg);
+            break;
+        case OFPTYPE_PACKET_OUT:
+        case OFPTYPE_PACKET_IN:
+            try_packet(&msg);
+            break;
+        case OFPTYPE_GROUP_MOD:
+        case OFPTYPE_METER_MOD:
+            try_group_or_meter(&msg);
+            break;
+        default:
+            try_small(&msg);
+            break;
+        }
+    }
+    free(copy);
+    return 0;
+}
