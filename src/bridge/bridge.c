@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory_report.h"
 #include "bridge/bridge_int.h"
 #include "bridge/startup.h"
 #include "ofproto/xlate.h"
@@ -426,6 +427,16 @@ bridges_statistics(void *bridges_)
     loop_timer_once(&b->stats_timer, b->cfg.loop, b->stats_interval_ms, bridges_statistics, b);
 }
 
+static void
+report_memory(struct memory_report *report, void *bridges_)
+{
+    const struct bridges *b = bridges_;
+
+    for (const struct br *br = b->brs; br; br = br->hh.next) {
+        memory_report_add(report, "ports", HASH_COUNT(br->ifaces));
+    }
+}
+
 struct bridges *
 bridges_create(const struct bridges_cfg *cfg)
 {
@@ -439,6 +450,7 @@ bridges_create(const struct bridges_cfg *cfg)
     b->ofprotos = ofprotos_create(cfg->loop, NULL);
     ofproto_ctl_init(b->ofprotos);
     xlate_ctl_init(b->ofprotos);
+    memory_report_register(report_memory, b);
     db_set_change_cb(b->db, bridges_reconfigure, b);
     loop_timer_every(&b->watch_timer, cfg->loop, WATCH_PERIOD_MS, bridges_watch, b);
     loop_timer_once(&b->stats_timer, cfg->loop, b->stats_interval_ms, bridges_statistics, b);
@@ -455,6 +467,7 @@ bridges_destroy(struct bridges *b, bool cleanup)
     }
     (void)cleanup; /* Taps of this process are not persistent: they go with their descriptors. */
     db_set_change_cb(b->db, NULL, NULL);
+    memory_report_unregister(report_memory, b);
     loop_timer_stop(&b->watch_timer);
     loop_timer_stop(&b->stats_timer);
     loop_timer_stop(&b->retry_timer);

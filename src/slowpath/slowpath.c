@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory_report.h"
 #include "base/smap.h"
 #include "base/util.h"
 #include "rpc/unixctl.h"
@@ -108,6 +109,17 @@ slowpath_set_config(struct slowpath *sp, const struct smap *c)
     set_threads(sp, n_handlers, n_revalidators);
 }
 
+/* The counts of memory/show that are the slow path's. */
+static void
+report_memory(struct memory_report *report, void *slowpath_)
+{
+    const struct slowpath *sp = slowpath_;
+
+    memory_report_add(report, "handlers", sp->n_handlers);
+    memory_report_add(report, "revalidators", sp->n_revalidators);
+    memory_report_add(report, "udpif keys", dp_n_flows(sp->dp));
+}
+
 struct slowpath *
 slowpath_create(struct loop *loop, struct dp *dp, struct ofprotos *ofprotos)
 {
@@ -131,6 +143,7 @@ slowpath_create(struct loop *loop, struct dp *dp, struct ofprotos *ofprotos)
     slowpath_set_config(sp, &none);
     slowpath_ctl_init(sp);
     dpif_ctl_init(sp);
+    memory_report_register(report_memory, sp);
     return sp;
 }
 
@@ -156,6 +169,7 @@ slowpath_destroy(struct slowpath *sp)
     }
     ofprotos_set_hooks(sp->ofprotos, &(struct ofproto_hooks){0}, NULL);
     unixctl_unregister_aux(sp);
+    memory_report_unregister(report_memory, sp);
     dp_set_flow_expel(sp->dp, NULL, NULL);
     handlers_stop(sp);
     revalidators_stop(sp);
