@@ -23,7 +23,9 @@ test: deps all
 	@tools/run-tests $(TESTS)
 
 bench: deps all
-	@/usr/bin/python3 tests/perf/bench.py $(BENCH)
+	@tools/deps install bench
+	@/usr/bin/python3 tests/perf/bench.py $(addprefix --row ,$(ROW)) --json $(BUILD)/bench.json \
+		--svg $(BUILD)/bench.svg $(BENCH)
 
 check:
 	@tools/deps install check
