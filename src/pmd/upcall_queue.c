@@ -97,7 +97,7 @@ port_drain(struct upcall_port *p)
     struct upcall_slot *s;
 
     while ((s = ring_take(p->waiting))) {
-        rte_pktmbuf_free(s->up.mbuf);
+        drop_packet(s->up.mbuf, DROP_UPCALL_ERROR);
         atomic_fetch_sub(&p->n_refs, 1); // never the last: the caller has one
     }
 }
