@@ -63,7 +63,7 @@ bridges_ensure_dp(struct bridges *b, const struct smap *other_config)
     b->dp = dp_create();
     ofprotos_set_dp(b->ofprotos, b->dp);
     dp_set_config(b->dp, other_config);
-    b->slowpath = slowpath_create(b->cfg.loop, b->dp, b->ofprotos);
+    slowpath_start(b->slowpath, b->dp, other_config);
     return true;
 }
 
@@ -450,6 +450,7 @@ bridges_create(const struct bridges_cfg *cfg)
     b->ofprotos = ofprotos_create(cfg->loop, NULL);
     ofproto_ctl_init(b->ofprotos);
     xlate_ctl_init(b->ofprotos);
+    b->slowpath = slowpath_create(cfg->loop, b->ofprotos);
     memory_report_register(report_memory, b);
     db_set_change_cb(b->db, bridges_reconfigure, b);
     loop_timer_every(&b->watch_timer, cfg->loop, WATCH_PERIOD_MS, bridges_watch, b);

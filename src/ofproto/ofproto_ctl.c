@@ -88,7 +88,7 @@ bridge_reconnect(struct unixctl_conn *conn, int argc, const char *argv[], void *
         struct ofproto *p = ofprotos_find(all, argv[1]);
 
         if (!p) {
-            unixctl_reply_error(conn, "unknown bridge");
+            unixctl_reply_error(conn, "Unknown bridge");
             return;
         }
         connmgr_reconnect(p->connmgr);

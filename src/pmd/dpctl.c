@@ -27,7 +27,7 @@ port_name(const void *dp, odp_port_t odp)
 static bool
 port_lookup(const void *dp, const char *name, odp_port_t *odp)
 {
-    *odp = dp_port_by_name(dp, name);
+    *odp = dp ? dp_port_by_name(dp, name) : ODPP_NONE;
     return *odp != ODPP_NONE;
 }
 
@@ -38,12 +38,25 @@ names_of(const struct dp *dp, bool print)
         .name = print ? port_name : NULL, .lookup = port_lookup, .aux = dp};
 }
 
+// The datapath for commands that work on its flows; an error is sent when there is none.
+static struct dp *
+existing_dp(struct unixctl_conn *conn, struct dp **dpp)
+{
+    struct dp *dp = pmd_ctl_dp(dpp);
+
+    if (!dp) {
+        unixctl_reply_error(conn, "ovs-vswitchd: no datapaths exist\n"
+                                  "ovs-vswitchd: datapath not found (Invalid argument)");
+    }
+    return dp;
+}
+
 // --- dump-dps, show -------------------------------------------------------------------------
 
 static void
 dpctl_dump_dps(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    unixctl_reply(conn, "netdev@ovs-netdev\n");
+    unixctl_reply(conn, pmd_ctl_dp(dpp) ? "netdev@ovs-netdev\n" : NULL);
 }
 
 static void
@@ -101,7 +114,7 @@ put_port(struct str *s, const struct dp_port *port, bool stats)
 static void
 dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **)dpp;
+    struct dp *dp = pmd_ctl_dp(dpp);
     struct str s = STR_INIT;
     struct dp_stats stats;
     bool verbose = false;
@@ -116,6 +129,10 @@ dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
                                  argv[i]);
             return;
         }
+    }
+    if (!dp) {
+        unixctl_reply(conn, NULL);
+        return;
     }
     dp_get_stats(dp, &stats);
     str_printf(&s,
@@ -294,10 +311,13 @@ dump_parse_arg(struct dump *d, const char *arg, bool *nothing)
 static void
 dpctl_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dump d = {.dp = *(struct dp **)dpp, .core = -2};
+    struct dump d = {.dp = existing_dp(conn, dpp), .core = -2};
     struct str s = STR_INIT;
     bool nothing = false;
 
+    if (!d.dp) {
+        return;
+    }
     for (int i = 1; i < argc; i++) {
         char *error = dump_parse_arg(&d, argv[i], &nothing);
         if (error) {
@@ -323,10 +343,13 @@ dpctl_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *
 
 // Skips options and the datapath's name; returns what is left, or -1 with an error sent.
 static int
-skip_dp_args(struct unixctl_conn *conn, int argc, const char *argv[], int n_wanted)
+skip_dp_args(struct unixctl_conn *conn, int argc, const char *argv[], int n_wanted, struct dp **dpp)
 {
     int i = 1;
 
+    if (!existing_dp(conn, dpp)) {
+        return -1;
+    }
     while (i < argc && argv[i][0] == '-') {
         i++;
     }
@@ -380,7 +403,7 @@ reply_and_free(struct unixctl_conn *conn, char *error)
 static void
 dpctl_add_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    int i = skip_dp_args(conn, argc, argv, 2);
+    int i = skip_dp_args(conn, argc, argv, 2, dpp);
 
     if (i > 0) {
         reply_and_free(conn, put_flow_text(*(struct dp **)dpp, argv[i], argv[i + 1], false, false));
@@ -390,7 +413,7 @@ dpctl_add_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
 static void
 dpctl_mod_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    int i = skip_dp_args(conn, argc, argv, 2);
+    int i = skip_dp_args(conn, argc, argv, 2, dpp);
 
     if (i > 0) {
         reply_and_free(conn, put_flow_text(*(struct dp **)dpp, argv[i], argv[i + 1], true, true));
@@ -426,7 +449,7 @@ run_flow_line(struct dp *dp, char *line)
 static void
 dpctl_add_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    int i = skip_dp_args(conn, argc, argv, 1);
+    int i = skip_dp_args(conn, argc, argv, 1, dpp);
     char *line = NULL, *error = NULL;
     size_t cap = 0;
     ssize_t n;
@@ -478,7 +501,7 @@ find_flow_text(struct dp *dp, const char *text, char **error)
 static void
 dpctl_del_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    int i = skip_dp_args(conn, argc, argv, 1);
+    int i = skip_dp_args(conn, argc, argv, 1, dpp);
     char *error = NULL;
 
     if (i > 0) {
@@ -493,7 +516,7 @@ dpctl_del_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
 static void
 dpctl_get_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    int i = skip_dp_args(conn, argc, argv, 1);
+    int i = skip_dp_args(conn, argc, argv, 1, dpp);
     struct text t = {0};
     char *error = NULL;
 
@@ -514,7 +537,7 @@ dpctl_get_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
 static void
 dpctl_del_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    if (skip_dp_args(conn, argc, argv, 0) > 0) {
+    if (skip_dp_args(conn, argc, argv, 0, dpp) > 0) {
         dp_flow_flush(*(struct dp **)dpp);
         unixctl_reply(conn, NULL);
     }

@@ -236,12 +236,12 @@ put_perf(struct str *s, struct pmd *pmd, const struct pmd_ctl_args *args)
 static void
 pmd_perf_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **)dpp;
+    struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
     struct str s = STR_INIT;
     unsigned n;
 
-    if (!pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (!dp || !pmd_ctl_parse(conn, argc, argv, &args)) {
         return;
     }
     struct pmd **list = pmd_ctl_list(dp, &n);

@@ -10,6 +10,28 @@
 #include "pmd/dp_int.h"
 #include "rpc/unixctl.h"
 
+struct dp *
+pmd_ctl_dp(struct dp **dpp)
+{
+    if (*dpp) {
+        DP_FOREACH_PORT (port, *dpp) {
+            return *dpp;
+        }
+    }
+    return NULL;
+}
+
+struct dp *
+pmd_ctl_dp_or_error(struct unixctl_conn *conn, struct dp **dpp)
+{
+    struct dp *dp = pmd_ctl_dp(dpp);
+
+    if (!dp) {
+        unixctl_reply_error(conn, "please specify an existing datapath");
+    }
+    return dp;
+}
+
 // The PMDs by core, the kernel thread last; the caller frees the array.
 struct pmd **
 pmd_ctl_list(const struct dp *dp, unsigned *n)
@@ -141,12 +163,12 @@ put_stats(struct str *s, const struct pmd *pmd)
 static void
 pmd_stats_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **)dpp;
+    struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
     struct str s = STR_INIT;
     unsigned n;
 
-    if (!pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (!dp || !pmd_ctl_parse(conn, argc, argv, &args)) {
         return;
     }
     struct pmd **list = pmd_ctl_list(dp, &n);
@@ -163,10 +185,10 @@ pmd_stats_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
 static void
 pmd_stats_clear(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **)dpp;
+    struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
 
-    if (!pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (!dp || !pmd_ctl_parse(conn, argc, argv, &args)) {
         return;
     }
     DP_FOREACH_PMD (pmd, dp) {
@@ -235,12 +257,12 @@ put_rxqs(struct str *s, const struct dp *dp, const struct pmd *pmd, unsigned sec
 static void
 pmd_rxq_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **)dpp;
+    struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
     struct str s = STR_INIT;
     unsigned n;
 
-    if (!pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (!dp || !pmd_ctl_parse(conn, argc, argv, &args)) {
         return;
     }
     unsigned secs = MIN(MAX(ROUND_UP(args.secs, 5), 5u), RXQ_INTERVALS * 5u);
@@ -259,10 +281,10 @@ pmd_rxq_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 static void
 pmd_rxq_rebalance(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **)dpp;
+    struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
 
-    if (pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (dp && pmd_ctl_parse(conn, argc, argv, &args)) {
         rxq_schedule(dp, true);
         unixctl_reply(conn, "pmd rxq rebalance requested.\n");
     }
@@ -271,10 +293,13 @@ pmd_rxq_rebalance(struct unixctl_conn *conn, int argc, const char *argv[], void 
 static void
 pmd_sleep_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **)dpp;
+    struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct str s = STR_INIT;
     unsigned n;
 
+    if (!dp) {
+        return;
+    }
     str_printf(&s, "Default max sleep: %4u us\n", dp->set.max_sleep_us);
     struct pmd **list = pmd_ctl_list(dp, &n);
     for (unsigned i = 0; i < n; i++) {
@@ -293,10 +318,10 @@ pmd_sleep_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
 static void
 lookup_info_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = *(struct dp **)dpp;
+    struct dp *dp = pmd_ctl_dp(dpp);
     unsigned n = 0;
 
-    for (unsigned i = 0; i < LANE_HEADS; i++) {
+    for (unsigned i = 0; dp && i < LANE_HEADS; i++) {
         for (const struct lane *l = rcu_get(&dp->mf.lanes[i]); l; l = rcu_get(&l->next)) {
             n += rcu_get(&l->view)->n_subtables;
         }
@@ -312,8 +337,14 @@ lookup_info_get(struct unixctl_conn *conn, int argc, const char *argv[], void *d
 static void
 dpif_impl_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    char *text = xasprintf("Available DPIF implementations:\n  dpif_scalar (pmds: %u)\n",
-                           dp_n_pmds(*(struct dp **)dpp));
+    const struct dp *dp = pmd_ctl_dp(dpp);
+
+    if (!dp) {
+        unixctl_reply(conn, NULL);
+        return;
+    }
+    char *text =
+        xasprintf("Available DPIF implementations:\n  dpif_scalar (pmds: %u)\n", dp_n_pmds(dp));
     unixctl_reply(conn, text);
     free(text);
 }
@@ -321,8 +352,9 @@ dpif_impl_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp
 static void
 miniflow_parser_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    unixctl_reply(conn, "Available MFEX implementations:\n"
-                        "  scalar (available: True pmds: all)\n");
+    unixctl_reply(conn, pmd_ctl_dp(dpp) ? "Available MFEX implementations:\n"
+                                          "  scalar (available: True pmds: all)\n"
+                                        : NULL);
 }
 
 static void

@@ -17,6 +17,10 @@ struct pmd_ctl_args {
     bool no_histograms;
 };
 
+// The datapath, or NULL when there is none: before the first bridge, and after the last.
+struct dp *pmd_ctl_dp(struct dp **);
+// Likewise; an error is sent when there is none.
+struct dp *pmd_ctl_dp_or_error(struct unixctl_conn *, struct dp **);
 struct pmd **pmd_ctl_list(const struct dp *, unsigned *n);
 void pmd_ctl_put_header(struct str *, const struct pmd *);
 bool pmd_ctl_is_dp_name(const char *);

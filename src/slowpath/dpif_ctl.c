@@ -91,13 +91,18 @@ static void
 dpif_show(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
 {
     struct slowpath *sp = sp_;
+    struct ofproto **ofprotos;
     struct dp_stats stats;
     struct str s;
     size_t n;
-    struct ofproto **ofprotos = sorted_ofprotos(sp->ofprotos, &n);
 
     (void)argc;
     (void)argv;
+    if (!slowpath_serves_bridges(sp)) {
+        unixctl_reply(conn, NULL);
+        return;
+    }
+    ofprotos = sorted_ofprotos(sp->ofprotos, &n);
     str_init(&s);
     dp_get_stats(sp->dp, &stats);
     str_printf(&s, "netdev@ovs-netdev: hit:%" PRIu64 " missed:%" PRIu64 "\n", stats.n_hit,

@@ -87,7 +87,8 @@ slowpath_set_config(struct slowpath *sp, const struct smap *c)
     unsigned n_handlers, n_revalidators;
     int n;
 
-    atomic_store(&s->max_idle_ms, bounded(smap_get_int(c, "max-idle", MAX_IDLE_MS), 500, INT32_MAX));
+    atomic_store(&s->max_idle_ms,
+                 bounded(smap_get_int(c, "max-idle", MAX_IDLE_MS), 500, INT32_MAX));
     atomic_store(&s->max_revalidator_ms,
                  bounded(smap_get_int(c, "max-revalidator", MAX_REVALIDATOR_MS), 100, 60000));
     atomic_store(&s->min_revalidate_pps,
@@ -121,14 +122,12 @@ report_memory(struct memory_report *report, void *slowpath_)
 }
 
 struct slowpath *
-slowpath_create(struct loop *loop, struct dp *dp, struct ofprotos *ofprotos)
+slowpath_create(struct loop *loop, struct ofprotos *ofprotos)
 {
     struct slowpath *sp = xzalloc(sizeof *sp);
     pthread_condattr_t attr;
-    struct smap none = SMAP_INIT;
 
     sp->loop = loop;
-    sp->dp = dp;
     sp->ofprotos = ofprotos;
     atomic_store(&sp->settings.megaflows, true);
     atomic_store(&sp->settings.ufid, true);
@@ -138,13 +137,19 @@ slowpath_create(struct loop *loop, struct dp *dp, struct ofprotos *ofprotos)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&sp->wanted, &attr);
     pthread_condattr_destroy(&attr);
-    ofprotos_set_hooks(ofprotos, &hooks, sp);
-    dp_set_flow_expel(dp, revalidator_expel, sp);
-    slowpath_set_config(sp, &none);
     slowpath_ctl_init(sp);
     dpif_ctl_init(sp);
-    memory_report_register(report_memory, sp);
     return sp;
+}
+
+void
+slowpath_start(struct slowpath *sp, struct dp *dp, const struct smap *other_config)
+{
+    sp->dp = dp;
+    ofprotos_set_hooks(sp->ofprotos, &hooks, sp);
+    dp_set_flow_expel(dp, revalidator_expel, sp);
+    slowpath_set_config(sp, other_config);
+    memory_report_register(report_memory, sp);
 }
 
 /* Deletes what the revalidators left, with nobody else at work. */
@@ -161,20 +166,28 @@ delete_flow(struct dp *dp, struct dp_flow *flow, void *aux)
     return true;
 }
 
-void
-slowpath_destroy(struct slowpath *sp)
+static void
+slowpath_stop(struct slowpath *sp)
 {
-    if (!sp) {
-        return;
-    }
     ofprotos_set_hooks(sp->ofprotos, &(struct ofproto_hooks){0}, NULL);
-    unixctl_unregister_aux(sp);
     memory_report_unregister(report_memory, sp);
     dp_set_flow_expel(sp->dp, NULL, NULL);
     handlers_stop(sp);
     revalidators_stop(sp);
     sync_drop(sp);
     dp_flow_walk(sp->dp, 0, 1, delete_flow, NULL);
+}
+
+void
+slowpath_destroy(struct slowpath *sp)
+{
+    if (!sp) {
+        return;
+    }
+    unixctl_unregister_aux(sp);
+    if (sp->dp) {
+        slowpath_stop(sp);
+    }
     pthread_cond_destroy(&sp->wanted);
     pthread_mutex_destroy(&sp->pass_lock);
     pthread_mutex_destroy(&sp->lock);

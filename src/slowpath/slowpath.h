@@ -16,13 +16,16 @@ struct ofprotos;
 struct slowpath;
 struct smap;
 
-/* Starts the threads and sets the hooks of 'ofprotos'.  Main thread, like all of this header. */
-struct slowpath *slowpath_create(struct loop *, struct dp *, struct ofprotos *);
+/* A slow path without a datapath yet: it only answers its commands (upcall/..., revalidator/...,
+ * dpif/...) and remembers what they set.  Main thread, like all of this header. */
+struct slowpath *slowpath_create(struct loop *, struct ofprotos *);
+/* Once: starts the threads on 'dp' and sets the hooks of 'ofprotos'. */
+void slowpath_start(struct slowpath *, struct dp *, const struct smap *other_config);
 /* Stops the threads and deletes all megaflows.  NULL is fine. */
 void slowpath_destroy(struct slowpath *);
 
 /* Keys of Open_vSwitch.other_config: n-handler-threads, n-revalidator-threads, max-idle,
- * max-revalidator, min-revalidate-pps, flow-limit.  Idempotent. */
+ * max-revalidator, min-revalidate-pps, flow-limit.  Idempotent.  After slowpath_start(). */
 void slowpath_set_config(struct slowpath *, const struct smap *other_config);
 
 #endif /* slowpath/slowpath.h */

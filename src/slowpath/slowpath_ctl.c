@@ -10,6 +10,12 @@
 #include "rpc/unixctl.h"
 #include "slowpath/slowpath_int.h"
 
+bool
+slowpath_serves_bridges(const struct slowpath *sp)
+{
+    return sp->dp && ofprotos_first(sp->ofprotos);
+}
+
 static void
 upcall_show(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
 {
@@ -18,6 +24,10 @@ upcall_show(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
 
     (void)argc;
     (void)argv;
+    if (!slowpath_serves_bridges(sp)) {
+        unixctl_reply(conn, NULL);
+        return;
+    }
     str_init(&s);
     str_printf(&s, "netdev@ovs-netdev:\n");
     str_printf(&s, "  flows         : (current %zu) (avg %" PRIu64 ") (max %" PRIu64
@@ -39,7 +49,9 @@ set_bool(struct unixctl_conn *conn, struct slowpath *sp, _Atomic bool *flag, boo
          const char *text)
 {
     atomic_store(flag, value);
-    revalidators_request(sp, flag == &sp->settings.megaflows);
+    if (sp->dp) {
+        revalidators_request(sp, flag == &sp->settings.megaflows);
+    }
     unixctl_reply(conn, text);
 }
 
@@ -93,8 +105,10 @@ set_flow_limit(struct unixctl_conn *conn, int argc, const char *argv[], void *sp
     char *text;
 
     (void)argc;
-    atomic_store(&sp->settings.flow_limit, n);
-    dp_set_flow_limit(sp->dp, n);
+    if (sp->dp) {
+        atomic_store(&sp->settings.flow_limit, n);
+        dp_set_flow_limit(sp->dp, n);
+    }
     text = xasprintf("set flow_limit to %lu\n", n);
     unixctl_reply(conn, text);
     free(text);
@@ -113,7 +127,11 @@ revalidator_wait(struct unixctl_conn *conn, int argc, const char *argv[], void *
 
     (void)argc;
     (void)argv;
-    sync_request(sp, reply_empty, conn);
+    if (sp->dp) {
+        sync_request(sp, reply_empty, conn);
+    } else {
+        unixctl_reply(conn, NULL);
+    }
 }
 
 static void
@@ -123,7 +141,11 @@ revalidator_purge(struct unixctl_conn *conn, int argc, const char *argv[], void 
 
     (void)argc;
     (void)argv;
-    sync_purge(sp, reply_empty, conn);
+    if (sp->dp) {
+        sync_purge(sp, reply_empty, conn);
+    } else {
+        unixctl_reply(conn, NULL);
+    }
 }
 
 static void

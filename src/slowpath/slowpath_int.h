@@ -84,7 +84,7 @@ struct pass {
 
 struct slowpath {
     struct loop *loop;
-    struct dp *dp;
+    struct dp *dp;                     /* NULL before slowpath_start() */
     struct ofprotos *ofprotos;
     struct slowpath_settings settings;
 
@@ -156,6 +156,9 @@ void sync_drop(struct slowpath *);
 void packet_out_execute(void *slowpath, struct ofproto *, const struct ofproto_packet_out *);
 
 /* slowpath_ctl.c, dpif_ctl.c */
+/* Without a bridge there is nothing to show, as operators know it: the datapath goes with the last
+ * one, even if ours stays in memory. */
+bool slowpath_serves_bridges(const struct slowpath *);
 void slowpath_ctl_init(struct slowpath *);
 void dpif_ctl_init(struct slowpath *);
 
