@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 #include <rte_memzone.h>
 
+#include "netdev/netdev_ctl_admin.h"
 #include "netdev/netdev_dpdk.h"
 #include "netdev/netdev_private.h"
 #include "rpc/unixctl.h"
@@ -80,42 +81,10 @@ cmd_detach(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
     free(text);
 }
 
-struct admin_state {
-    int off, on;
-};
-
-static void
-set_admin_state(struct netdev *netdev, void *state_)
-{
-    const struct admin_state *state = state_;
-
-    if (netdev_is_dpdk(netdev)) {
-        netdev_set_flags(netdev, state->off, state->on);
-    }
-}
-
 static void
 cmd_set_admin_state(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 {
-    const char *text = argv[argc - 1];
-    struct admin_state state = {.on = strcasecmp(text, "up") == 0 ? NETDEV_UP : 0,
-                                .off = strcasecmp(text, "down") == 0 ? NETDEV_UP : 0};
-
-    if (state.on == state.off) {
-        unixctl_reply_error(conn, "Invalid Admin State");
-        return;
-    }
-    if (argc == 2) {
-        netdev_foreach(set_admin_state, &state);
-    } else {
-        struct netdev *netdev = netdev_find(argv[1]);
-        if (netdev == NULL || !netdev_is_dpdk(netdev)) {
-            unixctl_reply_error(conn, "Not a DPDK Interface");
-            return;
-        }
-        netdev_set_flags(netdev, state.off, state.on);
-    }
-    unixctl_reply(conn, "OK");
+    netdev_ctl_set_admin_state(conn, argc, argv, netdev_is_dpdk, "Not a DPDK Interface");
 }
 
 // --- DPDK's own dumps ----------------------------------------------------------------------

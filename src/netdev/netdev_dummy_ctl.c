@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "netdev/netdev_ctl_admin.h"
 #include "netdev/netdev_dummy.h"
 #include "netdev/netdev_private.h"
 #include "rpc/unixctl.h"
@@ -106,42 +107,10 @@ cmd_receive(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
     unixctl_reply(conn, NULL);
 }
 
-struct admin_state {
-    int off, on;
-};
-
-static void
-set_admin_state(struct netdev *netdev, void *state_)
-{
-    const struct admin_state *state = state_;
-
-    if (netdev_is_dummy(netdev)) {
-        netdev_set_flags(netdev, state->off, state->on);
-    }
-}
-
 static void
 cmd_set_admin_state(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 {
-    const char *text = argv[argc - 1];
-    struct admin_state state = {.on = strcasecmp(text, "up") == 0 ? NETDEV_UP : 0,
-                                .off = strcasecmp(text, "down") == 0 ? NETDEV_UP : 0};
-
-    if (state.on == state.off) {
-        unixctl_reply_error(conn, "Invalid Admin State");
-        return;
-    }
-    if (argc == 2) {
-        netdev_foreach(set_admin_state, &state);
-    } else {
-        struct netdev *netdev = netdev_find(argv[1]);
-        if (netdev == NULL || !netdev_is_dummy(netdev)) {
-            unixctl_reply_error(conn, "Unknown Dummy Interface");
-            return;
-        }
-        netdev_set_flags(netdev, state.off, state.on);
-    }
-    unixctl_reply(conn, "OK");
+    netdev_ctl_set_admin_state(conn, argc, argv, netdev_is_dummy, "Unknown Dummy Interface");
 }
 
 // Without options:stream a port has no connection whose state there could be.

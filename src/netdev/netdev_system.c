@@ -7,7 +7,7 @@
 //
 // A device that vanishes leaves the socket unbound; when one of the same name appears, the socket
 // is bound to it.
-#include "netdev/netdev_provider.h"
+#include "netdev/netdev_kdev.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,8 +18,6 @@
 #include <linux/if_packet.h>
 
 #include "base/log.h"
-#include "netdev/netdev_kif.h"
-#include "netdev/netdev_krx.h"
 #include "netdev/netdev_watch.h"
 
 LOG_MODULE(netdev_linux);
@@ -30,24 +28,18 @@ LOG_MODULE(netdev_linux);
 
 enum {
     SOCKET_BUFFER = 4 << 20, // bytes, each way
-    MAX_IOVS = 17,           // of one sent frame, its virtio_net_hdr included
 };
 
 struct netdev_system {
-    struct netdev up;
-    int fd; // pmd: r
-    struct netdev_kif kif;
-    int ifindex; // that the socket is bound to, 0 while there is none
-    struct netdev_krx *krx;
-    struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
-    unsigned int n_tx_counts;
+    struct netdev_kdev dev;
+    int ifindex;           // that the socket is bound to, 0 while there is none
     uint64_t socket_drops; // frames that found the socket's buffer full
 };
 
 static struct netdev_system *
 system_cast(const struct netdev *netdev)
 {
-    return container_of(netdev, struct netdev_system, up);
+    return container_of(netdev, struct netdev_system, dev.up);
 }
 
 // --- the socket ----------------------------------------------------------------------------
@@ -64,15 +56,15 @@ set_option(int fd, int level, int option, int value)
 static int
 system_bind(struct netdev_system *sys)
 {
-    int ifindex = netdev_kif_ifindex(&sys->kif);
+    int ifindex = netdev_kif_ifindex(&sys->dev.kif);
     if (ifindex < 0) {
         return ifindex;
     }
     struct sockaddr_ll sll = {
         .sll_family = AF_PACKET, .sll_protocol = htobe16_(ETH_P_ALL), .sll_ifindex = ifindex};
     struct packet_mreq mreq = {.mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC};
-    if (bind(sys->fd, (struct sockaddr *)&sll, sizeof(sll)) < 0 ||
-        setsockopt(sys->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) < 0) {
+    if (bind(sys->dev.fd, (struct sockaddr *)&sll, sizeof(sll)) < 0 ||
+        setsockopt(sys->dev.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) < 0) {
         return -errno;
     }
     sys->ifindex = ifindex;
@@ -85,40 +77,31 @@ system_open_socket(struct netdev_system *sys)
     int one = 1;
 
     // Protocol 0 until bind(): no frame of another device gets in.
-    sys->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (sys->fd < 0 || setsockopt(sys->fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0 ||
-        setsockopt(sys->fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) < 0 ||
-        setsockopt(sys->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0) {
+    sys->dev.fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (sys->dev.fd < 0 ||
+        setsockopt(sys->dev.fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0 ||
+        setsockopt(sys->dev.fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) < 0 ||
+        setsockopt(sys->dev.fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0) {
         return -errno;
     }
-    set_option(sys->fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
-    set_option(sys->fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
+    set_option(sys->dev.fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
+    set_option(sys->dev.fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
     return system_bind(sys);
 }
 
 static void
 system_close(struct netdev *netdev)
 {
-    struct netdev_system *sys = system_cast(netdev);
-
-    if (sys->krx != NULL) {
-        netdev_krx_fini(sys->krx);
-        free(sys->krx);
-    }
-    free(sys->tx_counts);
-    netdev_kif_fini(&sys->kif);
-    if (sys->fd >= 0) {
-        close(sys->fd);
-    }
+    netdev_kdev_fini(netdev_kdev_cast(netdev));
 }
 
 static int
 system_open(struct netdev *netdev, char **errorp)
 {
     struct netdev_system *sys = system_cast(netdev);
-    int error = netdev_kif_init(&sys->kif, netdev->name);
+    int error = netdev_kif_init(&sys->dev.kif, netdev->name);
 
-    sys->fd = -1;
+    sys->dev.fd = -1;
     if (error == 0) {
         error = system_open_socket(sys);
     }
@@ -129,7 +112,7 @@ system_open(struct netdev *netdev, char **errorp)
         system_close(netdev);
         return error;
     }
-    sys->kif.last_carrier = netdev_kif_carrier(&sys->kif);
+    sys->dev.kif.last_carrier = netdev_kif_carrier(&sys->dev.kif);
     return 0;
 }
 
@@ -138,10 +121,10 @@ system_link_event(struct netdev *netdev, const char *name, int ifindex)
 {
     struct netdev_system *sys = system_cast(netdev);
 
-    if (name != NULL && ifindex != sys->ifindex && strcmp(name, sys->kif.name) != 0) {
+    if (name != NULL && ifindex != sys->ifindex && strcmp(name, sys->dev.kif.name) != 0) {
         return;
     }
-    int now = netdev_kif_ifindex(&sys->kif);
+    int now = netdev_kif_ifindex(&sys->dev.kif);
     if (now < 0) {
         if (sys->ifindex != 0) {
             log_info("%s: the device is gone; waiting for one of this name", netdev->name);
@@ -156,12 +139,7 @@ system_link_event(struct netdev *netdev, const char *name, int ifindex)
                      err_str(error));
         }
     }
-    netdev_kif_look(&sys->kif);
-    int mtu = netdev_kif_get_mtu(&sys->kif);
-    if (sys->krx != NULL && mtu > 0 && !netdev_krx_fits(sys->krx, mtu)) {
-        netdev_want_reconfigure(netdev);
-    }
-    netdev_changed(netdev);
+    netdev_kdev_look(&sys->dev);
 }
 
 // --- fast path -----------------------------------------------------------------------------
@@ -189,7 +167,7 @@ read_aux(struct netdev_krx_slot *slot, struct msghdr *msg)
 static void
 system_receive(struct netdev_system *sys)
 {
-    struct netdev_krx *krx = sys->krx;
+    struct netdev_krx *krx = sys->dev.krx;
     struct mmsghdr msgs[KRX_SLOTS];
     char control[KRX_SLOTS][CMSG_SPACE(sizeof(struct tpacket_auxdata))]
         __attribute__((aligned(__alignof__(struct cmsghdr))));
@@ -201,7 +179,7 @@ system_receive(struct netdev_system *sys)
                                           .msg_control = control[i],
                                           .msg_controllen = sizeof(control[i])};
     }
-    int got = n > 0 ? recvmmsg(sys->fd, msgs, n, MSG_DONTWAIT | MSG_TRUNC, NULL) : 0;
+    int got = n > 0 ? recvmmsg(sys->dev.fd, msgs, n, MSG_DONTWAIT | MSG_TRUNC, NULL) : 0;
     for (int i = 0; i < got; i++) {
         struct netdev_krx_slot *slot = &krx->slots[i];
         uint32_t len = msgs[i].msg_len;
@@ -221,46 +199,32 @@ system_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
 {
     struct netdev_system *sys = system_cast(netdev);
 
-    if (!netdev_krx_pending(sys->krx)) {
+    if (!netdev_krx_pending(sys->dev.krx)) {
         system_receive(sys);
     }
-    uint16_t n = netdev_krx_deliver(sys->krx, mbufs, 0);
-    netdev_krx_report(sys->krx, netdev);
+    uint16_t n = netdev_krx_deliver(sys->dev.krx, mbufs, 0);
+    netdev_krx_report(sys->dev.krx, netdev);
     return n;
-}
-
-// Prepares one message; false when the frame has too many pieces.
-static bool
-put_frame(struct msghdr *msg, struct iovec *iov, const struct rte_mbuf *m)
-{
-    static const struct virtio_net_hdr plain;
-    size_t n_iov = 1;
-
-    iov[0] = (struct iovec){(void *)(uintptr_t)&plain, sizeof(plain)};
-    for (; m != NULL && n_iov < MAX_IOVS; m = m->next) {
-        iov[n_iov++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
-    }
-    *msg = (struct msghdr){.msg_iov = iov, .msg_iovlen = n_iov};
-    return m == NULL;
 }
 
 static void
 system_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
 {
     struct netdev_system *sys = system_cast(netdev);
-    struct netdev_queue_counts *counts = &sys->tx_counts[qid % netdev->queues.n_txq];
     struct mmsghdr msgs[NETDEV_MAX_BURST];
-    struct iovec iovs[NETDEV_MAX_BURST][MAX_IOVS];
+    struct iovec iovs[NETDEV_MAX_BURST][KDEV_IOVS];
     unsigned int n_msgs = 0, n_sent = 0, done = 0;
     uint64_t bytes = 0;
 
     for (uint16_t i = 0; i < n && n_msgs < NETDEV_MAX_BURST; i++) {
-        if (put_frame(&msgs[n_msgs].msg_hdr, iovs[n_msgs], mbufs[i])) {
+        unsigned int n_iov = netdev_kdev_iov(mbufs[i], iovs[n_msgs]);
+        if (n_iov > 0) {
+            msgs[n_msgs].msg_hdr = (struct msghdr){.msg_iov = iovs[n_msgs], .msg_iovlen = n_iov};
             n_msgs++;
         }
     }
     while (done < n_msgs) {
-        int sent = sendmmsg(sys->fd, msgs + done, n_msgs - done, MSG_DONTWAIT);
+        int sent = sendmmsg(sys->dev.fd, msgs + done, n_msgs - done, MSG_DONTWAIT);
         if (sent <= 0) {
             if (errno == EAGAIN || errno == ENETDOWN || errno == ENXIO) {
                 break; // full, down or gone: so will be the rest
@@ -275,98 +239,22 @@ system_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t
         n_sent += (unsigned int)sent;
     }
     rte_pktmbuf_free_bulk(mbufs, n);
-    netdev_count(&counts->packets, n_sent);
-    netdev_count(&counts->bytes, bytes);
-    if (n_sent < n) {
-        netdev_count(&counts->dropped, n - n_sent);
-    }
+    netdev_kdev_count_tx(&sys->dev, qid, n, n_sent, bytes);
 }
 
 static int
 system_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
 {
     struct netdev_system *sys = system_cast(netdev);
-    int mtu = netdev_kif_get_mtu(&sys->kif);
+    int mtu = netdev_kif_get_mtu(&sys->dev.kif);
+    int error = netdev_kdev_reconfigure(&sys->dev, mtu, KRX_SLOTS, n_txq, errorp);
 
-    if (sys->krx == NULL) {
-        sys->krx = xzalloc_cacheline(ROUND_UP(sizeof(*sys->krx), CACHE_LINE_SIZE));
-    }
-    if (sys->krx->lent == NULL || (mtu > 0 && !netdev_krx_fits(sys->krx, mtu))) {
-        // The loopback device's 65536 is for nobody else: super-frames cover it.
-        mtu = mtu > 0 && mtu <= RTE_ETHER_MAX_JUMBO_FRAME_LEN ? mtu : RTE_ETHER_MTU;
-        int error = netdev_krx_init(sys->krx, mtu, KRX_SLOTS, errorp);
-        if (error != 0) {
-            return error;
-        }
-    }
-    netdev_grow_counts(&sys->tx_counts, &sys->n_tx_counts, n_txq);
-    netdev->queues = (struct netdev_queues){.n_rxq = 1, .n_txq = n_txq, .numa_id = -1};
     netdev->rx = system_rx;
     netdev->tx = system_tx;
-    return 0;
-}
-
-static int
-system_rx_fd(const struct netdev *netdev, uint16_t qid)
-{
-    return system_cast(netdev)->fd;
+    return error;
 }
 
 // --- control -------------------------------------------------------------------------------
-
-static int
-system_get_mac(const struct netdev *netdev, struct rte_ether_addr *mac)
-{
-    return netdev_kif_get_mac(&system_cast(netdev)->kif, mac);
-}
-
-static int
-system_set_mac(struct netdev *netdev, const struct rte_ether_addr *mac)
-{
-    return netdev_kif_set_mac(&system_cast(netdev)->kif, mac);
-}
-
-static int
-system_get_mtu(const struct netdev *netdev)
-{
-    return netdev_kif_get_mtu(&system_cast(netdev)->kif);
-}
-
-static int
-system_set_mtu(struct netdev *netdev, int mtu)
-{
-    return netdev_kif_set_mtu(&system_cast(netdev)->kif, mtu);
-}
-
-static int
-system_get_flags(const struct netdev *netdev)
-{
-    return netdev_kif_get_flags(&system_cast(netdev)->kif);
-}
-
-static int
-system_set_flags(struct netdev *netdev, int off, int on)
-{
-    return netdev_kif_set_flags(&system_cast(netdev)->kif, off, on);
-}
-
-static int
-system_get_ifindex(const struct netdev *netdev)
-{
-    return netdev_kif_ifindex(&system_cast(netdev)->kif);
-}
-
-static void
-system_get_link(const struct netdev *netdev, struct netdev_link *link)
-{
-    netdev_kif_get_link(&system_cast(netdev)->kif, link);
-}
-
-static void
-system_get_status(const struct netdev *netdev, struct smap *status)
-{
-    netdev_kif_get_status(&system_cast(netdev)->kif, status);
-}
 
 static void
 system_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
@@ -376,10 +264,10 @@ system_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
     struct tpacket_stats socket_stats;
     socklen_t len = sizeof(socket_stats);
 
-    netdev_krx_stats(sys->krx, stats);
-    netdev_sum_tx(sys->tx_counts, sys->n_tx_counts, stats);
+    netdev_krx_stats(sys->dev.krx, stats);
+    netdev_sum_tx(sys->dev.tx_counts, sys->dev.n_tx_counts, stats);
     // Reading resets the socket's counters.
-    if (getsockopt(sys->fd, SOL_PACKET, PACKET_STATISTICS, &socket_stats, &len) == 0) {
+    if (getsockopt(sys->dev.fd, SOL_PACKET, PACKET_STATISTICS, &socket_stats, &len) == 0) {
         sys->socket_drops += socket_stats.tp_drops;
     }
     stats->rx_dropped += sys->socket_drops;
@@ -409,16 +297,7 @@ const struct netdev_class netdev_system_class = {
     .open = system_open,
     .close = system_close,
     .reconfigure = system_reconfigure,
-    .rx_fd = system_rx_fd,
-    .get_mac = system_get_mac,
-    .set_mac = system_set_mac,
-    .get_mtu = system_get_mtu,
-    .set_mtu = system_set_mtu,
-    .get_flags = system_get_flags,
-    .set_flags = system_set_flags,
-    .get_ifindex = system_get_ifindex,
-    .get_link = system_get_link,
-    .get_status = system_get_status,
+    NETDEV_KDEV_METHODS,
     .get_stats = system_get_stats,
     .link_event = system_link_event,
 };

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See netdev_kdev.h.
+#include "netdev/netdev_kdev.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct netdev_kdev *
+netdev_kdev_cast(const struct netdev *netdev)
+{
+    return container_of(netdev, struct netdev_kdev, up);
+}
+
+void
+netdev_kdev_fini(struct netdev_kdev *dev)
+{
+    if (dev->krx != NULL) {
+        netdev_krx_fini(dev->krx);
+        free(dev->krx);
+    }
+    free(dev->tx_counts);
+    netdev_kif_fini(&dev->kif);
+    if (dev->fd >= 0) {
+        close(dev->fd);
+    }
+}
+
+int
+netdev_kdev_reconfigure(struct netdev_kdev *dev, int mtu, unsigned int n_slots, uint16_t n_txq,
+                        char **errorp)
+{
+    if (dev->krx == NULL) {
+        dev->krx = xzalloc_cacheline(ROUND_UP(sizeof(*dev->krx), CACHE_LINE_SIZE));
+    }
+    if (dev->krx->lent == NULL || (mtu > 0 && !netdev_krx_fits(dev->krx, mtu))) {
+        // The loopback device's 65536 is for nobody else: super-frames cover it.
+        mtu = mtu > 0 && mtu <= RTE_ETHER_MAX_JUMBO_FRAME_LEN ? mtu : RTE_ETHER_MTU;
+        int error = netdev_krx_init(dev->krx, mtu, n_slots, errorp);
+        if (error != 0) {
+            return error;
+        }
+    }
+    netdev_grow_counts(&dev->tx_counts, &dev->n_tx_counts, n_txq);
+    dev->up.queues = (struct netdev_queues){.n_rxq = 1, .n_txq = n_txq, .numa_id = -1};
+    return 0;
+}
+
+void
+netdev_kdev_look(struct netdev_kdev *dev)
+{
+    netdev_kif_look(&dev->kif);
+    int mtu = netdev_kif_get_mtu(&dev->kif);
+    if (dev->krx != NULL && mtu > 0 && !netdev_krx_fits(dev->krx, mtu)) {
+        netdev_want_reconfigure(&dev->up);
+    }
+    netdev_changed(&dev->up);
+}
+
+// --- sending -------------------------------------------------------------------------------
+
+unsigned int
+netdev_kdev_iov(const struct rte_mbuf *m, struct iovec *iov)
+{
+    static const struct virtio_net_hdr plain;
+    unsigned int n_iov = 1;
+
+    iov[0] = (struct iovec){(void *)(uintptr_t)&plain, sizeof(plain)};
+    for (; m != NULL && n_iov < KDEV_IOVS; m = m->next) {
+        iov[n_iov++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
+    }
+    return m == NULL ? n_iov : 0;
+}
+
+void
+netdev_kdev_count_tx(struct netdev_kdev *dev, uint16_t qid, uint16_t n, uint64_t n_sent,
+                     uint64_t bytes)
+{
+    struct netdev_queue_counts *counts = &dev->tx_counts[qid % dev->up.queues.n_txq];
+
+    netdev_count(&counts->packets, n_sent);
+    netdev_count(&counts->bytes, bytes);
+    if (n_sent < n) {
+        netdev_count(&counts->dropped, n - n_sent);
+    }
+}
+
+// --- methods -------------------------------------------------------------------------------
+
+int
+netdev_kdev_rx_fd(const struct netdev *netdev, uint16_t qid)
+{
+    return netdev_kdev_cast(netdev)->fd;
+}
+
+int
+netdev_kdev_get_mac(const struct netdev *netdev, struct rte_ether_addr *mac)
+{
+    return netdev_kif_get_mac(&netdev_kdev_cast(netdev)->kif, mac);
+}
+
+int
+netdev_kdev_set_mac(struct netdev *netdev, const struct rte_ether_addr *mac)
+{
+    return netdev_kif_set_mac(&netdev_kdev_cast(netdev)->kif, mac);
+}
+
+int
+netdev_kdev_get_mtu(const struct netdev *netdev)
+{
+    return netdev_kif_get_mtu(&netdev_kdev_cast(netdev)->kif);
+}
+
+int
+netdev_kdev_set_mtu(struct netdev *netdev, int mtu)
+{
+    struct netdev_kdev *dev = netdev_kdev_cast(netdev);
+    int error = netdev_kif_set_mtu(&dev->kif, mtu);
+
+    if (error == 0 && dev->krx != NULL && !netdev_krx_fits(dev->krx, mtu)) {
+        netdev_want_reconfigure(netdev);
+    }
+    return error;
+}
+
+int
+netdev_kdev_get_flags(const struct netdev *netdev)
+{
+    return netdev_kif_get_flags(&netdev_kdev_cast(netdev)->kif);
+}
+
+int
+netdev_kdev_set_flags(struct netdev *netdev, int off, int on)
+{
+    return netdev_kif_set_flags(&netdev_kdev_cast(netdev)->kif, off, on);
+}
+
+int
+netdev_kdev_get_ifindex(const struct netdev *netdev)
+{
+    return netdev_kif_ifindex(&netdev_kdev_cast(netdev)->kif);
+}
+
+void
+netdev_kdev_get_link(const struct netdev *netdev, struct netdev_link *link)
+{
+    netdev_kif_get_link(&netdev_kdev_cast(netdev)->kif, link);
+}
+
+void
+netdev_kdev_get_status(const struct netdev *netdev, struct smap *status)
+{
+    netdev_kif_get_status(&netdev_kdev_cast(netdev)->kif, status);
+}

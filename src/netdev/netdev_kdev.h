@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What ports on a kernel device share, whether a tap's descriptor or a packet socket carries their
+// frames: the descriptor, the device's control socket, the received frames, and what each queue
+// sent.  A type embeds it first and puts the functions below in its class.  Main thread, but where
+// a field says more.
+#ifndef NETDEV_NETDEV_KDEV_H
+#define NETDEV_NETDEV_KDEV_H
+
+#include <sys/uio.h>
+
+#include "netdev/netdev_kif.h"
+#include "netdev/netdev_krx.h"
+#include "netdev/netdev_provider.h"
+
+// The pieces of one sent frame, its virtio_net_hdr included.
+enum { KDEV_IOVS = 17 };
+
+struct netdev_kdev {
+    struct netdev up;
+    int fd; // frames; -1: none; main: w, pmd: r
+    struct netdev_kif kif;
+    struct netdev_krx *krx;
+    struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
+    unsigned int n_tx_counts;
+};
+
+struct netdev_kdev *netdev_kdev_cast(const struct netdev *);
+
+// Frees all but the struct itself; closes the descriptor.
+void netdev_kdev_fini(struct netdev_kdev *);
+
+// Makes room for frames of 'mtu' in 'n_slots' at a time and for 'n_txq' queues, and says so in
+// up.queues.
+int netdev_kdev_reconfigure(struct netdev_kdev *, int mtu, unsigned int n_slots, uint16_t n_txq,
+                            char **errorp);
+
+// After a link event: counts the carrier's changes, and asks for bigger buffers where the MTU needs
+// them.
+void netdev_kdev_look(struct netdev_kdev *);
+
+// Fast path: the frame behind an empty virtio_net_hdr as iov[KDEV_IOVS]; 0 when it has too many
+// pieces.
+unsigned int netdev_kdev_iov(const struct rte_mbuf *, struct iovec *iov);
+// Fast path: counts for the queue what was sent of 'n'.
+void netdev_kdev_count_tx(struct netdev_kdev *, uint16_t qid, uint16_t n, uint64_t n_sent,
+                          uint64_t bytes);
+
+// For struct netdev_class.
+int netdev_kdev_rx_fd(const struct netdev *, uint16_t qid);
+int netdev_kdev_get_mac(const struct netdev *, struct rte_ether_addr *);
+int netdev_kdev_set_mac(struct netdev *, const struct rte_ether_addr *);
+int netdev_kdev_get_mtu(const struct netdev *);
+int netdev_kdev_set_mtu(struct netdev *, int mtu);
+int netdev_kdev_get_flags(const struct netdev *);
+int netdev_kdev_set_flags(struct netdev *, int off, int on);
+int netdev_kdev_get_ifindex(const struct netdev *);
+void netdev_kdev_get_link(const struct netdev *, struct netdev_link *);
+void netdev_kdev_get_status(const struct netdev *, struct smap *);
+
+#define NETDEV_KDEV_METHODS                                                                     \
+    .rx_fd = netdev_kdev_rx_fd, .get_mac = netdev_kdev_get_mac, .set_mac = netdev_kdev_set_mac, \
+    .get_mtu = netdev_kdev_get_mtu, .set_mtu = netdev_kdev_set_mtu,                             \
+    .get_flags = netdev_kdev_get_flags, .set_flags = netdev_kdev_set_flags,                     \
+    .get_ifindex = netdev_kdev_get_ifindex, .get_link = netdev_kdev_get_link,                   \
+    .get_status = netdev_kdev_get_status
+
+#endif
