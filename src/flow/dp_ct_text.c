@@ -126,7 +126,7 @@ static bool
 parse_nat_range(const char **s, struct dp_act_ct *a)
 {
     uint64_t v;
-    if (**s != ':') {
+    if (**s != ':' || (*s)[1] == ':') { /* one colon begins a port, two an IPv6 address */
         if (!scan_nat_address(s, a, false)) {
             return false;
         }
@@ -140,9 +140,15 @@ parse_nat_range(const char **s, struct dp_act_ct *a)
             a->nat_ip_max = a->nat_ip_min;
         }
     }
-    if (scan_max(s, ":", UINT16_MAX, &v)) {
+    if (scan_literal(s, ":")) {
+        if (!scan_u64(s, UINT16_MAX, &v)) {
+            return false;
+        }
         a->nat_port_min = a->nat_port_max = (uint16_t)v;
-        if (scan_max(s, "-", UINT16_MAX, &v)) {
+        if (scan_literal(s, "-")) {
+            if (!scan_u64(s, UINT16_MAX, &v)) {
+                return false;
+            }
             a->nat_port_max = (uint16_t)v;
         }
     }

@@ -17,6 +17,7 @@ struct key_in {
     int n_encap; /* encap( that are open */
     int n_vlans; /* tags whose eth_type(tpid) was read */
     bool has_eth_type;
+    bool may_be_tpid; /* the last eth_type() can be that of a tag */
     bool has_recirc_id;
     rte_be16_t last_type; /* EtherType at this depth */
 };
@@ -161,6 +162,8 @@ parse_eth_type(struct key_in *k)
     if (m == UINT16_MAX && !v) {
         v = ETH_TYPE_NONE; /* "no EtherType" is how an 802.2 frame prints */
     }
+    /* A tag is looked for by its whole TPID: a part of one, or none, is not a tag's type. */
+    k->may_be_tpid = m == UINT16_MAX && v != ETH_TYPE_NONE;
     k->last_type = rte_cpu_to_be_16((uint16_t)v);
     k->f->dl_type = k->last_type;
     k->mask->bits.dl_type = rte_cpu_to_be_16((uint16_t)m);
@@ -171,7 +174,8 @@ parse_eth_type(struct key_in *k)
 static bool
 parse_vlan(struct key_in *k)
 {
-    if (k->n_vlans != k->n_encap || k->n_vlans >= FLOW_MAX_VLANS || !k->has_eth_type) {
+    if (k->n_vlans != k->n_encap || k->n_vlans >= FLOW_MAX_VLANS || !k->has_eth_type ||
+        !k->may_be_tpid) {
         return false;
     }
     uint32_t tci = VLAN_CFI;
@@ -214,7 +218,7 @@ open_encap(struct key_in *k)
         return false;
     }
     if (k->n_vlans == k->n_encap) {
-        if (!k->has_eth_type) {
+        if (!k->has_eth_type || !k->may_be_tpid) {
             return false;
         }
         k->f->vlans[k->n_vlans].tpid = k->last_type;
@@ -273,7 +277,10 @@ static bool
 parse_recirc_id(struct key_in *k)
 {
     k->has_recirc_id = true;
-    return parse_u32(k, &k->f->recirc_id, &k->mask->bits.recirc_id);
+    /* All of it: no flow serves packets of several passes, and dumps leave out what is not matched.
+     */
+    return parse_u32(k, &k->f->recirc_id, &k->mask->bits.recirc_id) &&
+           k->mask->bits.recirc_id == UINT32_MAX;
 }
 
 static bool

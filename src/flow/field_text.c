@@ -2,7 +2,8 @@
 /*
  * Fields and subfields as text: how a value of each format prints and parses.  See field.h.
  *
- * The forms are those of ovs-ofctl(8) and ovs-fields(7).  Errors are sentences for the person who typed.
+ * The forms are those of ovs-ofctl(8) and ovs-fields(7).  Errors are sentences for the person who
+ * typed.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -18,9 +19,9 @@ static const struct {
     ofp_port_t port;
     const char *name;
 } reserved[] = {
-    {OFPP_IN_PORT, "IN_PORT"}, {OFPP_TABLE, "TABLE"},           {OFPP_NORMAL, "NORMAL"},
-    {OFPP_FLOOD, "FLOOD"},     {OFPP_ALL, "ALL"},               {OFPP_CONTROLLER, "CONTROLLER"},
-    {OFPP_LOCAL, "LOCAL"},     {OFPP_NONE, "ANY"},              {OFPP_UNSET, "UNSET"},
+    {OFPP_IN_PORT, "IN_PORT"}, {OFPP_TABLE, "TABLE"}, {OFPP_NORMAL, "NORMAL"},
+    {OFPP_FLOOD, "FLOOD"},     {OFPP_ALL, "ALL"},     {OFPP_CONTROLLER, "CONTROLLER"},
+    {OFPP_LOCAL, "LOCAL"},     {OFPP_NONE, "ANY"},    {OFPP_UNSET, "UNSET"},
     {OFPP_NONE, "NONE"},
 };
 
@@ -176,8 +177,8 @@ mf_format(const struct mf_field *mf, const union mf_value *value, const union mf
         flags_format(&flags_tcp, get_be16(value->b), get_be16((mask ? mask : &exact)->b), out);
         break;
     case MF_FMT_CT_STATE:
-        flags_format(&flags_ct_state, get_be32(value->b),
-                     mask ? get_be32(mask->b) : CT_STATE_MASK, out);
+        flags_format(&flags_ct_state, get_be32(value->b), mask ? get_be32(mask->b) : CT_STATE_MASK,
+                     out);
         break;
     case MF_FMT_PACKET_TYPE:
         text_printf(out, "(%" PRIu32 ",%#" PRIx32 ")", get_be32(value->b) >> 16,
@@ -229,8 +230,7 @@ parse_number(const struct mf_field *mf, const char *s, size_t len, union mf_valu
 }
 
 static char *
-parse_integer(const struct mf_field *mf, const char *s, union mf_value *value,
-              union mf_value *mask)
+parse_integer(const struct mf_field *mf, const char *s, union mf_value *value, union mf_value *mask)
 {
     const char *slash = strchr(s, '/');
     size_t len = slash ? (size_t)(slash - s) : strlen(s);
@@ -326,7 +326,7 @@ parse_port(const struct mf_field *mf, const char *s, const struct mf_port_names 
 }
 
 static char *
-parse_frag(const struct mf_field *mf, const char *s, union mf_value *value, union mf_value *mask)
+parse_frag(const char *s, union mf_value *value, union mf_value *mask)
 {
     for (size_t i = 0; i < ARRAY_SIZE(frags); i++) {
         if (!strcasecmp(s, frags[i].name)) {
@@ -335,7 +335,9 @@ parse_frag(const struct mf_field *mf, const char *s, union mf_value *value, unio
             return NULL;
         }
     }
-    return parse_integer(mf, s, value, mask);
+    return text_error("%s: unknown fragment type (valid types are \"no\", \"yes\", \"first\", "
+                      "\"later\", \"not_later\"",
+                      s);
 }
 
 static char *
@@ -402,7 +404,7 @@ mf_parse(const struct mf_field *mf, const char *text, const struct mf_port_names
         error = parse_port(mf, text, ports, value);
         break;
     case MF_FMT_FRAG:
-        error = parse_frag(mf, text, value, mask);
+        error = parse_frag(text, value, mask);
         break;
     case MF_FMT_TNL_FLAGS:
     case MF_FMT_TCP_FLAGS:
