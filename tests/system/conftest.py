@@ -22,6 +22,13 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "rootless: runs without root")
 
 
+def pytest_runtest_logreport(report):
+    """Names what failed in the file that tools/run-tests asks for, so that it can try it by itself."""
+    if report.failed and "FAILURES" in os.environ:
+        with open(os.environ["FAILURES"], "a", encoding="utf-8") as failures:
+            failures.write(report.nodeid + "\n")
+
+
 @pytest.fixture
 def make_switch():
     """A function that starts a switch; everything it made is closed at the end."""
