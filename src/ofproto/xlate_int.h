@@ -156,6 +156,9 @@ void xlate_report(struct xlate_ctx *, enum trace_type, const char *fmt, ...)
 void xlate_report_error(struct xlate_ctx *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void xlate_report_subfield(struct xlate_ctx *, const struct mf_subfield *);
+/* Opens the level of a table that matched 'rule', or NULL: none; the caller restores *outer. */
+void xlate_report_table(struct xlate_ctx *, uint8_t table_id, const struct rule *,
+                        struct trace_list **outer);
 /* Names of OpenFlow ports for remarks: NULL unless the trace wants them, else '*names' filled in. */
 const struct mf_port_names *xlate_names(const struct xlate_ctx *, struct mf_port_names *names);
 const char *xlate_port_name(const void *view, ofp_port_t);
