@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/dirs.h"
+#include "base/process.h"
 #include "daemon.h"
 
 /* The descriptor stays open: closing it would give up the lock. */
@@ -68,11 +70,36 @@ daemon_read_pidfile(const char *path)
     return lock.l_type == F_UNLCK ? 0 : (long)lock.l_pid;
 }
 
+/* The number in a file that nobody holds; 0: none. */
+static long
+read_number(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    long pid = 0;
+
+    if (file != NULL) {
+        if (fscanf(file, "%ld", &pid) != 1 || pid < 0 || pid > INT_MAX) {
+            pid = 0;
+        }
+        fclose(file);
+    }
+    return pid;
+}
+
 void
 pidfile_check_free(const char *path)
 {
     long pid = daemon_read_pidfile(path);
 
+    if (pid == 0) {
+        /* The lock goes early; sockets and devices go later, and would be busy. */
+        long last = read_number(path);
+        if (last > 0 && process_is_dying((pid_t)last)) {
+            process_await_death((pid_t)last);
+        }
+    } else if (pid > 0 && process_await_death((pid_t)pid)) {
+        pid = 0;
+    }
     if (pid > 0) {
         fatal("%s: already running as pid %ld, aborting", path, pid);
     }

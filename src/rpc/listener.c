@@ -13,6 +13,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "base/process.h"
 #include "rpc/stream_private.h"
 
 LOG_MODULE(stream_listen);
@@ -196,11 +197,33 @@ accept_cb(int listen_fd, unsigned int events, void *arg)
     listener_unref(l);
 }
 
+/* Does a process listen on this socket file?  Waits for one that was killed to be gone. */
+static int
+check_listens(const char *path, bool *listens)
+{
+    struct ucred peer = {0};
+    socklen_t len = sizeof(peer);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    int error = stream_unix_connect(fd, path);
+    *listens = error == 0 || error == -EAGAIN;
+    if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0 &&
+        peer.pid != getpid()) {
+        *listens = !process_await_death(peer.pid);
+    }
+    close(fd);
+    return 0;
+}
+
 /* Removes a socket file that nobody listens on. */
 static int
 remove_stale(const char *path)
 {
     struct stat st;
+    bool listens = false;
 
     if (lstat(path, &st) != 0) {
         return 0;
@@ -208,13 +231,11 @@ remove_stale(const char *path)
     if (!S_ISSOCK(st.st_mode)) {
         return -EEXIST;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return -errno;
+    int error = check_listens(path, &listens);
+    if (error != 0) {
+        return error;
     }
-    int error = stream_unix_connect(fd, path);
-    close(fd);
-    if (error == 0 || error == -EAGAIN) {
+    if (listens) {
         return -EADDRINUSE;
     }
     return unlink(path) == 0 || errno == ENOENT ? 0 : -errno;

@@ -56,6 +56,10 @@ class Daemon:
         return subprocess.run(["ovs-appctl", "-T", "10"] + list(args), env=self.env, text=True,
                               timeout=30, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
+    def vsctl(self, *args):
+        return subprocess.run(["ovs-vsctl", "-t", "30"] + list(args), env=self.env, text=True,
+                              timeout=60, check=True, stdout=subprocess.PIPE).stdout
+
     def log(self):
         with open(self.logfile) as f:
             return f.read()
@@ -166,6 +170,22 @@ def test_stale_pidfile_and_sockets_are_replaced(daemon):
     assert daemon.detach() == 0
     assert daemon.pid() != first
     assert daemon.appctl("version").stdout == "ovs-vswitchd (Open vSwitch) 3.1.0\n"
+
+
+def test_a_successor_waits_until_what_was_killed_is_gone(daemon):
+    """The kernel takes its time with the taps of a killed process; without a wait the socket is in
+    use, or the taps are busy."""
+    assert daemon.detach() == 0
+    taps = ["k%d" % i for i in range(24)]
+    args = ["add-br", "br0"]
+    for tap in taps:
+        args += ["--", "add-port", "br0", tap, "--", "set", "interface", tap, "type=internal"]
+    daemon.vsctl(*args)
+    for _ in range(2):
+        os.kill(daemon.pid(), signal.SIGKILL)
+        assert daemon.detach() == 0
+        assert daemon.vsctl("--columns=name,error", "find", "interface", "error!=[]") == ""
+        assert daemon.vsctl("list-ports", "br0").split() == sorted(taps)
 
 
 def test_monitor_restarts_after_a_crash_and_not_after_exit(daemon):
