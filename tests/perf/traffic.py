@@ -48,12 +48,24 @@ def net(addr, bits):
     return "%d.%d.%d.%d/%d" % (value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255, bits)
 
 
-def acl(n_rules, in_port, output, n_flows, seed=7):
-    """ACL rules with unique priorities around the traffic's addresses, a default at the bottom."""
+def network_sample(rng, n_flows):
+    """Addresses and ports somewhere in the traffic's networks, 10/8 and 192.168/16."""
+    src, dst = rng.getrandbits(24), rng.getrandbits(16)
+    return ("10.%d.%d.%d" % (src >> 16, src >> 8 & 255, src & 255),
+            "192.168.%d.%d" % (dst >> 8, dst & 255), 1024 + rng.randrange(60000),
+            PORTS[rng.randrange(5)])
+
+
+def acl(n_rules, in_port, output, n_flows, sample=network_sample, seed=7):
+    """ACL rules with unique priorities, a default at the bottom.
+
+    With sample=network_sample they lie anywhere in the traffic's networks, as the design has them; with
+    flow_sample each is about some flow of the traffic, and nearly every flow needs a megaflow of its own.
+    """
     rng = random.Random(seed)
     yield "priority=0,actions=output:%s" % output
     for i in range(n_rules):
-        src, dst, sport, dport = flow_sample(rng, n_flows)
+        src, dst, sport, dport = sample(rng, n_flows)
         match = ["udp", "in_port=%s" % in_port]
         bits = rng.choice(SRC_PREFIXES)
         if bits:
