@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The rules of a valid action list: ports that exist, tables that lie ahead, fields whose prerequisites the match
- * guarantees, actions that may stand together.
+/* The rules of a valid action list: ports that exist, tables that lie ahead, fields whose
+ * prerequisites the match guarantees, actions that may stand together.
  *
- * See ofpacts_check() in ofp_action.h.  The check walks the list with a copy of the match that it updates as actions change
- * the packet's shape: after push_vlan there is a tag, after push_mpls no IP header can be seen.  OpenFlow 1.0 lets an
- * action be without effect where later versions answer MATCH_INCONSISTENT ("soft" below); fields named by NXM or OXM must
- * always have their prerequisites.
+ * See ofpacts_check() in ofp_action.h.  The check walks the list with a copy of the match that it
+ * updates as actions change the packet's shape: after push_vlan there is a tag, after push_mpls no
+ * IP header can be seen.  OpenFlow 1.0 lets an action be without effect where later versions answer
+ * MATCH_INCONSISTENT ("soft" below); fields named by NXM or OXM must always have their
+ * prerequisites.
  */
 #include "openflow/action_wire.h"
 
 struct check {
     const struct ofpacts_check *args;
-    struct match match; /* Of the packet at this point of the list. */
-    bool lenient;       /* No match is known: prerequisites cannot be checked. */
+    struct match match;     /* Of the packet at this point of the list. */
+    bool lenient;           /* No match is known: prerequisites cannot be checked. */
     enum ofpact_type outer; /* The list's owner, OFPACT_OUTPUT at the top. */
 };
 
@@ -22,16 +23,14 @@ static enum ofperr check_list(struct ofpact *acts, size_t size, struct check *c)
 static enum ofperr
 soft(const struct check *c)
 {
-    return c->lenient || c->args->version == OFP10_VERSION ? 0
-                                                           : OFPERR_OFPBAC_MATCH_INCONSISTENT;
+    return c->lenient || c->args->version == OFP10_VERSION ? 0 : OFPERR_OFPBAC_MATCH_INCONSISTENT;
 }
 
 static bool
 has_vlan(const struct check *c)
 {
-    return (c->match.flow.vlans[0].tci & c->match.mask.bits.vlans[0].tci
-            & rte_cpu_to_be_16(VLAN_CFI))
-           != 0;
+    return (c->match.flow.vlans[0].tci & c->match.mask.bits.vlans[0].tci &
+            rte_cpu_to_be_16(VLAN_CFI)) != 0;
 }
 
 static void
@@ -44,8 +43,7 @@ note_vlan(struct check *c)
 static enum ofperr
 check_field(const struct check *c, const struct mf_field *mf)
 {
-    return c->lenient || mf_match_prereqs_ok(mf, &c->match) ? 0
-                                                            : OFPERR_OFPBAC_MATCH_INCONSISTENT;
+    return c->lenient || mf_match_prereqs_ok(mf, &c->match) ? 0 : OFPERR_OFPBAC_MATCH_INCONSISTENT;
 }
 
 static enum ofperr
@@ -90,7 +88,7 @@ check_bundle(const struct check *c, const struct ofpact_bundle *a)
 static enum ofperr
 check_output(struct ofpact *a, struct check *c)
 {
-    switch ((int) a->type) {
+    switch ((int)a->type) {
     case OFPACT_OUTPUT:
         return check_port(c, OFPACT_CAST(ofpact_output, a)->port);
     case OFPACT_ENQUEUE:
@@ -145,9 +143,9 @@ check_any_field(struct ofpact *a, struct check *c)
     const struct ofpact_reg_move *move;
     enum ofperr error;
 
-    switch ((int) a->type) {
+    switch ((int)a->type) {
     case OFPACT_SET_FIELD:
-        return check_set_field((struct ofpact_set_field *) (void *) a, c);
+        return check_set_field((struct ofpact_set_field *)(void *)a, c);
     case OFPACT_REG_MOVE:
         move = OFPACT_CAST(ofpact_reg_move, a);
         error = check_field(c, move->src.field);
@@ -171,20 +169,21 @@ check_vlan(struct ofpact *a, struct check *c)
     bool vlan = has_vlan(c);
     bool push = false;
 
-    switch ((int) a->type) {
+    switch ((int)a->type) {
     case OFPACT_SET_VLAN_VID:
-        ((struct ofpact_vlan_vid *) (void *) a)->flow_has_vlan = vlan;
+        ((struct ofpact_vlan_vid *)(void *)a)->flow_has_vlan = vlan;
         push = OFPACT_CAST(ofpact_vlan_vid, a)->push_vlan_if_needed;
         break;
     case OFPACT_SET_VLAN_PCP:
-        ((struct ofpact_vlan_pcp *) (void *) a)->flow_has_vlan = vlan;
+        ((struct ofpact_vlan_pcp *)(void *)a)->flow_has_vlan = vlan;
         push = OFPACT_CAST(ofpact_vlan_pcp, a)->push_vlan_if_needed;
         break;
     case OFPACT_PUSH_VLAN:
         if (flow_n_vlans(&c->match.flow) >= FLOW_MAX_VLANS) {
             return OFPERR_OFPBAC_BAD_TAG;
         }
-        flow_push_vlan(&c->match.flow, rte_cpu_to_be_16(OFPACT_CAST(ofpact_push_vlan, a)->ethertype),
+        flow_push_vlan(&c->match.flow,
+                       rte_cpu_to_be_16(OFPACT_CAST(ofpact_push_vlan, a)->ethertype),
                        rte_cpu_to_be_16(VLAN_CFI));
         note_vlan(c);
         return 0;
@@ -209,8 +208,8 @@ check_l4_port(struct ofpact_l4_port *a, struct check *c)
     const struct flow *f = &c->match.flow;
     uint8_t proto = f->nw_proto;
 
-    if (!flow_is_ip(f) || (f->nw_frag & NW_FRAG_LATER)
-        || (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP && proto != IP_PROTO_SCTP)) {
+    if (!flow_is_ip(f) || (f->nw_frag & NW_FRAG_LATER) ||
+        (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP && proto != IP_PROTO_SCTP)) {
         a->flow_ip_proto = 0;
         return soft(c);
     }
@@ -226,8 +225,7 @@ check_mpls(struct ofpact *a, struct check *c)
     if (a->type == OFPACT_PUSH_MPLS || a->type == OFPACT_POP_MPLS) {
         bool known = a->type == OFPACT_PUSH_MPLS || mpls;
 
-        c->match.flow.dl_type =
-            rte_cpu_to_be_16(OFPACT_CAST(ofpact_ethertype, a)->ethertype);
+        c->match.flow.dl_type = rte_cpu_to_be_16(OFPACT_CAST(ofpact_ethertype, a)->ethertype);
         FLOW_MASK_SET(&c->match.mask, dl_type);
         c->match.flow.nw_proto = 0; /* What is behind the label cannot be seen. */
         FLOW_MASK_CLEAR(&c->match.mask, nw_proto);
@@ -241,7 +239,7 @@ check_header_change(struct ofpact *a, struct check *c)
 {
     const struct flow *f = &c->match.flow;
 
-    switch ((int) a->type) {
+    switch ((int)a->type) {
     case OFPACT_SET_VLAN_VID:
     case OFPACT_SET_VLAN_PCP:
     case OFPACT_STRIP_VLAN:
@@ -257,7 +255,7 @@ check_header_change(struct ofpact *a, struct check *c)
         return flow_is_ip(f) ? 0 : soft(c);
     case OFPACT_SET_L4_SRC_PORT:
     case OFPACT_SET_L4_DST_PORT:
-        return check_l4_port((struct ofpact_l4_port *) (void *) a, c);
+        return check_l4_port((struct ofpact_l4_port *)(void *)a, c);
     case OFPACT_SET_MPLS_LABEL:
     case OFPACT_SET_MPLS_TC:
     case OFPACT_SET_MPLS_TTL:
@@ -279,12 +277,12 @@ check_learn(const struct ofpact_learn *a, struct check *c)
     struct match learned;
 
     match_init_any(&learned);
-    OFPACT_LEARN_FOR_EACH (spec, a) {
+    OFPACT_LEARN_FOR_EACH(spec, a)
+    {
         if (spec->src_type == LEARN_SRC_FIELD && check_field(c, spec->src.field)) {
             return OFPERR_OFPBAC_MATCH_INCONSISTENT;
         }
-        if (spec->dst_type != LEARN_DST_OUTPUT
-            && !mf_match_prereqs_ok(spec->dst.field, &learned)) {
+        if (spec->dst_type != LEARN_DST_OUTPUT && !mf_match_prereqs_ok(spec->dst.field, &learned)) {
             return OFPERR_OFPBAC_MATCH_INCONSISTENT;
         }
         if (spec->dst_type == LEARN_DST_MATCH && spec->src_type == LEARN_SRC_IMMEDIATE) {
@@ -305,8 +303,8 @@ check_nested(struct ofpact *a, size_t header_size, struct check *c)
     struct check inner = *c; /* What the nested actions do to the packet ends with them. */
 
     inner.outer = a->type;
-    return check_list((struct ofpact *) (void *) ((uint8_t *) a + header_size),
-                      a->len - header_size, &inner);
+    return check_list((struct ofpact *)(void *)((uint8_t *)a + header_size), a->len - header_size,
+                      &inner);
 }
 
 static enum ofperr
@@ -318,9 +316,8 @@ check_ct(struct ofpact *a, struct check *c)
     if (c->outer == OFPACT_CT) {
         return OFPERR_OFPBAC_BAD_TYPE;
     }
-    if (!c->lenient
-        && (!flow_is_ip(&c->match.flow) || (ct->alg == 21 && proto != IP_PROTO_TCP)
-            || (ct->alg == 69 && proto != IP_PROTO_UDP))) {
+    if (!c->lenient && (!flow_is_ip(&c->match.flow) || (ct->alg == 21 && proto != IP_PROTO_TCP) ||
+                        (ct->alg == 69 && proto != IP_PROTO_UDP))) {
         return OFPERR_OFPBAC_MATCH_INCONSISTENT;
     }
     if (ct->zone_src.n_bits) {
@@ -341,9 +338,8 @@ check_nat(const struct ofpact_nat *a, const struct check *c)
     if (c->outer != OFPACT_CT) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
-    if (!c->lenient
-        && ((a->range_af == 4 && !flow_dl_type_is(f, ETH_TYPE_IP))
-            || (a->range_af == 6 && !flow_dl_type_is(f, ETH_TYPE_IPV6)))) {
+    if (!c->lenient && ((a->range_af == 4 && !flow_dl_type_is(f, ETH_TYPE_IP)) ||
+                        (a->range_af == 6 && !flow_dl_type_is(f, ETH_TYPE_IPV6)))) {
         return OFPERR_OFPBAC_MATCH_INCONSISTENT;
     }
     return 0;
@@ -372,7 +368,8 @@ check_write_actions(struct ofpact *a, struct check *c)
 {
     struct check inner = *c;
 
-    inner.lenient = true; /* The set runs at the end of the pipeline, on a packet that nobody knows yet. */
+    inner.lenient =
+        true; /* The set runs at the end of the pipeline, on a packet that nobody knows yet. */
     return check_nested(a, offsetof(struct ofpact_nest, actions), &inner);
 }
 
@@ -381,7 +378,7 @@ check_one(struct ofpact *a, struct check *c)
 {
     uint32_t meter_id;
 
-    switch ((enum ofpact_type) a->type) {
+    switch ((enum ofpact_type)a->type) {
     case OFPACT_OUTPUT:
     case OFPACT_ENQUEUE:
     case OFPACT_OUTPUT_REG:
@@ -455,10 +452,10 @@ check_one(struct ofpact *a, struct check *c)
 static enum ofperr
 check_list(struct ofpact *acts, size_t size, struct check *c)
 {
-    uint8_t *p = (uint8_t *) acts, *limit = p + size;
+    uint8_t *p = (uint8_t *)acts, *limit = p + size;
 
     while (p < limit) {
-        struct ofpact *a = (struct ofpact *) (void *) p;
+        struct ofpact *a = (struct ofpact *)(void *)p;
         enum ofperr error = check_one(a, c);
 
         if (error) {
@@ -469,7 +466,8 @@ check_list(struct ofpact *acts, size_t size, struct check *c)
     return 0;
 }
 
-/* Where an instruction stands in the order of execution; METER may come with the actions where it is one. */
+/* Where an instruction stands in the order of execution; METER may come with the actions where it
+ * is one. */
 static int
 rank(const struct ofpact *a)
 {
@@ -485,7 +483,8 @@ check_order(const struct ofpact *acts, size_t size)
     bool conjunction = false, other = false;
     int last = 0;
 
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         int r = rank(a);
 
         if (r < last || (r == last && r != 1 && a != acts)) {
@@ -504,7 +503,7 @@ check_order(const struct ofpact *acts, size_t size)
 enum ofperr
 ofpacts_check(struct ofpact *acts, size_t size, const struct ofpacts_check *args)
 {
-    struct check c = { .args = args, .lenient = !args->match, .outer = OFPACT_OUTPUT };
+    struct check c = {.args = args, .lenient = !args->match, .outer = OFPACT_OUTPUT};
     enum ofperr error = check_order(acts, size);
 
     if (error) {

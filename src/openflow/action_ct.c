@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ct() and nat(): the connection tracking actions, on the wire.
  *
- * See struct ofpact_ct and struct ofpact_nat in ofp_action.h, action_wire.h for the numbers.  Inside ct() stand at most one
- * nat(), and changes of ct_mark and ct_label only.
+ * See struct ofpact_ct and struct ofpact_nat in ofp_action.h, action_wire.h for the numbers. Inside
+ * ct() stand at most one nat(), and changes of ct_mark and ct_label only.
  */
-#include "openflow/action_wire.h"
+#include "openflow/action_decode.h"
 #include "openflow/nxm.h"
 #include "openflow/ofp_text.h"
 
@@ -22,7 +22,8 @@ check_ct_actions(const struct ofpact *acts, size_t size)
 {
     int n_nat = 0;
 
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         if (a->type == OFPACT_NAT) {
             if (n_nat++) {
                 return OFPERR_OFPBAC_BAD_ARGUMENT;
@@ -32,7 +33,7 @@ check_ct_actions(const struct ofpact *acts, size_t size)
                 return OFPERR_OFPBAC_BAD_SET_ARGUMENT;
             }
         } else if (a->type == OFPACT_REG_MOVE) {
-            if (!is_ct_field((uint16_t) OFPACT_CAST(ofpact_reg_move, a)->dst.field->id)) {
+            if (!is_ct_field((uint16_t)OFPACT_CAST(ofpact_reg_move, a)->dst.field->id)) {
                 return OFPERR_OFPBAC_BAD_SET_ARGUMENT;
             }
         } else {
@@ -58,9 +59,9 @@ pull_ct_header(struct rd *in, struct ofpact_ct *a)
         return OFPERR_NXBAC_MUST_BE_ZERO;
     }
     a->alg = rd_u16(in);
-    if (a->flags & ~(OFPACT_CT_COMMIT | OFPACT_CT_FORCE)
-        || (a->flags & OFPACT_CT_FORCE && !(a->flags & OFPACT_CT_COMMIT))
-        || (a->alg != 0 && a->alg != 21 && a->alg != 69)) {
+    if (a->flags & ~(OFPACT_CT_COMMIT | OFPACT_CT_FORCE) ||
+        (a->flags & OFPACT_CT_FORCE && !(a->flags & OFPACT_CT_COMMIT)) ||
+        (a->alg != 0 && a->alg != 21 && a->alg != 69)) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
     if (!zone_header) {
@@ -79,9 +80,9 @@ pull_ct_header(struct rd *in, struct ofpact_ct *a)
 enum ofperr
 action_decode_ct(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
 {
-    struct action_ctx inner = { ctx->version, ctx->depth + 1 };
+    struct action_ctx inner = {ctx->version, ctx->depth + 1};
     size_t ofs = ofpacts_open(out, OFPACT_CT, sizeof(struct ofpact_ct));
-    struct ofpact_ct *a = (struct ofpact_ct *) (void *) (out->data + ofs);
+    struct ofpact_ct *a = (struct ofpact_ct *)(void *)(out->data + ofs);
     enum ofperr error = pull_ct_header(in, a);
     const struct ofpact *acts;
     size_t size;
@@ -91,7 +92,7 @@ action_decode_ct(struct rd *in, const struct action_ctx *ctx, struct ofpacts *ou
         return error;
     }
     ofpacts_close(out, ofs);
-    a = (struct ofpact_ct *) (void *) (out->data + ofs);
+    a = (struct ofpact_ct *)(void *)(out->data + ofs);
     acts = ofpact_ct_actions(a, &size);
     if (size && !(a->flags & OFPACT_CT_COMMIT) && acts->type != OFPACT_NAT) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
@@ -104,23 +105,22 @@ check_nat(const struct ofpact_nat *a, uint16_t range)
 {
     bool src = a->flags & OFPACT_NAT_SRC, dst = a->flags & OFPACT_NAT_DST;
 
-    if (a->flags & ~(OFPACT_NAT_SRC | OFPACT_NAT_DST | OFPACT_NAT_PERSISTENT | OFPACT_NAT_HASH
-                     | OFPACT_NAT_RANDOM)
-        || (src && dst)
-        || ((a->flags & OFPACT_NAT_HASH) && (a->flags & OFPACT_NAT_RANDOM))) {
+    if (a->flags & ~(OFPACT_NAT_SRC | OFPACT_NAT_DST | OFPACT_NAT_PERSISTENT | OFPACT_NAT_HASH |
+                     OFPACT_NAT_RANDOM) ||
+        (src && dst) || ((a->flags & OFPACT_NAT_HASH) && (a->flags & OFPACT_NAT_RANDOM))) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
     if (!src && !dst && (range || a->flags)) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
-    if ((range & NX_NAT_IPV4_MAX && !(range & NX_NAT_IPV4_MIN))
-        || (range & NX_NAT_IPV6_MAX && !(range & NX_NAT_IPV6_MIN))
-        || (range & NX_NAT_PROTO_MAX && !(range & NX_NAT_PROTO_MIN))
-        || (range & NX_NAT_IPV4_MIN && range & NX_NAT_IPV6_MIN)) {
+    if ((range & NX_NAT_IPV4_MAX && !(range & NX_NAT_IPV4_MIN)) ||
+        (range & NX_NAT_IPV6_MAX && !(range & NX_NAT_IPV6_MIN)) ||
+        (range & NX_NAT_PROTO_MAX && !(range & NX_NAT_PROTO_MIN)) ||
+        (range & NX_NAT_IPV4_MIN && range & NX_NAT_IPV6_MIN)) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
-    if (range & (NX_NAT_IPV4_MAX | NX_NAT_IPV6_MAX)
-        && memcmp(a->addr_max, a->addr_min, sizeof a->addr_max) < 0) {
+    if (range & (NX_NAT_IPV4_MAX | NX_NAT_IPV6_MAX) &&
+        memcmp(a->addr_max, a->addr_min, sizeof a->addr_max) < 0) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
     if (range & NX_NAT_PROTO_MAX && a->port_max < a->port_min) {
@@ -130,7 +130,7 @@ check_nat(const struct ofpact_nat *a, uint16_t range)
 }
 
 enum ofperr
-action_decode_nat(struct rd *in, struct ofpacts *out)
+action_decode_nat(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
 {
     struct ofpact_nat *a = ofpacts_put_struct(out, NAT, struct ofpact_nat);
     uint16_t flags, range;
@@ -143,7 +143,7 @@ action_decode_nat(struct rd *in, struct ofpacts *out)
     if (flags > UINT8_MAX || range & ~0x3f) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
-    a->flags = (uint8_t) flags;
+    a->flags = (uint8_t)flags;
     a->range_af = range & NX_NAT_IPV4_MIN ? 4 : range & NX_NAT_IPV6_MIN ? 6 : 0;
     if (range & NX_NAT_IPV4_MIN) {
         rd_copy(in, a->addr_min, 4);
@@ -180,7 +180,7 @@ begin_nx(struct wr *out, enum nxast subtype)
     wr_u16(out, OFPAT_EXPERIMENTER);
     wr_u16(out, 0);
     wr_u32(out, OFP_VENDOR_NX);
-    wr_u16(out, (uint16_t) subtype);
+    wr_u16(out, (uint16_t)subtype);
     return start;
 }
 
@@ -188,7 +188,7 @@ static void
 end_nx(struct wr *out, size_t start)
 {
     wr_align(out, start, 8);
-    wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+    wr_set_u16(out, start + 2, (uint16_t)(out->size - start));
 }
 
 void
@@ -201,7 +201,7 @@ action_encode_ct(const struct ofpact_ct *a, enum ofp_version version, struct wr 
     wr_u16(out, a->flags);
     if (a->zone_src.n_bits) {
         nxm_put_header(out, a->zone_src.field, false, 0);
-        wr_u16(out, (uint16_t) (a->zone_src.ofs << 6 | (a->zone_src.n_bits - 1)));
+        wr_u16(out, (uint16_t)(a->zone_src.ofs << 6 | (a->zone_src.n_bits - 1)));
     } else {
         wr_u32(out, 0);
         wr_u16(out, a->zone_imm);

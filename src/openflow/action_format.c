@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Actions as text.
  *
- * See ofp_text.h.  The text is what the stock tools print for the same action, because operators, scripts and tests compare it;
- * ovs-actions(7) documents it.  Used by ofproto/trace, bridge/dump-flows and logs.
+ * See ofp_text.h.  The text is what the stock tools print for the same action, because operators,
+ * scripts and tests compare it; ovs-actions(7) documents it.  Used by ofproto/trace,
+ * bridge/dump-flows and logs.
  */
 #include "base/util.h"
 #include "openflow/action_wire.h"
@@ -18,20 +19,20 @@ static const struct {
     ofp_port_t port;
     const char *name;
 } reserved_ports[] = {
-    { OFPP_IN_PORT, "IN_PORT" }, { OFPP_TABLE, "TABLE" },           { OFPP_NORMAL, "NORMAL" },
-    { OFPP_FLOOD, "FLOOD" },     { OFPP_ALL, "ALL" },               { OFPP_CONTROLLER, "CONTROLLER" },
-    { OFPP_LOCAL, "LOCAL" },     { OFPP_NONE, "ANY" },              { OFPP_UNSET, "UNSET" },
-    { OFPP_NONE, "NONE" }, /* For parsing only: ANY comes first. */
+    {OFPP_IN_PORT, "IN_PORT"}, {OFPP_TABLE, "TABLE"}, {OFPP_NORMAL, "NORMAL"},
+    {OFPP_FLOOD, "FLOOD"},     {OFPP_ALL, "ALL"},     {OFPP_CONTROLLER, "CONTROLLER"},
+    {OFPP_LOCAL, "LOCAL"},     {OFPP_NONE, "ANY"},    {OFPP_UNSET, "UNSET"},
+    {OFPP_NONE, "NONE"}, /* For parsing only: ANY comes first. */
 };
 
 static bool
 name_needs_quotes(const char *name)
 {
-    if (!isalpha((unsigned char) name[0])) {
+    if (!isalpha((unsigned char)name[0])) {
         return true;
     }
     for (const char *p = name; *p; p++) {
-        if (!isalnum((unsigned char) *p) && !strchr("_-.", *p)) {
+        if (!isalnum((unsigned char)*p) && !strchr("_-.", *p)) {
             return true;
         }
     }
@@ -70,7 +71,7 @@ ofp_port_format(ofp_port_t port, const struct mf_port_names *ports, struct text 
     if (name) {
         put_port_name(name, out);
     } else {
-        text_printf(out, "%" PRIu32, (uint32_t) port);
+        text_printf(out, "%" PRIu32, (uint32_t)port);
     }
 }
 
@@ -118,8 +119,8 @@ put_bytes(struct text *out, const uint8_t *p, size_t n)
 static void
 format_controller(const struct ofpact_controller *a, struct text *out)
 {
-    if (a->reason == OFPR_ACTION && !a->controller_id && !a->userdata_len && !a->pause
-        && a->meter_id == OFP_METER_NONE) {
+    if (a->reason == OFPR_ACTION && !a->controller_id && !a->userdata_len && !a->pause &&
+        a->meter_id == OFP_METER_NONE) {
         text_printf(out, "CONTROLLER:%" PRIu16, a->max_len);
         return;
     }
@@ -186,7 +187,7 @@ format_set_field(const struct ofpact_set_field *a, const struct mf_port_names *p
         }
         text_chomp(out, ',');
     } else {
-        union mf_value value = { .w = { 0, 0 } }, mask = { .w = { 0, 0 } };
+        union mf_value value = {.w = {0, 0}}, mask = {.w = {0, 0}};
 
         memcpy(value.b, ofpact_set_field_value(a), a->n_bytes);
         memcpy(mask.b, ofpact_set_field_mask(a), a->n_bytes);
@@ -256,11 +257,10 @@ format_resubmit(const struct ofpact_resubmit *a, const struct mf_port_names *por
 static void
 format_multipath(const struct ofpact_multipath *a, struct text *out)
 {
-    static const char *const algorithms[] = { "modulo_n", "hash_threshold", "hrw", "iter_hash" };
+    static const char *const algorithms[] = {"modulo_n", "hash_threshold", "hrw", "iter_hash"};
 
-    text_printf(out, "multipath(%s,%" PRIu16 ",%s,%d,%" PRIu32 ",",
-                ofp_hash_fields_name(a->fields), a->basis, algorithms[a->algorithm & 3],
-                a->max_link + 1, a->arg);
+    text_printf(out, "multipath(%s,%" PRIu16 ",%s,%d,%" PRIu32 ",", ofp_hash_fields_name(a->fields),
+                a->basis, algorithms[a->algorithm & 3], a->max_link + 1, a->arg);
     mf_format_subfield(&a->dst, out);
     text_putc(out, ')');
 }
@@ -308,7 +308,7 @@ format_header_change(const struct ofpact *a, struct text *out)
     const struct ofpact_vlan_pcp *pcp = OFPACT_CAST(ofpact_vlan_pcp, a);
     struct rte_ether_addr mac;
 
-    switch ((int) a->type) {
+    switch ((int)a->type) {
     case OFPACT_SET_VLAN_VID:
         text_printf(out, "%s:%" PRIu16, vid->push_vlan_if_needed ? "mod_vlan_vid" : "set_vlan_vid",
                     vid->vid);
@@ -362,7 +362,7 @@ ofpact_format(const struct ofpact *a, const struct mf_port_names *ports, struct 
     const struct ofpact_conjunction *conj;
     const struct ofpact_tunnel *tunnel;
 
-    switch ((enum ofpact_type) a->type) {
+    switch ((enum ofpact_type)a->type) {
     case OFPACT_OUTPUT:
         format_output(OFPACT_CAST(ofpact_output, a), ports, out);
         break;
@@ -506,7 +506,8 @@ ofpacts_format(const struct ofpact *acts, size_t size, const struct mf_port_name
         text_put(out, "drop");
         return;
     }
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         if (a != acts) {
             text_putc(out, ',');
         }

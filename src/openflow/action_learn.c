@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The learn() action: a template of a flow, made of specs that copy bits from the packet or from constants into the match
- * or the actions of the flow to be learned.
+/* The learn() action: a template of a flow, made of specs that copy bits from the packet or from
+ * constants into the match or the actions of the flow to be learned.
  *
- * See struct ofpact_learn in ofp_action.h.  On the wire a spec is a 16-bit header (number of bits, kind of source, kind of
- * destination), the source (a field header and offset, or the constant rounded up to 16 bits), and the destination (a field
- * header and offset, or nothing for an output).  A header of zero ends the list.
+ * See struct ofpact_learn in ofp_action.h.  On the wire a spec is a 16-bit header (number of bits,
+ * kind of source, kind of destination), the source (a field header and offset, or the constant
+ * rounded up to 16 bits), and the destination (a field header and offset, or nothing for an
+ * output).  A header of zero ends the list.
  */
 #include "base/util.h"
-#include "openflow/action_wire.h"
+#include "openflow/action_decode.h"
 #include "openflow/nxm.h"
 #include "openflow/ofp_text.h"
 
@@ -38,7 +39,7 @@ pull_learn_subfield(struct rd *in, uint16_t n_bits, struct mf_subfield *sf)
 static enum ofperr
 check_imm(const uint8_t *imm, size_t size, unsigned int n_bits)
 {
-    unsigned int spare = (unsigned int) size * 8 - n_bits;
+    unsigned int spare = (unsigned int)size * 8 - n_bits;
 
     for (unsigned int i = 0; i < spare; i++) {
         if (imm[i / 8] >> (7 - i % 8) & 1) {
@@ -51,7 +52,7 @@ check_imm(const uint8_t *imm, size_t size, unsigned int n_bits)
 static enum ofperr
 pull_spec(struct rd *in, uint16_t header, struct ofpacts *out)
 {
-    struct ofpact_learn_spec spec = { .n_bits = header & NX_LEARN_N_BITS_MASK };
+    struct ofpact_learn_spec spec = {.n_bits = header & NX_LEARN_N_BITS_MASK};
     const uint8_t *imm = NULL;
     enum ofperr error = 0;
     size_t room;
@@ -65,7 +66,7 @@ pull_spec(struct rd *in, uint16_t header, struct ofpacts *out)
     if (spec.src_type == LEARN_SRC_FIELD) {
         error = pull_learn_subfield(in, spec.n_bits, &spec.src);
     } else {
-        spec.imm_size = (uint16_t) imm_size(spec.n_bits);
+        spec.imm_size = (uint16_t)imm_size(spec.n_bits);
         imm = rd_bytes(in, spec.imm_size);
         error = imm ? check_imm(imm, spec.imm_size, spec.n_bits) : OFPERR_OFPBAC_BAD_LEN;
     }
@@ -99,7 +100,7 @@ pull_spec(struct rd *in, uint16_t header, struct ofpacts *out)
 static struct ofpact_learn *
 learn_at(struct ofpacts *out, size_t ofs)
 {
-    return (struct ofpact_learn *) (void *) (out->data + ofs);
+    return (struct ofpact_learn *)(void *)(out->data + ofs);
 }
 
 static enum ofperr
@@ -117,9 +118,9 @@ pull_learn_header(struct rd *in, bool learn2, struct ofpact_learn *a)
     pad = rd_u8(in);
     a->fin_idle_timeout = rd_u16(in);
     a->fin_hard_timeout = rd_u16(in);
-    if (pad || a->table_id == OFP_TABLE_ALL
-        || a->flags & ~(OFPACT_LEARN_SEND_FLOW_REM | OFPACT_LEARN_DELETE_LEARNED
-                        | (learn2 ? OFPACT_LEARN_WRITE_RESULT : 0))) {
+    if (pad || a->table_id == OFP_TABLE_ALL ||
+        a->flags & ~(OFPACT_LEARN_SEND_FLOW_REM | OFPACT_LEARN_DELETE_LEARNED |
+                     (learn2 ? OFPACT_LEARN_WRITE_RESULT : 0))) {
         return OFPERR_OFPBAC_BAD_ARGUMENT;
     }
     if (learn2) {
@@ -144,8 +145,8 @@ pull_learn_header(struct rd *in, bool learn2, struct ofpact_learn *a)
     return 0;
 }
 
-enum ofperr
-action_decode_learn(struct rd *in, bool learn2, struct ofpacts *out)
+static enum ofperr
+decode_learn(struct rd *in, bool learn2, struct ofpacts *out)
 {
     size_t ofs = ofpacts_open(out, OFPACT_LEARN, sizeof(struct ofpact_learn));
     enum ofperr error = pull_learn_header(in, learn2, learn_at(out, ofs));
@@ -161,17 +162,28 @@ action_decode_learn(struct rd *in, bool learn2, struct ofpacts *out)
     if (error) {
         return error;
     }
-    learn_at(out, ofs)->specs_size =
-        (uint32_t) (out->size - ofs - sizeof(struct ofpact_learn));
+    learn_at(out, ofs)->specs_size = (uint32_t)(out->size - ofs - sizeof(struct ofpact_learn));
     ofpacts_close(out, ofs);
     return rd_zeros(in, rd_left(in)) ? 0 : OFPERR_OFPBAC_BAD_ARGUMENT;
+}
+
+enum ofperr
+action_decode_learn(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
+{
+    return decode_learn(in, false, out);
+}
+
+enum ofperr
+action_decode_learn2(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
+{
+    return decode_learn(in, true, out);
 }
 
 static void
 put_spec(const struct ofpact_learn_spec *spec, struct wr *out)
 {
-    wr_u16(out, (uint16_t) (spec->n_bits | spec->dst_type << NX_LEARN_DST_SHIFT
-                            | spec->src_type << NX_LEARN_SRC_SHIFT));
+    wr_u16(out, (uint16_t)(spec->n_bits | spec->dst_type << NX_LEARN_DST_SHIFT |
+                           spec->src_type << NX_LEARN_SRC_SHIFT));
     if (spec->src_type == LEARN_SRC_FIELD) {
         nxm_put_header(out, spec->src.field, false, 0);
         wr_u16(out, spec->src.ofs);
@@ -187,8 +199,8 @@ put_spec(const struct ofpact_learn_spec *spec, struct wr *out)
 void
 action_encode_learn(const struct ofpact_learn *a, struct wr *out)
 {
-    bool learn2 = a->ofpact.raw == OFPACT_RAW_LEARN2 || a->limit
-                  || a->flags & OFPACT_LEARN_WRITE_RESULT;
+    bool learn2 =
+        a->ofpact.raw == OFPACT_RAW_LEARN2 || a->limit || a->flags & OFPACT_LEARN_WRITE_RESULT;
     size_t start = out->size;
 
     wr_u16(out, OFPAT_EXPERIMENTER);
@@ -212,11 +224,12 @@ action_encode_learn(const struct ofpact_learn *a, struct wr *out)
             nxm_put_header(out, a->result_dst.field, false, 0);
         }
     }
-    OFPACT_LEARN_FOR_EACH (spec, a) {
+    OFPACT_LEARN_FOR_EACH(spec, a)
+    {
         put_spec(spec, out);
     }
     wr_align(out, start, 8);
-    wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+    wr_set_u16(out, start + 2, (uint16_t)(out->size - start));
 }
 
 /* Text: "learn(table=1,hard_timeout=60,NXM_OF_VLAN_TCI[0..11],output:NXM_OF_IN_PORT[])". */
@@ -277,7 +290,7 @@ static void
 format_spec(const struct ofpact_learn_spec *spec, const struct mf_port_names *ports,
             struct text *out)
 {
-    switch ((enum ofpact_learn_dst) spec->dst_type) {
+    switch ((enum ofpact_learn_dst)spec->dst_type) {
     case LEARN_DST_MATCH:
         format_spec_match(spec, ports, out);
         break;
@@ -310,10 +323,10 @@ action_format_learn(const struct ofpact_learn *a, const struct mf_port_names *po
         const char *name;
         uint16_t seconds;
     } timeouts[] = {
-        { "idle_timeout", a->idle_timeout },
-        { "hard_timeout", a->hard_timeout },
-        { "fin_idle_timeout", a->fin_idle_timeout },
-        { "fin_hard_timeout", a->fin_hard_timeout },
+        {"idle_timeout", a->idle_timeout},
+        {"hard_timeout", a->hard_timeout},
+        {"fin_idle_timeout", a->fin_idle_timeout},
+        {"fin_hard_timeout", a->fin_hard_timeout},
     };
 
     text_printf(out, "learn(table=%" PRIu8, a->table_id);
@@ -341,7 +354,8 @@ action_format_learn(const struct ofpact_learn *a, const struct mf_port_names *po
         text_put(out, ",result_dst=");
         mf_format_subfield(&a->result_dst, out);
     }
-    OFPACT_LEARN_FOR_EACH (spec, a) {
+    OFPACT_LEARN_FOR_EACH(spec, a)
+    {
         text_putc(out, ',');
         format_spec(spec, ports, out);
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Numbers of actions and instructions on the wire, shared by action_decode.c, action_encode.c and their neighbours.
+/* Numbers of actions and instructions on the wire, shared by action_decode.c, action_encode.c and
+ * their neighbours.
  *
- * Private to the codec.  OpenFlow 1.0.0 section 5.2.4, 1.1.0 section A.2.5, 1.2 to 1.5 section "Action Structures"; the
- * Nicira actions (experimenter 0x2320) as ovs-actions(7) names them.
+ * Private to the codec.  OpenFlow 1.0.0 section 5.2.4, 1.1.0 section A.2.5, 1.2 to 1.5 section
+ * "Action Structures"; the Nicira actions (experimenter 0x2320) as ovs-actions(7) names them.
  */
 #ifndef OPENFLOW_ACTION_WIRE_H
 #define OPENFLOW_ACTION_WIRE_H 1
@@ -147,28 +148,26 @@ struct action_ctx {
     int depth; /* Lists around this one. */
 };
 
-/* One run of bits that a masked set_field changes, at most 64 wide.  Starts with *ofs == 0; false at the end. */
+/* One run of bits that a masked set_field changes, at most 64 wide.  Starts with *ofs == 0; false
+ * at the end. */
 bool action_next_load(const struct ofpact_set_field *a, unsigned int *next, struct mf_subfield *dst,
                       uint64_t *value);
 
 /* action_decode.c */
 enum ofperr action_decode_list(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out);
-/* The error of a field in a match, as an action's. */
+/* action_decode_field.c.  The error of a field in a match, as an action's. */
 enum ofperr action_field_error(enum ofperr error);
 /* Takes a field header and makes a subfield of it. */
 enum ofperr action_pull_subfield(struct rd *in, uint16_t ofs, uint16_t n_bits,
                                  struct mf_subfield *sf);
 
 /* action_learn.c */
-enum ofperr action_decode_learn(struct rd *in, bool learn2, struct ofpacts *out);
 void action_encode_learn(const struct ofpact_learn *a, struct wr *out);
 void action_format_learn(const struct ofpact_learn *a, const struct mf_port_names *ports,
                          struct text *out);
 char *action_parse_learn(char *args, const struct mf_port_names *ports, struct ofpacts *out);
 
 /* action_ct.c */
-enum ofperr action_decode_ct(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out);
-enum ofperr action_decode_nat(struct rd *in, struct ofpacts *out);
 void action_encode_ct(const struct ofpact_ct *a, enum ofp_version version, struct wr *out);
 void action_encode_nat(const struct ofpact_nat *a, struct wr *out);
 void action_format_ct(const struct ofpact_ct *a, const struct mf_port_names *ports,
