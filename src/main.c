@@ -234,6 +234,9 @@ control_init(struct root *root, char **error)
 static void
 control_fini(struct root *root)
 {
+    if (root->n_exit_conns > 0) {
+        daemon_finish(); /* Who is answered finds nothing left behind, and may start a successor. */
+    }
     for (size_t i = 0; i < root->n_exit_conns; i++) {
         unixctl_reply(root->exit_conns[i], NULL);
     }

@@ -340,7 +340,7 @@ def test_exit_answers_and_leaves_within_2_seconds(daemon):
     pid = daemon.pid()
     start = time.monotonic()
     p = daemon.appctl("exit", "--cleanup")
+    assert daemon.leftovers() == []
     assert p.returncode == 0 and p.stdout == "" and p.stderr == ""
     wait_for(lambda: gone(pid), 3, "the daemon to end")
     assert time.monotonic() - start < 2
-    assert daemon.leftovers() == []
