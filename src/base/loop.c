@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One iteration of a loop: arm libevent's only timer for the nearest of ours, go offline in RCU,
- * wait once for events and run their callbacks (each wrapper enters RCU first), then expired
- * timers, posted work, deferred work and hooks, then quiesce.
+ * One iteration of a loop: arm the timerfd for the nearest of our timers, go offline in RCU, wait
+ * once for events and run their callbacks (each wrapper enters RCU first), then expired timers,
+ * posted work, deferred work and hooks, then quiesce.
  *
  * Timers stand in a binary heap ordered by deadline on the warpable clock; a warp wakes every loop.
+ * libevent has no timer of ours: it would program the kernel's in every iteration, where a timerfd
+ * stays armed until the nearest deadline is another one.
  */
 #include "base/loop.h"
 
@@ -13,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -37,7 +40,9 @@ struct loop {
     struct event *wake_event;
     struct event *timer_event;
     int wake_fd;
-    _Atomic bool woken; /* wake_fd has been written and not yet read */
+    int timer_fd;
+    _Atomic bool woken;  /* wake_fd has been written and not yet read */
+    _Atomic bool warped; /* the clock jumped since timer_fd was armed */
     _Atomic bool stop;
 
     pthread_mutex_t lock; /* Guards 'posted'. */
@@ -51,7 +56,10 @@ struct loop {
     struct loop_timer **heap;
     size_t n_heap;
     size_t heap_capacity;
+    int64_t armed_ms; /* The deadline that timer_fd is armed for, or NOT_ARMED. */
 };
+
+#define NOT_ARMED INT64_MIN
 
 static void
 queue_init(struct work_queue *q)
@@ -178,35 +186,44 @@ wake_cb(evutil_socket_t fd, short events, void *arg)
     atomic_store_explicit(&loop->woken, false, memory_order_release);
 }
 
+/* The wait is over; run_timers() does the work. */
 static void
 timer_cb(evutil_socket_t fd, short events, void *arg)
 {
-    /* The wait is over; run_timers() does the work. */
+    struct loop *loop = arg;
+    uint64_t count;
+    ssize_t n = read(fd, &count, sizeof(count));
+
+    (void)n;
+    loop->armed_ms = NOT_ARMED;
 }
 
 static void
 warp_hook(void *arg)
 {
-    loop_wake(arg);
+    struct loop *loop = arg;
+
+    atomic_store_explicit(&loop->warped, true, memory_order_release);
+    loop_wake(loop);
 }
 
 struct loop *
 loop_create(const char *name)
 {
     struct loop *loop = xzalloc(sizeof(*loop));
-    struct event_config *config = event_config_new();
 
-    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
     loop->name = xstrdup(name);
-    loop->base = event_base_new_with_config(config);
-    event_config_free(config);
+    loop->base = event_base_new();
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (loop->base == NULL || loop->wake_fd < 0) {
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    loop->armed_ms = NOT_ARMED;
+    if (loop->base == NULL || loop->wake_fd < 0 || loop->timer_fd < 0) {
         abort();
     }
     loop->wake_event = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, wake_cb, loop);
     event_add(loop->wake_event, NULL);
-    loop->timer_event = event_new(loop->base, -1, 0, timer_cb, loop);
+    loop->timer_event = event_new(loop->base, loop->timer_fd, EV_READ | EV_PERSIST, timer_cb, loop);
+    event_add(loop->timer_event, NULL);
     pthread_mutex_init(&loop->lock, NULL);
     queue_init(&loop->posted);
     queue_init(&loop->posted_now);
@@ -226,6 +243,7 @@ loop_destroy(struct loop *loop)
     event_free(loop->timer_event);
     event_base_free(loop->base);
     close(loop->wake_fd);
+    close(loop->timer_fd);
     queue_drop(&loop->posted);
     queue_drop(&loop->posted_now);
     queue_drop(&loop->deferred);
@@ -511,37 +529,57 @@ loop_signal_stop(struct loop_signal *sig)
 
 /* ---- Running ---- */
 
-/* Milliseconds to wait at most; -1: for ever. */
-static int64_t
-wait_ms(const struct loop *loop, int timeout_ms)
+static void
+arm(struct loop *loop, int64_t wait_ms, int64_t deadline_ms)
 {
-    int64_t wait = timeout_ms;
+    struct itimerspec when = {
+        .it_value.tv_sec = wait_ms / 1000,
+        .it_value.tv_nsec = wait_ms % 1000 * 1000000,
+    };
 
-    if (loop->deferred.head != NULL) {
-        return 0;
+    timerfd_settime(loop->timer_fd, 0, &when, NULL);
+    loop->armed_ms = deadline_ms;
+}
+
+/* Makes sure that the coming wait ends after 'timeout_ms' (-1: no bound) and when a timer is due.
+ * False if there is nothing to wait for. */
+static bool
+prepare_wait(struct loop *loop, int timeout_ms)
+{
+    int64_t deadline = loop->n_heap > 0 ? loop->heap[0]->deadline_ms : INT64_MAX;
+    int64_t until = -1;
+
+    if (loop->deferred.head != NULL || timeout_ms == 0) {
+        return false;
     }
-    if (loop->n_heap > 0) {
-        int64_t until = clock_until_ms(loop->heap[0]->deadline_ms);
-        if (until >= 0 && (wait < 0 || until < wait)) {
-            wait = until;
-        }
+    if (atomic_exchange_explicit(&loop->warped, false, memory_order_acq_rel)) {
+        loop->armed_ms = NOT_ARMED;
     }
-    return wait;
+    if (timeout_ms < 0 && (deadline == INT64_MAX || deadline == loop->armed_ms)) {
+        return true; /* A timer that fires too early costs one empty iteration. */
+    }
+    if (deadline != INT64_MAX) {
+        until = clock_until_ms(deadline);
+    }
+    if (until == 0) {
+        return false;
+    }
+    if (timeout_ms > 0 && (until < 0 || timeout_ms < until)) {
+        arm(loop, timeout_ms, NOT_ARMED);
+    } else if (until > 0) {
+        arm(loop, until, deadline);
+    }
+    return true;
 }
 
 void
 loop_run_once(struct loop *loop, int timeout_ms)
 {
-    int64_t wait = wait_ms(loop, timeout_ms);
+    bool wait = prepare_wait(loop, timeout_ms);
 
-    if (wait >= 0) {
-        struct timeval tv = {.tv_sec = wait / 1000, .tv_usec = wait % 1000 * 1000};
-        event_add(loop->timer_event, &tv);
-    }
     rcu_offline();
-    event_base_loop(loop->base, EVLOOP_ONCE);
+    event_base_loop(loop->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
     rcu_online();
-    event_del(loop->timer_event);
     run_timers(loop);
     run_posted(loop);
     queue_run(&loop->deferred);

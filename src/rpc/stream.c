@@ -26,6 +26,8 @@
 LOG_MODULE(stream);
 
 #define DEFAULT_BACKLOG_LIMIT ((size_t)256 << 20)
+/* Longer pieces are not worth a copy into the kernel from under a callback. */
+#define SEND_NOW_MAX ((size_t)1 << 20)
 
 enum state { STREAM_CONNECTING, STREAM_OPEN, STREAM_FAILED };
 
@@ -423,13 +425,31 @@ check_room(struct stream *s, size_t len)
     return 0;
 }
 
+/* Gives the kernel what it takes at once, if nothing waits before it: an answer then leaves without
+ * a turn through the loop.  Returns how much that was; an error shows when the rest is written. */
+static size_t
+send_now(struct stream *s, const void *p, size_t len)
+{
+    ssize_t n;
+
+    if (s->is_tls || len > SEND_NOW_MAX || stream_backlog(s) > 0) {
+        return 0;
+    }
+    n = send(bufferevent_getfd(s->bev), p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n > 0 ? (size_t)n : 0;
+}
+
 int
 stream_send(struct stream *s, const void *p, size_t len)
 {
     int error = check_room(s, len);
 
     if (error == 0) {
-        bufferevent_write(s->bev, p, len);
+        size_t n = send_now(s, p, len);
+
+        if (n < len) {
+            bufferevent_write(s->bev, (const char *)p + n, len - n);
+        }
     }
     return error;
 }

@@ -311,6 +311,41 @@ a_peer_that_never_reads_is_dropped(void **state)
     reset();
 }
 
+/* Pieces that the kernel takes at once and pieces that have to wait keep their order. */
+static void
+bytes_arrive_in_order_whatever_the_pieces(void **state)
+{
+    static char block[200000];
+    struct listener *listener = listen_on("ptcp:0:127.0.0.1", NULL);
+    struct str sent = {0};
+    char name[64];
+
+    snprintf(name, sizeof(name), "tcp:127.0.0.1:%u", listener_port(listener));
+    connect_to(name, NULL);
+    RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);
+    stream_set_reading(server.stream, false);
+    for (unsigned int i = 0; i < 200; i++) {
+        size_t len = i % 7 == 3 ? sizeof(block) : 1 + i * 37 % 3000;
+
+        memset(block, (int)('a' + i % 26), len);
+        assert_int_equal(stream_send(client.stream, block, len), 0);
+        memcpy(str_put_uninit(&sent, len), block, len);
+        if (i % 5 == 0) {
+            loop_run_once(loop, 0);
+        }
+        if (i == 100) {
+            assert_true(stream_backlog(client.stream) > 0);
+            stream_set_reading(server.stream, true);
+            RUN_UNTIL(stream_backlog(client.stream) == 0);
+        }
+    }
+    RUN_UNTIL(server.received.len == sent.len);
+    assert_memory_equal(str_cstr(&server.received), str_cstr(&sent), sent.len);
+    str_free(&sent);
+    listener_close(listener);
+    reset();
+}
+
 static void
 callbacks_may_close_and_data_before_the_end_arrives(void **state)
 {
@@ -502,6 +537,7 @@ main(void)
         cmocka_unit_test(tcp_talks_over_ip4_and_ip6),
         cmocka_unit_test(refused_connections_are_reported),
         cmocka_unit_test(a_peer_that_never_reads_is_dropped),
+        cmocka_unit_test(bytes_arrive_in_order_whatever_the_pieces),
         cmocka_unit_test(callbacks_may_close_and_data_before_the_end_arrives),
         cmocka_unit_test(reconnects_with_growing_backoff),
         cmocka_unit_test(tls_verifies_both_ends_and_bootstraps),
