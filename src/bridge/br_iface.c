@@ -72,6 +72,13 @@ iface_stop(struct br_iface *iface)
     iface->request = 0;
 }
 
+void
+br_iface_renumber(struct br_iface *iface, odp_port_t odp)
+{
+    iface_stop(iface);
+    iface->wanted_odp = odp;
+}
+
 static void
 iface_destroy(struct br_iface *iface)
 {
@@ -225,7 +232,7 @@ iface_start(struct br_iface *iface, const struct db_row *row)
         netdev_get_mac(iface->netdev, &iface->br->own_mac);
     }
     if (strcmp(iface->type, "patch")) {
-        retval = dp_port_add(dp, iface->netdev, ODPP_NONE, &iface->odp_port, &error);
+        retval = dp_port_add(dp, iface->netdev, iface->wanted_odp, &iface->odp_port, &error);
         if (retval) {
             iface->odp_port = ODPP_NONE;
             goto fail;
@@ -309,7 +316,7 @@ iface_sync(struct br *br, const struct db_row *port_row, const struct db_row *ro
         iface->br = br;
         iface->name = xstrdup(name);
         iface->type = xstrdup(type);
-        iface->odp_port = ODPP_NONE;
+        iface->odp_port = iface->wanted_odp = ODPP_NONE;
         HASH_ADD_KEYPTR(hh, br->ifaces, iface->name, strlen(iface->name), iface);
     } else if (strcmp(iface->type, type)) {
         iface_stop(iface);

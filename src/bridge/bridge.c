@@ -17,6 +17,7 @@
 #include "bridge/bridge_int.h"
 #include "bridge/startup.h"
 #include "ofproto/xlate.h"
+#include "rpc/unixctl.h"
 
 LOG_MODULE(bridge);
 
@@ -41,6 +42,33 @@ row_to_smap(const struct db_row *row, const char *column, struct smap *smap)
 }
 
 /* --- the datapath ------------------------------------------------------------------------- */
+
+static const char *
+row_datapath_type(const struct db_row *row)
+{
+    const char *type = row_str(row, "datapath_type");
+    return type ? type : "";
+}
+
+/* The first bridge decides what the datapath is called, and whether it plays one without devices. */
+static void
+bridges_name_dp(struct bridges *b, const struct db_row *ovs)
+{
+    const struct db_row *row = row_ref_at(ovs, "bridges", 0);
+    const char *type = row ? row_datapath_type(row) : "";
+    bool is_override = netdev_dummy_level() == NETDEV_DUMMY_OVERRIDE_ALL;
+
+    if (b->brs) {
+        return;
+    }
+    if (!strcmp(type, "dummy") || (is_override && !strcmp(type, "netdev"))) {
+        dp_set_identity(b->dp, type, true);
+    } else if (is_override) {
+        dp_set_identity(b->dp, "system", true);
+    } else {
+        dp_set_identity(b->dp, "netdev", false);
+    }
+}
 
 /* Starts DPDK, the datapath and the slow path when the first bridge asks for them. */
 static bool
@@ -109,20 +137,14 @@ br_find(const struct bridges *b, const char *name)
     return br;
 }
 
-static const char *
-row_datapath_type(const struct db_row *row)
-{
-    const char *type = row_str(row, "datapath_type");
-    return type ? type : "";
-}
-
 /* True if Sluice serves a bridge of this type.  The kernel's datapath is not ours; hosts that never
  * set the column get this one, as docs/decisions say. */
 static bool
 datapath_type_is_served(const struct bridges *b, const char *type)
 {
     return !*type || !strcmp(type, "netdev") || (!strcmp(type, "dummy") && b->cfg.enable_dummy)
-           || (!strcmp(type, "system") && !b->cfg.disable_system);
+           || (!strcmp(type, "system")
+               && (!b->cfg.disable_system || netdev_dummy_level() == NETDEV_DUMMY_OVERRIDE_ALL));
 }
 
 static void
@@ -335,6 +357,7 @@ bridges_reconfigure(void *bridges_)
     bridges_apply_other_config(b, &other_config);
     bridges_prune(b, ovs);
     if (row_n(ovs, "bridges") && bridges_ensure_dp(b, &other_config)) {
+        bridges_name_dp(b, ovs);
         ofprotos_set_flow_restore_wait(b->ofprotos, restore_wait(b, &other_config));
         bridges_tls_sync(b, ovs);
         bridges_sync(b, ovs);
@@ -352,6 +375,12 @@ bridges_reconfigure(void *bridges_)
     }
     bridges_put_results(b, txn, ovs);
     db_txn_commit(txn, results_written, b);
+}
+
+void
+bridges_run(struct bridges *b)
+{
+    bridges_reconfigure(b);
 }
 
 /* --- what happens between reconfigurations ------------------------------------------------- */
@@ -451,6 +480,7 @@ bridges_create(const struct bridges_cfg *cfg)
     ofproto_ctl_init(b->ofprotos);
     xlate_ctl_init(b->ofprotos);
     b->slowpath = slowpath_create(cfg->loop, b->ofprotos);
+    bridge_ctl_init(b);
     memory_report_register(report_memory, b);
     db_set_change_cb(b->db, bridges_reconfigure, b);
     loop_timer_every(&b->watch_timer, cfg->loop, WATCH_PERIOD_MS, bridges_watch, b);
@@ -469,6 +499,7 @@ bridges_destroy(struct bridges *b, bool cleanup)
     (void)cleanup; /* Taps of this process are not persistent: they go with their descriptors. */
     db_set_change_cb(b->db, NULL, NULL);
     memory_report_unregister(report_memory, b);
+    unixctl_unregister_aux(b);
     loop_timer_stop(&b->watch_timer);
     loop_timer_stop(&b->stats_timer);
     loop_timer_stop(&b->retry_timer);

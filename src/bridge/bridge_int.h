@@ -38,6 +38,7 @@ struct br_iface {
     struct uuid port_uuid;      /* of the Port row that it belongs to */
     struct netdev *netdev;      /* NULL: failed, see 'error' */
     odp_port_t odp_port;        /* ODPP_NONE: none (patch) */
+    odp_port_t wanted_odp;      /* ODPP_NONE: any */
     ofp_port_t ofp_port;        /* 0: not in the bridge */
     int64_t request;            /* ofport_request as last applied; 0: none */
     char *error;                /* for Interface.error, or NULL */
@@ -99,6 +100,8 @@ struct br_iface *br_iface_find(const struct br *, const char *name);
 void br_ifaces_follow_mtu(struct br *);
 /* Patch ports whose peer does not name them back get a text in 'error'. */
 void br_ifaces_check_peers(struct bridges *);
+/* Stops it, to start under datapath port 'odp' with the next pass. */
+void br_iface_renumber(struct br_iface *, odp_port_t odp);
 /* True for the port that carries the bridge's own name. */
 bool br_iface_is_local(const struct br_iface *);
 
@@ -131,7 +134,12 @@ void bridges_put_statistics(struct bridges *, struct db_txn *);
 /* datapath_types, iface_types, dpdk_version, dpdk_initialized. */
 void bridges_put_abilities(struct bridges *, struct db_txn *, const struct db_row *ovs);
 
+/* bridge_ctl.c: commands about ports that the database knows. */
+void bridge_ctl_init(struct bridges *);
+
 /* bridge.c */
+/* Makes everything as the database has it, now. */
+void bridges_run(struct bridges *);
 
 /* A whole map column as a new smap; free with smap_destroy(). */
 void row_to_smap(const struct db_row *, const char *column, struct smap *);

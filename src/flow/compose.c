@@ -7,7 +7,6 @@
 
 #include "packet/build.h"
 
-#define DEFAULT_PAYLOAD 64
 #define IPV6_FRAGMENT_HEADER 44
 
 static void
@@ -179,7 +178,7 @@ uint32_t
 flow_compose(const struct flow *flow, void *mem, uint32_t cap, uint32_t payload_size)
 {
     struct frame_buf b = frame_buf_init(mem, cap);
-    uint32_t payload = payload_size ? payload_size : DEFAULT_PAYLOAD;
+    uint32_t payload = payload_size;
     if (!flow->packet_type) {
         put_l2(flow, &b);
     }

@@ -9,9 +9,10 @@
 #include "flow/flow.h"
 
 /*
- * Writes a frame with the headers of 'flow' and 'payload_size' bytes of payload (64 bytes of L7 where
- * it is 0), lengths and checksums right.  Returns its size, or 0 if it does not fit.
+ * Writes a frame with the headers of 'flow' and 'payload_size' bytes of payload (FLOW_PAYLOAD is what
+ * ofproto/trace gives), lengths and checksums right.  Returns its size, or 0 if it does not fit.
  */
+enum { FLOW_PAYLOAD = 64 };
 uint32_t flow_compose(const struct flow *flow, void *mem, uint32_t cap, uint32_t payload_size);
 
 #endif

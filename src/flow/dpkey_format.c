@@ -130,13 +130,19 @@ put_in_port(const struct key_out *k, const struct dp_port_names *ports)
     text_put(k->out, "),");
 }
 
-/*
- * A genuine megaflow always says the packet type.  Ours leave the word out of the mask, since no
- * packet of another type reaches the same flow; the text says it all the same.
- */
+static bool
+has_packet_type(const struct key_out *k)
+{
+    return !k->mask || k->mask->bits.packet_type;
+}
+
 static void
 put_packet_type(const struct key_out *k)
 {
+    if (!has_packet_type(k)) {
+        text_put(k->out, k->verbose ? "packet_type(ns=0/0,id=0/0)," : "");
+        return;
+    }
     uint32_t type = rte_be_to_cpu_32(k->f->packet_type);
     text_printf(k->out, type & 0xffff ? "packet_type(ns=%u,id=%#x)," : "packet_type(ns=%u,id=%u),",
                 type >> 16, type & 0xffff);
@@ -290,7 +296,11 @@ static void
 put_l2(const struct key_out *k)
 {
     if (k->f->packet_type == 0) {
-        put_attr(k, DP_ATTR_ETH);
+        if (!k->verbose && !has_packet_type(k) && !dp_attr_is_masked(DP_ATTR_ETH, k->mask)) {
+            text_put(k->out, "eth(),"); /* what says that it is Ethernet */
+        } else {
+            put_attr(k, DP_ATTR_ETH);
+        }
     }
     int n = flow_n_vlans(k->f);
     for (int i = 0; i < n; i++) {

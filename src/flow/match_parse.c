@@ -167,9 +167,11 @@ set_protocol(const struct item *item, struct match *m)
         }
         return NULL;
     }
-    return !item->value && strcmp(item->key, "eth")
-               ? text_error("field %s missing value", item->key)
-               : NULL;
+    if (item->value || !strcmp(item->key, "eth")) {
+        return NULL;
+    }
+    return field_for(item->key, m) ? text_error("field %s missing value", item->key)
+                                   : text_error("unknown field %s", item->key);
 }
 
 static char *

@@ -181,6 +181,7 @@ enum netdev_dummy_level {
     NETDEV_DUMMY_OVERRIDE_ALL,
 };
 void netdev_enable_dummy(enum netdev_dummy_level);
+enum netdev_dummy_level netdev_dummy_level(void);
 // How 'netdev-dummy/receive' reads a packet given as a flow's text: returns a new array of bytes
 // and its size, or NULL and a new '*errorp'.  Set by whoever knows flows (src/ofproto or main.c).
 typedef uint8_t *netdev_dummy_compose_fn(const char *flow_text, size_t *size, char **errorp);

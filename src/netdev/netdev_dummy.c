@@ -2,12 +2,14 @@
 //
 // Types dummy, dummy-internal (served by the kernel-port thread, woken by an eventfd) and dummy-pmd
 // (polled).  Main puts frames into a ring per queue, the poller takes them out.  What is sent goes
-// to the file of options:tx_pcap, what is received to rxq_pcap, both to pcap.  Test code: the fast
-// path writes files under a lock here, and nowhere else.
+// to the file of options:tx_pcap, what is received to rxq_pcap, both to pcap; options:stream and
+// pstream join ports of two processes (netdev_dummy_stream.c).  Test code: the fast path writes
+// files under a lock here, and nowhere else.
 #include "netdev/netdev_dummy.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/icmp6.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -16,11 +18,14 @@
 #include <unistd.h>
 
 #include <rte_arp.h>
+#include <rte_ip.h>
 #include <rte_ring.h>
 
 #include "base/log.h"
+#include "netdev/netdev_dummy_stream.h"
 #include "netdev/netdev_pool.h"
 #include "netdev/netdev_private.h"
+#include "packet/build.h"
 
 LOG_MODULE(netdev_dummy);
 
@@ -41,6 +46,8 @@ struct netdev_dummy {
     uint16_t n_rxq;
     _Atomic bool is_up;   // main: w, pollers: r
     _Atomic uint32_t ip4; // whose ARP requests we answer, network order; main: w, senders: r
+    _Atomic bool has_ip6;
+    struct in6_addr ip6; // likewise for neighbour solicitations; under pcap_lock
     uint64_t link_resets;
     struct dummy_rxq rxqs[MAX_RXQ];
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
@@ -50,6 +57,7 @@ struct netdev_dummy {
     pthread_mutex_t pcap_lock; // the two descriptors
     int tx_pcap, rx_pcap;
     char *tx_pcap_path, *rx_pcap_path;
+    struct dummy_stream *stream; // changes under pcap_lock, with no sender in it; or NULL
 };
 
 static struct netdev_dummy *
@@ -108,6 +116,60 @@ pcap_write(struct netdev_dummy *dummy, bool rx, const struct rte_mbuf *m)
         }
     }
     pthread_mutex_unlock(&dummy->pcap_lock);
+}
+
+// A frame from the other end of options:stream.
+static void
+stream_receive(void *dummy_, const void *frame, size_t size)
+{
+    struct netdev_dummy *dummy = dummy_;
+
+    if (size >= sizeof(struct rte_ether_hdr)) {
+        netdev_dummy_receive(&dummy->up, 0, frame, size);
+    }
+}
+
+static void
+stream_send(struct netdev_dummy *dummy, const struct rte_mbuf *m)
+{
+    uint8_t copy[RTE_MBUF_DEFAULT_DATAROOM * 5];
+
+    pthread_mutex_lock(&dummy->pcap_lock);
+    if (dummy->stream && m->pkt_len <= sizeof(copy)) {
+        dummy_stream_send(dummy->stream, rte_pktmbuf_read(m, 0, m->pkt_len, copy), m->pkt_len);
+    }
+    pthread_mutex_unlock(&dummy->pcap_lock);
+}
+
+static int
+stream_follow(struct netdev_dummy *dummy, const char *name, char **errorp)
+{
+    struct dummy_stream *old = dummy->stream;
+    int error = 0;
+
+    if ((!name && !old) || (name && old && !strcmp(name, dummy_stream_name(old)))) {
+        return 0;
+    }
+    pthread_mutex_lock(&dummy->pcap_lock);
+    dummy->stream = NULL;
+    pthread_mutex_unlock(&dummy->pcap_lock);
+    dummy_stream_destroy(old);
+    if (name) {
+        struct dummy_stream *ds = dummy_stream_create(name, stream_receive, dummy, errorp);
+        error = ds ? 0 : -EINVAL;
+        pthread_mutex_lock(&dummy->pcap_lock);
+        dummy->stream = ds;
+        pthread_mutex_unlock(&dummy->pcap_lock);
+    }
+    return error;
+}
+
+const char *
+netdev_dummy_conn_state(const struct netdev *netdev)
+{
+    const struct netdev_dummy *dummy = dummy_cast(netdev);
+
+    return dummy->stream ? dummy_stream_state(dummy->stream) : "unknown";
 }
 
 static void
@@ -220,6 +282,38 @@ answer_arp(struct netdev_dummy *dummy, const struct rte_mbuf *m)
     put_in_ring(dummy, 0, &f, sizeof(f));
 }
 
+// Likewise for that of netdev-dummy/ip6addr.
+static void
+answer_nd(struct netdev_dummy *dummy, const struct rte_mbuf *m)
+{
+    _Static_assert(_Alignof(struct rte_ipv6_hdr) <= 2, "the headers lie side by side");
+    struct {
+        struct rte_ether_hdr eth;
+        struct rte_ipv6_hdr ip6;
+        uint8_t icmp6[8]; // type first
+        uint8_t target[16];
+    } f;
+    uint8_t reply[128];
+    struct in6_addr target, asker;
+
+    if (!atomic_load_explicit(&dummy->has_ip6, memory_order_acquire) || m->data_len < sizeof(f)) {
+        return;
+    }
+    memcpy(&f, rte_pktmbuf_mtod(m, void *), sizeof(f));
+    memcpy(&target, f.target, sizeof(target));
+    memcpy(&asker, f.ip6.src_addr, sizeof(asker));
+    pthread_mutex_lock(&dummy->pcap_lock);
+    bool is_ours = !memcmp(&target, &dummy->ip6, sizeof(target));
+    pthread_mutex_unlock(&dummy->pcap_lock);
+    if (f.eth.ether_type != htobe16_(RTE_ETHER_TYPE_IPV6) || f.ip6.proto != IPPROTO_ICMPV6 ||
+        f.icmp6[0] != ND_NEIGHBOR_SOLICIT || !is_ours) {
+        return;
+    }
+    uint32_t size = compose_nd_na(reply, sizeof(reply), &dummy->mac, &f.eth.src_addr, &target,
+                                  &asker, ND_NA_FLAG_SOLICITED | ND_NA_FLAG_OVERRIDE);
+    put_in_ring(dummy, 0, reply, size);
+}
+
 static void
 dummy_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
 {
@@ -232,7 +326,9 @@ dummy_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t 
             n_sent++;
             bytes += mbufs[i]->pkt_len;
             pcap_write(dummy, false, mbufs[i]);
+            stream_send(dummy, mbufs[i]);
             answer_arp(dummy, mbufs[i]);
+            answer_nd(dummy, mbufs[i]);
         }
     }
     rte_pktmbuf_free_bulk(mbufs, n);
@@ -259,6 +355,17 @@ void
 netdev_dummy_set_ip4(struct netdev *netdev, be32_t ip4)
 {
     atomic_store(&dummy_cast(netdev)->ip4, ip4);
+}
+
+void
+netdev_dummy_set_ip6(struct netdev *netdev, const struct in6_addr *ip6)
+{
+    struct netdev_dummy *dummy = dummy_cast(netdev);
+
+    pthread_mutex_lock(&dummy->pcap_lock);
+    dummy->ip6 = *ip6;
+    pthread_mutex_unlock(&dummy->pcap_lock);
+    atomic_store(&dummy->has_ip6, !IN6_IS_ADDR_UNSPECIFIED(ip6));
 }
 
 // --- life and configuration ----------------------------------------------------------------
@@ -311,6 +418,7 @@ dummy_close(struct netdev *netdev)
         rxq_fini(&dummy->rxqs[i]);
     }
     pcap_open_both(dummy, NULL, NULL);
+    stream_follow(dummy, NULL, NULL);
     netdev_pool_put(dummy->pool, &dummy->pool_wish);
     free(dummy->tx_counts);
     pthread_mutex_destroy(&dummy->pcap_lock);
@@ -328,6 +436,11 @@ dummy_set_config(struct netdev *netdev, const struct smap *options, const struct
     pcap_open_both(dummy, both ? both : smap_get(options, "tx_pcap"),
                    both ? both : smap_get(options, "rxq_pcap"));
     dummy->ifindex = smap_get_int(options, "ifindex", 0);
+    const char *stream = smap_get(options, "stream");
+    int error = stream_follow(dummy, stream ? stream : smap_get(options, "pstream"), errorp);
+    if (error != 0) {
+        return error;
+    }
     if (netdev->class->poll == NETDEV_POLL_SPIN) {
         int numa_id = smap_get_int(options, "numa_id", -1);
         *needs_reconfigure = n_rxq != dummy->n_rxq || numa_id != dummy->numa_id;

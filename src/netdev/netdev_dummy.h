@@ -5,6 +5,8 @@
 #ifndef NETDEV_NETDEV_DUMMY_H
 #define NETDEV_NETDEV_DUMMY_H
 
+#include <netinet/in.h>
+
 #include "netdev/netdev_provider.h"
 
 bool netdev_is_dummy(const struct netdev *);
@@ -12,7 +14,12 @@ bool netdev_is_dummy(const struct netdev *);
 // wire. 0; -EINVAL for a queue that is not there; -ENOBUFS when the queue is full; -ENETDOWN.
 int netdev_dummy_receive(struct netdev *, uint16_t qid, const void *bytes, size_t size);
 
+// Of options:stream: "connected", "disconnected"; "unknown" without, and for one that listens.
+const char *netdev_dummy_conn_state(const struct netdev *);
+
 // The port answers ARP requests for 'ip4'; 0: for none.
 void netdev_dummy_set_ip4(struct netdev *, be32_t ip4);
+// Likewise neighbour solicitations for 'ip6'; "::": for none.
+void netdev_dummy_set_ip6(struct netdev *, const struct in6_addr *ip6);
 
 #endif

@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include <rte_ether.h>
+
 #include "netdev/netdev_ctl_admin.h"
 #include "netdev/netdev_dummy.h"
 #include "netdev/netdev_private.h"
@@ -21,13 +23,13 @@ netdev_dummy_set_compose(netdev_dummy_compose_fn *fn)
     compose_flow = fn;
 }
 
-// A packet as hex digits; NULL when 's' is not that.
+// A frame as hex digits; NULL when 's' is not that, or too short for one.
 static uint8_t *
 packet_from_hex(const char *s, size_t *size)
 {
     size_t len = strlen(s);
 
-    if (len == 0 || len % 2 != 0 || len > 2 * MAX_FRAME ||
+    if (len < 2 * sizeof(struct rte_ether_hdr) || len % 2 != 0 || len > 2 * MAX_FRAME ||
         strspn(s, "0123456789abcdefABCDEF") != len) {
         return NULL;
     }
@@ -52,7 +54,7 @@ packet_from_text(const char *text, size_t *size, char **errorp)
     return bytes;
 }
 
-// Frames shorter than 'len' (or than Ethernet allows) are padded with zeros.
+// Frames shorter than 'len' are padded with zeros.
 static int
 receive_one(struct netdev *netdev, uint16_t qid, size_t len, const uint8_t *bytes, size_t size)
 {
@@ -66,35 +68,56 @@ receive_one(struct netdev *netdev, uint16_t qid, size_t len, const uint8_t *byte
     return error;
 }
 
+// "--len N" may stand behind a packet.  Moves '*i' behind it; false: an error was sent.
+static bool
+take_len(struct unixctl_conn *conn, int argc, const char *argv[], int *i, unsigned int *len)
+{
+    *len = 0;
+    if (*i + 1 >= argc || strcmp(argv[*i], "--len") != 0) {
+        return true;
+    }
+    if (!str_to_uint(argv[*i + 1], 10, len) || *len < sizeof(struct rte_ether_hdr)) {
+        unixctl_reply_error(conn, "too small packet len");
+        return false;
+    }
+    if (*len > MAX_FRAME) {
+        unixctl_reply_errorf(conn, "too large packet len: %u bytes at most", (unsigned)MAX_FRAME);
+        return false;
+    }
+    *i += 2;
+    return true;
+}
+
 static void
 cmd_receive(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 {
     struct netdev *netdev = netdev_find(argv[1]);
-    unsigned int qid = 0, len = 0;
+    unsigned int qid = 0, len;
     int i = 2;
 
     if (netdev == NULL || !netdev_is_dummy(netdev)) {
         unixctl_reply_error(conn, "no such dummy netdev");
         return;
     }
-    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
-        unsigned int *value = strcmp(argv[i], "--qid") == 0   ? &qid
-                              : strcmp(argv[i], "--len") == 0 ? &len
-                                                              : NULL;
-        if (value == NULL || !str_to_uint(argv[i + 1], 10, value) || qid >= netdev->queues.n_rxq ||
-            len > MAX_FRAME) {
-            unixctl_reply_errorf(conn, "bad option %s %s", argv[i], argv[i + 1]);
+    if (argc > 3 && strcmp(argv[i], "--qid") == 0) {
+        if (!str_to_uint(argv[i + 1], 10, &qid) || qid >= netdev->queues.n_rxq) {
+            unixctl_reply_error(conn, "bad rx queue id.");
             return;
         }
+        i += 2;
     }
-    for (; i < argc; i++) {
+    while (i < argc) {
         size_t size;
         char *error_text;
-        uint8_t *bytes = packet_from_text(argv[i], &size, &error_text);
+        uint8_t *bytes = packet_from_text(argv[i++], &size, &error_text);
         if (bytes == NULL) {
             unixctl_reply_error(conn,
                                 error_text != NULL ? error_text : "bad packet or flow syntax");
             free(error_text);
+            return;
+        }
+        if (!take_len(conn, argc, argv, &i, &len)) {
+            free(bytes);
             return;
         }
         int error = receive_one(netdev, (uint16_t)qid, len, bytes, size);
@@ -113,7 +136,6 @@ cmd_set_admin_state(struct unixctl_conn *conn, int argc, const char *argv[], voi
     netdev_ctl_set_admin_state(conn, argc, argv, netdev_is_dummy, "Unknown Dummy Interface");
 }
 
-// Without options:stream a port has no connection whose state there could be.
 static void
 cmd_conn_state(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 {
@@ -122,32 +144,57 @@ cmd_conn_state(struct unixctl_conn *conn, int argc, const char *argv[], void *au
         return;
     }
     struct netdev *netdev = netdev_find(argv[1]);
-    if (netdev == NULL || !netdev_is_dummy(netdev)) {
-        unixctl_reply_error(conn, "no such dummy netdev");
-        return;
-    }
-    char *text = xasprintf("%s: unknown\n", argv[1]);
+    bool is_ours = netdev != NULL && netdev_is_dummy(netdev);
+    char *text =
+        xasprintf("%s: %s\n", argv[1], is_ours ? netdev_dummy_conn_state(netdev) : "unknown");
     unixctl_reply(conn, text);
     free(text);
 }
 
-static void
-cmd_ip4addr(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
+// "1.2.3.4/24" or "fc00::1/64", the length may be absent.  NULL, or a new error text.
+static char *
+address_from_text(const char *s, int family, void *address)
 {
-    struct netdev *netdev = netdev_find(argv[1]);
-    struct in_addr ip;
-    char *text = xmemdup0(argv[2], strcspn(argv[2], "/"));
-    bool ok = inet_pton(AF_INET, text, &ip) == 1;
+    size_t n = strcspn(s, "/");
+    unsigned int max = family == AF_INET ? 32 : 128, plen;
+    char *text = xmemdup0(s, n);
+    bool ok = inet_pton(family, text, address) == 1;
 
     free(text);
+    if (!ok) {
+        return xasprintf("%s: invalid %s address", s, family == AF_INET ? "IP" : "IPv6");
+    }
+    if (s[n] == '/' && (!str_to_uint(s + n + 1, 10, &plen) || plen > max)) {
+        return xasprintf("%s: %s network prefix bits not between 0 and %u, inclusive", s,
+                         family == AF_INET ? "IPv4" : "IPv6", max);
+    }
+    return NULL;
+}
+
+// ip4addr, ip6addr: the host that the port stands for answers for its IPv4 address.
+static void
+cmd_address(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
+{
+    int family = strcmp(argv[0], "netdev-dummy/ip4addr") == 0 ? AF_INET : AF_INET6;
+    struct netdev *netdev = netdev_find(argv[1]);
+    struct in6_addr address;
+    char *error = NULL;
+
     if (netdev == NULL || !netdev_is_dummy(netdev)) {
         unixctl_reply_error(conn, "Unknown Dummy Interface");
-    } else if (!ok) {
-        unixctl_reply_error(conn, "Invalid parameters");
+    } else if ((error = address_from_text(argv[2], family, &address)) != NULL) {
+        unixctl_reply_error(conn, error);
     } else {
-        netdev_dummy_set_ip4(netdev, ip.s_addr);
+        if (family == AF_INET) {
+            be32_t ip4;
+            memcpy(&ip4, &address, sizeof(ip4));
+            netdev_dummy_set_ip4(netdev, ip4);
+        } else {
+            netdev_dummy_set_ip6(netdev, &address);
+        }
         unixctl_reply(conn, "OK");
     }
+    free(error);
 }
 
 void
@@ -157,7 +204,8 @@ netdev_dummy_ctl_register(void)
                      2, INT_MAX, cmd_receive, NULL);
     unixctl_register("netdev-dummy/set-admin-state", "[netdev] up|down", 1, 2, cmd_set_admin_state,
                      NULL);
-    unixctl_register("netdev-dummy/ip4addr", "[netdev] ipaddr/mask-prefix-len", 2, 2, cmd_ip4addr,
+    unixctl_register("netdev-dummy/ip4addr", "[netdev] ipaddr/mask-prefix-len", 2, 2, cmd_address,
                      NULL);
+    unixctl_register("netdev-dummy/ip6addr", "[netdev] ip6addr", 2, 2, cmd_address, NULL);
     unixctl_register("netdev-dummy/conn-state", "[netdev]", 0, 1, cmd_conn_state, NULL);
 }

@@ -7,7 +7,6 @@
 #include "netdev/netdev_provider.h"
 
 struct loop *netdev_loop(void); // NULL in tests that have none
-enum netdev_dummy_level netdev_dummy_level(void);
 // The keys that the database has, as dpdk_set_config() left them.
 const struct smap *dpdk_config(void);
 

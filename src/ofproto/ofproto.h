@@ -262,5 +262,7 @@ void ofproto_flows_from_text(struct ofproto *, bool replace, const char *const *
 
 /* Registers ofproto/list, bridge/dump-flows, bridge/reconnect. */
 void ofproto_ctl_init(struct ofprotos *);
+/* Of all bridges, hidden ones too. */
+size_t ofprotos_n_rules(const struct ofprotos *);
 
 #endif /* ofproto/ofproto.h */

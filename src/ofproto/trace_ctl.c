@@ -161,10 +161,13 @@ parse_frame(struct request *r, const char *text)
 }
 
 static bool
-is_dp_name(const char *s)
+is_dp_name(const struct ofprotos *all, const char *s)
 {
-    return !strcmp(s, "ovs-netdev") || !strcmp(s, "netdev@ovs-netdev") || !strcmp(s, "ovs-dummy")
-           || !strcmp(s, "dummy@ovs-dummy");
+    const struct dp *dp = ofprotos_dp(all);
+    size_t n = dp ? strlen(dp_type(dp)) : 0;
+
+    return dp && (!strcmp(s, dp_name(dp))
+                  || (!strncmp(s, dp_type(dp), n) && s[n] == '@' && !strcmp(s + n + 1, dp_name(dp))));
 }
 
 /* Takes options out of 'argv'; returns the number of what is left in 'words'. */
@@ -217,7 +220,7 @@ parse_request(struct request *r, int argc, const char *argv[])
     if (n == 0 || n > 2) {
         r->error = xstrdup("a bridge and a flow, or a datapath flow, is needed");
     } else if (strchr(words[n - 1], '(')) {
-        if (n == 2 && !is_dp_name(words[0])) {
+        if (n == 2 && !is_dp_name(r->all, words[0])) {
             r->error = xasprintf("Cannot find the datapath");
             return;
         }
@@ -260,7 +263,7 @@ make_packet(struct request *r)
     }
     if (!r->frame) {
         r->frame = xmalloc(MAX_FRAME);
-        r->frame_size = flow_compose(&r->flow, r->frame, MAX_FRAME, 0);
+        r->frame_size = flow_compose(&r->flow, r->frame, MAX_FRAME, FLOW_PAYLOAD);
     }
     m = r->frame_size ? packet_from_bytes(pool, r->frame, r->frame_size) : NULL;
     return m;

@@ -28,11 +28,32 @@ settings_default(struct dp_settings *set)
     set->auto_lb_improvement = 25;
 }
 
+void
+dp_set_identity(struct dp *dp, const char *type, bool is_dummy)
+{
+    snprintf(dp->type, sizeof dp->type, "%.20s", type);
+    snprintf(dp->name, sizeof dp->name, "ovs-%.20s", dp->type);
+    dp->is_dummy = is_dummy;
+}
+
+const char *
+dp_type(const struct dp *dp)
+{
+    return dp->type;
+}
+
+const char *
+dp_name(const struct dp *dp)
+{
+    return dp->name;
+}
+
 struct dp *
 dp_create(void)
 {
     struct dp *dp = xzalloc(sizeof *dp);
 
+    dp_set_identity(dp, "netdev", false);
     random_bytes(&dp->secret, sizeof dp->secret);
     megaflows_init(&dp->mf, &dp->secret);
     dp->mf.slot_freed = dp_clear_slot;

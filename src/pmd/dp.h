@@ -34,6 +34,12 @@ enum { DP_MAX_PORTS = 4096 };
 struct dp *dp_create(void);   // main, after dpdk_start(); makes port 0 "ovs-netdev" by name only
 void dp_destroy(struct dp *); // stops all threads, flushes, frees; ports must be gone
 
+// What commands call it: 'type' and "ovs-TYPE", by itself "netdev".  A dummy (hermetic runs) gives
+// ports the numbers in their names: p7 is 7, br0 100.  Main, while there is no port.
+void dp_set_identity(struct dp *, const char *type, bool is_dummy);
+const char *dp_type(const struct dp *);
+const char *dp_name(const struct dp *);
+
 // Open_vSwitch.other_config keys of the datapath: pmd-cpu-mask, pmd-rxq-assign, pmd-rxq-isolate,
 // emc-insert-inv-prob, smc-enable, tx-flush-interval, pmd-sleep-max/pmd-maxsleep, pmd-auto-lb*,
 // pmd-perf-metrics, flow-limit ceiling, dpdk-lcore-mask.  Idempotent.
@@ -41,8 +47,8 @@ void dp_set_config(struct dp *, const struct smap *other_config);
 
 // --- ports: main ---------------------------------------------------------------------------
 
-// Adds 'netdev' (borrowed until dp_port_del) under 'wanted' if that number is free, else under the
-// lowest free one.  0 or a negative errno with a text in '*errorp'.
+// Adds 'netdev' (borrowed until dp_port_del) under 'wanted' if that number is free, else under that
+// of its name (a dummy), else under the lowest free one.  0 or a negative errno with a text in '*errorp'.
 int dp_port_add(struct dp *, struct netdev *, odp_port_t wanted, odp_port_t *out, char **errorp);
 // Returns when no PMD uses the port any more; traffic of other ports is not stopped.
 void dp_port_del(struct dp *, odp_port_t);
@@ -100,10 +106,14 @@ const struct dp_actions *dp_flow_actions(const struct dp_flow *); // RCU
 void *dp_flow_aux(const struct dp_flow *);                        // the revalidator's ukey
 void dp_flow_set_aux(struct dp_flow *, void *);
 bool dp_flow_is_dead(const struct dp_flow *);
-// Appends the flow as dump-flows prints it, without a newline; 'verbose' as with -m.
+// Appends the flow as dump-flows prints it, without a newline.  'how': of DP_FLOW_*.
+enum {
+    DP_FLOW_VERBOSE = 1,   // -m: the ufid, and what is not matched
+    DP_FLOW_NAMES = 2,     // of ports
+    DP_FLOW_OF_BRIDGE = 4, // dpif/dump-flows: nothing about the datapath that serves it
+};
 struct text;
-void dp_flow_format(const struct dp *, const struct dp_flow *, bool verbose, bool with_names,
-                    struct text *);
+void dp_flow_format(const struct dp *, const struct dp_flow *, unsigned how, struct text *);
 
 // Walks all flows, 'part' of 'n_parts' (revalidators share the work).  'cb' may delete the flow.
 // Flows put meanwhile may be missed.  Stops when 'cb' returns false.

@@ -41,7 +41,11 @@ struct dp_settings {
     uint32_t auto_lb_interval_min, auto_lb_load, auto_lb_improvement;
 };
 
+enum { DP_NAME_SIZE = 32 };
+
 struct dp {
+    char type[DP_NAME_SIZE], name[DP_NAME_SIZE]; /* main */
+    bool is_dummy;                               /* main */
     struct key_secret secret;
     struct megaflows mf;
     struct dp_settings set;                      /* main */

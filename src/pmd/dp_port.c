@@ -136,14 +136,33 @@ port_configure(struct dp *dp, struct dp_port *port, char **errorp)
 
 // --- add and remove -------------------------------------------------------------------------
 
-static odp_port_t
-dp_choose_odp(const struct dp *dp, odp_port_t wanted)
+static bool
+odp_is_free(const struct dp *dp, odp_port_t odp)
 {
-    if (wanted && wanted < DP_MAX_PORTS && !rcu_get_protected(&dp->ports[wanted])) {
+    return odp && odp < DP_MAX_PORTS && !rcu_get_protected(&dp->ports[odp]);
+}
+
+// The number in a name, so that tests can foretell it; those of bridges begin at 100.  0: none.
+static odp_port_t
+odp_of_name(const char *name)
+{
+    const char *digits = name + strcspn(name, "0123456789");
+    unsigned long base = strncmp(name, "br", 2) ? 0 : 100;
+
+    return *digits && strlen(digits) < 10 ? (odp_port_t)(base + strtoul(digits, NULL, 10)) : 0;
+}
+
+static odp_port_t
+dp_choose_odp(const struct dp *dp, odp_port_t wanted, const char *name)
+{
+    if (odp_is_free(dp, wanted)) {
         return wanted;
     }
+    if (dp->is_dummy && odp_is_free(dp, odp_of_name(name))) {
+        return odp_of_name(name);
+    }
     for (odp_port_t odp = 1; odp < DP_MAX_PORTS; odp++) {
-        if (!rcu_get_protected(&dp->ports[odp])) {
+        if (odp_is_free(dp, odp)) {
             return odp;
         }
     }
@@ -163,7 +182,7 @@ port_free(struct dp_port *port)
 int
 dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t *out, char **errorp)
 {
-    odp_port_t odp = dp_choose_odp(dp, wanted);
+    odp_port_t odp = dp_choose_odp(dp, wanted, netdev_name(netdev));
     struct dp_port *port;
     int error;
 
@@ -264,7 +283,7 @@ dp_port_name(const struct dp *dp, odp_port_t odp, char *buf, size_t size)
 
     if (!port) {
         if (odp == 0) {
-            str_copy(buf, "ovs-netdev", size);
+            str_copy(buf, dp->name, size);
         }
         return odp == 0;
     }
@@ -280,7 +299,7 @@ dp_port_by_name(const struct dp *dp, const char *name)
             return port->odp;
         }
     }
-    return strcmp(name, "ovs-netdev") ? ODPP_NONE : 0;
+    return strcmp(name, dp->name) ? ODPP_NONE : 0;
 }
 
 struct netdev *

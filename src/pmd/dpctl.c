@@ -1,54 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dpctl/*: the datapath's ports and flows as text, and flows by hand.  Main thread.  Flows are
-// shared by all PMDs; a dump lists each once, under the thread that had most of its packets.
-#include <ctype.h>
+// dpctl/*: the datapath's ports and flows as text.  Main thread.  Flows are shared by all PMDs; a
+// dump lists each once, under the thread that had most of its packets.  Flows by hand:
+// dpctl_flow.c.
+#include "pmd/dpctl.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "flow/dpkey.h"
 #include "flow/match.h"
 #include "pmd/dp_int.h"
-#include "pmd/pmd_ctl.h"
 #include "rpc/unixctl.h"
 
-// --- names ----------------------------------------------------------------------------------
+// --- arguments ------------------------------------------------------------------------------
 
-static const char *
-port_name(const void *dp, odp_port_t odp)
+bool
+dpctl_parse_args(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp,
+                 struct dpctl_args *a)
 {
-    const struct dp_port *port = dp_port_find(dp, odp);
+    const struct {
+        const char *name, *alias;
+        bool *flag;
+    } options[] = {
+        {"--more", "-m", &a->more}, {"--statistics", "-s", &a->statistics},
+        {"--names", "", &a->names}, {"--no-names", "", &a->no_names},
+        {"--clear", "", &a->clear}, {"--may-create", "", NULL},
+        {"--read-only", "", NULL},
+    };
 
-    return port ? port->name : odp == 0 ? "ovs-netdev" : NULL;
-}
+    *a = (struct dpctl_args){.dp = pmd_ctl_dp(dpp)};
+    for (int i = 1; i < argc; i++) {
+        size_t j = 0;
 
-static bool
-port_lookup(const void *dp, const char *name, odp_port_t *odp)
-{
-    *odp = dp ? dp_port_by_name(dp, name) : ODPP_NONE;
-    return *odp != ODPP_NONE;
-}
-
-static struct dp_port_names
-names_of(const struct dp *dp, bool print)
-{
-    return (struct dp_port_names){
-        .name = print ? port_name : NULL, .lookup = port_lookup, .aux = dp};
-}
-
-// The datapath for commands that work on its flows; an error is sent when there is none.
-static struct dp *
-existing_dp(struct unixctl_conn *conn, struct dp **dpp)
-{
-    struct dp *dp = pmd_ctl_dp(dpp);
-
-    if (!dp) {
+        while (j < ARRAY_SIZE(options) && strcmp(argv[i], options[j].name) != 0 &&
+               strcmp(argv[i], options[j].alias) != 0) {
+            j++;
+        }
+        if (j < ARRAY_SIZE(options)) {
+            if (options[j].flag) {
+                *options[j].flag = true;
+            }
+        } else if (argv[i][0] == '-') {
+            unixctl_reply_errorf(conn, "Unrecognized option %s", argv[i]);
+            return false;
+        } else if (a->n_words < DPCTL_MAX_WORDS) {
+            a->words[a->n_words++] = argv[i];
+        }
+    }
+    if (!a->dp) {
         unixctl_reply_error(conn, "ovs-vswitchd: no datapaths exist\n"
                                   "ovs-vswitchd: datapath not found (Invalid argument)");
     }
-    return dp;
+    return a->dp != NULL;
+}
+
+bool
+dpctl_take_dp_name(struct unixctl_conn *conn, struct dpctl_args *a, int n_max)
+{
+    if (a->n_words <= n_max) {
+        return true;
+    }
+    if (a->n_words > n_max + 1 || !pmd_ctl_is_dp_name(a->dp, a->words[0])) {
+        unixctl_reply_error(conn, "ovs-vswitchd: datapath not found (Invalid argument)");
+        return false;
+    }
+    memmove(a->words, a->words + 1, (size_t)--a->n_words * sizeof a->words[0]);
+    return true;
 }
 
 // --- dump-dps, show -------------------------------------------------------------------------
@@ -56,7 +73,11 @@ existing_dp(struct unixctl_conn *conn, struct dp **dpp)
 static void
 dpctl_dump_dps(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    unixctl_reply(conn, pmd_ctl_dp(dpp) ? "netdev@ovs-netdev\n" : NULL);
+    const struct dp *dp = pmd_ctl_dp(dpp);
+    char *text = dp ? xasprintf("%s@%s\n", dp_type(dp), dp_name(dp)) : NULL;
+
+    unixctl_reply(conn, text);
+    free(text);
 }
 
 static void
@@ -111,10 +132,11 @@ put_port(struct str *s, const struct dp_port *port, bool stats)
     }
 }
 
+// Without a datapath, an empty answer; a name that is not its, an error.
 static void
 dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dp *dp = pmd_ctl_dp(dpp);
+    const struct dp *dp = pmd_ctl_dp(dpp);
     struct str s = STR_INIT;
     struct dp_stats stats;
     bool verbose = false;
@@ -122,10 +144,11 @@ dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-s") || !strcmp(argv[i], "--statistics")) {
             verbose = true;
-        } else if (!pmd_ctl_is_dp_name(argv[i])) {
-            unixctl_reply_errorf(conn,
-                                 "ovs-vswitchd: opening datapath %s failed "
-                                 "(No such device)",
+        } else if (argv[i][0] == '-') {
+            unixctl_reply_errorf(conn, "Unrecognized option %s", argv[i]);
+            return;
+        } else if (!dp || !pmd_ctl_is_dp_name(dp, argv[i])) {
+            unixctl_reply_errorf(conn, "ovs-vswitchd: opening datapath %s failed (No such device)",
                                  argv[i]);
             return;
         }
@@ -136,9 +159,15 @@ dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
     }
     dp_get_stats(dp, &stats);
     str_printf(&s,
-               "netdev@ovs-netdev:\n  lookups: hit:%" PRIu64 " missed:%" PRIu64 " lost:%" PRIu64
-               "\n  flows: %" PRIu64 "\n  port 0: ovs-netdev (tap)\n",
-               stats.n_hit, stats.n_missed, stats.n_lost, stats.n_flows);
+               "%s@%s:\n  lookups: hit:%" PRIu64 " missed:%" PRIu64 " lost:%" PRIu64
+               "\n  flows: %" PRIu64 "\n  port 0: %s (%s)\n",
+               dp_type(dp), dp_name(dp), stats.n_hit, stats.n_missed, stats.n_lost, stats.n_flows,
+               dp_name(dp), dp->is_dummy ? "dummy-internal" : "tap");
+    if (verbose) { // a name without a device
+        str_put(&s, "    RX packets:0 errors:? dropped:? overruns:? frame:?\n"
+                    "    TX packets:0 errors:? dropped:? aborted:? carrier:?\n"
+                    "    collisions:?\n    RX bytes:0  TX bytes:0\n");
+    }
     DP_FOREACH_PORT (port, dp) {
         put_port(&s, port, verbose);
     }
@@ -146,87 +175,16 @@ dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
     str_free(&s);
 }
 
-// --- one flow -------------------------------------------------------------------------------
-
-static void
-put_tcp_flags(struct text *t, uint16_t flags)
-{
-    static const struct {
-        uint16_t bit;
-        char letter;
-    } letters[] = {{TCP_SYN, 'S'}, {TCP_FIN, 'F'}, {TCP_PSH, 'P'}, {TCP_RST, 'R'}, {TCP_URG, 'U'},
-                   {TCP_ACK, '.'}, {TCP_ECE, 'E'}, {TCP_CWR, 'C'}, {TCP_NS, 'N'}};
-
-    text_put(t, ", flags:");
-    for (size_t i = 0; i < ARRAY_SIZE(letters); i++) {
-        if (flags & letters[i].bit) {
-            text_putc(t, letters[i].letter);
-        }
-    }
-}
-
-static void
-put_flow_stats(struct text *t, const struct dp_flow_stats *st)
-{
-    text_printf(t, ", packets:%" PRIu64 ", bytes:%" PRIu64 ", used:", st->n_packets, st->n_bytes);
-    if (st->used_ms) {
-        text_printf(t, "%.3fs", (double)(clock_now_ms() - (int64_t)st->used_ms) / 1000);
-    } else {
-        text_put(t, "never");
-    }
-    if (st->tcp_flags) {
-        put_tcp_flags(t, st->tcp_flags);
-    }
-}
-
-// How many words of each kind the flow's lookup reads: what stands for a miniflow's size here.
-static void
-put_extra_info(struct text *t, const struct flow_mask *mask)
-{
-    text_printf(t, ", dp-extra-info:miniflow_bits(%d,0)",
-                __builtin_popcountll(flow_words_map(&mask->bits)));
-}
-
-void
-dp_flow_format(const struct dp *dp, const struct dp_flow *f, bool verbose, bool with_names,
-               struct text *t)
-{
-    struct dp_port_names names = names_of(dp, with_names);
-    const struct dp_actions *actions = dp_flow_actions(f);
-    struct uuid ufid = dp_flow_ufid(f);
-    struct dp_flow_stats stats;
-    char ufid_text[UUID_LEN + 1];
-    struct flow_mask mask;
-    struct flow key;
-
-    dp_flow_get_key(f, &key, &mask);
-    FLOW_MASK_SET(&mask, packet_type); // every flow here is of Ethernet, and says so
-    dp_flow_get_stats(f, &stats);
-    if (verbose) {
-        uuid_format(&ufid, ufid_text);
-        text_printf(t, "ufid:%s, ", ufid_text);
-    }
-    dpkey_format(&key, &mask, &names, verbose, t);
-    put_flow_stats(t, &stats);
-    if (verbose) {
-        text_put(t, ", dp:ovs");
-    }
-    text_put(t, ", actions:");
-    dp_actions_format(actions->data, actions->size, &names, t);
-    if (verbose) {
-        put_extra_info(t, &mask);
-    }
-}
-
 // --- dump-flows -----------------------------------------------------------------------------
 
 struct dump {
     struct dp *dp;
     struct text *texts; // for each PMD index
-    bool verbose, with_names;
+    unsigned how;       // of DP_FLOW_*
     bool has_filter;
     struct match filter;
-    int core; // -1: all
+    int core; // -1: the main thread's; -2: all
+    bool has_types, wants_ours;
 };
 
 // The thread with most of its packets; before any packet, that of its port's first queue.
@@ -248,6 +206,16 @@ flow_owner(const struct dp *dp, const struct dp_flow *f, const struct flow *key)
     return owner < PMD_MAX && rcu_get(&dp->pmds[owner]) ? owner : PMD_KERNEL;
 }
 
+// A flow is listed for a filter when packets of the filter may meet it.
+static bool
+is_filtered_out(const struct dump *d, const struct flow *key, const struct flow_mask *mask)
+{
+    struct match match = {.flow = *key, .mask = *mask};
+
+    match_set_in_port(&match, key->in_port); // the filter counts ports as the datapath does
+    return d->has_filter && !match_overlaps(&d->filter, &match);
+}
+
 static bool
 dump_one(struct dp *dp, struct dp_flow *f, void *dump_)
 {
@@ -257,11 +225,11 @@ dump_one(struct dp *dp, struct dp_flow *f, void *dump_)
 
     dp_flow_get_key(f, &key, &mask);
     unsigned owner = flow_owner(dp, f, &key);
-    if ((d->has_filter && !match_flow(&d->filter, &key)) ||
+    if (is_filtered_out(d, &key, &mask) ||
         (d->core >= -1 && rcu_get(&dp->pmds[owner])->core_id != d->core)) {
         return true;
     }
-    dp_flow_format(dp, f, d->verbose, d->with_names, &d->texts[owner]);
+    dp_flow_format(dp, f, d->how, &d->texts[owner]);
     text_putc(&d->texts[owner], '\n');
     return true;
 }
@@ -273,53 +241,95 @@ dump_put_groups(const struct dump *d, struct str *s)
         if (!d->texts[pmd->index].len) {
             continue;
         }
-        if (pmd->is_kernel) {
+        if (pmd->is_kernel && d->core == -2) {
             str_put(s, "flow-dump from the main thread:\n");
-        } else {
+        } else if (!pmd->is_kernel) {
             str_printf(s, "flow-dump from pmd on cpu core: %d\n", pmd->core_id);
         }
         str_put(s, text_cstr(&d->texts[pmd->index]));
     }
 }
 
-// NULL, or a new error text.
+// type=A,B...: no flow is offloaded, so types that ask for those have none.
 static char *
-dump_parse_arg(struct dump *d, const char *arg, bool *nothing)
+dump_parse_types(struct dump *d, const char *list)
 {
-    if (!strcmp(arg, "-m") || !strcmp(arg, "--more")) {
-        d->verbose = d->with_names = true;
-    } else if (!strcmp(arg, "--names")) {
-        d->with_names = true;
-    } else if (!strcmp(arg, "--no-names")) {
-        d->with_names = false;
-    } else if (!strncmp(arg, "filter=", 7)) {
-        d->has_filter = true;
-        return match_parse(&d->filter, arg + 7, NULL, NULL);
-    } else if (!strncmp(arg, "type=", 5)) {
-        // No flow is offloaded: types that ask for those have none.
-        *nothing = !strstr(arg, "ovs") && !strstr(arg, "all") && !strstr(arg, "non-offloaded");
-    } else if (!strncmp(arg, "pmd=", 4)) {
-        if (!str_to_int(arg + 4, 10, &d->core)) {
-            return xasprintf("Invalid pmd number specified.\n");
+    static const struct {
+        const char *name;
+        bool has_ours;
+    } types[] = {{"ovs", true},
+                 {"tc", false},
+                 {"dpdk", false},
+                 {"all", true},
+                 {"offloaded", false},
+                 {"non-offloaded", true},
+                 {"partially-offloaded", false}};
+
+    d->has_types = true;
+    for (const char *s = list; *s; s += strspn(s, ", ")) {
+        size_t n = strcspn(s, ", "), i = 0;
+
+        while (i < ARRAY_SIZE(types) &&
+               (strlen(types[i].name) != n || strncmp(s, types[i].name, n) != 0)) {
+            i++;
         }
-    } else if (!pmd_ctl_is_dp_name(arg)) {
-        return xasprintf("ovs-vswitchd: opening datapath %s failed (No such device)", arg);
+        if (i == ARRAY_SIZE(types)) {
+            return xasprintf("ovs-vswitchd: Failed to parse type (%s) (Invalid argument)", list);
+        }
+        d->wants_ours |= types[i].has_ours;
+        s += n;
     }
     return NULL;
+}
+
+static bool
+ofp_port_lookup(const void *dp, const char *name, ofp_port_t *port)
+{
+    *port = dp_port_by_name(dp, name);
+    return *port != ODPP_NONE;
+}
+
+// NULL, or a new error text.
+static char *
+dump_parse_word(struct dump *d, const char *word)
+{
+    struct mf_port_names names = {.lookup = ofp_port_lookup, .aux = d->dp};
+    char *error, *text;
+
+    if (!strncmp(word, "type=", 5)) {
+        return dump_parse_types(d, word + 5);
+    }
+    if (!strncmp(word, "pmd=", 4)) {
+        return str_to_int(word + 4, 10, &d->core) && d->core >= -1 ? NULL : xstrdup("");
+    }
+    if (strncmp(word, "filter=", 7) != 0 || d->has_filter) {
+        return pmd_ctl_is_dp_name(d->dp, word)
+                   ? NULL
+                   : xstrdup("ovs-vswitchd: datapath not found (Invalid argument)");
+    }
+    d->has_filter = true;
+    error = match_parse(&d->filter, word + 7, &names, NULL);
+    text =
+        error ? xasprintf("ovs-vswitchd: Failed to parse filter (%s: %s)", word + 7, error) : NULL;
+    free(error);
+    return text;
 }
 
 static void
 dpctl_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    struct dump d = {.dp = existing_dp(conn, dpp), .core = -2};
+    struct dump d = {.core = -2};
     struct str s = STR_INIT;
-    bool nothing = false;
+    struct dpctl_args a;
 
-    if (!d.dp) {
+    if (!dpctl_parse_args(conn, argc, argv, dpp, &a)) {
         return;
     }
-    for (int i = 1; i < argc; i++) {
-        char *error = dump_parse_arg(&d, argv[i], &nothing);
+    d.dp = a.dp;
+    d.how =
+        (a.more ? DP_FLOW_VERBOSE : 0) | ((a.more && !a.no_names) || a.names ? DP_FLOW_NAMES : 0);
+    for (int i = 0; i < a.n_words; i++) {
+        char *error = dump_parse_word(&d, a.words[i]);
         if (error) {
             unixctl_reply_error(conn, error);
             free(error);
@@ -327,7 +337,7 @@ dpctl_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *
         }
     }
     d.texts = xcalloc(PMD_MAX, sizeof *d.texts);
-    if (!nothing) {
+    if (!d.has_types || d.wants_ours) {
         dp_flow_walk(d.dp, 0, 1, dump_one, &d);
         dump_put_groups(&d, &s);
     }
@@ -339,227 +349,75 @@ dpctl_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *
     str_free(&s);
 }
 
-// --- flows by hand --------------------------------------------------------------------------
+// --- what there is not ----------------------------------------------------------------------
 
-// Skips options and the datapath's name; returns what is left, or -1 with an error sent.
-static int
-skip_dp_args(struct unixctl_conn *conn, int argc, const char *argv[], int n_wanted, struct dp **dpp)
+// There is one datapath and it is the bridges'.
+static void
+dpctl_no_such_dp(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    int i = 1;
+    const struct dp *dp = pmd_ctl_dp(dpp);
 
-    if (!existing_dp(conn, dpp)) {
-        return -1;
-    }
-    while (i < argc && argv[i][0] == '-') {
-        i++;
-    }
-    if (argc - i == n_wanted + 1 && pmd_ctl_is_dp_name(argv[i])) {
-        i++;
-    }
-    if (argc - i != n_wanted) {
-        unixctl_reply_error(conn, "wrong number of arguments, or no such datapath");
-        return -1;
-    }
-    return i;
-}
-
-static char *
-put_flow_text(struct dp *dp, const char *key_text, const char *actions_text, bool replace,
-              bool must_exist)
-{
-    struct dp_port_names names = names_of(dp, true);
-    struct dp_actions actions = {0};
-    struct flow_mask mask;
-    struct flow key;
-    char *error;
-
-    memset(&mask, 0, sizeof mask);
-    error = dpkey_parse(key_text, &names, &key, &mask);
-    if (!error) {
-        error = dp_actions_parse(actions_text, &names, &actions);
-    }
-    if (!error) {
-        struct dp_flow_put put = {
-            .key = &key, .mask = &mask, .actions = &actions, .replace = replace};
-        bool exists = must_exist && dp_flow_find_key(dp, &key);
-        int rc = must_exist && !exists ? -ENOENT : dp_flow_put(dp, &put, NULL);
-        error = rc ? xasprintf("updating flow table (%s)", err_str(rc)) : NULL;
-    }
-    dp_actions_fini(&actions);
-    return error;
+    unixctl_reply_error(conn, dp && pmd_ctl_is_dp_name(dp, argv[1])
+                                  ? "ovs-vswitchd: the bridges' datapath changes with the database "
+                                    "only (Operation not supported)"
+                                  : "ovs-vswitchd: opening datapath (No such device)");
 }
 
 static void
-reply_and_free(struct unixctl_conn *conn, char *error)
+dpctl_add_dp(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    if (error) {
-        unixctl_reply_error(conn, error);
-        free(error);
-    } else {
-        unixctl_reply(conn, NULL);
+    unixctl_reply_error(conn, "ovs-vswitchd: add_dp (Operation not supported)");
+}
+
+// The kernel's mask cache, which a datapath in user space has not.
+static void
+dpctl_cache_get_size(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    const struct dp *dp = pmd_ctl_dp(dpp);
+    char *text = dp ? xasprintf("%s@%s:\n", dp_type(dp), dp_name(dp)) : NULL;
+
+    unixctl_reply(conn, text);
+    free(text);
+}
+
+static void
+dpctl_cache_set_size(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    unixctl_reply_error(conn, "ovs-vswitchd: setting cache size failed (Operation not supported)");
+}
+
+static void
+dpctl_offload_stats(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    struct dpctl_args a;
+
+    if (dpctl_parse_args(conn, argc, argv, dpp, &a)) {
+        unixctl_reply_error(conn, "ovs-vswitchd: retrieving offload statistics (Invalid argument)");
     }
 }
 
 static void
-dpctl_add_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+dpctl_list_commands(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    int i = skip_dp_args(conn, argc, argv, 2, dpp);
+    const char *list[] = {"list-commands", NULL};
+    struct str s = STR_INIT;
+    bool ok;
+    char *all = unixctl_run(1, list, &ok), *rest = NULL;
 
-    if (i > 0) {
-        reply_and_free(conn, put_flow_text(*(struct dp **)dpp, argv[i], argv[i + 1], false, false));
-    }
-}
+    str_put(&s, "The available commands are:\n");
+    for (char *line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *name = line + strspn(line, " ");
+        size_t n = strcspn(name, " ");
 
-static void
-dpctl_mod_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
-{
-    int i = skip_dp_args(conn, argc, argv, 2, dpp);
-
-    if (i > 0) {
-        reply_and_free(conn, put_flow_text(*(struct dp **)dpp, argv[i], argv[i + 1], true, true));
-    }
-}
-
-// One line of a file: "[add|modify|delete] KEY, actions:ACTIONS".
-static char *
-run_flow_line(struct dp *dp, char *line)
-{
-    char *actions = strstr(line, "actions:");
-
-    if (!actions) {
-        return xasprintf("%s: no actions", line);
-    }
-    char *end = actions;
-    while (end > line && (end[-1] == ' ' || end[-1] == ',')) {
-        end--;
-    }
-    *end = '\0';
-    actions += strlen("actions:");
-    // Statistics of a dump may stand between the key and the actions.
-    char *stats = strstr(line, ", packets:");
-    if (stats) {
-        *stats = '\0';
-    }
-    if (!strncmp(line, "add ", 4)) {
-        line += 4;
-    }
-    return put_flow_text(dp, line, actions, true, false);
-}
-
-static void
-dpctl_add_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
-{
-    int i = skip_dp_args(conn, argc, argv, 1, dpp);
-    char *line = NULL, *error = NULL;
-    size_t cap = 0;
-    ssize_t n;
-
-    if (i < 0) {
-        return;
-    }
-    FILE *file = fopen(argv[i], "r");
-    if (!file) {
-        unixctl_reply_errorf(conn, "%s: %s", argv[i], err_str(errno));
-        return;
-    }
-    while (!error && (n = getline(&line, &cap, file)) >= 0) {
-        while (n > 0 && isspace((unsigned char)line[n - 1])) {
-            line[--n] = '\0';
-        }
-        if (n > 0 && line[0] != '#') {
-            error = run_flow_line(*(struct dp **)dpp, line);
+        if (!strncmp(name, "dpctl/", 6)) {
+            const char *usage = name + n + strspn(name + n, " ");
+            name[n] = '\0';
+            str_printf(&s, "  %-29s %s\n", name, *usage ? usage : "");
         }
     }
-    free(line);
-    fclose(file);
-    reply_and_free(conn, error);
-}
-
-// By ufid ("ufid:..."), or by the text of its key.
-static struct dp_flow *
-find_flow_text(struct dp *dp, const char *text, char **error)
-{
-    struct dp_port_names names = names_of(dp, true);
-    struct dp_flow *f = NULL;
-    struct flow_mask mask;
-    struct uuid ufid;
-    struct flow key;
-
-    if (uuid_from_string(&ufid, strncmp(text, "ufid:", 5) ? text : text + 5)) {
-        f = dp_flow_find(dp, &ufid);
-    } else {
-        memset(&mask, 0, sizeof mask);
-        *error = dpkey_parse(text, &names, &key, &mask);
-        f = *error ? NULL : dp_flow_find_key(dp, &key);
-    }
-    if (!f && !*error) {
-        *error = xasprintf("no such flow (%s)", err_str(ENOENT));
-    }
-    return f;
-}
-
-static void
-dpctl_del_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
-{
-    int i = skip_dp_args(conn, argc, argv, 1, dpp);
-    char *error = NULL;
-
-    if (i > 0) {
-        struct dp_flow *f = find_flow_text(*(struct dp **)dpp, argv[i], &error);
-        if (f) {
-            dp_flow_expel(*(struct dp **)dpp, f);
-        }
-        reply_and_free(conn, error);
-    }
-}
-
-static void
-dpctl_get_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
-{
-    int i = skip_dp_args(conn, argc, argv, 1, dpp);
-    struct text t = {0};
-    char *error = NULL;
-
-    if (i < 0) {
-        return;
-    }
-    struct dp_flow *f = find_flow_text(*(struct dp **)dpp, argv[i], &error);
-    if (!f) {
-        reply_and_free(conn, error);
-        return;
-    }
-    dp_flow_format(*(struct dp **)dpp, f, false, false, &t);
-    text_putc(&t, '\n');
-    unixctl_reply(conn, text_cstr(&t));
-    text_fini(&t);
-}
-
-static void
-dpctl_del_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
-{
-    if (skip_dp_args(conn, argc, argv, 0, dpp) > 0) {
-        dp_flow_flush(*(struct dp **)dpp);
-        unixctl_reply(conn, NULL);
-    }
-}
-
-static void
-dpctl_parse_actions(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
-{
-    struct dp_port_names names = names_of(*(struct dp **)dpp, false);
-    struct dp_actions actions = {0};
-    struct text t = {0};
-    char *error = dp_actions_parse(argv[argc - 1], &names, &actions);
-
-    if (error) {
-        reply_and_free(conn, error);
-    } else {
-        dp_actions_format(actions.data, actions.size, &names, &t);
-        text_putc(&t, '\n');
-        unixctl_reply(conn, text_cstr(&t));
-    }
-    text_fini(&t);
-    dp_actions_fini(&actions);
+    free(all);
+    unixctl_reply(conn, str_cstr(&s));
+    str_free(&s);
 }
 
 void
@@ -567,14 +425,17 @@ dpctl_init(struct dp **dpp)
 {
     unixctl_register("dpctl/dump-dps", "", 0, 0, dpctl_dump_dps, dpp);
     unixctl_register("dpctl/show", "[-s] [dp...]", 0, 10, dpctl_show, dpp);
-    unixctl_register("dpctl/dump-flows", "[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]", 0, 8,
+    unixctl_register("dpctl/dump-flows", "[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]", 0, 6,
                      dpctl_dump_flows, dpp);
-    unixctl_register("dpctl/add-flow", "[dp] flow actions", 2, 5, dpctl_add_flow, dpp);
-    unixctl_register("dpctl/mod-flow", "[dp] flow actions", 2, 5, dpctl_mod_flow, dpp);
-    unixctl_register("dpctl/add-flows", "[dp] file", 1, 3, dpctl_add_flows, dpp);
-    unixctl_register("dpctl/mod-flows", "[dp] file", 1, 3, dpctl_add_flows, dpp);
-    unixctl_register("dpctl/get-flow", "[dp] ufid", 1, 3, dpctl_get_flow, dpp);
-    unixctl_register("dpctl/del-flow", "[dp] flow", 1, 4, dpctl_del_flow, dpp);
-    unixctl_register("dpctl/del-flows", "[dp]", 0, 2, dpctl_del_flows, dpp);
-    unixctl_register("dpctl/parse-actions", "actions", 1, 2, dpctl_parse_actions, dpp);
+    unixctl_register("dpctl/add-dp", "dp [iface...]", 1, 10, dpctl_add_dp, dpp);
+    unixctl_register("dpctl/del-dp", "dp", 1, 1, dpctl_no_such_dp, dpp);
+    unixctl_register("dpctl/add-if", "dp iface...", 2, 10, dpctl_no_such_dp, dpp);
+    unixctl_register("dpctl/del-if", "dp iface...", 2, 10, dpctl_no_such_dp, dpp);
+    unixctl_register("dpctl/set-if", "dp iface...", 2, 10, dpctl_no_such_dp, dpp);
+    unixctl_register("dpctl/cache-get-size", "[dp]", 0, 1, dpctl_cache_get_size, dpp);
+    unixctl_register("dpctl/cache-set-size", "dp cache <size>", 3, 3, dpctl_cache_set_size, dpp);
+    unixctl_register("dpctl/offload-stats-show", "[dp]", 0, 1, dpctl_offload_stats, dpp);
+    unixctl_register("dpctl/list-commands", "", 0, 0, dpctl_list_commands, dpp);
+    dpctl_flow_init(dpp);
+    dpctl_normalize_init(dpp);
 }

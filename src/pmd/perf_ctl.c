@@ -241,7 +241,7 @@ pmd_perf_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp
     struct str s = STR_INIT;
     unsigned n;
 
-    if (!dp || !pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (!dp || !pmd_ctl_parse(conn, dp, argc, argv, &args)) {
         return;
     }
     struct pmd **list = pmd_ctl_list(dp, &n);

@@ -62,14 +62,18 @@ pmd_ctl_put_header(struct str *s, const struct pmd *pmd)
 }
 
 bool
-pmd_ctl_is_dp_name(const char *name)
+pmd_ctl_is_dp_name(const struct dp *dp, const char *name)
 {
-    return !strcmp(name, "ovs-netdev") || !strcmp(name, "netdev@ovs-netdev");
+    size_t n = strlen(dp->type);
+
+    return !strcmp(name, dp->name) ||
+           (!strncmp(name, dp->type, n) && name[n] == '@' && !strcmp(name + n + 1, dp->name));
 }
 
 // Options first, then perhaps the name of the datapath.  False: an error was sent.
 bool
-pmd_ctl_parse(struct unixctl_conn *conn, int argc, const char *argv[], struct pmd_ctl_args *args)
+pmd_ctl_parse(struct unixctl_conn *conn, const struct dp *dp, int argc, const char *argv[],
+              struct pmd_ctl_args *args)
 {
     *args = (struct pmd_ctl_args){.core = -1, .secs = 60};
     for (int i = 1; i < argc; i++) {
@@ -87,7 +91,7 @@ pmd_ctl_parse(struct unixctl_conn *conn, int argc, const char *argv[], struct pm
             number = &args->n_iterations;
         } else if (!strcmp(argv[i], "-ms")) {
             number = &args->n_milliseconds;
-        } else if (pmd_ctl_is_dp_name(argv[i])) {
+        } else if (pmd_ctl_is_dp_name(dp, argv[i])) {
             continue;
         } else {
             unixctl_reply_error(conn, "please specify an existing datapath");
@@ -168,7 +172,7 @@ pmd_stats_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
     struct str s = STR_INIT;
     unsigned n;
 
-    if (!dp || !pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (!dp || !pmd_ctl_parse(conn, dp, argc, argv, &args)) {
         return;
     }
     struct pmd **list = pmd_ctl_list(dp, &n);
@@ -188,7 +192,7 @@ pmd_stats_clear(struct unixctl_conn *conn, int argc, const char *argv[], void *d
     struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
 
-    if (!dp || !pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (!dp || !pmd_ctl_parse(conn, dp, argc, argv, &args)) {
         return;
     }
     DP_FOREACH_PMD (pmd, dp) {
@@ -262,14 +266,19 @@ pmd_rxq_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
     struct str s = STR_INIT;
     unsigned n;
 
-    if (!dp || !pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (!dp || !pmd_ctl_parse(conn, dp, argc, argv, &args)) {
         return;
     }
     unsigned secs = MIN(MAX(ROUND_UP(args.secs, 5), 5u), RXQ_INTERVALS * 5u);
-    str_printf(&s, "Displaying last %u seconds pmd usage %%\n", secs);
     struct pmd **list = pmd_ctl_list(dp, &n);
     for (unsigned i = 0; i < n; i++) {
-        if (!list[i]->is_kernel && (args.core < 0 || list[i]->core_id == args.core)) {
+        if (args.core >= 0 && list[i]->core_id != args.core) {
+            continue;
+        }
+        if (!s.len) {
+            str_printf(&s, "Displaying last %u seconds pmd usage %%\n", secs);
+        }
+        if (!list[i]->is_kernel) {
             put_rxqs(&s, dp, list[i], secs);
         }
     }
@@ -284,7 +293,7 @@ pmd_rxq_rebalance(struct unixctl_conn *conn, int argc, const char *argv[], void 
     struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
 
-    if (dp && pmd_ctl_parse(conn, argc, argv, &args)) {
+    if (dp && pmd_ctl_parse(conn, dp, argc, argv, &args)) {
         rxq_schedule(dp, true);
         unixctl_reply(conn, "pmd rxq rebalance requested.\n");
     }
@@ -357,20 +366,73 @@ miniflow_parser_get(struct unixctl_conn *conn, int argc, const char *argv[], voi
                                         : NULL);
 }
 
+// Setting the one implementation there is works; any other is unknown.
 static void
-accept_choice(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+answer_choice(struct unixctl_conn *conn, bool known, const char *ok, const char *unknown,
+              const char *name, const char *after)
 {
-    static const char *const known[] = {"generic", "scalar", "dpif_scalar", "autovalidator"};
+    if (known) {
+        unixctl_reply(conn, ok);
+    } else {
+        unixctl_reply_errorf(conn, "%s%s%s", unknown, name, after);
+    }
+}
+
+static void
+lookup_prio_set(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    bool known = !strcmp(argv[1], "generic") || !strcmp(argv[1], "autovalidator");
+
+    answer_choice(conn, known, "Lookup priority change affected 0 dpcls ports and 0 subtables.\n",
+                  "error, subtable lookup function not found", "", "");
+}
+
+static void
+dpif_impl_set(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    answer_choice(conn, !strcmp(argv[1], "dpif_scalar"),
+                  "DPIF implementation set to dpif_scalar.\n",
+                  "DPIF implementation not available: Unknown DPIF implementation ", argv[1], ".");
+}
+
+static void
+miniflow_parser_set(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    const char *name = argv[argc - 1];
 
     for (int i = 1; i < argc; i++) {
-        for (unsigned j = 0; j < ARRAY_SIZE(known); j++) {
-            if (!strcmp(argv[i], known[j])) {
-                unixctl_reply(conn, "There is one implementation; it is in use.\n");
-                return;
-            }
-        }
+        name =
+            argv[i][0] == '-' || strspn(argv[i], "0123456789") == strlen(argv[i]) ? name : argv[i];
     }
-    unixctl_reply_error(conn, "unknown implementation; there is one, and it is in use");
+    answer_choice(conn, !strcmp(name, "scalar"), "Miniflow extract implementation set to scalar.\n",
+                  "Error: unknown miniflow extract implementation ", name, ".");
+}
+
+static void
+actions_impl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    unixctl_reply(conn, "Available Actions implementations:\n"
+                        "  scalar (available: Yes, active: Yes)\n");
+}
+
+static void
+actions_impl_set(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    answer_choice(conn, !strcmp(argv[1], "scalar"), "Action implementation set to scalar.\n",
+                  "Error: unknown action implementation, ", argv[1], ", specified!");
+}
+
+// Bonds are balanced in translation: the datapath knows none.
+static void
+bond_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    const struct dp *dp = pmd_ctl_dp(dpp);
+
+    if (!dp || (argc > 1 && !pmd_ctl_is_dp_name(dp, argv[1]))) {
+        unixctl_reply_error(conn, "please specify an existing datapath");
+    } else {
+        unixctl_reply(conn, NULL);
+    }
 }
 
 void
@@ -385,12 +447,15 @@ dp_ctl_init(struct dp **dpp)
     unixctl_register("dpif-netdev/subtable-lookup-info-get", "", 0, 0, lookup_info_get, dpp);
     unixctl_register("dpif-netdev/subtable-lookup-prio-get", "", 0, 0, lookup_info_get, dpp);
     unixctl_register("dpif-netdev/subtable-lookup-prio-set", "[lookup_func] [prio]", 2, 2,
-                     accept_choice, dpp);
+                     lookup_prio_set, dpp);
     unixctl_register("dpif-netdev/dpif-impl-get", "", 0, 0, dpif_impl_get, dpp);
-    unixctl_register("dpif-netdev/dpif-impl-set", "dpif_impl_name", 1, 1, accept_choice, dpp);
+    unixctl_register("dpif-netdev/dpif-impl-set", "dpif_impl_name", 1, 1, dpif_impl_set, dpp);
+    unixctl_register("odp-execute/action-impl-show", "", 0, 0, actions_impl_show, dpp);
+    unixctl_register("odp-execute/action-impl-set", "name", 1, 1, actions_impl_set, dpp);
     unixctl_register("dpif-netdev/miniflow-parser-get", "", 0, 0, miniflow_parser_get, dpp);
     unixctl_register("dpif-netdev/miniflow-parser-set", "[-pmd core] miniflow_implementation", 1, 4,
-                     accept_choice, dpp);
+                     miniflow_parser_set, dpp);
+    unixctl_register("dpif-netdev/bond-show", "[dp]", 0, 1, bond_show, dpp);
     perf_ctl_init(dpp);
     dpctl_init(dpp);
 }

@@ -23,8 +23,9 @@ struct dp *pmd_ctl_dp(struct dp **);
 struct dp *pmd_ctl_dp_or_error(struct unixctl_conn *, struct dp **);
 struct pmd **pmd_ctl_list(const struct dp *, unsigned *n);
 void pmd_ctl_put_header(struct str *, const struct pmd *);
-bool pmd_ctl_is_dp_name(const char *);
-bool pmd_ctl_parse(struct unixctl_conn *, int argc, const char *argv[], struct pmd_ctl_args *);
+bool pmd_ctl_is_dp_name(const struct dp *, const char *);
+bool pmd_ctl_parse(struct unixctl_conn *, const struct dp *, int argc, const char *argv[],
+                   struct pmd_ctl_args *);
 void perf_ctl_init(struct dp **);
 void dpctl_init(struct dp **);
 

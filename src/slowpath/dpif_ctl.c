@@ -105,8 +105,8 @@ dpif_show(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
     ofprotos = sorted_ofprotos(sp->ofprotos, &n);
     str_init(&s);
     dp_get_stats(sp->dp, &stats);
-    str_printf(&s, "netdev@ovs-netdev: hit:%" PRIu64 " missed:%" PRIu64 "\n", stats.n_hit,
-               stats.n_missed);
+    str_printf(&s, "%s@%s: hit:%" PRIu64 " missed:%" PRIu64 "\n", dp_type(sp->dp), dp_name(sp->dp),
+               stats.n_hit, stats.n_missed);
     for (size_t i = 0; i < n; i++) {
         show_bridge(&s, ofprotos[i]);
     }
@@ -127,7 +127,7 @@ dpif_dump_dps(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_
     (void)argv;
     str_init(&s);
     for (size_t i = 0; i < n; i++) {
-        str_printf(&s, "netdev@%s\n", ofproto_name(ofprotos[i]));
+        str_printf(&s, "%s@%s\n", dp_type(sp->dp), ofproto_name(ofprotos[i]));
     }
     free(ofprotos);
     unixctl_reply(conn, str_cstr(&s));
@@ -152,7 +152,9 @@ dump_flow(struct dp *dp, struct dp_flow *flow, void *ctx_)
 
     dp_flow_get_key(flow, &key, &mask);
     if (ofprotos_port_by_odp(ctx->sp->ofprotos, key.in_port).ofproto == ctx->ofproto) {
-        dp_flow_format(dp, flow, ctx->verbose, ctx->with_names, &ctx->text);
+        unsigned how = DP_FLOW_OF_BRIDGE | (ctx->verbose ? DP_FLOW_VERBOSE : 0)
+                       | (ctx->with_names ? DP_FLOW_NAMES : 0);
+        dp_flow_format(dp, flow, how, &ctx->text);
         text_putc(&ctx->text, '\n');
     }
     return true;
@@ -175,7 +177,7 @@ dpif_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *s
         }
     }
     ctx.ofproto = ofprotos_find(sp->ofprotos, bridge);
-    if (!ctx.ofproto) {
+    if (!ctx.ofproto || !sp->dp) {
         unixctl_reply_error(conn, "no such bridge");
         return;
     }

@@ -118,6 +118,7 @@ report_memory(struct memory_report *report, void *slowpath_)
 
     memory_report_add(report, "handlers", sp->n_handlers);
     memory_report_add(report, "revalidators", sp->n_revalidators);
+    memory_report_add(report, "rules", ofprotos_n_rules(sp->ofprotos));
     memory_report_add(report, "udpif keys", dp_n_flows(sp->dp));
 }
 

@@ -29,7 +29,7 @@ upcall_show(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
         return;
     }
     str_init(&s);
-    str_printf(&s, "netdev@ovs-netdev:\n");
+    str_printf(&s, "%s@%s:\n", dp_type(sp->dp), dp_name(sp->dp));
     str_printf(&s, "  flows         : (current %zu) (avg %" PRIu64 ") (max %" PRIu64
                ") (limit %zu)\n", dp_n_flows(sp->dp), atomic_load(&sp->avg_flows),
                atomic_load(&sp->max_flows), dp_flow_limit(sp->dp));

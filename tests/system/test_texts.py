@@ -6,7 +6,7 @@ Differences that are meant stand in docs/compat.md and are not compared here.
 """
 import pytest
 
-from switchlib import Hermetic
+from switchlib import Hermetic, wait_for
 
 pytestmark = pytest.mark.rootless
 
@@ -123,3 +123,205 @@ def test_without_a_bridge(pair):
     pair.vsctl("del-br", "br0")
     for line in NO_BRIDGE:
         pair.same(line)
+
+
+BRIDGES = """add-br br0 -- set bridge br0 datapath_type=dummy fail-mode=secure
+ -- set bridge br0 other-config:hwaddr=aa:55:aa:55:00:00
+ -- add-port br0 p1 -- set interface p1 type=dummy ofport_request=1
+ -- add-port br0 p2 -- set interface p2 type=dummy ofport_request=2
+ -- add-port br0 p3 -- set interface p3 type=dummy ofport_request=3
+ -- add-br br1 -- set bridge br1 datapath_type=dummy
+ -- set bridge br1 other-config:hwaddr=aa:66:aa:66:00:00
+ -- add-port br1 pa -- set interface pa type=patch options:peer=pb
+ -- add-port br0 pb -- set interface pb type=patch options:peer=pa ofport_request=9""".split()
+
+TCP = ("in_port(1),eth(src=50:54:00:00:00:05,dst=50:54:00:00:00:07),eth_type(0x0800),"
+       "ipv4(src=192.168.0.1,dst=192.168.0.2,proto=6,tos=0,ttl=64,frag=no),"
+       "tcp(src=80,dst=8080),tcp_flags(syn)")
+
+
+@pytest.fixture
+def bridged(pair):
+    """Two bridges, flows, and two packets through each port while the clock stands still."""
+    pair.vsctl(*BRIDGES)
+    for switch in pair.switches:
+        switch.ofctl("add-flows", "br0", "-", input="in_port=1,actions=2,3\n"
+                     "in_port=2,tcp,actions=mod_vlan_vid:5,1,strip_vlan,3\n"
+                     "in_port=3,actions=LOCAL,9\n")
+    pair.same("time/stop")
+    for port in ("p1", "p2", "p3"):
+        for seen in ("packets:", "packets:1,"):  # the first one is a miss
+            pair.same("netdev-dummy/receive", port, TCP)
+            for control in pair.controls:
+                wait_for(lambda: control.run("dpctl/dump-flows")[1].count(seen) == int(port[1]),
+                         what="the flow of " + port)
+    pair.same("time/warp", "300")
+    pair.same("revalidator/wait")
+    return pair
+
+
+def lines(reply):
+    return reply[0], sorted(reply[1].splitlines())
+
+
+DUMPS = """dpctl/dump-flows
+dpctl/dump-flows --names
+dpctl/dump-flows dummy@ovs-dummy
+dpctl/dump-flows type=ovs
+dpctl/dump-flows type=all
+dpctl/dump-flows type=non-offloaded,dpdk
+dpctl/dump-flows filter=tcp
+dpctl/dump-flows filter=in_port=1
+dpctl/dump-flows filter=in_port=p2
+dpctl/dump-flows filter=in_port=2,tcp
+dpctl/dump-flows pmd=-1
+dpif/dump-flows br0
+dpif/dump-flows --names br0
+dpif/dump-flows br1
+bridge/dump-flows br0
+bridge/dump-flows --offload-stats br0
+bridge/dump-flows br1""".splitlines()
+
+TEXTS = """dpif/show
+dpif/dump-dps
+dpctl/dump-dps
+dpctl/show
+dpctl/show -s
+dpctl/show dummy@ovs-dummy
+ofproto/list
+fdb/show br0
+dpctl/dump-flows type=offloaded
+dpctl/dump-flows type=partially-offloaded
+dpctl/dump-flows type=bogus
+dpctl/dump-flows filter=junk
+dpctl/dump-flows nosuch
+dpctl/dump-flows --bogus
+dpctl/dump-flows pmd=77
+dpctl/dump-flows pmd=x
+dpctl/show nosuch
+dpctl/show -x
+dpif/dump-flows br9
+dpif-netdev/pmd-rxq-show -pmd 99
+dpif-netdev/pmd-rxq-show
+dpif-netdev/pmd-stats-show -pmd 99
+dpif-netdev/bond-show
+dpif-netdev/bond-show x
+dpif-netdev/dpif-impl-set dpif_scalar
+dpif-netdev/dpif-impl-set zz
+dpif-netdev/subtable-lookup-prio-set zz 3
+dpif-netdev/miniflow-parser-set scalar
+dpif-netdev/miniflow-parser-set zz
+odp-execute/action-impl-set scalar
+odp-execute/action-impl-set zz
+dpctl/cache-get-size
+dpctl/offload-stats-show
+dpctl/del-dp nosuch
+netdev-dummy/conn-state
+netdev-dummy/conn-state p1
+netdev-dummy/conn-state zz
+netdev-dummy/set-admin-state zz up
+netdev-dummy/set-admin-state p1 sideways
+netdev-dummy/ip4addr p1 1.2.3.4
+netdev-dummy/ip4addr p1 1.2.3.4/8
+netdev-dummy/ip4addr zz 1.2.3.4/8
+netdev-dummy/ip4addr p1 x/8
+netdev-dummy/ip4addr p1 1.2.3.4/99
+netdev-dummy/ip6addr p1 fc00::1
+netdev-dummy/ip6addr p1 x
+netdev-dummy/ip6addr zz fc00::1
+netdev-dummy/receive p1 junk
+netdev-dummy/receive p1 in_port(1),eth(
+netdev-dummy/receive p1 in_port(1),eth() --len x
+netdev-dummy/receive p1 --qid 9 in_port(1),eth()
+netdev-dummy/receive p1 0011
+netdev-dummy/receive p1 00112233445566778899aabb08
+netdev-dummy/receive nosuch 00
+time/warp x
+time/warp 100 0
+time/warp 10
+coverage/read-counter bogus
+fdb/show
+dpctl/dump-dps x
+bridge/dump-flows br9
+dpif-dummy/change-port-number ovs-dummy p3 1
+dpif-dummy/change-port-number x p3 1
+dpif-dummy/change-port-number ovs-dummy zz 1
+dpif-dummy/change-port-number ovs-dummy p3 0
+dpif-dummy/change-port-number ovs-dummy p3 x
+dpif-dummy/change-port-number ovs-dummy p3 44""".splitlines()
+
+
+def test_texts(bridged):
+    for line in DUMPS:
+        ours, theirs = bridged.run(line)
+        assert lines(ours) == lines(theirs), line
+    for line in TEXTS:
+        bridged.same(line)
+    for which in ("", "p1 ", "br0 "):
+        bridged.same("netdev-dummy/set-admin-state %sdown" % which)
+        bridged.same("netdev-dummy/set-admin-state %sup" % which)
+    for control in bridged.controls:
+        wait_for(lambda: "p3 3/44: (dummy)" in control.run("dpif/show")[1], what="the new number")
+
+
+ARP = "eth(),eth_type(0x806),arp()"
+BY_HAND = [
+    ["dpctl/add-flow", "in_port(1)," + ARP, "2"],
+    ["dpctl/add-flow", "--may-create", "in_port(1)," + ARP, "3"],
+    ["dpctl/add-flow", "x", "y", "z"],
+    ["dpctl/add-flow", "x"],
+    ["dpctl/add-flow", "in_port(1", "2"],
+    ["dpctl/add-flow", "in_port(1)", "2"],
+    ["dpctl/add-flow", "in_port(1),eth()", "2"],
+    ["dpctl/add-flow", "in_port(2),eth(),eth_type(0x800),ipv4()", "foo"],
+    ["dpctl/add-flow", "dummy@ovs-dummy",
+     "in_port(2),eth(src=00:00:00:00:00:01),eth_type(0x0800),ipv4(frag=no)",
+     "push_vlan(vid=5,pcp=0),1"],
+    ["dpctl/mod-flow", "-s", "in_port(1)," + ARP, "1"],
+    ["dpctl/mod-flow", "--clear", "in_port(1)," + ARP, "1"],
+    ["dpctl/mod-flow", "in_port(3)," + ARP, "1"],
+    ["dpctl/get-flow", "ufid:12345678-1234-1234-1234-123456789abc"],
+    ["dpctl/get-flow", "junk"],
+    ["dpctl/get-flow", "ufid:zz"],
+    ["dpctl/del-flow", "xx"],
+    ["dpctl/del-flow", "in_port(3)," + ARP],
+    ["dpctl/del-flow", "-s", "in_port(1)," + ARP],
+    ["dpctl/del-flow", "in_port(1)," + ARP],
+    ["dpctl/del-flows", "/nonexistent"],
+    ["dpctl/add-flows", "/nonexistent"],
+    ["dpctl/parse-actions", "1,2", "drop"],
+    ["dpctl/parse-actions", "foo"],
+    ["dpctl/parse-actions", "push_vlan(vid=5,pcp=0),set(eth(dst=00:00:00:00:00:01)),1,pop_vlan,2"],
+    ["dpctl/normalize-actions", "in_port(1)," + ARP, "2,set(ipv4(ttl=3)),3"],
+    ["dpctl/normalize-actions", "x", "2"],
+    ["dpctl/normalize-actions", "in_port(1)," + ARP, "bogus"],
+    ["dpctl/normalize-actions",
+     "in_port(1),eth(),eth_type(0x8100),vlan(vid=5,pcp=0),encap(eth_type(0x800),ipv4())",
+     "2,pop_vlan,3,push_vlan(vid=9,pcp=0),1"],
+]
+FILES = [
+    ("dpctl/add-flows", ["in_port(1,%s 3" % ARP, "in_port(1),%s bogus" % ARP, "in_port(1)," + ARP,
+                         "in_port(1),%s 2" % ARP, "in_port(1),%s 2" % ARP, "in_port(2),%s 2" % ARP,
+                         "# a comment"]),
+    ("dpctl/mod-flows", ["in_port(3),%s 3" % ARP, "modify in_port(1),%s 1" % ARP,
+                         "bogus in_port(1),%s 1" % ARP, "delete in_port(2)," + ARP,
+                         "delete in_port(3),%s 1" % ARP, "add in_port(3),%s 2" % ARP, "  "]),
+    ("dpctl/del-flows", ["in_port(3)," + ARP, "in_port(3)," + ARP]),
+    ("dpctl/del-flows", ["in_port(1),%s 9" % ARP, "zz"]),
+]
+
+
+def test_flows_by_hand(pair, tmp_path):
+    pair.vsctl(*BRIDGES)
+    pair.same("time/stop")
+    for switch in pair.switches:  # so that no revalidator takes them away between two commands
+        switch.vsctl("set", "Open_vSwitch", ".", "other_config:max-revalidator=60000")
+    for args in BY_HAND:
+        pair.same(*args)
+    pair.same("dpctl/del-flows")
+    for command, text in FILES:
+        path = tmp_path / "flows"
+        path.write_text("\n".join(text) + "\n")
+        pair.same(command, str(path))
+    pair.same("dpctl/del-flows")
+    pair.same("dpctl/dump-flows")

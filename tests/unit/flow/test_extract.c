@@ -116,7 +116,7 @@ test_compose_roundtrip(void **state)
         struct flow got;
         struct packet_layers ly;
         frame_gen_flow(&g, &f);
-        uint32_t size = flow_compose(&f, data, sizeof data, 0);
+        uint32_t size = flow_compose(&f, data, sizeof data, FLOW_PAYLOAD);
         assert_true(size >= 14);
         struct packet_md md = {.in_port = f.in_port};
         assert_int_equal(flow_extract_bytes(data, size, &md, &got, &ly), EXTRACT_OK);
@@ -286,7 +286,7 @@ test_nd_with_repeated_option(void **state)
     struct flow f;
     struct packet_layers ly;
     (void)state;
-    uint32_t size = flow_compose(&ns, data, sizeof data, 0);
+    uint32_t size = flow_compose(&ns, data, sizeof data, FLOW_PAYLOAD);
     extract(data, size, &f, &ly);
     assert_memory_equal(&f.arp_tha, &ns.arp_tha, 6);
     data[size - 8] = 1; /* the second option becomes a source address, too */
