@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/coverage.h"
 #include "base/dirs.h"
 #include "base/log.h"
@@ -433,6 +434,7 @@ main(int argc, char *argv[])
     static struct root root;
     size_t n_started;
 
+    clock_start();
     prctl(PR_SET_NAME, PROGRAM_NAME);
     log_init(PROGRAM_NAME);
     options_parse(&root.options, argc, argv);

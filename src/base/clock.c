@@ -23,6 +23,8 @@ static struct {
     _Atomic int64_t warp_us;
     _Atomic int64_t stopped_us; /* 0: running */
     _Atomic uint64_t tsc_hz;
+    int64_t base_ns;      /* Where the measurement of the TSC begins; 0: not yet.  Written by */
+    uint64_t base_tsc;    /* clock_start(), before there are threads. */
     pthread_mutex_t lock; /* Guards 'hooks'. */
     struct warp_hook *hooks;
 } clock_state = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -139,6 +141,9 @@ monotonic_ns(void)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* Long enough that a pair's uncertainty (some 20 ns) does not show. */
+#define CALIBRATION_NS 20000000
+
 /* The shortest of several read pairs: a preemption between the two would spoil the ratio. */
 static void
 read_pair(int64_t *ns, uint64_t *tsc)
@@ -158,16 +163,27 @@ read_pair(int64_t *ns, uint64_t *tsc)
     }
 }
 
+void
+clock_start(void)
+{
+    read_pair(&clock_state.base_ns, &clock_state.base_tsc);
+}
+
 uint64_t
 clock_tsc_hz(void)
 {
     uint64_t hz = atomic_load_explicit(&clock_state.tsc_hz, memory_order_relaxed);
-    int64_t ns0 = 0, ns1 = 0;
-    uint64_t tsc0 = 0, tsc1 = 0;
+    int64_t ns0 = clock_state.base_ns, ns1 = 0;
+    uint64_t tsc0 = clock_state.base_tsc, tsc1 = 0;
 
     if (hz == 0) {
-        read_pair(&ns0, &tsc0);
-        usleep(20000);
+        if (ns0 == 0) {
+            read_pair(&ns0, &tsc0);
+        }
+        int64_t passed_ns = monotonic_ns() - ns0;
+        if (passed_ns < CALIBRATION_NS) {
+            usleep((useconds_t)((CALIBRATION_NS - passed_ns) / 1000));
+        }
         read_pair(&ns1, &tsc1);
         hz = (uint64_t)((double)(tsc1 - tsc0) * 1e9 / (double)(ns1 - ns0));
         atomic_store_explicit(&clock_state.tsc_hz, hz, memory_order_relaxed);

@@ -41,7 +41,11 @@ clock_tsc(void)
     return rte_rdtsc();
 }
 
-/* Cycles per second of clock_tsc(); measured once (about 20 ms) when first asked. */
+/* Begins to measure the TSC, so that clock_tsc_hz() need not wait later.  Before there are threads;
+ * may be left out. */
+void clock_start(void);
+
+/* Cycles per second of clock_tsc(); measured once, over 20 ms or more since clock_start(). */
 uint64_t clock_tsc_hz(void);
 
 /* "YYYY-MM-DDTHH:MM:SS.mmmZ" of a wall time. */

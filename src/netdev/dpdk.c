@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "netdev/dpdk_args.h"
 #include "netdev/dpdk_log.h"
+#include "netdev/dpdk_quick.h"
 #include "netdev/netdev_private.h"
 #include "netdev/netdev_pool.h"
 
@@ -117,8 +118,10 @@ eal_init(void)
     int64_t start_us = clock_now_us();
     // EAL permutes what it gets; the words themselves must live on.
     char **argv = xmemdup(dpdk.args.argv, ((size_t)dpdk.args.argc + 1) * sizeof(*argv));
+    dpdk_quick_begin(dpdk.args.lazy_drivers);
     int rc = rte_eal_init(dpdk.args.argc, argv);
     int error = rc < 0 ? (rte_errno != 0 ? rte_errno : EINVAL) : 0;
+    dpdk_quick_end();
     free(argv);
     sched_setaffinity(0, sizeof(cpus), &cpus);
     remove_runtime_dir();

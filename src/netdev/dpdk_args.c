@@ -215,9 +215,13 @@ put_memory(struct dpdk_args *args, const struct smap *config, const struct dpdk_
 static void
 put_devices(struct dpdk_args *args, const struct smap *config, const struct dpdk_machine *machine)
 {
-    static const char *const options[] = {"-a", "--allow", "-w",       "--pci-whitelist",
-                                          "-b", "--block", "--no-pci", NULL};
-    if (has_any_option(args, options) || smap_get_bool(config, "dpdk-probe-at-init", false)) {
+    static const char *const options[] = {"-a", "--allow", "-w", "--pci-whitelist",
+                                          "-b", "--block", NULL};
+    bool named =
+        has_any_option(args, options) || smap_get_bool(config, "dpdk-probe-at-init", false);
+
+    args->lazy_drivers = !named && !has_option(args, "--vdev");
+    if (named || has_option(args, "--no-pci")) {
         return;
     }
     if (machine->has_pci) {

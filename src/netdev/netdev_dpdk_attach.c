@@ -17,6 +17,7 @@
 #include <rte_errno.h>
 
 #include "base/log.h"
+#include "netdev/dpdk_quick.h"
 #include "netdev/netdev_dpdk.h"
 
 LOG_MODULE(netdev_dpdk);
@@ -85,6 +86,7 @@ netdev_dpdk_attach(const char *devargs, uint16_t *port_id, bool *attached, char 
                             devargs);
         return -ENODEV;
     }
+    dpdk_load_driver(devargs);
     int error = rte_dev_probe(devargs);
     if (error != 0) {
         // EAL's ways to say that no bus knows the device.

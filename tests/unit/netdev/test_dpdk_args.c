@@ -117,6 +117,32 @@ test_devices(void **state)
           {"dpdk-init", "try"});
 }
 
+static bool
+reads_drivers_later(const char *key, const char *value)
+{
+    struct smap config = SMAP_INIT;
+    struct dpdk_args args;
+
+    smap_put(&config, key, value);
+    dpdk_args_init(&args, &config, &huge);
+    bool later = args.lazy_drivers;
+    dpdk_args_free(&args);
+    smap_destroy(&config);
+    return later;
+}
+
+// A device that EAL is to find at start must have its driver there.
+static void
+test_drivers_are_read_later_unless_a_device_is_named(void **state)
+{
+    assert_true(reads_drivers_later("dpdk-init", "true"));
+    assert_true(reads_drivers_later("dpdk-extra", "--no-pci --file-prefix x"));
+    assert_false(reads_drivers_later("dpdk-probe-at-init", "true"));
+    assert_false(reads_drivers_later("dpdk-extra", "--vdev net_null0"));
+    assert_false(reads_drivers_later("dpdk-extra", "-a 0000:01:00.0"));
+    assert_false(reads_drivers_later("dpdk-extra", "--block=0000:01:00.0"));
+}
+
 static void
 test_says_that_huge_pages_are_missing(void **state)
 {
@@ -147,6 +173,7 @@ main(void)
         cmocka_unit_test(test_lcore_mask),
         cmocka_unit_test(test_extra_wins),
         cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_drivers_are_read_later_unless_a_device_is_named),
         cmocka_unit_test(test_says_that_huge_pages_are_missing),
     };
 
