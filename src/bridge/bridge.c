@@ -9,6 +9,7 @@
 #include "bridge/bridge.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -113,8 +114,8 @@ bridges_apply_other_config(struct bridges *b, const struct smap *other_config)
         dp_set_config(b->dp, other_config);
         slowpath_set_config(b->slowpath, other_config);
     }
-    b->stats_interval_ms = MAX(STATS_INTERVAL_MIN_MS,
-                               smap_get_int(other_config, "stats-update-interval", 0));
+    b->stats_interval_ms =
+        MAX(STATS_INTERVAL_MIN_MS, smap_get_int(other_config, "stats-update-interval", 0));
 }
 
 static bool
@@ -228,25 +229,65 @@ br_prune(struct br *br, const struct db_row *row)
     br_ifaces_close(br, false);
 }
 
+/* Does an interface of this port ask for a number, or have one already? */
+static bool
+has_number(const struct db_row *port_row)
+{
+    int64_t number;
+
+    for (size_t i = 0; i < row_n(port_row, "interfaces"); i++) {
+        const struct db_row *row = row_ref_at(port_row, "interfaces", i);
+
+        if (row && (row_int(row, "ofport_request", &number) ||
+                    (row_int(row, "ofport", &number) && number > 0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+compare_port_rows(const void *a_, const void *b_)
+{
+    const struct db_row *a = *(const struct db_row *const *)a_;
+    const struct db_row *b = *(const struct db_row *const *)b_;
+    int numbered_a = has_number(a), numbered_b = has_number(b);
+
+    return numbered_a != numbered_b ? numbered_b - numbered_a
+                                    : strverscmp(row_str(a, "name"), row_str(b, "name"));
+}
+
+/* The rows of the ports in the order in which they get numbers, in a new array: first those that
+ * want certain ones, then p1, p2, p10.  The set in the database has the order of random UUIDs. */
+static const struct db_row **
+sorted_port_rows(const struct db_row *row, size_t *n)
+{
+    const struct db_row **rows = xcalloc(row_n(row, "ports") + 1, sizeof(*rows));
+
+    *n = 0;
+    for (size_t i = 0; i < row_n(row, "ports"); i++) {
+        rows[*n] = row_ref_at(row, "ports", i);
+        *n += rows[*n] != NULL;
+    }
+    qsort(rows, *n, sizeof(*rows), compare_port_rows);
+    return rows;
+}
+
 static void
 br_sync(struct br *br, const struct db_row *row)
 {
-    br->uuid = *row_uuid(row);
-    for (size_t i = 0; i < row_n(row, "ports"); i++) {
-        const struct db_row *port_row = row_ref_at(row, "ports", i);
+    size_t n;
+    const struct db_row **rows = sorted_port_rows(row, &n);
 
-        if (port_row) {
-            br_ifaces_sync(br, port_row);
-        }
+    br->uuid = *row_uuid(row);
+    for (size_t i = 0; i < n; i++) {
+        br_ifaces_sync(br, rows[i]);
     }
     br_ifaces_follow_mtu(br);
-    for (size_t i = 0; i < row_n(row, "ports"); i++) {
-        const struct db_row *port_row = row_ref_at(row, "ports", i);
-
-        if (port_row) {
-            br_port_sync(br, port_row);
-        }
+    for (size_t i = 0; i < n; i++) {
+        br_port_sync(br, rows[i]);
     }
+    free(rows);
     br_mac_sync(br, row);
     br_ofproto_sync(br, row);
 }
@@ -271,7 +312,7 @@ bridges_prune(struct bridges *b, const struct db_row *ovs)
             br_prune(br, row);
         }
     }
-    HASH_ITER(hh, b->brs, br, next) {
+    HASH_ITER (hh, b->brs, br, next) {
         if (!br->wanted) {
             br_destroy(br);
         }
@@ -345,7 +386,7 @@ bridges_reconfigure(void *bridges_)
     if (!db_has_lock(b->db)) {
         if (db_is_lock_contended(b->db)) {
             log_err_rl(&rl, "another ovs-vswitchd process is running, "
-                       "disabling this process until it goes away");
+                            "disabling this process until it goes away");
         }
         return;
     }
@@ -503,7 +544,7 @@ bridges_destroy(struct bridges *b, bool cleanup)
     loop_timer_stop(&b->watch_timer);
     loop_timer_stop(&b->stats_timer);
     loop_timer_stop(&b->retry_timer);
-    HASH_ITER(hh, b->brs, br, next) {
+    HASH_ITER (hh, b->brs, br, next) {
         br_destroy(br);
     }
     slowpath_destroy(b->slowpath);

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from switchlib import Hermetic
+
 VERSIONS = ["OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15"]
 
 
@@ -220,3 +222,18 @@ def test_conjunctive_matches(br):
     assert not verdict("10.0.0.1", 22)
     br.ofctl("del-flows", "br0", "ip,ip_src=10.0.0.2")
     assert not verdict("10.0.0.2", 443)
+
+
+def test_ports_of_one_transaction_are_numbered_in_a_known_order():
+    """First those that ask for a number, then by name; the set in the database has no order."""
+    names = ["p%d" % i for i in range(1, 13)]
+    switch = Hermetic().start()
+    try:
+        words = ["add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy"]
+        for name in reversed(names):
+            words += ["--", "add-port", "br0", name, "--", "set", "Interface", name, "type=dummy"]
+        switch.vsctl(*words, "--", "set", "Interface", "p12", "ofport_request=1")
+        numbers = [int(switch.get("Interface", name, "ofport")) for name in names]
+        assert numbers == list(range(2, 13)) + [1]
+    finally:
+        switch.close()
