@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ovs-vsctl says about PMD threads and DPDK ports must show in ovs-appctl: cores, pinned queues,
+isolation, sleep, descriptors, MTU, caches, idle flows, devices attached and detached while it runs."""
+import re
+
+import pytest
+
+from switchlib import Switch, wait_for
+
+
+@pytest.fixture
+def sw():
+    switch = Switch().start()
+    try:
+        switch.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-cpu-mask=1",
+                     "other_config:pmd-sleep-max=500")
+        switch.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev",
+                     "fail_mode=secure")
+        switch.vsctl("add-port", "br0", "d0", "--", "set", "Interface", "d0", "type=dpdk",
+                     "options:dpdk-devargs=net_null0,no-rx=1", "options:n_rxq=2")
+        yield switch
+    finally:
+        switch.close()
+
+
+def config(sw, *pairs):
+    sw.vsctl("set", "Open_vSwitch", ".", *["other_config:" + p for p in pairs])
+
+
+def queues(sw):
+    """{core: (isolated, [(port, queue)])} as pmd-rxq-show has it."""
+    found = {}
+    for line in sw.appctl("dpif-netdev/pmd-rxq-show").splitlines():
+        m = re.match(r"pmd thread numa_id \d+ core_id (\d+):", line)
+        if m:
+            core = int(m.group(1))
+            found[core] = [None, []]
+        m = re.match(r"  isolated : (true|false)", line)
+        if m:
+            found[core][0] = m.group(1) == "true"
+        m = re.match(r"  port: (\S+) +queue-id: +(\d+) ", line)
+        if m:
+            found[core][1].append((m.group(1), int(m.group(2))))
+    return {core: (isolated, sorted(q)) for core, (isolated, q) in found.items()}
+
+
+def port_config(sw, port):
+    line = [l for l in sw.appctl("dpif/show").splitlines() if l.split()[:1] == [port]][0]
+    return dict(pair.split("=", 1) for pair in re.search(r"dpdk: (.*)\)", line)[1].split(", "))
+
+
+def test_cores_and_pinned_queues(sw):
+    assert queues(sw) == {0: (False, [("d0", 0), ("d0", 1)])}
+    config(sw, "pmd-cpu-mask=3", "pmd-rxq-assign=roundrobin")
+    sw.vsctl("set", "Interface", "d0", "other_config:pmd-rxq-affinity=0:1,1:1")
+    assert queues(sw)[1] == (True, [("d0", 0), ("d0", 1)])
+    # A queue that nobody pinned keeps away from the core that is taken.
+    sw.vsctl("set", "Interface", "d0", "options:n_rxq=3")
+    assert queues(sw) == {0: (False, [("d0", 2)]), 1: (True, [("d0", 0), ("d0", 1)])}
+    config(sw, "pmd-rxq-isolate=false")
+    assert queues(sw)[1][0] is False
+    # A core that is not there, and an affinity that is gone.
+    sw.vsctl("set", "Interface", "d0", "other_config:pmd-rxq-affinity=0:77")
+    assert sum((q for _, q in queues(sw).values()), []).count(("d0", 0)) == 1
+    sw.vsctl("remove", "Interface", "d0", "other_config", "pmd-rxq-affinity")
+    assert sorted(len(q) for _, q in queues(sw).values()) == [1, 2]
+    config(sw, "pmd-cpu-mask=2")
+    assert queues(sw) == {1: (False, [("d0", 0), ("d0", 1), ("d0", 2)])}
+
+
+def test_sleep(sw):
+    assert sw.appctl("dpif-netdev/pmd-sleep-show").split("\n")[:3] == [
+        "Default max sleep:  500 us", "pmd thread numa_id 0 core_id 0:", "  max sleep:  500 us"]
+
+    def sleeps():
+        return int(re.search(r"sleep iterations: +(\d+)",
+                             sw.appctl("dpif-netdev/pmd-perf-show", "-pmd", "0"))[1])
+    wait_for(lambda: sleeps() > 0, what="the PMD to sleep")
+    config(sw, "pmd-sleep-max=0")
+    sw.appctl("dpif-netdev/pmd-stats-clear")
+    assert sw.appctl("dpif-netdev/pmd-sleep-show").startswith("Default max sleep:    0 us")
+    # The old name of the key.
+    sw.vsctl("remove", "Open_vSwitch", ".", "other_config", "pmd-sleep-max")
+    config(sw, "pmd-maxsleep=300")
+    assert sw.appctl("dpif-netdev/pmd-sleep-show").startswith("Default max sleep:  300 us")
+
+
+def test_descriptors_mtu_and_queues(sw):
+    sw.vsctl("set", "Interface", "d0", "options:n_rxq_desc=512", "options:n_txq_desc=1024",
+             "options:n_rxq=4", "mtu_request=9000")
+    c = port_config(sw, "d0")
+    assert (c["configured_rxq_descriptors"], c["configured_txq_descriptors"],
+            c["configured_rx_queues"], c["mtu"]) == ("512", "1024", "4", "9000")
+    assert sw.get("Interface", "d0", "mtu") == "9000"
+    # What is no power of two is not taken; a port is never lost by it.
+    sw.vsctl("set", "Interface", "d0", "options:n_rxq_desc=333")
+    assert port_config(sw, "d0")["configured_rxq_descriptors"] == "2048"
+    assert sw.get("Interface", "d0", "error") == "[]"
+
+
+def test_devices_come_and_go(sw):
+    def detach(device):
+        return sw.appctl("netdev-dpdk/detach", device, check=False).stderr
+
+    assert "is being used by the following interfaces: d0" in detach("net_null0")
+    for i in range(3):
+        sw.vsctl("add-port", "br0", "d1", "--", "set", "Interface", "d1", "type=dpdk",
+                 "options:dpdk-devargs=net_ring%d" % i)
+        assert sw.get("Interface", "d1", "error") == "[]"
+        sw.vsctl("del-port", "d1")
+    assert "not found in DPDK" in detach("net_ring0")
+    # The device of one port under another name, as soon as it is free.
+    sw.vsctl("add-port", "br0", "d2", "--", "set", "Interface", "d2", "type=dpdk",
+             "options:dpdk-devargs=net_null0,no-rx=1")
+    assert "already in use" in sw.get("Interface", "d2", "error")
+    sw.vsctl("del-port", "d0")
+    assert sw.get("Interface", "d2", "error") == "[]"
+
+
+def test_statistics_have_the_names_of_the_queues(sw):
+    wait_for(lambda: "rx_q0_packets" in sw.get("Interface", "d0", "statistics"), 20,
+             "statistics of queues")
+
+
+def test_idle_flows_go(sw):
+    config(sw, "max-idle=500")
+    sw.vsctl("add-port", "br0", "t0", "--", "set", "Interface", "t0", "type=internal")
+    sw.ns.run("ip link set t0 up")
+    sw.ns.run("ip addr add 10.9.0.1/24 dev t0")
+    sw.ns.run("ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev t0")
+
+    def seen():
+        sw.ns.run("ping -c 1 -W 0.01 10.9.0.2", check=False)
+        return "(max 0)" not in sw.appctl("upcall/show")
+    wait_for(seen, 20, "a flow to be seen")
+    wait_for(lambda: "0x0800" not in sw.appctl("dpctl/dump-flows"), 9.5, "the flow to expire")
