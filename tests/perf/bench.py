@@ -2,157 +2,102 @@
 # SPDX-License-Identifier: Apache-2.0
 """make bench: Sluice beside Debian's OVS-DPDK on the same core, ports and traffic.
 
-bench.py [--row NAME]... [--rounds N] [--windows N] [--json FILE] [--svg FILE] [--only KIND]
+bench.py [--row PATTERN]... [--rounds N] [--windows N] [--seconds S] [--json FILE] [--svg FILE]
+         [--only KIND] [--list]
 
 Each row runs on both switches in turn, 'rounds' times over; a round's figure is the best of its
-windows, the row's figure the median of its rounds, the spread the distance of the extremes.  The
-machine has to be quiet: two cores, of which the PMD thread takes the second alone.
+windows, the row's figure the median of its rounds, the spread the distance of the extremes.  A row
+that fails on one side says so in the table and stops nothing else.  The machine has to be quiet: two
+cores, of which the PMD thread takes the second alone.
 """
 import argparse
+import fnmatch
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import rig
-import traffic
+import row as rowlib
+import rows_attack
+import rows_control
+import rows_forward
+import rows_pvp
 
 KINDS = ("sluice", "ovs")
+NAMES = {"sluice": "Sluice", "ovs": "OVS-DPDK 3.1.0"}
+ROWS = rows_forward.ROWS + rows_control.ROWS + rows_pvp.ROWS + rows_attack.ROWS
 
 
-class Row:
-    """One load: 'setup(switch, files)' builds it; 'goal' is in cycles per packet (design)."""
-
-    def __init__(self, name, title, setup, goal=None, curve=None):
-        self.name, self.title, self.setup, self.goal, self.curve = name, title, setup, goal, curve
-
-
-def forward(n_flows, rules, **shape):
-    """pcap source -> rules -> null sink."""
-    def setup(sw, files):
-        name = "f%d%s.pcap" % (n_flows, "".join("-%s%s" % kv for kv in sorted(shape.items())))
-        sw.bridge()
-        sw.sink()
-        sw.rules(rules)
-        sw.source(traffic.pcap(os.path.join(files, name), n_flows, **shape))
-    return setup
-
-
-L3 = ["priority=5,ip,nw_dst=192.168.0.0/16,actions=output:dst"]
-
-
-def acl(n_flows, n_rules):
-    # in_port is a number here, since the rules are made before the port: the sink is port 1 and
-    # the source port 2.
-    return forward(n_flows, list(traffic.acl(n_rules, "2", "1", n_flows)))
-
-
-ROWS = [
-    Row("one-flow", "one flow, in_port rule", forward(1, ["in_port=2,actions=1"]), 85),
-    Row("l3-100", "100 flows, one L3 rule", forward(100, L3), 90, ("l3", 100)),
-    Row("l3-10k", "10,000 flows, one L3 rule", forward(10000, L3), 105, ("l3", 10000)),
-    Row("l3-100k", "100,000 flows, one L3 rule", forward(100000, L3), 140, ("l3", 100000)),
-    Row("acl1k-10k", "10,000 flows, 1,000 ACL rules", acl(10000, 1000), 130, ("acl", 10000)),
-    Row("acl1k-100k", "100,000 flows, 1,000 ACL rules", acl(100000, 1000), 180,
-        ("acl", 100000)),
-    Row("acl100k-10k", "10,000 flows, 100,000 ACL rules", acl(10000, 100000), 150),
-    Row("exact-50k", "100,000 flows over 50,000 exact megaflows",
-        forward(100000, list(traffic.exact(50000, "2", "1")) + ["priority=0,actions=1"],
-                sources=50000), 190),
-    Row("vlan", "100 flows, push VLAN",
-        forward(100, ["in_port=2,actions=push_vlan:0x8100,set_field:4101->vlan_vid,output:1"])),
-    Row("rewrite", "100 flows, MAC and TTL rewrite",
-        forward(100, ["in_port=2,ip,actions=mod_dl_src:02:00:00:00:00:99,"
-                      "mod_dl_dst:02:00:00:00:00:98,dec_ttl,output:1"])),
-    Row("ipv6", "100 flows, IPv6", forward(100, ["ipv6,actions=output:1"], ipv6=True)),
-    Row("size-1518", "100 flows, 1518-byte frames", forward(100, ["in_port=2,actions=1"],
-                                                            size=1518)),
-]
-
-
-def tables_20(sw, files):
-    sw.bridge()
-    sw.sink()
-    lines = ["table=%d,priority=1,ip,actions=resubmit(,%d)" % (t, t + 1) for t in range(19)]
-    sw.rules(lines + ["table=19,actions=1"])
-    sw.source(traffic.pcap(os.path.join(files, "f100.pcap"), 100))
-
-
-def outputs_8(sw, files):
-    sw.bridge()
-    for i in range(8):
-        sw.sink(port="dst%d" % i, number=i)
-    sw.rules(["in_port=9,actions=" + ",".join(str(i + 1) for i in range(8))])
-    sw.source(traffic.pcap(os.path.join(files, "f100.pcap"), 100))
-
-
-ROWS += [
-    Row("tables-20", "100 flows, pipeline of 20 tables", tables_20),
-    Row("outputs-8", "100 flows, eight output ports", outputs_8),
-]
-
-
-def settle(sw, limit=30):
-    """Waits until misses have stopped and the placement of flows in caches is over."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        w = rig.window(sw, 0.5)
-        if w and w["hits"]["miss"] < 1e-4:
-            break
-    time.sleep(1)
-
-
-def run_once(row, kind, files, huge_dir, windows):
-    sw = rig.BenchSwitch(kind, huge_dir)
-    try:
-        sw.begin()
-        row.setup(sw, files)
-        settle(sw)
-        return rig.best(sw, windows)
-    finally:
-        sw.close()
-
-
-def run_row(row, kinds, rounds, windows, files, huge_dir):
-    """All rounds of one row; returns {kind: result}."""
-    seen = {kind: [] for kind in kinds}
+def run_row(row, kinds, rounds, options, huge_dir):
+    """All rounds of one row: {kind: {"metrics": {key: figures}, "rounds": [...], "errors": [...]}}."""
+    seen = {kind: {"metrics": {}, "rounds": [], "errors": []} for kind in kinds}
     for _ in range(rounds):
         for kind in kinds:
             try:
-                seen[kind].append(run_once(row, kind, files, huge_dir, windows))
-            except Exception as e:
-                print("%s on %s: %s" % (row.name, kind, str(e).split("\n")[0]), file=sys.stderr)
-    result = {}
-    for kind, runs in seen.items():
-        if runs:
-            cycles = [r["cycles"] for r in runs]
-            middle = min(runs, key=lambda r: abs(r["cycles"] - statistics.median(cycles)))
-            result[kind] = {"cycles": statistics.median(cycles), "mpps": middle["mpps"],
-                            "hits": middle["hits"], "spread": max(cycles) - min(cycles),
-                            "rounds": cycles}
-    return result
+                seen[kind]["rounds"].append(rowlib.run_once(row, kind, options, huge_dir))
+            except Exception as e:  # whatever it is, the other rows go on
+                text = str(e).strip().split("\n")[0] or type(e).__name__
+                seen[kind]["errors"].append(text[:200])
+                print("%s on %s: %s" % (row.name, kind, text), file=sys.stderr)
+    for result in seen.values():
+        for metric in row.metrics:
+            values = [r[metric.key] for r in result["rounds"] if metric.key in r]
+            if values:
+                result["metrics"][metric.key] = {"median": statistics.median(values),
+                                                 "spread": max(values) - min(values)}
+    return seen
 
 
-def hits_text(hits):
-    return " ".join("%s %.0f%%" % (k.replace("simple match", "simple"), 100 * v)
-                    for k, v in hits.items() if v >= 0.005)
+def figure(metric, result):
+    if not result:
+        return " " * 21
+    one = result["metrics"].get(metric.key)
+    if not one:
+        return "%-21s" % "       failed"
+    return "%11.*f +-%7.*f" % (metric.digits, one["median"], metric.digits, one["spread"] / 2)
 
 
 def print_row(row, result):
-    s, o = result.get("sluice"), result.get("ovs")
-    ratio = "%5.2fx" % (o["cycles"] / s["cycles"]) if s and o else "     -"
-    goal = "" if not row.goal or not s else " goal %d %s" % (
-        row.goal, "met" if s["cycles"] <= row.goal else "MISSED")
-    def figure(r):
-        return "%8.1f +-%5.1f %6.2f" % (r["cycles"], r["spread"] / 2, r["mpps"]) if r else " " * 23
-    print("%-44s %s  %s  %s%s" % (row.title, figure(s), figure(o), ratio, goal))
-    for kind, r in (("sluice", s), ("ovs", o)):
-        if r:
-            print("    %-6s %s" % (kind, hits_text(r["hits"])))
+    for metric in row.metrics:
+        median = {kind: r["metrics"].get(metric.key, {}).get("median")
+                  for kind, r in result.items()}
+        s, o = median.get("sluice"), median.get("ovs")
+        ratio = metric.ratio(s, o) if s is not None and o is not None else None
+        goal = "" if metric.goal is None or s is None else "goal %g %s" % (
+            metric.goal, "met" if metric.met(s) else "MISSED")
+        print("%-48s %s %s %8s  %s" % (metric.title[:48], figure(metric, result.get("sluice")),
+                                       figure(metric, result.get("ovs")),
+                                       "%.2fx" % ratio if ratio else "-", goal))
+    for kind, r in result.items():
+        for text in notes(r):
+            print("    %-7s %s" % (kind, text))
     sys.stdout.flush()
+
+
+def notes(result):
+    """What else there is to say of a row on one switch: errors, hits, what an attack left."""
+    for error in sorted(set(result["errors"])):
+        yield "FAILED: " + error
+    if not result["rounds"]:
+        return
+    last = result["rounds"][-1]
+    if "hits" in last:
+        yield "%.2f Mpps; " % last["mpps"] + " ".join(
+            "%s %.0f%%" % (k.replace("simple match", "simple"), 100 * v)
+            for k, v in last["hits"].items() if v >= 0.005)
+    for a in last.get("attacks", ()):
+        yield ("%d/s: %.0f/s arrived, established %.2f Mpps before, %d megaflows, memory %+.1f MB"
+               % (a["rate"], a["arrived"], a["before"] / 1e6, a["megaflows"], a["grown"] / 1e6))
+
+
+def points(results, kind, family):
+    for row in ROWS:
+        if row.curve and row.curve[0] == family:
+            one = results.get(row.name, {}).get(kind, {}).get("metrics", {}).get("cycles")
+            if one:
+                yield row.curve[1], one["median"]
 
 
 def draw(results, path):
@@ -160,13 +105,10 @@ def draw(results, path):
     data, plots = "", []
     for kind in KINDS:
         for family, title in (("l3", "one L3 rule"), ("acl", "1,000 ACL rules")):
-            points = sorted((row.curve[1], results[row.name][kind]["cycles"]) for row in ROWS
-                            if row.curve and row.curve[0] == family
-                            and kind in results.get(row.name, {}))
-            if points:
-                plots.append("'-' with linespoints lw 2 title '%s, %s'" % (
-                    "Sluice" if kind == "sluice" else "OVS-DPDK 3.1.0", title))
-                data += "".join("%d %f\n" % p for p in points) + "e\n"
+            curve = sorted(points(results, kind, family))
+            if curve:
+                plots.append("'-' with linespoints lw 2 title '%s, %s'" % (NAMES[kind], title))
+                data += "".join("%d %f\n" % p for p in curve) + "e\n"
     if not plots:
         return
     script = ("set terminal svg size 800,500\nset output '%s'\nset logscale xy\n"
@@ -175,37 +117,59 @@ def draw(results, path):
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
-def main():
+def choose(patterns):
+    """The rows whose names match one of the patterns, all without any."""
+    unknown = [p for p in patterns if not any(fnmatch.fnmatch(r.name, p) for r in ROWS)]
+    if unknown:
+        raise SystemExit("bench: no row %s; there are: %s" % (
+            ", ".join(unknown), " ".join(r.name for r in ROWS)))
+    return [r for r in ROWS if not patterns or any(fnmatch.fnmatch(r.name, p) for p in patterns)]
+
+
+def parse_args():
     p = argparse.ArgumentParser()
-    p.add_argument("--row", action="append", default=[])
+    p.add_argument("--row", action="append", default=[], help="name or pattern; may be repeated")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--windows", type=int, default=5)
+    p.add_argument("--seconds", type=float, default=1.0, help="length of a window")
     p.add_argument("--json")
     p.add_argument("--svg")
     p.add_argument("--only", choices=KINDS)
-    args = p.parse_args()
-    unknown = set(args.row) - {r.name for r in ROWS}
-    if unknown:
-        p.error("unknown row %s; there are: %s" % (", ".join(unknown),
-                                                   " ".join(r.name for r in ROWS)))
-    rows = [r for r in ROWS if not args.row or r.name in args.row]
+    p.add_argument("--list", action="store_true")
+    return p.parse_args()
+
+
+def save(path, info, results):
+    with open(path, "w") as f:
+        json.dump({"machine": info, "rows": results}, f, indent=1)
+
+
+def main():
+    args = parse_args()
+    rows = choose(args.row)
+    if args.list:
+        print("\n".join(r.name for r in rows))
+        return 0
     kinds = [args.only] if args.only else KINDS
     info, results = rig.machine(), {}
     print("%(cpu)s, %(cores)d cores, Linux %(kernel)s, %(compiler)s, %(flags)s" % info)
-    print("cycles per packet, Mpps; one PMD thread, source and sink included\n")
-    print("%-44s %-23s  %-23s  %s" % ("", "Sluice", "OVS-DPDK 3.1.0", "ratio"))
-    with tempfile.TemporaryDirectory() as files, rig.huge_pages(1536) as huge_dir:
+    print("cycles per packet unless a row says otherwise; one PMD thread, source and sink "
+          "included; %d rounds\n" % args.rounds)
+    print("%-48s %21s %21s %8s" % ("", NAMES["sluice"], NAMES["ovs"], "ratio"))
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as files:
+        options = rowlib.Options(files, args.windows, args.seconds)
         for row in rows:
-            results[row.name] = run_row(row, kinds, args.rounds, args.windows, files, huge_dir)
+            with rig.huge_pages(row.huge_mb + row.spare_mb) as huge_dir:
+                results[row.name] = run_row(row, kinds, args.rounds, options, huge_dir)
             print_row(row, results[row.name])
-    if args.json:
-        with open(args.json, "w") as f:
-            json.dump({"machine": info, "rows": results}, f, indent=1)
+            if args.json:
+                save(args.json, info, results)  # what there is by now, should the run be ended
     if args.svg:
         draw(results, args.svg)
-    missing = [r.name for r in rows if set(results[r.name]) != set(kinds)]
+    missing = [r.name for r in rows
+               if any(not results[r.name][k]["rounds"] for k in kinds)]
     if missing:
-        print("no figures for: " + ", ".join(missing))
+        print("no figures on one side for: " + ", ".join(missing))
         return 1
     return 0
 

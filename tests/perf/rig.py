@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench's machine: huge pages for the time of a run, one switch at a time, its PMD's counters."""
 import contextlib
+import glob
+import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,8 +36,10 @@ def huge_pages(megabytes):
     finally:
         switchlib.sh(["umount", mount], check=False)
         os.rmdir(mount)
+        with open(path) as f:  # somebody else may have taken or given some meanwhile
+            now = int(f.read())
         with open(path, "w") as f:
-            f.write(str(before))
+            f.write(str(max(0, now - megabytes // 2)))
 
 
 class BenchSwitch(switchlib.Switch):
@@ -61,13 +66,76 @@ class BenchSwitch(switchlib.Switch):
         self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev",
                    "fail_mode=secure")
 
-    def source(self, pcap, bridge="br0", port="src", number=0):
+    def source(self, pcap, bridge="br0", port="src", number=0, more=()):
         self.vsctl("add-port", bridge, port, "--", "set", "interface", port, "type=dpdk",
-                   "options:dpdk-devargs=net_pcap%d,rx_pcap=%s,infinite_rx=1" % (number, pcap))
+                   "options:dpdk-devargs=net_pcap%d,rx_pcap=%s,infinite_rx=1" % (number, pcap),
+                   *more, timeout=60)
 
     def sink(self, bridge="br0", port="dst", number=0):
         self.vsctl("add-port", bridge, port, "--", "set", "interface", port, "type=dpdk",
                    "options:dpdk-devargs=net_null%d,no-rx=1" % number)
+
+    def wire(self, bridge="br0", port="atk"):
+        """A port polled by the PMD whose other end is a kernel device; returns that one's name."""
+        self.ns.run("ip link add %s-k type veth peer name %s-p" % (port, port))
+        for end in (port + "-k", port + "-p"):
+            self.ns.run(["sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % end])
+            self.ns.run("ip link set %s up" % end)
+        self.vsctl("add-port", bridge, port, "--", "set", "interface", port, "type=dpdk",
+                   "options:dpdk-devargs=eth_af_packet0,iface=%s-p" % port)
+        return port + "-k"
+
+    def vhost(self, port, bridge="br0"):
+        """A vhost-user client port; returns the path of its socket."""
+        path = os.path.join(self.dir, port + ".sock")
+        self.vsctl("add-port", bridge, port, "--", "set", "interface", port,
+                   "type=dpdkvhostuserclient", "options:vhost-server-path=" + path)
+        return path
+
+    def control(self, calls):
+        """Sends many commands, each [name, argument...], over one control connection."""
+        path = (self.dir + "/ovs-vswitchd.ctl" if self.kind == "ovs" else
+                glob.glob(self.dir + "/ovs-vswitchd.*.ctl")[0])
+        answers, buf, decoder = [], "", json.JSONDecoder()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(path)
+            for i, call in enumerate(calls):
+                s.sendall(json.dumps({"id": i, "method": call[0], "params": call[1:]}).encode())
+                while len(answers) <= i:
+                    try:
+                        answer, end = decoder.raw_decode(buf)
+                        answers.append(answer)
+                        buf = buf[end:].lstrip()
+                    except ValueError:
+                        data = s.recv(65536).decode()
+                        if not data:
+                            raise switchlib.Failed("the control socket was closed") from None
+                        buf += data
+        for call, answer in zip(calls, answers):
+            if answer.get("error"):
+                raise switchlib.Failed("%s: %s" % (" ".join(call), answer["error"]))
+        return [a["result"] for a in answers]
+
+    def port_packets(self, port, direction, bridge="br0"):
+        """The port's packet counter at this moment ("rx" or "tx")."""
+        m = re.search(r"%s pkts=(\d+)" % direction, self.ofctl("dump-ports", bridge, port))
+        return int(m.group(1)) if m else 0
+
+    def rate(self, port, direction, seconds):
+        """Packets per second over a window."""
+        first, start = self.port_packets(port, direction), time.monotonic()
+        time.sleep(seconds)
+        return (self.port_packets(port, direction) - first) / (time.monotonic() - start)
+
+    def resident(self):
+        """Bytes of memory of its own that the daemon has touched."""
+        with open("/proc/%d/status" % self.pid) as f:
+            return int(re.search(r"RssAnon:\s+(\d+) kB", f.read()).group(1)) * 1024
+
+    def n_megaflows(self):
+        m = re.search(r"^  flows: (\d+)", self.appctl("dpctl/show"), re.M)
+        return int(m.group(1)) if m else 0
 
     def rules(self, lines, bridge="br0", bundle=True):
         """Replaces the flows of 'bridge'; returns the seconds that ovs-ofctl took."""
@@ -118,6 +186,16 @@ def best(switch, windows=5, seconds=1.0):
     if not seen:
         raise switchlib.Failed("no packets: " + switch.appctl("dpif-netdev/pmd-stats-show"))
     return min(seen, key=lambda w: w["cycles"])
+
+
+def settle(switch, limit=30):
+    """Waits until misses have stopped and the placement of flows in caches is over."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        w = window(switch, 0.5)
+        if w and w["hits"]["miss"] < 1e-4:
+            break
+    time.sleep(1)
 
 
 def machine():

@@ -11,7 +11,13 @@ DST_PREFIXES = (0, 16, 24, 26, 30, 32)
 PORTS = (80, 443, 53, 8080, 5000)
 
 
-def pcap(path, flows, size=64, vlan=None, ipv6=False, proto="udp", sources=65536, seed=1):
+def mac(side, i):
+    """The i-th address of one side of 'make-pcap --macs': 1 receives, 0 sends."""
+    return "02:%02x:00:%02x:%02x:%02x" % (side, i >> 16 & 255, i >> 8 & 255, i & 255)
+
+
+def pcap(path, flows, size=64, vlan=None, ipv6=False, proto="udp", sources=65536, seed=1, macs=0,
+         first=0):
     """Writes (once) a file of 'flows' distinct five-tuples in shuffled order."""
     if not os.path.exists(path):
         cmd = [os.path.join(LIB, "make-pcap"), "--flows", str(flows), "--size", str(size),
@@ -20,6 +26,7 @@ def pcap(path, flows, size=64, vlan=None, ipv6=False, proto="udp", sources=65536
             cmd += ["--vlan", str(vlan)]
         if ipv6:
             cmd += ["--ipv6"]
+        cmd += ["--macs", str(macs), "--first", str(first)]
         subprocess.run(cmd + [path], check=True)
     return path
 
@@ -86,3 +93,10 @@ def exact(n_rules, in_port, output):
     for i in range(n_rules):
         yield ("priority=10,udp,in_port=%s,nw_src=10.%d.%d.1,actions=output:%s"
                % (in_port, i >> 8 & 255, i & 255, output))
+
+
+def pipeline(n_tables, output, last="priority=1"):
+    """A chain of tables, of which the last one forwards what 'last' matches."""
+    lines = ["table=%d,priority=1,ip,actions=resubmit(,%d)" % (t, t + 1)
+             for t in range(n_tables - 1)]
+    return lines + ["table=%d,%s,actions=output:%s" % (n_tables - 1, last, output)]

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// blast DEVICE KIND RATE SECONDS [SEED]: sends RATE hostile frames per second out of a network
+// device, for the attack rows of the bench and for tests.  KIND is
+//
+//   tse     the tuple-space explosion: frames that differ from three allow-rules (see tse_rules()
+//           of rows_attack.py) in one bit of each field, 32 x 16 x 16 shapes, random bits below
+//   flows   no five-tuple comes twice
+//   hash    five-tuples with one and the same MurmurHash3 of basis 0 (the hash, and the basis, of
+//           the exact match cache of a well-known switch)
+//   macs    a new source MAC address in each frame
+//
+// Prints how many frames the device took.  Runs until SECONDS are over; SIGTERM ends it early.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FRAME_SIZE = 60, BATCH = 64, ALLOWED_SRC = 0x0a00000a, ALLOWED_SPORT = 12345 };
+enum { ALLOWED_DPORT = 80, SHAPES = 32 * 16 * 16, TICK_NS = 1000000 };
+
+enum kind { KIND_TSE, KIND_FLOWS, KIND_HASH, KIND_MACS };
+
+struct tuple {
+    uint32_t src, dst;
+    uint16_t sport, dport;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void
+on_term(int sig)
+{
+    stopped = sig;
+}
+
+// splitmix64
+static uint64_t
+mix(uint64_t x)
+{
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+// 'value' up to bit 'bit' (0 is the highest of 'width'), that bit flipped, noise below.
+static uint32_t
+differ_at(uint32_t value, unsigned bit, unsigned width, uint32_t noise)
+{
+    uint32_t flip = UINT32_C(1) << (width - 1 - bit);
+
+    return ((value ^ flip) & ~(flip - 1)) | (noise & (flip - 1));
+}
+
+static struct tuple
+tse_tuple(uint64_t i, uint64_t seed)
+{
+    uint32_t shape = (uint32_t)(i * 4099 % SHAPES);
+    uint64_t noise = mix(i ^ seed);
+
+    return (struct tuple){
+        .src = differ_at(ALLOWED_SRC, shape % 32, 32, (uint32_t)noise),
+        .dst = 0xc0a80101,
+        .sport = (uint16_t)differ_at(ALLOWED_SPORT, shape / 32 % 16, 16, (uint32_t)(noise >> 32)),
+        .dport = (uint16_t)differ_at(ALLOWED_DPORT, shape / 512, 16, (uint32_t)(noise >> 48)),
+    };
+}
+
+// An odd multiplier and a bijection of the counter: 2^40 tuples before one repeats.
+static struct tuple
+flows_tuple(uint64_t i, uint64_t seed)
+{
+    uint64_t x = (i * UINT64_C(0x9e3779b97f) + seed) & UINT64_C(0xffffffffff);
+
+    return (struct tuple){
+        .src = 0x0a000000 | (uint32_t)(x & 0xffffff),
+        .dst = 0xc0a80101,
+        .sport = (uint16_t)(1024 + (x >> 24)),
+        .dport = 80,
+    };
+}
+
+// --- MurmurHash3 of 32-bit words, and its last step backwards -------------------------------
+
+static uint32_t
+rotl(uint32_t x, unsigned n)
+{
+    return x << n | x >> (32 - n);
+}
+
+static uint32_t
+murmur_word(uint32_t hash, uint32_t word)
+{
+    hash ^= rotl(word * 0xcc9e2d51, 15) * 0x1b873593;
+    return rotl(hash, 13) * 5 + 0xe6546b64;
+}
+
+static uint32_t
+inverse(uint32_t odd)
+{
+    uint32_t x = odd;
+
+    for (int i = 0; i < 5; i++) {
+        x *= 2 - odd * x;
+    }
+    return x;
+}
+
+// The word that takes 'hash' to 'target'.
+static uint32_t
+murmur_solve(uint32_t hash, uint32_t target)
+{
+    uint32_t k = rotl((target - 0xe6546b64) * inverse(5), 32 - 13) ^ hash;
+
+    return rotl(k * inverse(0x1b873593), 32 - 15) * inverse(0xcc9e2d51);
+}
+
+// Addresses as they lie in memory, then the protocol, then both ports: the ports are free to solve
+// for.
+static struct tuple
+hash_tuple(uint64_t i, uint64_t seed)
+{
+    struct tuple t = {.src = 0x0a000000 | (uint32_t)((i + seed) & 0xffffff), .dst = 0xc0a80101};
+    uint32_t hash = murmur_word(murmur_word(murmur_word(0, htonl(t.src)), htonl(t.dst)), 17);
+    uint32_t ports = murmur_solve(hash, 0x5eed5eed);
+    uint16_t p[2];
+
+    memcpy(p, &ports, sizeof p);
+    t.sport = ntohs(p[0]);
+    t.dport = ntohs(p[1]);
+    return t;
+}
+
+// --- frames ---------------------------------------------------------------------------------
+
+static uint16_t
+ip_checksum(const uint8_t *p)
+{
+    uint32_t sum = 0;
+
+    for (int i = 0; i < 20; i += 2) {
+        sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+    }
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t) ~(sum + (sum >> 16));
+}
+
+static void
+put16(uint8_t *p, uint16_t x)
+{
+    p[0] = (uint8_t)(x >> 8);
+    p[1] = (uint8_t)x;
+}
+
+static void
+put32(uint8_t *p, uint32_t x)
+{
+    put16(p, (uint16_t)(x >> 16));
+    put16(p + 2, (uint16_t)x);
+}
+
+static void
+make_frame(uint8_t *f, enum kind kind, uint64_t i, uint64_t seed)
+{
+    static const uint8_t head[] = {2,    0,    0,    0, 0, 2, 2, 0, 0,    0, 0,  1,
+                                   0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17};
+    struct tuple t = kind == KIND_TSE    ? tse_tuple(i, seed)
+                     : kind == KIND_HASH ? hash_tuple(i, seed)
+                                         : flows_tuple(kind == KIND_MACS ? 0 : i, seed);
+
+    memset(f, 0, FRAME_SIZE);
+    memcpy(f, head, sizeof head);
+    if (kind == KIND_MACS) {
+        uint64_t noise = mix(i ^ seed);
+        memcpy(f + 7, &noise, 5);
+    }
+    put16(f + 16, FRAME_SIZE - 14);
+    put32(f + 26, t.src);
+    put32(f + 30, t.dst);
+    put16(f + 24, ip_checksum(f + 14));
+    put16(f + 34, t.sport);
+    put16(f + 36, t.dport);
+    put16(f + 38, FRAME_SIZE - 34);
+}
+
+static unsigned
+send_frames(int fd, enum kind kind, uint64_t from, unsigned n, uint64_t seed)
+{
+    static uint8_t frames[BATCH][FRAME_SIZE];
+    struct mmsghdr msgs[BATCH];
+    struct iovec iov[BATCH];
+    int sent;
+
+    memset(msgs, 0, sizeof msgs);
+    for (unsigned i = 0; i < n; i++) {
+        make_frame(frames[i], kind, from + i, seed);
+        iov[i] = (struct iovec){frames[i], FRAME_SIZE};
+        msgs[i].msg_hdr.msg_iov = &iov[i];
+        msgs[i].msg_hdr.msg_iovlen = 1;
+    }
+    sent = sendmmsg(fd, msgs, n, 0);
+    return sent < 0 ? 0 : (unsigned)sent;
+}
+
+static int
+open_device(const char *name)
+{
+    struct sockaddr_ll sll = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(name)};
+    int fd = socket(AF_PACKET, SOCK_RAW, 0), one = 1;
+
+    if (fd < 0 || !sll.sll_ifindex || bind(fd, (struct sockaddr *)&sll, sizeof sll)) {
+        fprintf(stderr, "blast: %s: %s\n", name, strerror(errno));
+        exit(1);
+    }
+    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
+    return fd;
+}
+
+static uint64_t
+now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+// What is due is sent each millisecond; what could not be sent in time is not made up for.
+static void
+run(int fd, enum kind kind, double rate, double seconds, uint64_t seed)
+{
+    uint64_t start = now_ns(), i = 0, sent = 0;
+
+    for (uint64_t now = start; !stopped && now < start + (uint64_t)(seconds * 1e9);
+         now = now_ns()) {
+        uint64_t due = (uint64_t)((double)(now - start) / 1e9 * rate);
+        if (due > i + (uint64_t)rate / 10 + BATCH) {
+            i = due - BATCH;
+        }
+        while (i < due && !stopped) {
+            unsigned n = due - i < BATCH ? (unsigned)(due - i) : BATCH;
+            sent += send_frames(fd, kind, i, n, seed);
+            i += n;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = TICK_NS}, NULL);
+    }
+    printf("%" PRIu64 "\n", sent);
+}
+
+int
+main(int argc, char *argv[])
+{
+    static const char *const names[] = {"tse", "flows", "hash", "macs"};
+    struct sigaction sa = {.sa_handler = on_term};
+
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: blast DEVICE tse|flows|hash|macs RATE SECONDS [SEED]\n");
+        return 2;
+    }
+    sigaction(SIGTERM, &sa, NULL);
+    for (unsigned kind = 0; kind < 4; kind++) {
+        if (!strcmp(argv[2], names[kind])) {
+            run(open_device(argv[1]), (enum kind)kind, atof(argv[3]), atof(argv[4]),
+                argc == 6 ? strtoull(argv[5], NULL, 0) : 1);
+            return 0;
+        }
+    }
+    fprintf(stderr, "blast: no such kind: %s\n", argv[2]);
+    return 2;
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a row of the bench is: a load, and the figures that it gives."""
+import signal
+
+import rig
+
+
+class Metric:
+    """One figure of a row; 'best' says which way is better ("low" or "high")."""
+
+    def __init__(self, key, title, unit="cycles", goal=None, best="low", digits=1):
+        self.key, self.title, self.unit, self.goal = key, title, unit, goal
+        self.best, self.digits = best, digits
+
+    def met(self, value):
+        return value <= self.goal if self.best == "low" else value >= self.goal
+
+    def ratio(self, sluice, ovs):
+        """How many times better Sluice is, or None."""
+        a, b = (ovs, sluice) if self.best == "low" else (sluice, ovs)
+        return a / b if b else None
+
+
+class Row:
+    """'measure(switch, options)' builds the load on a fresh switch and returns {metric key: value};
+    other keys of its answer are kept as notes.  A run takes at most 'limit' seconds.  'huge_mb' of
+    huge pages are for the switch, 'spare_mb' for what grows and for others."""
+
+    def __init__(self, name, metrics, measure, limit=120, curve=None, huge_mb=1024, spare_mb=512):
+        self.name, self.metrics, self.measure = name, metrics, measure
+        self.limit, self.curve, self.huge_mb, self.spare_mb = limit, curve, huge_mb, spare_mb
+
+
+class Options:
+    """Of a whole run: where files go, how long windows are."""
+
+    def __init__(self, files, windows=5, seconds=1.0):
+        self.files, self.windows, self.seconds = files, windows, seconds
+
+
+class TimeUp(Exception):
+    pass
+
+
+class bounded:
+    """with bounded(seconds): raises TimeUp in the main thread after that."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __enter__(self):
+        def stop(_sig, _frame):
+            raise TimeUp("not done after %d s" % self.seconds)
+        self.before = signal.signal(signal.SIGALRM, stop)
+        signal.alarm(self.seconds)
+
+    def __exit__(self, *_exc):
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, self.before)
+        return False
+
+
+def run_once(row, kind, options, huge_dir):
+    """One run of one row on a fresh switch."""
+    sw = rig.BenchSwitch(kind, huge_dir, row.huge_mb)
+    try:
+        with bounded(row.limit):
+            sw.begin()
+            return row.measure(sw, options)
+    finally:
+        sw.close()

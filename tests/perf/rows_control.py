@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the control side: rules in and out, flow set-ups, a change's way to the packets, memory."""
+import os
+import re
+import time
+
+import openflow
+import rig
+import rows_forward
+import traffic
+from row import Metric, Row
+
+N_RULES = 100000
+
+
+def rules_file(options, n=N_RULES):
+    path = os.path.join(options.files, "acl%d" % n)
+    if not os.path.exists(path):
+        with open(path, "w") as f:
+            f.write("\n".join(traffic.acl(n, "2", "1", 10000)) + "\n")
+    return path
+
+
+def timed(sw, *args, timeout=230):
+    start = time.monotonic()
+    sw.ofctl(*args, timeout=timeout)
+    return time.monotonic() - start
+
+
+def n_rules(sw):
+    return int(re.search(r"flow_count=(\d+)", sw.ofctl("dump-aggregate", "br0")).group(1))
+
+
+def check_rules(sw, at_least):
+    n = n_rules(sw)
+    if n < at_least:
+        raise rig.switchlib.Failed("only %d rules" % n)
+    return n
+
+
+def rules_quiet(sw, options):
+    """No traffic: add-flows, dump-flows, memory, del-flows, then the same as one bundle."""
+    sw.bridge()
+    sw.sink()
+    path, before = rules_file(options), sw.resident()
+    answer = {"add": timed(sw, "add-flows", "br0", path)}
+    n = check_rules(sw, N_RULES * 9 // 10)
+    answer["memory"] = (sw.resident() - before) / n
+    answer["dump"] = timed(sw, "dump-flows", "br0")
+    timed(sw, "del-flows", "br0")
+    answer["bundle"] = timed(sw, "--bundle", "add-flows", "br0", path)
+    check_rules(sw, N_RULES * 9 // 10)
+    return answer
+
+
+def rules_traffic(sw, options):
+    """The same under traffic of 10,000 flows that the rules are about, at full speed."""
+    sw.bridge()
+    sw.sink()
+    sw.rules(["priority=0,actions=output:1"])
+    sw.source(rows_forward.pcap(options, 10000))
+    rig.settle(sw)
+    before = sw.rate("src", "rx", max(1.0, options.seconds))
+    first, start = sw.port_packets("src", "rx"), time.monotonic()
+    answer = {"add": timed(sw, "add-flows", "br0", rules_file(options))}
+    answer["kept"] = 100 * (sw.port_packets("src", "rx") - first) / (
+        time.monotonic() - start) / before
+    check_rules(sw, N_RULES * 9 // 10)
+    return answer
+
+
+def setup_rate(sw, options):
+    """Each frame a new flow, translated through 20 tables: megaflows installed per second."""
+    sw.vsctl("set", "Open_vSwitch", ".", "other_config:flow-limit=2000000",
+             "other_config:max-idle=600000")
+    sw.bridge()
+    sw.sink()
+    last = ("priority=1,udp,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],"
+            "move:NXM_OF_UDP_SRC[]->NXM_NX_REG1[0..15]")
+    lines = traffic.pipeline(20, "1")
+    sw.rules(lines[:-1] + ["table=19," + last + ",output:1"])
+    sw.source(rows_forward.pcap(options, 250000))
+    seen, end = [(time.monotonic(), sw.n_megaflows())], time.monotonic() + 8
+    while time.monotonic() < end and seen[-1][1] < 245000:
+        time.sleep(0.05)
+        seen.append((time.monotonic(), sw.n_megaflows()))
+    # The steepest stretch of at least half a second, or of all there was.
+    best = 0
+    for i, (t0, n0) in enumerate(seen):
+        for t1, n1 in seen[i + 1:]:
+            if t1 - t0 >= 0.4:
+                best = max(best, (n1 - n0) / (t1 - t0))
+                break
+    if not best:
+        (t0, n0), (t1, n1) = seen[0], seen[-1]
+        best = (n1 - n0) / (t1 - t0)
+    return {"rate": best, "megaflows": seen[-1][1]}
+
+
+def megaflow_memory(sw, options):
+    """Resident bytes per megaflow: 50,000 exact ones against one."""
+    sw.bridge()
+    sw.sink()
+    sw.rules(["actions=output:1"])
+    sw.source(rows_forward.pcap(options, 50000))
+    rig.settle(sw)
+    before, n_before = sw.resident(), sw.n_megaflows()
+    sw.appctl("upcall/disable-megaflows")
+    sw.appctl("revalidator/purge")
+    rig.switchlib.wait_for(lambda: sw.n_megaflows() > 48000, 40, "50,000 megaflows")
+    n = sw.n_megaflows() - n_before
+    return {"memory": (sw.resident() - before) / n, "megaflows": n}
+
+
+def barrier(sw, options):
+    """Milliseconds of packets that still went the old way after a barrier's answer."""
+    sw.bridge()
+    for i in range(2):
+        sw.sink(port="dst%d" % i, number=i)
+    sw.rules(["actions=output:1"])
+    sw.source(rows_forward.pcap(options, 10000))
+    rig.settle(sw)
+    rate, leaks = sw.rate("dst0", "tx", 0.5), []
+    with openflow.Connection(os.path.join(sw.dir, "br0.mgmt")) as of:
+        for i in range(20):
+            old, new = 1 + i % 2, 2 - i % 2
+            of.send(openflow.flow_mod(new), openflow.barrier(), openflow.port_stats(old))
+            of.wait_for(openflow.BARRIER_REPLY)
+            at_barrier = openflow.tx_packets(of.wait_for(openflow.STATS_REPLY))
+            time.sleep(0.15)
+            of.send(openflow.port_stats(old))
+            left = openflow.tx_packets(of.wait_for(openflow.STATS_REPLY)) - at_barrier
+            leaks.append(left / rate * 1000)
+    leaks.sort()
+    return {"median": leaks[len(leaks) // 2], "worst": leaks[-1], "leaks": leaks}
+
+
+ROWS = [
+    Row("rules", [
+        Metric("add", "add-flows, 100,000 ACL rules", "s", 2.0, digits=2),
+        Metric("bundle", "--bundle add-flows, 100,000 ACL rules", "s", 0.8, digits=2),
+        Metric("dump", "dump-flows, 100,000 rules", "s", 0.35, digits=2),
+        Metric("memory", "memory per ACL rule", "bytes", 350, digits=0),
+    ], rules_quiet, limit=300),
+    Row("rules-traffic", [
+        Metric("add", "add-flows, 100,000 ACL rules, under traffic", "s", 2.5, digits=2),
+        Metric("kept", "traffic meanwhile: % kept", "percent", 90, "high"),
+    ], rules_traffic, limit=300),
+    Row("setup", [Metric("rate", "flow set-ups per second, 20 tables", "1/s", 400000, "high",
+                         digits=0)], setup_rate, limit=90),
+    Row("memory-megaflow", [Metric("memory", "memory per megaflow", "bytes", digits=0)],
+        megaflow_memory, limit=90),
+    Row("barrier", [
+        Metric("median", "barrier to effect on packets, median", "ms", digits=3),
+        Metric("worst", "barrier to effect on packets, worst of 20", "ms", digits=3),
+    ], barrier, limit=90),
+]

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of cycles per packet: pcap source -> rules -> null sink."""
+import os
+
+import rig
+import traffic
+from row import Metric, Row
+
+# What the rules call the ports: they are made before the source, so the sinks are 1, 2, ... and the
+# source follows.
+L3 = ["priority=5,ip,nw_dst=192.168.0.0/16,actions=output:dst"]
+
+
+def pcap(options, n_flows, **shape):
+    name = "f%d%s.pcap" % (n_flows, "".join("-%s%s" % kv for kv in sorted(shape.items())))
+    return traffic.pcap(os.path.join(options.files, name), n_flows, **shape)
+
+
+def cycles(sw, options, settle=30):
+    rig.settle(sw, settle)
+    best = rig.best(sw, options.windows, options.seconds)
+    return {"cycles": best["cycles"], "mpps": best["mpps"], "hits": best["hits"]}
+
+
+def forward(n_flows, rules, **shape):
+    def measure(sw, options):
+        sw.bridge()
+        sw.sink()
+        sw.rules(rules)
+        sw.source(pcap(options, n_flows, **shape))
+        return cycles(sw, options)
+    return measure
+
+
+def acl(n_flows, n_rules):
+    return forward(n_flows, list(traffic.acl(n_rules, "2", "1", n_flows)))
+
+
+def million(sw, options):
+    """Four sources of 250,000 flows: a memory pool of OVS-DPDK has no room for a million frames,
+    and ports of different MTUs have pools of their own."""
+    sw.bridge()
+    sw.sink()
+    sw.rules(L3)
+    for i, mtu in enumerate((1500, 2500, 3500, 4500)):
+        path = pcap(options, 250000, sources=65536, first=i * 250000)
+        sw.source(path, port="src%d" % i, number=i, more=["mtu_request=%d" % mtu])
+    return cycles(sw, options)
+
+
+def tables_20(sw, options):
+    sw.bridge()
+    sw.sink()
+    sw.rules(traffic.pipeline(20, "1"))
+    sw.source(pcap(options, 100))
+    return cycles(sw, options)
+
+
+def outputs_8(sw, options):
+    sw.bridge()
+    for i in range(8):
+        sw.sink(port="dst%d" % i, number=i)
+    sw.rules(["in_port=9,actions=" + ",".join(str(i + 1) for i in range(8))])
+    sw.source(pcap(options, 100))
+    return cycles(sw, options)
+
+
+N_MACS = 10000
+
+
+def normal_macs(sw, options):
+    """A learning switch: sources are learned, destinations were put into the table."""
+    sw.bridge()
+    sw.vsctl("set", "bridge", "br0", "fail_mode=standalone", "other_config:mac-table-size=30000")
+    sw.sink()
+    sw.rules(["actions=NORMAL"])
+    sw.control([["fdb/add", "br0", "dst", "0", traffic.mac(1, i)] for i in range(N_MACS)])
+    sw.source(pcap(options, N_MACS, macs=N_MACS))
+    answer = cycles(sw, options)
+    answer["learned"] = len(sw.appctl("fdb/show", "br0").splitlines()) - 1
+    if answer["learned"] < N_MACS * 19 // 10:
+        raise rig.switchlib.Failed("only %d of %d addresses learned" % (answer["learned"],
+                                                                        2 * N_MACS))
+    return answer
+
+
+def row(name, title, measure, goal=None, **more):
+    return Row(name, [Metric("cycles", title, goal=goal)], measure, **more)
+
+
+ROWS = [
+    row("one-flow", "one flow, in_port rule", forward(1, ["in_port=2,actions=1"]), 85),
+    row("l3-100", "100 flows, one L3 rule", forward(100, L3), 90, curve=("l3", 100)),
+    row("l3-10k", "10,000 flows, one L3 rule", forward(10000, L3), 105, curve=("l3", 10000)),
+    row("l3-100k", "100,000 flows, one L3 rule", forward(100000, L3), 140, curve=("l3", 100000)),
+    row("l3-1m", "1,000,000 flows, one L3 rule", million, 180, curve=("l3", 1000000),
+        huge_mb=5120, limit=240),
+    row("acl1k-10k", "10,000 flows, 1,000 ACL rules", acl(10000, 1000), 130, curve=("acl", 10000)),
+    row("acl1k-100k", "100,000 flows, 1,000 ACL rules", acl(100000, 1000), 180,
+        curve=("acl", 100000)),
+    row("acl100k-10k", "10,000 flows, 100,000 ACL rules", acl(10000, 100000), 150),
+    row("exact-50k", "100,000 flows over 50,000 exact megaflows",
+        forward(100000, list(traffic.exact(50000, "2", "1")) + ["priority=0,actions=1"],
+                sources=50000), 190),
+    row("normal-10k", "NORMAL, 10,000 MACs each way", normal_macs),
+    row("vlan", "100 flows, push VLAN",
+        forward(100, ["in_port=2,actions=push_vlan:0x8100,set_field:4101->vlan_vid,output:1"])),
+    row("vlan-pop", "100 flows, pop VLAN",
+        forward(100, ["in_port=2,dl_vlan=5,actions=pop_vlan,output:1"], vlan=5)),
+    row("rewrite", "100 flows, MAC and TTL rewrite",
+        forward(100, ["in_port=2,ip,actions=mod_dl_src:02:00:00:00:00:99,"
+                      "mod_dl_dst:02:00:00:00:00:98,dec_ttl,output:1"])),
+    row("ipv6", "100 flows, IPv6", forward(100, ["ipv6,actions=output:1"], ipv6=True)),
+    row("size-1518", "100 flows, 1518-byte frames",
+        forward(100, ["in_port=2,actions=1"], size=1518)),
+    row("tables-20", "100 flows, pipeline of 20 tables", tables_20),
+    row("outputs-8", "100 flows, eight output ports", outputs_8),
+]
