@@ -200,6 +200,26 @@ set_max_sleep(struct dp_settings *set, const struct smap *cfg)
     }
 }
 
+static void
+set_auto_lb(struct dp *dp, const struct smap *cfg)
+{
+    struct dp_settings *set = &dp->set, old = *set;
+
+    set->auto_lb = smap_get_bool(cfg, "pmd-auto-lb", false);
+    set->auto_lb_interval_min =
+        MAX(MIN(smap_get_uint(cfg, "pmd-auto-lb-rebal-interval", 1), 20000u), 1u);
+    set->auto_lb_load = MIN(smap_get_uint(cfg, "pmd-auto-lb-load-threshold", 95), 100u);
+    set->auto_lb_improvement =
+        MIN(smap_get_uint(cfg, "pmd-auto-lb-improvement-threshold", 25), 100u);
+    if (set->auto_lb != old.auto_lb ||
+        (set->auto_lb && (set->auto_lb_interval_min != old.auto_lb_interval_min ||
+                          set->auto_lb_load != old.auto_lb_load ||
+                          set->auto_lb_improvement != old.auto_lb_improvement))) {
+        auto_lb_log_settings(set);
+        dp->auto_lb_checked = atomic_load(&dp->load_intervals);
+    }
+}
+
 void
 dp_set_config(struct dp *dp, const struct smap *cfg)
 {
@@ -217,11 +237,7 @@ dp_set_config(struct dp *dp, const struct smap *cfg)
     set->tx_flush_us = MIN(smap_get_uint(cfg, "tx-flush-interval", 0), 1000000u);
     set_max_sleep(set, cfg);
     set->perf_metrics = smap_get_bool(cfg, "pmd-perf-metrics", false);
-    set->auto_lb = smap_get_bool(cfg, "pmd-auto-lb", false);
-    set->auto_lb_interval_min = MAX(smap_get_uint(cfg, "pmd-auto-lb-rebal-interval", 1), 1u);
-    set->auto_lb_load = MIN(smap_get_uint(cfg, "pmd-auto-lb-load-threshold", 95), 100u);
-    set->auto_lb_improvement =
-        MIN(smap_get_uint(cfg, "pmd-auto-lb-improvement-threshold", 25), 100u);
+    set_auto_lb(dp, cfg);
     DP_FOREACH_PMD (pmd, dp) {
         dp_apply_settings(dp, pmd);
     }
@@ -254,6 +270,7 @@ dp_run(struct dp *dp)
         dp->want_schedule = false;
         rxq_schedule(dp, true);
     }
+    auto_lb_run(dp);
 }
 
 // --- flows ----------------------------------------------------------------------------------

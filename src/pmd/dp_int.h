@@ -58,9 +58,10 @@ struct dp {
     struct meters *meters;
     dp_flow_expel_fn *expel; /* main */
     void *expel_aux;
-    unsigned n_spin_ports; /* main */
-    bool want_schedule;    /* main: all queues are to be placed anew */
-    bool want_reconfigure; /* main: threads may have to come or go */
+    unsigned n_spin_ports;    /* main */
+    uint64_t auto_lb_checked; /* main: load_intervals when pmd-auto-lb last looked */
+    bool want_schedule;       /* main: all queues are to be placed anew */
+    bool want_reconfigure;    /* main: threads may have to come or go */
     pthread_t keeper;
     pthread_mutex_t keeper_lock; // with keeper_cond: the keeper's sleep
     pthread_cond_t keeper_cond;
@@ -80,9 +81,14 @@ void dp_update_threads(struct dp *);
 void dp_apply_settings(struct dp *, struct pmd *);
 // rxq_sched.c
 void rxq_schedule(struct dp *, bool all);
+void rxq_place(struct dp *, bool all); // rxq_schedule() without making it so
 void rxq_publish(struct dp *);
 int rxq_affinity_core(const char *affinity, unsigned qid);
 uint64_t rxq_load(const struct rxq *);
+// auto_lb.c
+void auto_lb_run(struct dp *);
+bool auto_lb_dry_run(struct dp *);
+void auto_lb_log_settings(const struct dp_settings *);
 // keeper.c
 void keeper_start(struct dp *);
 void keeper_stop(struct dp *);

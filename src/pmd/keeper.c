@@ -126,7 +126,9 @@ keeper_main(void *dp_)
     struct keeper *k = xzalloc(sizeof *k);
 
     k->dp = dp;
+    rcu_offline(); // who holds the lock may wait for a grace period
     pthread_mutex_lock(&dp->keeper_lock);
+    rcu_online();
     while (!dp->keeper_stop) {
         struct timespec ts;
         clock_gettime(CLOCK_REALTIME, &ts);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which PMD polls which receive queue.  Main thread.  Placement and hand-over are apart:
-// rxq_schedule() says where each queue belongs (rxq->pmd), rxq_publish() makes it so without
+// rxq_place() says where each queue belongs (rxq->pmd), rxq_publish() makes it so without
 // stopping anything: first every PMD's list loses the queues that leave it, then, a grace period
 // later, every list gains those that come.  Only a queue that moves pauses, for one iteration of
 // its old PMD.
@@ -201,7 +201,7 @@ compare_rxq_load(const void *a_, const void *b_)
 }
 
 void
-rxq_schedule(struct dp *dp, bool all)
+rxq_place(struct dp *dp, bool all)
 {
     struct placement p;
     struct rxq **free_rxqs = NULL;
@@ -224,6 +224,12 @@ rxq_schedule(struct dp *dp, bool all)
         place_rxq(&p, free_rxqs[i], all);
     }
     free(free_rxqs);
+}
+
+void
+rxq_schedule(struct dp *dp, bool all)
+{
+    rxq_place(dp, all);
     rxq_publish(dp);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "fake_ports.h"
 #include "netdev/netdev_provider.h"
 
@@ -168,6 +169,108 @@ test_a_new_queue_moves_nobody(void **state)
     unmake();
 }
 
+// A minute in which 'busy[i]' percent of PMD i's core went away.
+static void
+note_minute(const unsigned busy[N_PMDS])
+{
+    uint64_t five_seconds = clock_tsc_hz() * 5;
+
+    for (unsigned i = 0; i < N_PMDS; i++) {
+        for (unsigned j = 0; j < RXQ_INTERVALS; j++) {
+            atomic_store(&pmds[i]->busy_interval[j], five_seconds * busy[i] / 100);
+        }
+    }
+    atomic_fetch_add(&dp->load_intervals, RXQ_INTERVALS);
+}
+
+// The loads of the queues are percents of a core.  The keeper sleeps until unmake_percent().
+static void
+make_percent(const uint64_t load[6])
+{
+    uint64_t cycles[6];
+
+    for (unsigned i = 0; i < 6; i++) {
+        cycles[i] = clock_tsc_hz() * 60 * load[i] / 100;
+    }
+    make(cycles);
+    pthread_mutex_lock(&dp->keeper_lock);
+    for (unsigned i = 0; i < 6; i++) {
+        ports[i / 3].rxqs[i % 3]->pmd = pmds[i % 3]->index; // queues i of both ports together
+    }
+    rxq_publish(dp);
+    dp->set.auto_lb = true;
+    dp->set.rxq_assign = RXQ_ASSIGN_GROUP;
+}
+
+static void
+unmake_percent(void)
+{
+    pthread_mutex_unlock(&dp->keeper_lock);
+    unmake();
+}
+
+static void
+test_auto_lb_moves_off_an_overloaded_pmd(void **state)
+{
+    make_percent((uint64_t[]){50, 10, 10, 50, 10, 10});
+    note_minute((unsigned[]){100, 20, 20});
+    dp_run(dp);
+    unsigned heavy = 0;
+    for (unsigned i = 0; i < N_PMDS; i++) {
+        heavy += load_of(pmds[i]) >= load_of(pmds[0]) + clock_tsc_hz() * 60 * 40 / 100;
+        assert_true(n_of(pmds[i]) > 0);
+    }
+    assert_int_equal(heavy, 0);
+    assert_int_not_equal(ports[0].rxqs[0]->pmd, ports[1].rxqs[0]->pmd);
+    unmake_percent();
+}
+
+static void
+test_auto_lb_leaves_things_alone(void **state)
+{
+    static const struct {
+        uint64_t load[6];
+        unsigned busy[N_PMDS];
+        bool on;
+        unsigned improvement;
+    } cases[] = {
+        {{40, 10, 10, 40, 10, 10}, {94, 20, 20}, true, 25},   // nobody is overloaded
+        {{50, 10, 10, 50, 10, 10}, {100, 20, 20}, false, 25}, // not asked for
+        {{50, 50, 50, 49, 49, 49}, {99, 99, 99}, true, 25},   // nothing to gain
+        {{50, 20, 20, 50, 20, 20}, {100, 40, 40}, true, 100}, // not enough to gain
+    };
+
+    for (unsigned c = 0; c < ARRAY_SIZE(cases); c++) {
+        unsigned before[6];
+        make_percent(cases[c].load);
+        dp->set.auto_lb = cases[c].on;
+        dp->set.auto_lb_improvement = cases[c].improvement;
+        for (unsigned i = 0; i < 6; i++) {
+            before[i] = ports[i / 3].rxqs[i % 3]->pmd;
+        }
+        note_minute(cases[c].busy);
+        dp_run(dp);
+        for (unsigned i = 0; i < 6; i++) {
+            assert_int_equal(ports[i / 3].rxqs[i % 3]->pmd, before[i]);
+        }
+        unmake_percent();
+    }
+}
+
+static void
+test_auto_lb_waits_for_its_interval(void **state)
+{
+    make_percent((uint64_t[]){50, 10, 10, 50, 10, 10});
+    dp->set.auto_lb_interval_min = 2;
+    note_minute((unsigned[]){100, 20, 20});
+    dp_run(dp);
+    assert_int_equal(ports[0].rxqs[0]->pmd, ports[1].rxqs[0]->pmd);
+    note_minute((unsigned[]){100, 20, 20});
+    dp_run(dp);
+    assert_int_not_equal(ports[0].rxqs[0]->pmd, ports[1].rxqs[0]->pmd);
+    unmake_percent();
+}
+
 static void
 test_affinity_text(void **state)
 {
@@ -197,6 +300,9 @@ main(void)
         cmocka_unit_test(test_roundrobin_ignores_load),
         cmocka_unit_test(test_a_pin_isolates_its_core),
         cmocka_unit_test(test_a_new_queue_moves_nobody),
+        cmocka_unit_test(test_auto_lb_moves_off_an_overloaded_pmd),
+        cmocka_unit_test(test_auto_lb_leaves_things_alone),
+        cmocka_unit_test(test_auto_lb_waits_for_its_interval),
         cmocka_unit_test(test_affinity_text),
     };
     return cmocka_run_group_tests(tests, start, NULL);
