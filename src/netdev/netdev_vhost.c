@@ -7,7 +7,8 @@
 // queues up anew when the guest's number of queues or its NUMA node changed.  See netdev_vhost.h
 // for how a connection ends safely.
 //
-// Checksum and segmentation offloads are not offered to guests: frames then arrive whole.
+// Which offloads guests are offered is what Open vSwitch 3.1 offers, so that a guest can migrate
+// from one switch to the other: a feature that it has negotiated must not vanish.
 #include "netdev/netdev_vhost.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/rcu.h"
+#include "netdev/netdev_gro.h"
 #include "netdev/netdev_private.h"
 #include "netdev/netdev_vhost_guard.h"
 
@@ -72,6 +74,20 @@ map_tx_queues(struct netdev_vhost *vhost)
     atomic_store_explicit(&vhost->n_tx, n, memory_order_release);
 }
 
+// What of super-frames the guest takes from us, as enum netdev_gro_families.
+static unsigned int
+accepted_supers(const struct netdev_vhost *vhost, int vid)
+{
+    uint64_t features = 0;
+
+    if (!vhost->offloads || rte_vhost_get_negotiated_features(vid, &features) != 0 ||
+        (features & 1ULL << VIRTIO_NET_F_GUEST_CSUM) == 0) {
+        return 0;
+    }
+    return ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO4) != 0 ? NETDEV_GRO_IP4 : 0) |
+           ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO6) != 0 ? NETDEV_GRO_IP6 : 0);
+}
+
 static int
 on_new_device(int vid)
 {
@@ -93,6 +109,7 @@ on_new_device(int vid)
         rte_vhost_enable_guest_notification(vid, i, 0);
     }
     map_tx_queues(vhost);
+    atomic_store_explicit(&vhost->supers, accepted_supers(vhost, vid), memory_order_relaxed);
     atomic_store_explicit(&vhost->vid, vid, memory_order_release);
     log_info("vHost Device '%s' has been added on numa node %d", vhost->path, numa_id);
     if (changed) {
@@ -191,8 +208,11 @@ static uint64_t
 socket_flags(const struct netdev_vhost *vhost)
 {
     const struct smap *config = dpdk_config();
-    uint64_t flags = RTE_VHOST_USER_LINEARBUF_SUPPORT | RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+    uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
 
+    if (!vhost->offloads) {
+        flags |= RTE_VHOST_USER_LINEARBUF_SUPPORT; // nothing comes that one buffer does not hold
+    }
     if (vhost->is_client) {
         flags |= RTE_VHOST_USER_CLIENT;
         if (smap_get_bool(config, "vhost-iommu-support", false)) {
@@ -203,6 +223,18 @@ socket_flags(const struct netdev_vhost *vhost)
         }
     }
     return flags;
+}
+
+// What of the library's features guests are not offered.  UDP fragmentation offload is obsolete.
+static uint64_t
+withheld_features(const struct netdev_vhost *vhost)
+{
+    if (!vhost->offloads) {
+        return 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_HOST_TSO4 |
+               1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_UFO;
+    }
+    // Open vSwitch leaves HOST_ECN to server ports.
+    return 1ULL << VIRTIO_NET_F_HOST_UFO | (vhost->is_client ? 1ULL << VIRTIO_NET_F_HOST_ECN : 0);
 }
 
 static void
@@ -243,12 +275,6 @@ unregister(struct netdev_vhost *vhost)
 static int
 register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
 {
-    const uint64_t offloads = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM |
-                              1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6 |
-                              1ULL << VIRTIO_NET_F_HOST_ECN | 1ULL << VIRTIO_NET_F_HOST_UFO |
-                              1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6 |
-                              1ULL << VIRTIO_NET_F_GUEST_ECN | 1ULL << VIRTIO_NET_F_GUEST_UFO;
-
     if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
         *errorp = xasprintf("the path of the socket is too long: %s", path);
         free(path);
@@ -268,7 +294,7 @@ register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
     vhost->is_registered = true;
     list_port(vhost, true);
     if (rte_vhost_driver_callback_register(path, &vhost_ops) != 0 ||
-        rte_vhost_driver_disable_features(path, offloads) != 0 ||
+        rte_vhost_driver_disable_features(path, withheld_features(vhost)) != 0 ||
         rte_vhost_driver_start(path) != 0) {
         *errorp = xasprintf("cannot start the vhost-user socket '%s'", path);
         unregister(vhost);
@@ -296,6 +322,7 @@ vhost_open(struct netdev *netdev, char **errorp)
     }
     netdev_vhost_guard_start();
     vhost->is_client = netdev->class == &netdev_vhostuserclient_class;
+    vhost->offloads = smap_get_bool(dpdk_config(), "userspace-tso-enable", false);
     vhost->vid = VHOST_NO_VID;
     vhost->n_pairs = 1;
     vhost->numa_id = -1;
@@ -307,12 +334,29 @@ vhost_open(struct netdev *netdev, char **errorp)
     return 0;
 }
 
+// Makes the first 'n' receiving queues able to cut super-frames, and frees what the others had.
+static void
+set_cuts(struct netdev_vhost *vhost, uint16_t n)
+{
+    for (uint16_t i = 0; i < VHOST_MAX_PAIRS; i++) {
+        if (i < n && vhost->cuts[i] == NULL) {
+            vhost->cuts[i] = netdev_vhost_cut_create();
+        } else if (i < n) {
+            netdev_vhost_cut_clear(vhost->cuts[i]); // what waits lies in the pool that we had
+        } else {
+            netdev_vhost_cut_destroy(vhost->cuts[i]);
+            vhost->cuts[i] = NULL;
+        }
+    }
+}
+
 static void
 vhost_close(struct netdev *netdev)
 {
     struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
 
     unregister(vhost);
+    set_cuts(vhost, 0);
     netdev_pool_put(vhost->pool, &vhost->pool_wish);
     free(vhost->tx_counts);
     pthread_mutex_destroy(&vhost->lock);
@@ -378,12 +422,13 @@ vhost_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
     struct netdev_pool_wish wish = {
         .mtu = vhost->mtu,
         .numa_id = numa_id,
-        .n_mbufs = n_pairs * 4u * NETDEV_MAX_BURST,
+        .n_mbufs = n_pairs * (4u + (vhost->offloads ? VHOST_SUPER_BUFFERS : 0)) * NETDEV_MAX_BURST,
         .owner = smap_get_bool(dpdk_config(), "per-port-memory", false) ? netdev->name : NULL};
     struct netdev_pool *pool = netdev_pool_get(&wish, errorp);
     if (pool == NULL) {
         return -ENOMEM;
     }
+    set_cuts(vhost, vhost->offloads ? n_pairs : 0);
     netdev_pool_put(vhost->pool, &vhost->pool_wish);
     vhost->pool = pool;
     vhost->pool_wish = wish;
@@ -400,7 +445,7 @@ vhost_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
     }
     // The library locks the rings itself, so each thread may have a queue number of its own.
     netdev->queues = (struct netdev_queues){.n_rxq = n_pairs, .n_txq = n_txq, .numa_id = numa_id};
-    netdev->rx = netdev_vhost_rx;
+    netdev->rx = vhost->offloads ? netdev_vhost_rx_cut : netdev_vhost_rx;
     netdev->tx = netdev_vhost_tx;
     return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "netdev/netdev_pool.h"
 #include "netdev/netdev_provider.h"
+#include "netdev/netdev_vhost_cut.h"
 
 enum {
     VHOST_NO_VID = -1,
@@ -20,6 +21,7 @@ enum {
     VHOST_VRINGS_PER_PAIR = 2, // the guest's receive ring, then its send ring
     VHOST_RETRIES_DEFAULT = 8,
     VHOST_RETRIES_MAX = 32,
+    VHOST_SUPER_BUFFERS = 44, // that the longest super-frame fills, of the smallest size
 };
 
 // What one sending thread counts, by its qid.
@@ -36,10 +38,13 @@ struct netdev_vhost {
     _Atomic uint16_t n_tx; // enabled rings of 'tx_map'
     _Atomic uint16_t tx_map[VHOST_MAX_PAIRS];
     _Atomic bool rx_enabled[VHOST_MAX_PAIRS];
+    _Atomic unsigned int supers; // enum netdev_gro_families that the guest takes
 
     // main: w while nobody polls, pmd: r
     struct rte_mempool *mempool;
     uint32_t max_frame;
+    bool offloads;                                         // userspace-tso-enable; never changes
+    struct netdev_vhost_cut *cuts[VHOST_MAX_PAIRS];        // with 'offloads'; poller: rw
     _Atomic uint32_t tx_retries_max;                       // main: w any time, pmd: r
     struct netdev_queue_counts rx_counts[VHOST_MAX_PAIRS]; // poller: w, main: r
     struct netdev_vhost_tx_counts *tx_counts;
@@ -72,6 +77,7 @@ netdev_vhost_cast(const struct netdev *netdev)
 
 // --- netdev_vhost_io.c ---
 uint16_t netdev_vhost_rx(struct netdev *, uint16_t qid, struct rte_mbuf **);
+uint16_t netdev_vhost_rx_cut(struct netdev *, uint16_t qid, struct rte_mbuf **); // with 'offloads'
 void netdev_vhost_tx(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
 void netdev_vhost_get_stats(const struct netdev *, struct netdev_stats *);
 void netdev_vhost_get_custom_stats(const struct netdev *,

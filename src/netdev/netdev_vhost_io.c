@@ -3,8 +3,9 @@
 // Frames to and from a guest, on DPDK's vhost library, which copies them; and what is counted.
 //
 // A guest that does not empty its ring costs a bounded number of retries, then its frames are
-// dropped.  All checks of rings and descriptors are the library's.  Offloads are not negotiated, so
-// that frames arrive whole (netdev_vhost.c).
+// dropped.  All checks of rings and descriptors are the library's.  Guests may leave checksums and
+// segmentation to us only with userspace-tso-enable: then super-frames are cut on their way in
+// (netdev_vhost_cut.c) and joined on their way to a guest that takes them (netdev_gro.c).
 #include "netdev/netdev_vhost.h"
 
 #include <stdlib.h>
@@ -13,10 +14,12 @@
 
 #include <rte_vhost.h>
 
-uint16_t
-netdev_vhost_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
+#include "netdev/netdev_gro.h"
+
+// Takes a burst out of the guest's ring.
+static uint16_t
+dequeue(struct netdev_vhost *vhost, uint16_t qid, struct rte_mbuf **mbufs)
 {
-    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
     int vid = atomic_load_explicit(&vhost->vid, memory_order_acquire);
 
     if (UNLIKELY(vid < 0 || qid >= VHOST_MAX_PAIRS ||
@@ -24,8 +27,16 @@ netdev_vhost_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
                  !atomic_load_explicit(&vhost->is_up, memory_order_relaxed))) {
         return 0;
     }
-    uint16_t n = rte_vhost_dequeue_burst(vid, (uint16_t)(qid * VHOST_VRINGS_PER_PAIR + 1),
-                                         vhost->mempool, mbufs, NETDEV_MAX_BURST);
+    return rte_vhost_dequeue_burst(vid, (uint16_t)(qid * VHOST_VRINGS_PER_PAIR + 1), vhost->mempool,
+                                   mbufs, NETDEV_MAX_BURST);
+}
+
+uint16_t
+netdev_vhost_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+    uint16_t n = dequeue(vhost, qid, mbufs);
+
     if (n == 0) {
         return 0;
     }
@@ -45,6 +56,33 @@ netdev_vhost_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     netdev_count(&counts->packets, kept);
     netdev_count(&counts->bytes, bytes);
     return kept;
+}
+
+uint16_t
+netdev_vhost_rx_cut(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+    struct netdev_vhost_cut *cut = qid < VHOST_MAX_PAIRS ? vhost->cuts[qid] : NULL;
+    uint64_t bytes = 0;
+
+    if (UNLIKELY(cut == NULL)) {
+        return 0;
+    }
+    if (!netdev_vhost_cut_pending(cut)) {
+        cut->next = 0;
+        cut->n_waiting = dequeue(vhost, qid, cut->waiting);
+        if (cut->n_waiting == 0) {
+            return 0;
+        }
+    }
+    struct netdev_queue_counts *counts = &vhost->rx_counts[qid];
+    uint16_t n = netdev_vhost_cut_deliver(cut, vhost->mempool, vhost->max_frame, counts, mbufs);
+    for (uint16_t i = 0; i < n; i++) {
+        bytes += mbufs[i]->pkt_len;
+    }
+    netdev_count(&counts->packets, n);
+    netdev_count(&counts->bytes, bytes);
+    return n;
 }
 
 // Moves what is beyond the MTU behind the rest; the number that may be sent.
@@ -85,31 +123,44 @@ enqueue(struct netdev_vhost *vhost, struct netdev_vhost_tx_counts *counts, int v
     return n_sent;
 }
 
+// Sends 'n' frames, super-frames among them, to the guest's ring for 'qid'; how many went.
+static uint16_t
+send_frames(struct netdev_vhost *vhost, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+{
+    struct netdev_vhost_tx_counts *counts = &vhost->tx_counts[qid % vhost->n_tx_counts];
+    int vid = atomic_load_explicit(&vhost->vid, memory_order_acquire);
+    uint16_t n_rings = atomic_load_explicit(&vhost->n_tx, memory_order_relaxed);
+
+    if (UNLIKELY(vid < 0 || n_rings == 0 ||
+                 !atomic_load_explicit(&vhost->is_up, memory_order_relaxed))) {
+        return 0;
+    }
+    uint16_t index = qid < n_rings ? qid : qid % n_rings;
+    uint16_t pair = atomic_load_explicit(&vhost->tx_map[index], memory_order_relaxed);
+    return enqueue(vhost, counts, vid, (uint16_t)(pair * VHOST_VRINGS_PER_PAIR), mbufs, n);
+}
+
 void
 netdev_vhost_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
 {
     struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
     struct netdev_vhost_tx_counts *counts = &vhost->tx_counts[qid % vhost->n_tx_counts];
-    int vid = atomic_load_explicit(&vhost->vid, memory_order_acquire);
-    uint16_t n_rings = atomic_load_explicit(&vhost->n_tx, memory_order_relaxed);
-    uint16_t n_sent = 0, n_short = sort_out_long(vhost, mbufs, n);
+    unsigned int supers = atomic_load_explicit(&vhost->supers, memory_order_relaxed);
+    uint16_t n_short = sort_out_long(vhost, mbufs, n);
+    uint16_t n_joined = UNLIKELY(supers != 0) ? netdev_gro_join(mbufs, n_short, supers) : n_short;
+    uint16_t n_sent = send_frames(vhost, qid, mbufs, n_joined), n_frames = 0;
     uint64_t bytes = 0;
 
-    if (LIKELY(vid >= 0 && n_rings > 0) &&
-        atomic_load_explicit(&vhost->is_up, memory_order_relaxed)) {
-        uint16_t index = qid < n_rings ? qid : qid % n_rings;
-        uint16_t pair = atomic_load_explicit(&vhost->tx_map[index], memory_order_relaxed);
-        n_sent =
-            enqueue(vhost, counts, vid, (uint16_t)(pair * VHOST_VRINGS_PER_PAIR), mbufs, n_short);
-    }
     for (uint16_t i = 0; i < n_sent; i++) {
-        bytes += mbufs[i]->pkt_len;
+        n_frames += netdev_gro_frames(mbufs[i]);
+        bytes += netdev_gro_bytes(mbufs[i]);
     }
-    rte_pktmbuf_free_bulk(mbufs, n);
-    netdev_count(&counts->packets, n_sent);
+    rte_pktmbuf_free_bulk(mbufs, n_joined);
+    rte_pktmbuf_free_bulk(mbufs + n_short, n - n_short);
+    netdev_count(&counts->packets, n_frames);
     netdev_count(&counts->bytes, bytes);
-    if (UNLIKELY(n_sent < n)) {
-        netdev_count(&counts->failure_drops, n_short - n_sent);
+    if (UNLIKELY(n_frames < n)) {
+        netdev_count(&counts->failure_drops, n_short - n_frames);
         netdev_count(&counts->mtu_drops, n - n_short);
     }
 }
@@ -148,6 +199,7 @@ netdev_vhost_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
         stats->rx_packets += atomic_load_explicit(&c->packets, memory_order_relaxed);
         stats->rx_bytes += atomic_load_explicit(&c->bytes, memory_order_relaxed);
         stats->rx_errors += atomic_load_explicit(&c->errors, memory_order_relaxed);
+        stats->rx_dropped += atomic_load_explicit(&c->dropped, memory_order_relaxed);
     }
     stats->tx_packets = tx.packets;
     stats->tx_bytes = tx.bytes;

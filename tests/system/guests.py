@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """QEMU guests for the system tests: tests/vm's scripts behind a small class.
 
-The images are built once into build/guest (cloud kernel, NICs only) and build/guest-full (full
-kernel: shares the host's programs by 9p, so iperf3 and testpmd run inside).
+The images are built once, and again after a change of their scripts, into build/guest (cloud kernel,
+NICs, the PROGRAMS) and build/guest-full (full kernel: shares the host's programs by 9p, so testpmd
+runs inside).
 """
 import os
 import subprocess
@@ -11,13 +12,17 @@ from switchlib import ROOT, Failed, sh, wait_for
 
 VM = os.path.join(ROOT, "tests", "vm")
 IMAGES = {"guest": "linux-image-cloud-amd64", "guest-full": "linux-image-amd64"}
+PROGRAMS = ("iperf3", "ethtool")
 
 
 def image(name="guest"):
     """The folder of a guest image, built if it is not there yet."""
     path = os.path.join(ROOT, "build", name)
-    if not os.path.exists(os.path.join(path, "version")):
-        sh([os.path.join(VM, "build-guest"), "-o", path, "-p", IMAGES[name]], timeout=180)
+    made = os.path.join(path, "version")
+    newest = max(os.path.getmtime(os.path.join(VM, f)) for f in ("build-guest", "guest-init"))
+    if not os.path.exists(made) or os.path.getmtime(made) < newest:
+        programs = [x for p in PROGRAMS if name == "guest" for x in ("-b", p)]
+        sh([os.path.join(VM, "build-guest"), "-o", path, "-p", IMAGES[name]] + programs, timeout=180)
     return path
 
 

@@ -17,12 +17,7 @@ import pytest
 
 from switchlib import wait_for
 from test_netdev import Lab, ping
-
-GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 1, 2, 3, 5
-SET_LOG_BASE, SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE = 6, 8, 9, 10, 11
-SET_VRING_KICK, SET_VRING_CALL, GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES = 12, 13, 15, 16
-GET_QUEUE_NUM, SET_VRING_ENABLE, SET_INFLIGHT_FD = 17, 18, 32
-F_PROTOCOL_FEATURES, F_VERSION_1 = 1 << 30, 1 << 32
+from vhost_frontend import GET_FEATURES, SET_MEM_TABLE, SET_OWNER, Frontend, Rings
 
 
 class Peer:
@@ -115,83 +110,6 @@ def test_server_port_follows_the_queues(lab, peers, rundir):
 
 
 # --- a hostile front-end ------------------------------------------------------------------------
-
-class Frontend:
-    def __init__(self, path):
-        self.s = socket.socket(socket.AF_UNIX)
-        self.s.connect(path)  # waits while the backlog is full
-        self.s.settimeout(3)
-
-    def send(self, request, payload=b"", fds=(), size=None, flags=1):
-        header = struct.pack("<III", request, flags, len(payload) if size is None else size)
-        try:
-            if fds:
-                socket.send_fds(self.s, [header + payload], list(fds))
-            else:
-                self.s.sendall(header + payload)
-        except OSError:
-            return False
-        return True
-
-    def ask(self, request):
-        self.send(request)
-        try:
-            data = self.s.recv(12 + 8)
-        except OSError:
-            return None
-        return struct.unpack("<Q", data[12:20])[0] if len(data) == 20 else None
-
-    def close(self):
-        self.s.close()
-
-
-class Rings:
-    """A front-end that got as far as running rings, in memory that the test writes freely."""
-    SIZE, N = 1 << 20, 256
-    DESC, AVAIL, USED, DATA = 0, 0x2000, 0x4000, 0x10000
-
-    def __init__(self, path, file_size=None, num=N, addr=None):
-        self.fe = Frontend(path)
-        self.fd = os.memfd_create("guest")
-        os.ftruncate(self.fd, self.SIZE if file_size is None else file_size)
-        fe = self.fe
-        features = fe.ask(GET_FEATURES) or 0
-        fe.send(SET_FEATURES, struct.pack("<Q", features & (F_VERSION_1 | F_PROTOCOL_FEATURES)))
-        fe.ask(GET_PROTOCOL_FEATURES)
-        fe.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", 0))
-        fe.send(SET_OWNER)
-        fe.send(SET_MEM_TABLE, struct.pack("<IIQQQQ", 1, 0, 0, self.SIZE, 0x7f0000000000, 0),
-                [self.fd])
-        for i in (0, 1):
-            base = 0x7f0000000000 + i * 0x80000 if addr is None else addr
-            fe.send(SET_VRING_NUM, struct.pack("<II", i, num))
-            fe.send(SET_VRING_BASE, struct.pack("<II", i, 0))
-            places = [(base + x) & (1 << 64) - 1 for x in (self.DESC, self.USED, self.AVAIL)]
-            fe.send(SET_VRING_ADDR, struct.pack("<IIQQQQ", i, 0, *places, 0))
-            for request in (SET_VRING_CALL, SET_VRING_KICK):
-                e = os.eventfd(0)
-                fe.send(request, struct.pack("<Q", i), [e])
-                os.close(e)
-            fe.send(SET_VRING_ENABLE, struct.pack("<II", i, 1))
-
-    def put(self, ofs, data, ring=1):
-        try:
-            os.pwrite(self.fd, data, ring * 0x80000 + ofs)
-        except OSError:
-            pass
-
-    def desc(self, i, addr, length, flags, nxt):
-        self.put(self.DESC + 16 * i, struct.pack("<QIHH", addr & (1 << 64) - 1, length, flags, nxt))
-
-    def kick(self, heads):
-        for i, head in enumerate(heads):
-            self.put(self.AVAIL + 4 + 2 * (i % self.N), struct.pack("<H", head & 0xffff))
-        self.put(self.AVAIL + 2, struct.pack("<H", len(heads) & 0xffff))
-
-    def close(self):
-        self.fe.close()
-        os.close(self.fd)
-
 
 def hostile_chains(r):
     """Send rings that no driver writes."""
