@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Forking, the monitor process, readiness and the change of user.  daemon_pidfile.c has the
- * pidfile.
+ * Forking, readiness and the change of user.  daemon_monitor.c has the monitor process,
+ * daemon_pidfile.c the pidfile.
  */
 #include "daemon.h"
 
@@ -24,12 +24,10 @@
 #include "base/dirs.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "daemon_int.h"
 #include "daemon_pidfile.h"
 
 LOG_MODULE(daemon_unix);
-
-/* A crash sooner than this after the start delays the next start. */
-#define MIN_UPTIME_S 10
 
 static struct {
     int ready_fd; /* Write end of the pipe to who waits; -1: nobody does. */
@@ -112,10 +110,8 @@ become_user(const char *spec, bool rawio)
 
 /* ---- Fork and wait ---- */
 
-/* Forks; in the parent '*fdp' is the read end of a pipe, in the child 'state.ready_fd' its other
- * end.  Returns fork()'s value. */
-static pid_t
-fork_with_pipe(int *fdp)
+pid_t
+daemon_fork(int *fdp)
 {
     int fds[2];
 
@@ -140,9 +136,8 @@ fork_with_pipe(int *fdp)
     return pid;
 }
 
-/* True when the child says that it is ready; false when it ended first. */
-static bool
-wait_ready(int fd)
+bool
+daemon_wait_ready(int fd)
 {
     ssize_t n;
     char byte;
@@ -154,8 +149,8 @@ wait_ready(int fd)
     return n == 1;
 }
 
-static void
-tell_ready(void)
+void
+daemon_tell_ready(void)
 {
     if (state.ready_fd >= 0) {
         ssize_t n = write(state.ready_fd, "", 1);
@@ -163,6 +158,18 @@ tell_ready(void)
         close(state.ready_fd);
         state.ready_fd = -1;
     }
+}
+
+int
+daemon_ready_fd(void)
+{
+    return state.ready_fd;
+}
+
+void
+daemon_set_ready_fd(int fd)
+{
+    state.ready_fd = fd;
 }
 
 static int
@@ -178,9 +185,8 @@ wait_child(pid_t pid)
     return status;
 }
 
-/* Ends this process the way the child did. */
-static NO_RETURN void
-exit_like(int status)
+NO_RETURN void
+daemon_exit_like(int status)
 {
     if (WIFSIGNALED(status)) {
         signal(WTERMSIG(status), SIG_DFL);
@@ -206,9 +212,12 @@ null_streams(void)
 }
 
 /* Nobody reads the console of a daemon in the background. */
-static void
-silence(void)
+void
+daemon_silence(void)
 {
+    if (!state.quiet) {
+        return;
+    }
     null_streams();
     free(log_set_spec("ANY:console:off"));
 }
@@ -218,10 +227,10 @@ static void
 detach(void)
 {
     int fd;
-    pid_t pid = fork_with_pipe(&fd);
+    pid_t pid = daemon_fork(&fd);
 
     if (pid > 0) {
-        if (wait_ready(fd)) {
+        if (daemon_wait_ready(fd)) {
             exit(EXIT_SUCCESS);
         }
         int status = wait_child(pid);
@@ -232,117 +241,6 @@ detach(void)
         exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
     }
     setsid();
-}
-
-/* ---- The monitor ---- */
-
-static volatile sig_atomic_t worker_pid;
-
-static void
-forward_signal(int signum)
-{
-    if (worker_pid > 0) {
-        kill((pid_t)worker_pid, signum);
-    }
-}
-
-static bool
-is_crash(int status)
-{
-    if (!WIFSIGNALED(status)) {
-        return false;
-    }
-    switch (WTERMSIG(status)) {
-    case SIGABRT:
-    case SIGALRM:
-    case SIGBUS:
-    case SIGFPE:
-    case SIGILL:
-    case SIGPIPE:
-    case SIGSEGV:
-    case SIGXCPU:
-    case SIGXFSZ:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void
-describe_end(struct str *out, int status)
-{
-    if (WIFEXITED(status)) {
-        str_printf(out, "exit status %d", WEXITSTATUS(status));
-    } else if (WIFSIGNALED(status)) {
-        str_printf(out, "killed (%s)%s", strsignal(WTERMSIG(status)),
-                   WCOREDUMP(status) ? ", core dumped" : "");
-    }
-}
-
-/* The control socket of a worker that crashed: the next one's has another name. */
-static void
-remove_leftovers(pid_t pid)
-{
-    char *path = xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)pid);
-
-    unlink(path);
-    free(path);
-}
-
-/* Returns in the worker; the monitor stays here and ends with the worker. */
-static void
-monitor(void)
-{
-    static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
-    struct str end = STR_INIT;
-    unsigned int n_crashes = 0;
-
-    for (;;) {
-        time_t started = time(NULL);
-        int up = state.ready_fd;
-        int fd;
-
-        /* The worker gets a pipe to us; we keep the one to the launcher. */
-        state.ready_fd = -1;
-        pid_t pid = fork_with_pipe(&fd);
-        if (pid == 0) {
-            if (up >= 0) {
-                close(up);
-            }
-            for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
-                signal(forwarded[i], SIG_DFL);
-            }
-            return;
-        }
-        worker_pid = pid;
-        for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
-            signal(forwarded[i], forward_signal);
-        }
-        state.ready_fd = up;
-        if (wait_ready(fd)) {
-            tell_ready();
-            if (state.quiet) {
-                silence();
-            }
-        }
-        int status = wait_child(pid);
-        worker_pid = 0;
-        str_clear(&end);
-        describe_end(&end, status);
-        if (!is_crash(status)) {
-            if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0) {
-                log_warn("pid %ld died, %s, exiting", (long)pid, str_cstr(&end));
-            }
-            exit_like(status);
-        }
-        n_crashes++;
-        log_err("%u crashes: pid %ld died, %s, restarting", n_crashes, (long)pid, str_cstr(&end));
-        remove_leftovers(pid);
-        if (time(NULL) - started < MIN_UPTIME_S && n_crashes > 1) {
-            log_warn("crashed right after its start, waiting %u s", MIN(n_crashes, 10u));
-            sleep(MIN(n_crashes, 10u));
-        }
-    }
 }
 
 /* ---- The parts that main.c calls ---- */
@@ -358,7 +256,7 @@ daemon_start(const struct daemon_settings *settings)
         detach();
     }
     if (settings->monitor) {
-        monitor();
+        daemon_monitor(settings);
         prctl(PR_SET_NAME, PROGRAM_NAME);
     }
     if (settings->user != NULL) {
@@ -383,10 +281,8 @@ daemon_set_ready(struct loop *loop)
 {
     uint64_t watchdog_us = 0;
 
-    tell_ready();
-    if (state.quiet) {
-        silence();
-    }
+    daemon_tell_ready();
+    daemon_silence();
     sd_notifyf(0, "READY=1\nMAINPID=%ld\nSTATUS=Forwarding", (long)getpid());
     if (sd_watchdog_enabled(0, &watchdog_us) > 0 && watchdog_us >= 2000) {
         loop_timer_every(&state.watchdog, loop, (int64_t)(watchdog_us / 2000), feed_watchdog, NULL);
@@ -396,6 +292,7 @@ daemon_set_ready(struct loop *loop)
 void
 daemon_set_stopping(void)
 {
+    daemon_monitor_expect_end();
     loop_timer_stop(&state.watchdog);
     sd_notify(0, "STOPPING=1");
 }

@@ -32,11 +32,13 @@ LOG_MODULE(dpdk);
 static struct {
     struct smap config; // the keys for the start to come
     bool tried, started, wanted, stopped;
-    bool refused; // dpdk-init=false, in so many words
-    int error;    // of the first start
+    bool standby;    // started before there was a configuration
+    bool refused;    // dpdk-init=false, in so many words
+    int wanted_huge; // of a standby: 0 or 1; -1: whatever there is
+    int error;       // of the first start
     char *error_text;
     struct dpdk_args args; // EAL keeps pointers into it
-} dpdk;
+} dpdk = {.wanted_huge = -1};
 
 static uint64_t
 free_huge_bytes(void)
@@ -110,6 +112,9 @@ eal_init(void)
         .file_prefix = prefix,
     };
     dpdk_args_init(&dpdk.args, &dpdk.config, &machine);
+    if (dpdk.wanted_huge >= 0 && dpdk.args.no_huge == (dpdk.wanted_huge == 1)) {
+        return -ENOMEM;
+    }
     dpdk_args_format(&dpdk.args, &line);
     log_info("EAL ARGS: %s", str_cstr(&line));
     str_free(&line);
@@ -145,11 +150,14 @@ dpdk_start(const struct smap *other_config, char **errorp)
         if (!dpdk.started) {
             dpdk.error_text =
                 xasprintf("cannot start DPDK (%s); its log lines say why", err_str(dpdk.error));
-            log_err("%s", dpdk.error_text);
+            log_at(dpdk.standby ? LOG_LVL_INFO : LOG_LVL_ERR, "%s", dpdk.error_text);
         } else if (dpdk.args.missing_huge) {
             log_warn("huge pages are asked for and none are free: DPDK runs on ordinary pages");
         } else if (dpdk.args.no_huge) {
             log_info("DPDK runs on ordinary pages (--no-huge): set vm.nr_hugepages for full speed");
+        }
+        if (dpdk.started && !dpdk.standby) {
+            dpdk_note_write(&dpdk.config, !dpdk.args.no_huge);
         }
     }
     if (dpdk.error != 0 && errorp != NULL) {
@@ -159,22 +167,35 @@ dpdk_start(const struct smap *other_config, char **errorp)
 }
 
 int
+dpdk_start_standby(const struct smap *config, bool huge, char **errorp)
+{
+    dpdk.wanted_huge = huge;
+    dpdk.standby = true;
+    return dpdk_start(config, errorp);
+}
+
+int
 dpdk_set_config(const struct smap *config, char **errorp)
 {
     const char *init = smap_get_def(config, "dpdk-init", "false");
     bool wanted = strcasecmp(init, "true") == 0 || strcasecmp(init, "try") == 0;
 
     dpdk.refused = smap_get(config, "dpdk-init") != NULL && !wanted;
-    if (!dpdk.tried) {
+    bool fresh = !dpdk.tried || dpdk.standby;
+    if (fresh) {
         smap_clone(&dpdk.config, config);
+    }
+    dpdk.standby = false;
+    if (dpdk.started) {
+        dpdk_note_write(config, !dpdk.args.no_huge);
     }
     if (!wanted || dpdk.wanted) {
         return 0;
     }
-    if (dpdk.started) {
+    if (dpdk.started && !fresh) {
         log_info("DPDK Enabled - it runs since an earlier port was opened; memory and core keys "
                  "take effect when the daemon starts again");
-    } else if (!dpdk.tried) {
+    } else if (fresh) {
         log_info("DPDK Enabled - initializing...");
     }
     int error = dpdk_start(NULL, errorp);
@@ -214,6 +235,7 @@ dpdk_stop(void)
 {
     if (dpdk_started()) {
         netdev_pool_fini();
+        dpdk_note_remove();
         dpdk.stopped = true;
         rte_eal_cleanup();
         remove_runtime_dir();

@@ -237,6 +237,13 @@ const char *dpdk_version_text(void); // "DPDK 22.11.11"
 // The mempool for frames made by ourselves (packet-outs, ARP, tests), of at least MTU 1500.  Starts
 // EAL when nobody has; NULL when EAL cannot start.
 struct rte_mempool *netdev_default_pool(void);
+
+// For a spare process, before it is the switch.  0: EAL runs, with the keys that the switch noted.
+// -EAGAIN: the switch needs no EAL so far, ask again.  Else: this process is of no use.
+int dpdk_standby_prepare(void);
+// Whether a switch that starts now would have prepared the same.  Once, at the end of waiting.
+bool dpdk_standby_is_current(void);
+
 void dpdk_stop(void); // frees EAL's resources; at exit only, after the last netdev_close()
 
 #endif

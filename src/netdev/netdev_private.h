@@ -10,6 +10,13 @@ struct loop *netdev_loop(void); // NULL in tests that have none
 // The keys that the database has, as dpdk_set_config() left them.
 const struct smap *dpdk_config(void);
 
+// Starts EAL in a process that is not the switch yet, on huge or on ordinary pages as the switch
+// does; -ENOMEM when that is not to be had (dpdk.c).
+int dpdk_start_standby(const struct smap *config, bool huge, char **errorp);
+// What a standby must start EAL with (dpdk_standby.c).
+void dpdk_note_write(const struct smap *config, bool huge);
+void dpdk_note_remove(void);
+
 // netdev-dummy/* (netdev_dummy_ctl.c).
 void netdev_dummy_ctl_register(void);
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What daemon.c and daemon_monitor.c share; daemon.h is for everyone else. */
+#ifndef DAEMON_INT_H
+#define DAEMON_INT_H
+
+#include <sys/types.h>
+
+#include "daemon.h"
+
+/* Forks; in the parent '*fdp' is the read end of a pipe on which the child says that it is ready,
+ * in the child the earlier such pipe is closed.  Returns fork()'s value. */
+pid_t daemon_fork(int *fdp);
+/* True when the child says that it is ready; false when it ended first.  Closes 'fd'. */
+bool daemon_wait_ready(int fd);
+/* Tells whoever waits for this process, once. */
+void daemon_tell_ready(void);
+/* The pipe to who waits for this process; -1: nobody. */
+int daemon_ready_fd(void);
+void daemon_set_ready_fd(int fd);
+/* Ends this process the way the child did. */
+NO_RETURN void daemon_exit_like(int status);
+/* Of a daemon in the background, once ready. */
+void daemon_silence(void);
+
+/* Returns in the process that is to be the switch; the monitor stays inside and ends with it. */
+void daemon_monitor(const struct daemon_settings *settings);
+/* Worker: the end that comes is wanted. */
+void daemon_monitor_expect_end(void);
+
+#endif

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The monitor: starts the switch again when it has crashed, and keeps a spare process for it.
+ *
+ *   monitor ─┬─ worker: the switch
+ *            └─ spare: has EAL and packet buffers, waits for a byte in a pipe
+ *
+ * When the worker dies, the spare is told to go on and becomes the worker; then another spare is
+ * made.  A spare whose configuration is no longer that of the switch ends instead, and the monitor
+ * starts a worker from scratch.  The monitor has one thread and keeps no state that a crash could
+ * spoil.  See docs/decisions/0010-a-spare-process.md.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/dirs.h"
+#include "base/log.h"
+#include "daemon_int.h"
+#include "netdev/netdev.h"
+
+LOG_MODULE(daemon_unix);
+
+/* A crash sooner than this after the start delays the next start. */
+#define MIN_UPTIME_S 10
+/* A new spare leaves the processors to the switch that has just started. */
+#define SPARE_DELAY_MS 1000
+/* Of a spare that ends because it is of no use. */
+#define STATUS_STALE 79
+
+static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
+
+static volatile sig_atomic_t worker_pid;
+
+/* The worker wants to end: a page that both processes have.  NULL without a monitor. */
+static _Atomic int *end_expected; /* worker: w, monitor: rw */
+
+struct monitor {
+    pid_t worker, spare;          /* 0: none */
+    int ready_fd, spare_ready_fd; /* on which they say that they are ready */
+    int go_fd;                    /* on which the spare waits */
+    unsigned int n_crashes;
+};
+
+static void
+forward_signal(int signum)
+{
+    if (worker_pid > 0) {
+        kill((pid_t)worker_pid, signum);
+    }
+}
+
+/* SIGKILL too, unless the worker was about to end: it is how the kernel makes room in memory. */
+static bool
+is_crash(int status)
+{
+    if (!WIFSIGNALED(status)) {
+        return false;
+    }
+    switch (WTERMSIG(status)) {
+    case SIGABRT:
+    case SIGALRM:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGPIPE:
+    case SIGSEGV:
+    case SIGXCPU:
+    case SIGXFSZ:
+        return true;
+    case SIGKILL:
+        return !atomic_load(end_expected);
+    default:
+        return false;
+    }
+}
+
+static void
+describe_end(struct str *out, int status)
+{
+    if (WIFEXITED(status)) {
+        str_printf(out, "exit status %d", WEXITSTATUS(status));
+    } else if (WIFSIGNALED(status)) {
+        str_printf(out, "killed (%s)%s", strsignal(WTERMSIG(status)),
+                   WCOREDUMP(status) ? ", core dumped" : "");
+    }
+}
+
+/* The control socket of a worker that crashed: the next one's has another name. */
+static void
+remove_leftovers(pid_t pid)
+{
+    char *path = xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)pid);
+
+    unlink(path);
+    free(path);
+}
+
+static void
+set_signals(void (*handler)(int))
+{
+    for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
+        signal(forwarded[i], handler);
+    }
+}
+
+/* ---- The spare ---- */
+
+/* Returns in the spare when it is to be the switch. */
+static void
+spare_wait(int go_fd)
+{
+    struct pollfd pollfd = {.fd = go_fd, .events = POLLIN};
+    int result = -EAGAIN;
+    char byte;
+
+    for (;;) {
+        int n = poll(&pollfd, 1, result == -EAGAIN ? SPARE_DELAY_MS : -1);
+        if (n > 0) {
+            break;
+        }
+        if (n == 0) {
+            result = dpdk_standby_prepare();
+        }
+        if (result != 0 && result != -EAGAIN) {
+            log_info("there is no spare process: %s", err_str(result));
+            _exit(STATUS_STALE);
+        }
+    }
+    /* Without a byte the monitor is gone. */
+    if (read(go_fd, &byte, 1) != 1 || !dpdk_standby_is_current()) {
+        _exit(STATUS_STALE);
+    }
+    close(go_fd);
+}
+
+/* True in the spare, when it is to be the switch. */
+static bool
+fork_spare(struct monitor *m)
+{
+    pid_t monitor_pid = getpid();
+    int go[2];
+
+    if (pipe2(go, O_CLOEXEC) != 0) {
+        return false;
+    }
+    pid_t pid = daemon_fork(&m->spare_ready_fd);
+    if (pid == 0) {
+        set_signals(SIG_DFL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != monitor_pid) {
+            _exit(STATUS_STALE);
+        }
+        close(go[1]);
+        spare_wait(go[0]);
+        prctl(PR_SET_PDEATHSIG, 0);
+        return true;
+    }
+    close(go[0]);
+    m->spare = pid;
+    m->go_fd = go[1];
+    return false;
+}
+
+static void
+spare_is_gone(struct monitor *m)
+{
+    close(m->go_fd);
+    m->spare = 0;
+}
+
+/* True when there is a spare, which is the worker from now on. */
+static bool
+use_spare(struct monitor *m)
+{
+    if (m->spare == 0) {
+        return false;
+    }
+    bool told = write(m->go_fd, "", 1) == 1;
+    m->worker = told ? m->spare : 0;
+    m->ready_fd = m->spare_ready_fd;
+    spare_is_gone(m);
+    return told;
+}
+
+/* ---- The worker ---- */
+
+static int
+wait_worker(struct monitor *m)
+{
+    for (;;) {
+        int status;
+        pid_t pid = waitpid(-1, &status, 0);
+
+        if (pid == m->worker) {
+            return status;
+        }
+        if (pid > 0 && pid == m->spare) {
+            close(m->spare_ready_fd);
+            spare_is_gone(m);
+        } else if (pid < 0 && errno != EINTR) {
+            return 1 << 8;
+        }
+    }
+}
+
+/* The worker ended and was not to be started again. */
+static NO_RETURN void
+end_like(struct monitor *m, int status, const char *description)
+{
+    if (m->spare > 0) {
+        kill(m->spare, SIGKILL);
+        waitpid(m->spare, NULL, 0);
+    }
+    if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0) {
+        log_warn("pid %ld died, %s, exiting", (long)m->worker, description);
+    }
+    daemon_exit_like(status);
+}
+
+/* Waits for the end of the worker, and ends like it unless it crashed. */
+static void
+watch_worker(struct monitor *m, bool was_spare)
+{
+    struct str end = STR_INIT;
+    time_t started = time(NULL);
+    int status = wait_worker(m);
+
+    worker_pid = 0;
+    if (was_spare && WIFEXITED(status) && WEXITSTATUS(status) == STATUS_STALE) {
+        log_info("the spare process is of no use, starting another");
+        return;
+    }
+    describe_end(&end, status);
+    if (!is_crash(status)) {
+        end_like(m, status, str_cstr(&end));
+    }
+    m->n_crashes++;
+    log_err("%u crashes: pid %ld died, %s, restarting", m->n_crashes, (long)m->worker,
+            str_cstr(&end));
+    str_free(&end);
+    remove_leftovers(m->worker);
+    if (time(NULL) - started < MIN_UPTIME_S && m->n_crashes > 1) {
+        unsigned int seconds = MIN(m->n_crashes, 10u);
+        log_warn("crashed right after its start, waiting %u s", seconds);
+        sleep(seconds);
+    }
+}
+
+void
+daemon_monitor(const struct daemon_settings *settings)
+{
+    struct monitor m = {0};
+
+    end_expected = mmap(NULL, sizeof(*end_expected), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (end_expected == MAP_FAILED) {
+        log_emer("no memory for the monitor");
+        exit(EXIT_FAILURE);
+    }
+    for (;;) {
+        bool was_spare = use_spare(&m);
+
+        atomic_store(end_expected, 0);
+        if (!was_spare) {
+            m.worker = daemon_fork(&m.ready_fd);
+            if (m.worker == 0) {
+                set_signals(SIG_DFL);
+                return;
+            }
+        }
+        worker_pid = m.worker;
+        set_signals(forward_signal);
+        if (daemon_wait_ready(m.ready_fd)) {
+            daemon_tell_ready();
+            daemon_silence();
+            if (m.spare == 0 && fork_spare(&m)) {
+                return;
+            }
+        }
+        watch_worker(&m, was_spare);
+    }
+}
+
+void
+daemon_monitor_expect_end(void)
+{
+    if (end_expected != NULL) {
+        atomic_store(end_expected, 1);
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A spare process that has EAL and packet buffers before it is needed, see netdev.h and
+// docs/decisions/0010-a-spare-process.md.  The switch notes with which keys EAL would start now in
+// $OVS_RUNDIR/ovs-vswitchd.dpdk; the spare starts EAL with them and, when its time comes, looks
+// whether they are still the same.
+//
+// The note: "huge\0" or "ordinary\0", then "key\0value\0" in the order of keys.  Whoever can write
+// in the run directory is root to us, still it is read with bounds.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/dirs.h"
+#include "base/log.h"
+#include "netdev/netdev_private.h"
+
+LOG_MODULE(dpdk);
+
+#define NOTE_MAX 65536
+
+static const char huge_word[] = "huge", ordinary_word[] = "ordinary";
+
+// What this process was prepared with; NULL: it was not.
+static struct str prepared = STR_INIT;
+
+static char *
+note_path(void)
+{
+    return xasprintf("%s/%s.dpdk", dirs_run(), PROGRAM_NAME);
+}
+
+static void
+compose(const struct smap *config, bool huge, struct str *out)
+{
+    const struct smap_node **nodes = smap_sort(config);
+    const char *word = huge ? huge_word : ordinary_word;
+
+    str_put_mem(out, word, strlen(word) + 1);
+    for (size_t i = 0; i < smap_count(config); i++) {
+        if (strncmp(nodes[i]->key, "dpdk-", 5) == 0) {
+            str_put_mem(out, nodes[i]->key, strlen(nodes[i]->key) + 1);
+            str_put_mem(out, nodes[i]->value, strlen(nodes[i]->value) + 1);
+        }
+    }
+    free(nodes);
+}
+
+static bool
+read_note(struct str *out)
+{
+    char *path = note_path(), *buf = xmalloc(NOTE_MAX);
+    FILE *f = fopen(path, "re");
+    size_t n = 0;
+
+    if (f != NULL) {
+        n = fread(buf, 1, NOTE_MAX, f);
+        fclose(f);
+    }
+    bool ok = n > 0 && n < NOTE_MAX && buf[n - 1] == '\0';
+    if (ok) {
+        str_put_mem(out, buf, n);
+    }
+    free(buf);
+    free(path);
+    return ok;
+}
+
+void
+dpdk_note_write(const struct smap *config, bool huge)
+{
+    static struct str noted = STR_INIT; // main: rw
+    struct str now = STR_INIT;
+
+    compose(config, huge, &now);
+    if (noted.len == now.len && memcmp(noted.buf, now.buf, now.len) == 0) {
+        str_free(&now);
+        return;
+    }
+    str_free(&noted);
+    noted = now;
+    char *path = note_path(), *tmp = xasprintf("%s.tmp", path);
+    FILE *f = fopen(tmp, "we");
+    bool ok = f != NULL && fwrite(now.buf, 1, now.len, f) == now.len;
+    if ((f != NULL && fclose(f) != 0) || !ok || rename(tmp, path) != 0) {
+        // A spare then sees no keys, and waits for some.
+        log_dbg("cannot write %s (%s)", path, err_str(errno));
+        unlink(tmp);
+        unlink(path);
+    }
+    free(tmp);
+    free(path);
+}
+
+void
+dpdk_note_remove(void)
+{
+    char *path = note_path();
+
+    unlink(path);
+    free(path);
+}
+
+static const char *
+next_word(const char **p, const char *end)
+{
+    const char *word = *p;
+
+    if (word >= end) {
+        return NULL;
+    }
+    *p = word + strlen(word) + 1; // The note ends in a null byte.
+    return word;
+}
+
+static bool
+parse(const struct str *note, struct smap *config)
+{
+    const char *p = note->buf, *end = p + note->len, *key, *value;
+    bool huge = strcmp(next_word(&p, end), huge_word) == 0;
+
+    while ((key = next_word(&p, end)) != NULL && (value = next_word(&p, end)) != NULL) {
+        // Memory that guests may want is not taken twice: it is had when the other one is gone.
+        if (!huge || (strcmp(key, "dpdk-socket-mem") != 0 && strcmp(key, "dpdk-alloc-mem") != 0)) {
+            smap_put(config, key, value);
+        }
+    }
+    return huge;
+}
+
+int
+dpdk_standby_prepare(void)
+{
+    struct smap config = SMAP_INIT;
+    char *error = NULL;
+
+    if (!read_note(&prepared)) {
+        return -EAGAIN;
+    }
+    bool huge = parse(&prepared, &config);
+    int result = dpdk_start_standby(&config, huge, &error);
+    smap_destroy(&config);
+    free(error);
+    if (result == 0 && !huge) {
+        netdev_default_pool();
+    }
+    return result;
+}
+
+bool
+dpdk_standby_is_current(void)
+{
+    struct str now = STR_INIT;
+    bool same = prepared.len == 0 || (read_note(&now) && now.len == prepared.len &&
+                                      memcmp(now.buf, prepared.buf, now.len) == 0);
+
+    str_free(&now);
+    str_free(&prepared);
+    return same;
+}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The switch dies and comes back while its peers go on: by itself under --monitor, or started again."""
+import os
+import signal
+
+import pytest
+
+from outage import Outage
+from switchlib import Switch, sh, wait_for
+
+# Far above what it takes (docs/decisions/0010): a machine that runs other tests must not fail here.
+SOON_S = 20
+
+
+@pytest.fixture
+def monitored():
+    """A switch under --monitor with two hosts."""
+    sw = Switch(args=["--monitor"])
+    hosts = []
+    try:
+        sw.start()
+        sw.add_bridge("br0")
+        for i in (1, 2):
+            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        yield sw, hosts
+    finally:
+        for h in hosts:
+            h.close()
+        sw.close()
+
+
+def children(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return [int(p) for p in f.read().split()]
+
+
+def spare_of(sw):
+    """The pid of the spare process, once it has DPDK."""
+    def prepared():
+        others = [p for p in children(sw.proc.pid) if p != sw.pid]
+        return others if others and "eal-intr-thread" in threads(others[0]) else None
+    return wait_for(prepared, SOON_S, "the spare process")[0]
+
+
+def threads(pid):
+    names = []
+    for tid in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/comm" % (pid, tid)) as f:
+            names.append(f.read().strip())
+    return names
+
+
+def new_worker(sw, old):
+    """Waits until a worker after 'old' answers; its pid."""
+    def changed():
+        try:
+            return sw.pid if sw.pid != old else None
+        except (OSError, ValueError):
+            return None
+    pid = wait_for(changed, SOON_S, "another worker")
+    wait_for(lambda: sh(["ovs-appctl", "-T", "10", "version"], check=False,
+                        env=sw.env).returncode == 0, SOON_S, "the worker to answer")
+    return pid
+
+
+def test_a_killed_switch_is_replaced_by_its_spare(monitored):
+    sw, hosts = monitored
+    old, spare = sw.pid, spare_of(sw)
+    outage = Outage(hosts[0], "10.1.0.2")
+    try:
+        os.kill(old, signal.SIGKILL)
+        assert new_worker(sw, old) == spare
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        # Ports have kept their numbers, and there is another spare.
+        assert sw.get("Interface", "p1", "ofport") == "1"
+        assert spare_of(sw) != spare
+    finally:
+        outage.close()
+    hosts[0].ping("10.1.0.2", count=10, check=True)
+
+
+def test_a_spare_with_other_keys_is_not_used(monitored):
+    sw, hosts = monitored
+    old, spare = sw.pid, spare_of(sw)
+    sw.vsctl("set", "Open_vSwitch", ".", "other_config:dpdk-extra=--log-level=pmd.net.pcap:8")
+    os.kill(old, signal.SIGKILL)
+    assert new_worker(sw, old) != spare
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+    with open(sw.log) as f:
+        lines = [line for line in f if "EAL ARGS" in line]
+    assert "pmd.net.pcap" in lines[-1] or "pmd.net.pcap" in lines[-2], lines
+
+
+def test_nothing_stays_when_the_switch_is_told_to_end(monitored):
+    sw, hosts = monitored
+    spare = spare_of(sw)
+    sw.stop()
+    assert not os.path.exists("/proc/%d" % spare)
+    assert [f for f in os.listdir(sw.dir) if f.endswith((".ctl", ".pid", ".dpdk", ".mgmt"))] == []
+
+
+def test_a_spare_that_is_killed_does_no_harm(monitored):
+    sw, hosts = monitored
+    old = sw.pid
+    os.kill(spare_of(sw), signal.SIGKILL)
+    hosts[0].ping("10.1.0.2", check=True)
+    os.kill(old, signal.SIGKILL)
+    new_worker(sw, old)
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+
+
+def test_flows_of_a_start_up_file_are_there_again(tmp_path):
+    """Killed without any controller: what the switch was told at its start is in force again."""
+    config = tmp_path / "c.json"
+    config.write_text('{"bridges": {"br0": {"fail_mode": "secure", "ports": {}, '
+                      '"flows": ["priority=5,arp,actions=NORMAL", "priority=0,actions=drop"]}}}')
+    sw = Switch(args=["--monitor", "--config=" + str(config)])
+    try:
+        sw.start()
+        before = sw.flows("br0")
+        assert len(before) == 2
+        old = sw.pid
+        os.kill(old, signal.SIGKILL)
+        new_worker(sw, old)
+        wait_for(lambda: sw.flows("br0") == before, SOON_S, "the flows")
+    finally:
+        sw.close()
