@@ -100,7 +100,7 @@ iface_put_statistics(const struct br_iface *iface, struct db_txn *txn, const str
         {"rx_bytes", s.rx_bytes},           {"tx_bytes", s.tx_bytes},
         {"rx_dropped", s.rx_dropped},       {"tx_dropped", s.tx_dropped},
         {"rx_errors", s.rx_errors},         {"tx_errors", s.tx_errors},
-        {"rx_missed_errors", s.rx_missed_errors},
+        {"rx_missed_errors", s.rx_missed_errors}, {"rx_multicast_packets", s.multicast},
         {"collisions", s.collisions},       {"rx_frame_err", s.rx_frame_errors},
         {"rx_over_err", s.rx_over_errors},  {"rx_crc_err", s.rx_crc_errors},
     };

@@ -334,7 +334,7 @@ run_fail_open(struct connmgr *mgr)
             patience = MAX(patience, INT64_C(3) * controller_probe_ms(ctl));
         }
     }
-    if (connected || !mgr->n_controllers) {
+    if (connected || !patience) {
         mgr->alone_since_ms = 0;
     } else if (!mgr->alone_since_ms) {
         mgr->alone_since_ms = now ? now : 1;
@@ -405,12 +405,24 @@ drop_controllers(struct connmgr *mgr)
     mgr->n_controllers = 0;
 }
 
+/* Those that only serve who asks (passive ones, for a start) do not govern the bridge. */
+static bool
+has_primary(const struct ofproto_cfg *cfg)
+{
+    for (size_t i = 0; i < cfg->n_controllers; i++) {
+        if (controller_cfg_is_primary(&cfg->controllers[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 connmgr_configure(struct connmgr *mgr, const struct ofproto_cfg *cfg)
 {
     struct ofproto *p = mgr->ofproto;
     uint32_t versions = cfg->versions ? cfg->versions : OFP_VERSIONS_ALL;
-    bool had = mgr->has_controllers, has = cfg->n_controllers > 0;
+    bool had = mgr->has_controllers, has = has_primary(cfg);
     bool flush = (had != has && mgr->is_configured) ||
                  (p->fail_mode != cfg->fail_mode && !has) || !mgr->is_configured;
 

@@ -38,11 +38,15 @@ controller_probe_ms(const struct controller *ctl)
 }
 
 bool
+controller_cfg_is_primary(const struct ofproto_controller_cfg *cfg)
+{
+    return cfg->type ? !strcmp(cfg->type, "primary") : stream_name_is_active(cfg->target);
+}
+
+bool
 controller_is_primary(const struct controller *ctl)
 {
-    const char *type = ctl->cfg.type;
-
-    return type ? !strcmp(type, "primary") : stream_name_is_active(ctl->cfg.target);
+    return controller_cfg_is_primary(&ctl->cfg);
 }
 
 static struct ofconn *

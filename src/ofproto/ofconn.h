@@ -169,6 +169,7 @@ void controller_reconnect(struct controller *);
 void controller_lost(struct controller *, struct ofconn *);
 void controller_get_status(const struct controller *, struct ofproto_controller_status *);
 bool controller_is_primary(const struct controller *);
+bool controller_cfg_is_primary(const struct ofproto_controller_cfg *);
 bool controller_is_connected(const struct controller *);
 int controller_probe_ms(const struct controller *);
 const struct ofproto_controller_cfg *controller_cfg(const struct controller *);

@@ -236,20 +236,6 @@ handle_aggregate_stats(struct ofconn *c, const struct ofp_msg *msg)
 
 /* --- tables ------------------------------------------------------------------------------------------------ */
 
-/* The name of a table: the administrator's, or "classifier" and "tableN" as the protocol's age has it. */
-static const char *
-table_name(const struct oftable *t, int i, enum ofp_version version, char buf[16])
-{
-    if (t->name) {
-        return t->name;
-    }
-    if (!i && version < OFP13_VERSION) {
-        return "classifier";
-    }
-    snprintf(buf, 16, "table%d", i);
-    return buf;
-}
-
 enum ofperr
 handle_table_stats(struct ofconn *c, const struct ofp_msg *msg)
 {
@@ -263,10 +249,9 @@ handle_table_stats(struct ofconn *c, const struct ofp_msg *msg)
     for (int i = 0; i < OFPROTO_N_TABLES; i++) {
         const struct oftable *t = &c->ofproto->tables[i];
         uint64_t matched = atomic_load_explicit(&t->n_matched, memory_order_relaxed);
-        char buf[16];
         struct ofp_table_stats ts = {
             .table_id = (uint8_t)i,
-            .name = table_name(t, i, version_of(msg), buf),
+            .name = t->name ? t->name : "",
             .max_entries = MIN(t->max_flows, UINT32_C(1000000)),
             .active_count = (uint32_t)t->n_flows,
             .lookup_count = matched + atomic_load_explicit(&t->n_missed, memory_order_relaxed),
@@ -300,10 +285,9 @@ handle_table_features(struct ofconn *c, const struct ofp_msg *msg)
     ofp_mp_begin(&mp, &c->out, raw, version_of(msg), msg->xid);
     for (int i = 0; i < OFPROTO_N_TABLES; i++) {
         const struct oftable *t = &c->ofproto->tables[i];
-        char buf[16];
         struct ofp_table_features tf = {
             .table_id = (uint8_t)i,
-            .name = table_name(t, i, version_of(msg), buf),
+            .name = t->name ? t->name : "",
             .metadata_match = UINT64_MAX,
             .metadata_write = UINT64_MAX,
             .max_entries = MIN(t->max_flows, UINT32_C(1000000)),

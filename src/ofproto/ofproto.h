@@ -101,7 +101,7 @@ struct ofproto_controller_cfg {
 /* One Flow_Table row. */
 struct ofproto_table_cfg {
     uint8_t table_id;
-    const char *name;              /* NULL: "tableN" */
+    const char *name;              /* NULL: none */
     uint32_t max_flows;            /* UINT32_MAX: no limit */
     bool evict;                    /* overflow_policy=evict */
     const char *prefixes;          /* "ip_dst,ip_src", "none", NULL: default */

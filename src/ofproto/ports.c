@@ -37,6 +37,30 @@ ofport_by_name(const struct ofproto *p, const char *name)
 
 /* --- what controllers are told -------------------------------------------------------------------- */
 
+/* The speed of the fastest mode among 'features'; 0 for a device that names none. */
+static uint32_t
+fastest_kbps(uint32_t features)
+{
+    static const struct {
+        uint32_t modes, mbps;
+    } speeds[] = {
+        {NETDEV_F_1TB_FD, 1000000},
+        {NETDEV_F_100GB_FD, 100000},
+        {NETDEV_F_40GB_FD, 40000},
+        {NETDEV_F_10GB_FD, 10000},
+        {NETDEV_F_1GB_HD | NETDEV_F_1GB_FD, 1000},
+        {NETDEV_F_100MB_HD | NETDEV_F_100MB_FD, 100},
+        {NETDEV_F_10MB_HD | NETDEV_F_10MB_FD, 10},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(speeds); i++) {
+        if (features & speeds[i].modes) {
+            return speeds[i].mbps * 1000;
+        }
+    }
+    return 0;
+}
+
 static void
 describe(const struct ofport *port, struct ofp_port *d)
 {
@@ -68,7 +92,7 @@ describe(const struct ofport *port, struct ofp_port *d)
     d->supported = link.supported;
     d->peer = link.peer;
     d->curr_speed = (uint32_t)MIN(link.speed_bps / 1000, (uint64_t)UINT32_MAX);
-    d->max_speed = d->curr_speed;
+    d->max_speed = fastest_kbps(link.supported);
 }
 
 /* Looks at the device; tells controllers and publishes when something moved. */

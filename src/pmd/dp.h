@@ -134,7 +134,7 @@ void dp_inject(struct dp *, uint16_t pmd_index, struct rte_mbuf **, unsigned n,
 
 // --- meters --------------------------------------------------------------------------------
 
-enum { DP_MAX_METERS = 65536, DP_METER_MAX_BANDS = 8 };
+enum { DP_MAX_METERS = 262144, DP_METER_MAX_BANDS = 8 };
 struct dp_meter_config {
     bool by_packets; // else kilobits
     unsigned n_bands;
