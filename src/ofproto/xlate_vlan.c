@@ -5,13 +5,14 @@
  *
  *   mode             in, without tag   in, tagged V        out of VLAN T        out of another VLAN
  *   access           T                 refused             no tag               not sent
- *   trunk            0                 V if in trunks      tagged (0: no tag)   tagged
+ *   trunk            0                 V if in trunks      tagged (0: see below) tagged
  *   native-tagged    T                 V if in trunks      tagged               tagged
  *   native-untagged  T                 V if in trunks      no tag               tagged
  *   dot1q-tunnel     T                 T if V in cvlans,   outer tag removed    not sent
  *                                      outer tag pushed
  *
- * A priority tag (VID 0) counts as no tag.  Only the outer tag is looked at where vlan-limit is 1;
+ * A priority tag (VID 0) counts as no tag, but one with a priority goes from trunk to trunk as it is,
+ * whatever other_config:priority-tags says.  Only the outer tag is looked at where vlan-limit is 1;
  * else an access port takes no packets with a tag behind that of its VLAN.
  */
 #include <string.h>
@@ -137,10 +138,16 @@ sends_tag(const struct view_bundle *b, uint16_t vlan)
 }
 
 static bool
-sends_priority_tag(const struct view_bundle *b, uint16_t pcp)
+passes_priority(const struct view_bundle *b, uint16_t vlan)
+{
+    return b->vlan_mode == OFPROTO_VLAN_TRUNK && !vlan;
+}
+
+static bool
+sends_priority_tag(const struct view_bundle *b, uint16_t vlan, uint16_t pcp)
 {
     return b->priority_tags == OFPROTO_PRIO_TAGS_ALWAYS
-           || (b->priority_tags == OFPROTO_PRIO_TAGS_NONZERO && pcp);
+           || (pcp && (b->priority_tags == OFPROTO_PRIO_TAGS_NONZERO || passes_priority(b, vlan)));
 }
 
 bool
@@ -154,12 +161,12 @@ xlate_vlan_output(struct xlate_ctx *ctx, const struct view_bundle *from,
     uint16_t tci = (uint16_t)(VLAN_CFI | pcp);
     uint16_t tpid = tunnelled ? from->qinq_ethtype : ETH_TYPE_VLAN;
 
-    if (b->priority_tags == OFPROTO_PRIO_TAGS_NONZERO) {
+    if (b->priority_tags == OFPROTO_PRIO_TAGS_NONZERO || passes_priority(b, vlan)) {
         ctx->wc->bits.vlans[0].tci |= htons(VLAN_PCP_MASK);
     }
     if (sends_tag(b, vlan)) {
         tci |= vlan;
-    } else if (b->vlan_mode == OFPROTO_VLAN_DOT1Q_TUNNEL || !sends_priority_tag(b, pcp)) {
+    } else if (b->vlan_mode == OFPROTO_VLAN_DOT1Q_TUNNEL || !sends_priority_tag(b, vlan, pcp)) {
         tci = 0;
     }
     if (!tci) {

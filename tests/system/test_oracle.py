@@ -68,7 +68,8 @@ def test_random_flows_and_frames(labs, round_):
     assert ours == theirs, "seed %d" % round_
 
 
-@pytest.mark.parametrize("round_", range(SEED, SEED + max(1, ROUNDS // 2)))
+# 785: priority tags between trunks.
+@pytest.mark.parametrize("round_", [785, *range(SEED, SEED + max(1, ROUNDS // 2))])
 def test_normal_with_vlans(labs, round_):
     """The learning switch: every VLAN mode, frames one after the other."""
     rng = random.Random(1000 + round_)
