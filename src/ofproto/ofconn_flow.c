@@ -339,7 +339,7 @@ handle_table_mod(struct ofconn *c, const struct ofp_msg *msg)
         first = 0;
         last = OFPROTO_N_TABLES - 1;
     } else if (tm.table_id >= OFPROTO_N_TABLES) {
-        return OFPERR_OFPTMFC_BAD_TABLE;
+        return OFPERR_OFPTMFC_EPERM;
     }
     if (tm.has_miss && tm.miss == OFP_TABLE_MISS_CONTINUE && last == OFPROTO_N_TABLES - 1 &&
         first == last) {

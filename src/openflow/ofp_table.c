@@ -105,9 +105,7 @@ put_desc(struct wr *out, const struct ofp_table_desc *d)
     wr_u8(out, d->table_id);
     wr_u8(out, 0);
     wr_u32(out, desc_config(d));
-    if (d->eviction) {
-        ofp_prop_put_u32(out, PROP_EVICTION, d->eviction_flags);
-    }
+    ofp_prop_put_u32(out, PROP_EVICTION, d->eviction_flags);
     if (d->vacancy) {
         uint8_t v[4] = { d->vacancy_down, d->vacancy_up, d->vacancy_now, 0 };
 
