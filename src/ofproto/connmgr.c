@@ -41,6 +41,8 @@ struct connmgr {
     uint64_t generation;             /* UINT64_MAX: none seen */
     int64_t alone_since_ms;          /* no primary controller is connected since; 0: one is */
     bool is_fail_open;
+    const struct ofconn *requester;  /* whose message is being handled, or NULL */
+    uint32_t request_xid;
 };
 
 struct connmgr *
@@ -259,6 +261,45 @@ connmgr_send_flow_removed(struct connmgr *mgr, const struct rule *r, uint8_t rea
 {
     for (struct ofconn *c = mgr ? mgr->conns : NULL; c; c = c->next) {
         ofconn_send_flow_removed(c, r, reason);
+    }
+}
+
+bool
+connmgr_has_monitors(const struct connmgr *mgr)
+{
+    for (const struct ofconn *c = mgr->conns; c; c = c->next) {
+        if (c->monitors) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+connmgr_set_request(struct connmgr *mgr, const struct ofconn *c, uint32_t xid)
+{
+    mgr->requester = c;
+    mgr->request_xid = xid;
+}
+
+void
+connmgr_monitor_report(struct connmgr *mgr, struct rule_event event)
+{
+    struct match match;
+
+    event.requester = mgr->requester;
+    event.request_xid = mgr->request_xid;
+    cls_rule_get_match(&event.rule->cls, &match);
+    for (struct ofconn *c = mgr->conns; c; c = c->next) {
+        ofconn_monitor_report(c, &event, &match);
+    }
+}
+
+void
+connmgr_monitor_flush(struct connmgr *mgr)
+{
+    for (struct ofconn *c = mgr->conns; c; c = c->next) {
+        ofconn_monitor_flush(c);
     }
 }
 

@@ -3,9 +3,10 @@
  * flow_table.c - transactions on a bridge's tables: rules are linked for the version to come and
  * others marked for removal in it; a commit advances the version that readers begin with.
  *
- * A removed rule stays linked until a grace period has passed, because a translation that began with
- * the version before must still find it.  Such rules wait in batches of garbage: commit defers the
- * batch by RCU, the reclaimer moves it to the 'ripe' list, and main unlinks from the loop's hook.
+ * A removed rule stays linked until a grace period has passed, because a translation that began
+ * with the version before must still find it.  Such rules wait in batches of garbage: commit defers
+ * the batch by RCU, the reclaimer moves it to the 'ripe' list, and main unlinks from the loop's
+ * hook.
  *
  * Main thread.
  */
@@ -13,18 +14,20 @@
 
 #include "base/clock.h"
 #include "ofproto/ofproto_priv.h"
+#include "openflow/ofp_monitor.h"
 
 /* Rules of one commit that wait for a grace period. */
 struct garbage {
     struct ofprotos *all;
-    struct garbage *next_ripe;    /* under all->lock */
-    struct garbage *prev, *next;  /* in all->garbage */
+    struct garbage *next_ripe;   /* under all->lock */
+    struct garbage *prev, *next; /* in all->garbage */
     struct ofproto *ofproto;
     size_t n;
     struct rule *rules[];
 };
 
-/* --- garbage ------------------------------------------------------------------------------------- */
+/* --- garbage -------------------------------------------------------------------------------------
+ */
 
 /* Reclaimer's thread. */
 static void
@@ -92,7 +95,8 @@ garbage_create(struct ofproto *ofproto, size_t n)
     return g;
 }
 
-/* --- expiry's list --------------------------------------------------------------------------------- */
+/* --- expiry's list
+ * --------------------------------------------------------------------------------- */
 
 static void
 expirable_add(struct ofproto *p, struct rule *r)
@@ -126,7 +130,8 @@ flow_rule_made_expirable(struct rule *r)
     expirable_add(r->ofproto, r);
 }
 
-/* --- transactions -------------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------------------------------
+ */
 
 static bool
 is_hidden(const struct rule *r)
@@ -159,7 +164,8 @@ flow_txn_add(struct flow_txn *txn, const struct rule_new *rn)
 
     cls_insert(t->cls, &r->cls, rn->match, rn->priority, txn->version);
     t->n_flows += !is_hidden(r);
-    txn_log(txn, (struct flow_txn_op){.rule = r, .kind = FLOW_OP_ADD});
+    txn_log(txn,
+            (struct flow_txn_op){.rule = r, .kind = FLOW_OP_ADD, .is_modify = rn->created_ms != 0});
 }
 
 void
@@ -229,6 +235,49 @@ txn_publish_op(struct flow_txn *txn, const struct flow_txn_op *op, struct garbag
     g->rules[g->n++] = r;
 }
 
+/* What flow monitors are told of operation 'i'. */
+static void
+report_op(struct flow_txn *txn, size_t i)
+{
+    const struct flow_txn_op *op = &txn->ops[i], *before = i ? op - 1 : NULL;
+    struct rule_event e = {.rule = op->rule, .event = OFPFME_ADDED};
+
+    if (is_hidden(op->rule)) {
+        return;
+    }
+    if (op->kind == FLOW_OP_REMOVE) {
+        if (op->silent || is_new(txn, op->rule)) {
+            return;
+        }
+        e.event = OFPFME_REMOVED;
+        e.reason = op->reason;
+    } else if (is_gone(txn, op->rule)) {
+        return;
+    } else if (op->is_modify && before && !is_new(txn, before->rule)) {
+        const struct rule *old = before->rule;
+
+        if (old->actions == op->rule->actions && old->cookie == op->rule->cookie) {
+            return; /* Equal lists are one object. */
+        }
+        e.event = OFPFME_MODIFIED;
+        e.old_actions = old->actions;
+    }
+    connmgr_monitor_report(txn->ofproto->connmgr, e);
+}
+
+static void
+report_to_monitors(struct flow_txn *txn)
+{
+    struct connmgr *mgr = txn->ofproto->connmgr;
+
+    if (mgr && connmgr_has_monitors(mgr)) {
+        for (size_t i = 0; i < txn->n_ops; i++) {
+            report_op(txn, i);
+        }
+        connmgr_monitor_flush(mgr);
+    }
+}
+
 void
 flow_txn_commit(struct flow_txn *txn)
 {
@@ -248,6 +297,7 @@ flow_txn_commit(struct flow_txn *txn)
             txn_publish_op(txn, &txn->ops[i], g);
         }
         changes_publish(p->all);
+        report_to_monitors(txn);
         if (g) {
             rcu_defer(garbage_is_ripe, g);
         }
@@ -265,7 +315,8 @@ flow_txn_abort(struct flow_txn *txn)
     txn->ops = NULL;
 }
 
-/* --- tables as a whole ------------------------------------------------------------------------------ */
+/* --- tables as a whole
+ * ------------------------------------------------------------------------------ */
 
 /* The hidden table's rules, where translation sends packets that need a verdict of their own:
  * reg0=1 to the controller, reg0=2 and 3 to nowhere. */
@@ -280,14 +331,14 @@ add_hidden_rule(struct flow_txn *txn, int priority, uint32_t reg0, const struct 
     } else {
         m.mask.bits.recirc_id = UINT32_MAX;
     }
-    flow_txn_add(txn, &(struct rule_new){
-                          .table_id = OFPROTO_TABLE_HIDDEN,
-                          .priority = priority,
-                          .match = &m,
-                          .flags = RULE_HIDDEN_READONLY,
-                          .actions = rule_actions_get(txn->ofproto->all, ofpacts_data(acts),
-                                                      acts->size),
-                      });
+    flow_txn_add(txn,
+                 &(struct rule_new){
+                     .table_id = OFPROTO_TABLE_HIDDEN,
+                     .priority = priority,
+                     .match = &m,
+                     .flags = RULE_HIDDEN_READONLY,
+                     .actions = rule_actions_get(txn->ofproto->all, ofpacts_data(acts), acts->size),
+                 });
 }
 
 void

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ofconn.c - the life of one OpenFlow connection: hello, cutting the stream into messages, barriers,
- * probes, the end.
+ * ofconn.c - the life of one OpenFlow connection: hello, cutting the stream into messages,
+ * barriers, probes, the end.
  *
- * Main thread.  The peer is not trusted: a length below 8 ends the connection, everything else that is
- * wrong gets an OpenFlow error, and a peer that does not read its replies is dropped.
+ * Main thread.  The peer is not trusted: a length below 8 ends the connection, everything else that
+ * is wrong gets an OpenFlow error, and a peer that does not read its replies is dropped.
  */
 #include "ofproto/ofconn.h"
 
@@ -80,6 +80,7 @@ ofconn_destroy(struct ofconn *c)
     dump_destroy(c->dump);
     c->dump = NULL;
     ofconn_bundles_destroy(c);
+    ofconn_monitors_destroy(c);
     connmgr_detach(c->mgr, c);
     if (!c->is_active) {
         stream_close_flushed(c->stream, 1000);
@@ -135,11 +136,13 @@ ofconn_wants(const struct ofconn *c, enum ofp_async_type type, unsigned reason)
 {
     const uint32_t *bits = c->role == OFPCR_ROLE_SECONDARY ? c->async.secondary : c->async.primary;
 
-    return c->version && !c->closing && c->async_enabled && c->miss_send_len &&
+    /* Who only came to give orders is told nothing until it says how much of a packet it wants. */
+    return c->version && !c->closing && (c->is_primary || c->miss_send_len) &&
            bits[type] >> reason & 1;
 }
 
-/* --- barriers --------------------------------------------------------------------------------------- */
+/* --- barriers
+ * --------------------------------------------------------------------------------------- */
 
 static void
 schedule(struct ofconn *c)
@@ -192,7 +195,8 @@ handle_barrier(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
-/* --- messages ---------------------------------------------------------------------------------------- */
+/* --- messages
+ * ---------------------------------------------------------------------------------------- */
 
 static void
 negotiate(struct ofconn *c, const struct ofp_msg *msg)
@@ -212,7 +216,9 @@ negotiate(struct ofconn *c, const struct ofp_msg *msg)
         return;
     }
     c->version = (uint8_t)version;
-    ofp_async_config_init(&c->async, (enum ofp_version)version);
+    if (c->async_enabled) {
+        ofp_async_config_init(&c->async, (enum ofp_version)version);
+    }
     connmgr_miss_changed(c->mgr);
 }
 
@@ -241,8 +247,10 @@ handle_message(struct ofconn *c, const void *data, size_t size)
         error = OFPERR_OFPBRC_BAD_VERSION;
     }
     if (!error) {
-        error = msg.type == OFPTYPE_BARRIER_REQUEST ? handle_barrier(c, &msg)
-                                                    : ofconn_handle(c, &msg);
+        connmgr_set_request(c->mgr, c, msg.xid);
+        error =
+            msg.type == OFPTYPE_BARRIER_REQUEST ? handle_barrier(c, &msg) : ofconn_handle(c, &msg);
+        connmgr_set_request(c->mgr, NULL, 0);
     }
     if (error) {
         log_dbg("%s: sending %s error reply", stream_name(c->stream), ofperr_name(error));
@@ -327,6 +335,7 @@ ofconn_drained(struct ofconn *c)
     if (c->dump) {
         dump_continue(c);
     }
+    ofconn_monitor_drained(c);
 }
 
 void

@@ -20,6 +20,7 @@ struct barrier_wait;
 struct controller;
 struct dump;
 struct ofbundle_msgs;
+struct ofmonitors;
 
 struct ofconn {
     struct ofconn *next;
@@ -41,6 +42,7 @@ struct ofconn {
     struct dump *dump;                  /* or NULL */
     uint64_t mod_seq;                   /* ofprotos_seq() after its last change */
     struct ofbundle_msgs *bundles;      /* open ones, by id */
+    struct ofmonitors *monitors;        /* flow monitors, or NULL */
     int64_t last_rx_ms;
     bool echo_sent;
     int probe_ms;                       /* 0: never */
@@ -52,7 +54,6 @@ struct ofconn {
     enum ofp_packet_in_format pin_format;
     uint16_t controller_id;
     uint16_t miss_send_len;
-    bool invalid_ttl;
     struct ofp_async_config async;
     enum ofp_role role;
     bool async_enabled;                 /* Controller.enable_async_messages */
@@ -106,8 +107,28 @@ enum ofperr ofconn_decode_flow_mod(struct ofconn *, const struct ofp_msg *, stru
 /* Checks a list of actions; 'match' may be NULL.  With 'p' NULL groups and meters need not exist. */
 enum ofperr ofconn_check_acts(const struct ofproto *, struct ofpacts *, const struct match *,
                               uint8_t table_id, enum ofp_version);
+
+/* ofconn_dump.c */
+/* Lists 'rules' (taken, with the references) as flow statistics or, with 'monitor_flags' (taken; OFPFMF_* for each), as
+ * what flow monitors found at first. */
+enum ofperr dump_start(struct ofconn *, const struct ofp_msg *request, struct rule **rules,
+                       uint16_t *monitor_flags, size_t n);
 void dump_continue(void *ofconn);
 void dump_destroy(struct dump *);
+
+/* ofconn_monitor.c */
+enum ofperr handle_flow_monitor(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_flow_monitor_cancel(struct ofconn *, const struct ofp_msg *);
+/* Writes one rule as an update; 'flags' are OFPFMF_*. */
+void ofmonitor_put_rule(struct ofp_mp *, const struct rule *, uint8_t event, uint8_t reason,
+                        uint16_t flags);
+/* Tells of a change, if the connection watches; 'match' is the rule's. */
+void ofconn_monitor_report(struct ofconn *, const struct rule_event *, const struct match *match);
+/* The transaction is over. */
+void ofconn_monitor_flush(struct ofconn *);
+/* The peer has read all: go on after a pause. */
+void ofconn_monitor_drained(struct ofconn *);
+void ofconn_monitors_destroy(struct ofconn *);
 
 /* ofconn_port.c: ports, queues, groups */
 enum ofperr handle_port_desc(struct ofconn *, const struct ofp_msg *);
@@ -140,6 +161,9 @@ void ofconn_bundles_run(struct ofconn *); /* idle ones time out */
 void ofconn_bundles_destroy(struct ofconn *);
 
 /* ofconn_async.c */
+/* OFPC_INVALID_TTL_TO_CONTROLLER of OpenFlow 1.0 to 1.2 is one bit of what 1.3 calls the asynchronous configuration. */
+bool ofconn_wants_invalid_ttl(const struct ofconn *);
+void ofconn_set_invalid_ttl(struct ofconn *, bool wanted);
 void ofconn_send_flow_removed(struct ofconn *, const struct rule *, uint8_t reason);
 void ofconn_send_port_status(struct ofconn *, const struct ofp_port *, enum ofp_port_reason);
 void ofconn_send_packet_in(struct ofconn *, const struct ofproto_packet_in *);
@@ -154,6 +178,8 @@ enum ofperr connmgr_check_generation(struct connmgr *, uint64_t id);
 uint64_t connmgr_generation(const struct connmgr *);
 /* Whether some connection wants table misses may have changed. */
 void connmgr_miss_changed(struct connmgr *);
+/* The request that is being handled, for flow monitors; NULL: none. */
+void connmgr_set_request(struct connmgr *, const struct ofconn *, uint32_t xid);
 /* Copies for BR.snoop what a primary connection sent or received. */
 void connmgr_snoop(struct connmgr *, const void *data, size_t size);
 

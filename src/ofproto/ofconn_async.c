@@ -12,6 +12,21 @@
 COVERAGE_DEFINE(packet_in_overflow);
 COVERAGE_DEFINE(packet_in_rate_limited);
 
+bool
+ofconn_wants_invalid_ttl(const struct ofconn *c)
+{
+    return c->async.primary[OFP_ASYNC_PACKET_IN] >> OFPR_INVALID_TTL & 1;
+}
+
+void
+ofconn_set_invalid_ttl(struct ofconn *c, bool wanted)
+{
+    uint32_t bit = UINT32_C(1) << OFPR_INVALID_TTL;
+
+    c->async.primary[OFP_ASYNC_PACKET_IN] &= ~bit;
+    c->async.primary[OFP_ASYNC_PACKET_IN] |= wanted ? bit : 0;
+}
+
 void
 ofconn_send_flow_removed(struct ofconn *c, const struct rule *r, uint8_t reason)
 {
@@ -61,10 +76,10 @@ rate_allows(struct ofconn *c)
     if (!c->rate_limit) {
         return true;
     }
-    c->rate_tokens_ms = c->rate_filled_ms
-                            ? MIN(burst, c->rate_tokens_ms +
-                                             (now - c->rate_filled_ms) * c->rate_limit)
-                            : burst;
+    c->rate_tokens_ms =
+        c->rate_filled_ms
+            ? MIN(burst, c->rate_tokens_ms + (now - c->rate_filled_ms) * c->rate_limit)
+            : burst;
     c->rate_filled_ms = now;
     if (c->rate_tokens_ms < 1000) {
         return false;
@@ -128,7 +143,6 @@ void
 ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
 {
     bool is_miss = pin->is_miss || pin->reason == OFPR_IMPLICIT_MISS;
-    uint16_t max_len = is_miss ? c->miss_send_len : pin->max_len;
     struct ofp_packet_in out = {
         .packet = pin->data,
         .packet_size = pin->len,
@@ -145,8 +159,7 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
 
     if (c->controller_id != pin->controller_id ||
         !ofconn_wants(c, OFP_ASYNC_PACKET_IN, wire_reason(pin)) ||
-        (is_miss && c->version >= OFP13_VERSION) ||
-        (pin->reason == OFPR_INVALID_TTL && c->version < OFP13_VERSION && !c->invalid_ttl)) {
+        (is_miss && c->version >= OFP13_VERSION)) {
         return;
     }
     if (ofconn_is_congested(c)) {
@@ -158,7 +171,10 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
         return;
     }
     metadata_match(pin->flow, &out.metadata);
-    ofp_packet_in_encode(&out, (enum ofp_version)c->version, c->pin_format, max_len, &c->out);
+    /* Nothing is buffered, so the controller gets the whole packet, whatever length it or the
+     * action said (OpenFlow 1.3 section 7.4.1). */
+    ofp_packet_in_encode(&out, (enum ofp_version)c->version, c->pin_format, OFP_MAX_LEN_NO_BUFFER,
+                         &c->out);
     if (!c->in_process) {
         ofconn_flush(c);
     }

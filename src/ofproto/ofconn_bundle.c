@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ofconn_bundle.c - OpenFlow bundles (1.4 section 6.9.4, and the same as an extension at 1.3): messages
- * are collected, checked as they come, and take effect together or not at all.
+ * ofconn_bundle.c - OpenFlow bundles (1.4 section 6.9.4, and the same as an extension at 1.3):
+ * messages are collected, checked as they come, and take effect together or not at all.
  *
  * Main thread.  Flow-mods of a bundle become visible in one version.  Groups and ports have no
- * versions: they are changed in order between flow-mods, and a failure puts groups back as they were.
- * The messages are kept as bytes and decoded again at commit: that is cheaper in memory than their
- * decoded form, and decoding costs under a microsecond each.
+ * versions: they are changed in order between flow-mods, and a failure puts groups back as they
+ * were. The messages are kept as bytes and decoded again at commit: that is cheaper in memory than
+ * their decoded form, and decoding costs under a microsecond each.
  */
 #include <stdlib.h>
 
@@ -23,7 +23,7 @@ struct ofbundle_msgs {
     uint16_t flags;
     bool is_closed;
     int64_t used_ms;
-    struct wr bytes;   /* whole messages, one after the other */
+    struct wr bytes; /* whole messages, one after the other */
     size_t n;
 };
 
@@ -75,7 +75,7 @@ ofconn_bundles_run(struct ofconn *c)
     }
 }
 
-/* --- commit -------------------------------------------------------------------------------------------------- */
+/* --- commit ---------------------------------------------------------------------------------- */
 
 /* Applies one message of a bundle. */
 static enum ofperr
@@ -142,7 +142,8 @@ commit(struct ofconn *c, struct ofbundle_msgs *b)
     return OFPERR_OK;
 }
 
-/* --- control and add -------------------------------------------------------------------------------------- */
+/* --- control and add
+ * -------------------------------------------------------------------------------------- */
 
 static enum ofperr
 open_bundle(struct ofconn *c, uint32_t id, uint16_t flags)

@@ -2,20 +2,13 @@
 /*
  * ofconn_flow.c - messages about flows, tables and packets: flow-mod, statistics, packet-out.
  *
- * Main thread.  A dump of many flows is written in pieces of a few hundred kilobytes, each when the
- * peer has taken the one before; the connection is blocked meanwhile.
+ * Main thread.  ofconn_dump.c writes the flows themselves.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "ofproto/ofconn.h"
 #include "openflow/ofp_table.h"
-
-/* What one piece of a dump may cost. */
-#define PIECE_BYTES ((size_t)512 << 10)
-#define PIECE_US 2000
-#define UNREAD_BYTES ((size_t)2 << 20)
 
 static enum ofp_version
 version_of(const struct ofp_msg *msg)
@@ -23,13 +16,15 @@ version_of(const struct ofp_msg *msg)
     return (enum ofp_version)msg->version;
 }
 
-/* --- flow-mods ------------------------------------------------------------------------------------------- */
+/* --- flow-mods
+ * ------------------------------------------------------------------------------------------- */
 
 /* Every group and meter that the actions lead to must be there. */
 static enum ofperr
 check_targets(const struct ofproto *p, const struct ofpact *acts, size_t size)
 {
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         if (a->type == OFPACT_GROUP && !group_exists(p, OFPACT_CAST(ofpact_group, a)->group_id)) {
             return OFPERR_OFPBAC_BAD_OUT_GROUP;
         }
@@ -38,9 +33,10 @@ check_targets(const struct ofproto *p, const struct ofpact *acts, size_t size)
         }
         if (a->type == OFPACT_WRITE_ACTIONS || a->type == OFPACT_CLONE) {
             size_t inner_size;
-            const struct ofpact *inner = ofpact_nest_actions(OFPACT_CAST(ofpact_nest, a),
-                                                             &inner_size);
-            OFPACT_FOR_EACH (b, inner, inner_size) {
+            const struct ofpact *inner =
+                ofpact_nest_actions(OFPACT_CAST(ofpact_nest, a), &inner_size);
+            OFPACT_FOR_EACH(b, inner, inner_size)
+            {
                 if (b->type == OFPACT_GROUP &&
                     !group_exists(p, OFPACT_CAST(ofpact_group, b)->group_id)) {
                     return OFPERR_OFPBAC_BAD_OUT_GROUP;
@@ -68,7 +64,8 @@ ofconn_check_acts(const struct ofproto *p, struct ofpacts *acts, const struct ma
         return OFPERR_OK;
     }
     error = ofpacts_check((struct ofpact *)(void *)acts->data, acts->size, &check);
-    /* Buckets may lead to groups that come later: a saved set of groups is restored in any order. */
+    /* Buckets may lead to groups that come later: a saved set of groups is restored in any order.
+     */
     return error || !p ? error : check_targets(p, ofpacts_data(acts), acts->size);
 }
 
@@ -100,111 +97,19 @@ handle_flow_mod(struct ofconn *c, const struct ofp_msg *msg)
     return error ? error : flow_mod_run(c->ofproto, fm);
 }
 
-/* --- flow statistics -------------------------------------------------------------------------------------- */
-
-struct dump {
-    struct rule **rules;
-    size_t n, next;
-    struct wr out;
-    struct ofp_mp mp;
-};
-
-void
-dump_destroy(struct dump *d)
-{
-    if (d) {
-        rules_unref(d->rules, d->n);
-        wr_fini(&d->out);
-        free(d);
-    }
-}
-
-/* Gives the finished messages to the stream. */
-static void
-dump_send(struct ofconn *c, struct dump *d, bool all)
-{
-    size_t size = all ? d->out.size : d->mp.start;
-
-    wr_bytes(&c->out, d->out.data, size);
-    memmove(d->out.data, d->out.data + size, d->out.size - size);
-    wr_truncate(&d->out, d->out.size - size);
-    d->mp.start -= MIN(size, d->mp.start);
-    d->mp.committed -= MIN(size, d->mp.committed);
-    ofconn_flush(c);
-}
-
-/* Writes a piece; true when the dump is complete. */
-static bool
-dump_piece(struct ofconn *c, struct dump *d)
-{
-    int64_t deadline = clock_now_us() + PIECE_US;
-
-    while (d->next < d->n) {
-        struct match match;
-        struct ofp_flow_stats fs;
-
-        if (d->out.size >= PIECE_BYTES || (d->next % 64 == 63 && clock_now_us() > deadline)) {
-            dump_send(c, d, false);
-            return false;
-        }
-        rule_get_stats(d->rules[d->next++], &match, &fs);
-        ofp_flow_stats_encode(&d->mp, &fs, true);
-    }
-    ofp_mp_end(&d->mp);
-    dump_send(c, d, true);
-    return true;
-}
-
-void
-dump_continue(void *c_)
-{
-    struct ofconn *c = c_;
-    struct loop *loop = c->ofproto->all->loop;
-
-    if (!c->dump || stream_backlog(c->stream) > UNREAD_BYTES) {
-        return; /* ofconn_drained() continues. */
-    }
-    if (!dump_piece(c, c->dump)) {
-        loop_cancel(loop, dump_continue, c);
-        loop_post(loop, dump_continue, c);
-        return;
-    }
-    dump_destroy(c->dump);
-    c->dump = NULL;
-    loop_cancel(loop, dump_continue, c);
-    if (!c->in_process) {
-        ofconn_process(c);
-    }
-}
+/* --- flow statistics
+ * -------------------------------------------------------------------------------------- */
 
 enum ofperr
 handle_flow_stats(struct ofconn *c, const struct ofp_msg *msg)
 {
     struct ofp_flow_stats_request fsr;
     enum ofperr error = ofp_flow_stats_request_decode(msg, &fsr);
-    struct dump *d;
-    enum ofp_raw raw;
+    struct rule **rules;
+    size_t n;
 
-    if (error) {
-        return error;
-    }
-    if (!ofp_mp_reply_raw(msg, &raw)) {
-        return OFPERR_OFPBRC_BAD_STAT;
-    }
-    d = xzalloc(sizeof *d);
-    error = rules_collect(c->ofproto, &fsr, &d->rules, &d->n);
-    if (error) {
-        free(d);
-        return error;
-    }
-    ofp_mp_begin(&d->mp, &d->out, raw, version_of(msg), msg->xid);
-    if (dump_piece(c, d)) {
-        dump_destroy(d);
-    } else {
-        c->dump = d;
-        loop_post(c->ofproto->all->loop, dump_continue, c);
-    }
-    return OFPERR_OK;
+    error = error ? error : rules_collect(c->ofproto, &fsr, &rules, &n);
+    return error ? error : dump_start(c, msg, rules, NULL, n);
 }
 
 enum ofperr
@@ -234,7 +139,7 @@ handle_aggregate_stats(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
-/* --- tables ------------------------------------------------------------------------------------------------ */
+/* --- tables ---------------------------------------------------------------------------------- */
 
 enum ofperr
 handle_table_stats(struct ofconn *c, const struct ofp_msg *msg)
@@ -360,7 +265,8 @@ handle_table_mod(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
-/* --- packet-out ------------------------------------------------------------------------------------------- */
+/* --- packet-out
+ * ------------------------------------------------------------------------------------------- */
 
 enum ofperr
 handle_packet_out(struct ofconn *c, const struct ofp_msg *msg)

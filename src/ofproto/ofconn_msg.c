@@ -18,7 +18,8 @@ version_of(const struct ofp_msg *msg)
     return (enum ofp_version)msg->version;
 }
 
-/* --- the switch ---------------------------------------------------------------------------------------- */
+/* --- the switch
+ * ---------------------------------------------------------------------------------------- */
 
 static enum ofperr
 handle_echo(struct ofconn *c, const struct ofp_msg *msg)
@@ -52,7 +53,7 @@ handle_get_config(struct ofconn *c, const struct ofp_msg *msg)
 {
     struct ofp_config config = {
         .frag = (enum ofp_frag_handling)c->ofproto->frag,
-        .invalid_ttl_to_controller = c->invalid_ttl,
+        .invalid_ttl_to_controller = ofconn_wants_invalid_ttl(c),
         .has_invalid_ttl = msg->version < OFP13_VERSION,
         .miss_send_len = c->miss_send_len,
     };
@@ -81,7 +82,7 @@ handle_set_config(struct ofconn *c, const struct ofp_msg *msg)
         }
     }
     if (config.has_invalid_ttl) {
-        c->invalid_ttl = config.invalid_ttl_to_controller;
+        ofconn_set_invalid_ttl(c, config.invalid_ttl_to_controller);
     }
     c->miss_send_len = config.miss_send_len;
     connmgr_miss_changed(c->mgr);
@@ -104,7 +105,8 @@ handle_desc(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
-/* --- the connection --------------------------------------------------------------------------------------- */
+/* --- the connection
+ * --------------------------------------------------------------------------------------- */
 
 static enum ofperr
 handle_role(struct ofconn *c, const struct ofp_msg *msg)
@@ -207,14 +209,6 @@ handle_peer_error(struct ofconn *c, const struct ofp_msg *msg)
 }
 
 static enum ofperr
-handle_flow_monitor(struct ofconn *c, const struct ofp_msg *msg)
-{
-    (void)c;
-    (void)msg;
-    return OFPERR_OFPBRC_BAD_STAT;
-}
-
-static enum ofperr
 handle_ipfix(struct ofconn *c, const struct ofp_msg *msg)
 {
     (void)c;
@@ -222,13 +216,14 @@ handle_ipfix(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_NXST_NOT_CONFIGURED;
 }
 
-/* --- dispatch ------------------------------------------------------------------------------------------- */
+/* --- dispatch
+ * ------------------------------------------------------------------------------------------- */
 
 typedef enum ofperr handler_fn(struct ofconn *, const struct ofp_msg *);
 
 static const struct {
     handler_fn *fn;
-    bool modifies;      /* refused in role secondary; a barrier waits for its effect */
+    bool modifies; /* refused in role secondary; a barrier waits for its effect */
 } handlers[] = {
     [OFPTYPE_HELLO] = {handle_nothing, false},
     [OFPTYPE_ERROR] = {handle_peer_error, false},
@@ -265,6 +260,7 @@ static const struct {
     [OFPTYPE_PORT_DESC_REQUEST] = {handle_port_desc, false},
     [OFPTYPE_TABLE_DESC_REQUEST] = {handle_table_desc, false},
     [OFPTYPE_FLOW_MONITOR_REQUEST] = {handle_flow_monitor, false},
+    [OFPTYPE_FLOW_MONITOR_CANCEL] = {handle_flow_monitor_cancel, false},
     [OFPTYPE_IPFIX_BRIDGE_REQUEST] = {handle_ipfix, false},
     [OFPTYPE_IPFIX_FLOW_REQUEST] = {handle_ipfix, false},
     [OFPTYPE_TLV_TABLE_MOD] = {handle_tlv_table_mod, true},

@@ -28,7 +28,7 @@ begin_reply(struct ofconn *c, const struct ofp_msg *msg, struct ofp_mp *mp)
     return OFPERR_OK;
 }
 
-/* --- ports ------------------------------------------------------------------------------------------------- */
+/* --- ports ----------------------------------------------------------------------------------- */
 
 static int
 compare_ports(const void *a_, const void *b_)
@@ -155,7 +155,8 @@ handle_port_mod(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
-/* --- queues: the datapath has none, so there is nothing to list ----------------------------------------- */
+/* --- queues: the datapath has none, so there is nothing to list
+ * ----------------------------------------- */
 
 enum ofperr
 handle_queue_stats(struct ofconn *c, const struct ofp_msg *msg)
@@ -198,7 +199,7 @@ handle_queue_config(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
-/* --- groups ------------------------------------------------------------------------------------------------ */
+/* --- groups ---------------------------------------------------------------------------------- */
 
 enum ofperr
 apply_group_mod(struct ofconn *c, const struct ofp_msg *msg, struct flow_txn *txn)
@@ -207,8 +208,8 @@ apply_group_mod(struct ofconn *c, const struct ofp_msg *msg, struct flow_txn *tx
     enum ofperr error = ofp_group_mod_decode(msg, &g);
 
     for (size_t i = 0; !error && i < g.n_buckets; i++) {
-        error = ofconn_check_acts(NULL, &g.buckets[i].actions, NULL, OFP_TABLE_ALL,
-                                  version_of(msg));
+        error =
+            ofconn_check_acts(NULL, &g.buckets[i].actions, NULL, OFP_TABLE_ALL, version_of(msg));
     }
     if (!error) {
         error = group_mod_apply(txn, &g);

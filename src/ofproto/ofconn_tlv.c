@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ofconn_tlv.c - the bridge's table of tunnel options (NXT_TLV_TABLE_*): which Geneve option is which
- * tun_metadata field.  ovs-save keeps it across restarts, OVN writes it.
+ * ofconn_tlv.c - the bridge's table of tunnel options (NXT_TLV_TABLE_*): which Geneve option is
+ * which tun_metadata field.  ovs-save keeps it across restarts, OVN writes it.
  *
  * Main thread.
  */
@@ -115,7 +115,7 @@ handle_tlv_table_request(struct ofconn *c, const struct ofp_msg *msg)
     struct ofproto *p = c->ofproto;
 
     qsort(p->tlv_maps, p->n_tlv_maps, sizeof *p->tlv_maps, compare_maps);
-    ofp_tlv_table_reply_encode(p->tlv_maps, p->n_tlv_maps, (enum ofp_version)msg->version,
-                               msg->xid, &c->out);
+    ofp_tlv_table_reply_encode(p->tlv_maps, p->n_tlv_maps, (enum ofp_version)msg->version, msg->xid,
+                               &c->out);
     return OFPERR_OK;
 }

@@ -193,8 +193,7 @@ struct ofproto_change *ofprotos_take_changes(struct ofprotos *, size_t *n, uint6
 struct ofproto_packet_in {
     const void *data;                /* the frame */
     size_t len;
-    size_t total_len;                /* before truncation to max_len */
-    uint16_t max_len;                /* of the action; 0xffff: all */
+    size_t total_len;                /* before it was cut to what a message can carry */
     uint8_t reason;                  /* OFPR_* numbers of OpenFlow 1.4 */
     bool is_miss;                    /* table miss without a rule */
     uint8_t table_id;

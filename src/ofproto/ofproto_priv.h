@@ -198,6 +198,7 @@ struct flow_txn_op {
     enum { FLOW_OP_ADD, FLOW_OP_REMOVE } kind;
     uint8_t reason;                       /* OFPRR_* */
     bool silent;                          /* replaced: no flow-removed */
+    bool is_modify;                       /* of an ADD: it replaces the rule before it, by a modify */
 };
 struct flow_txn {
     struct ofproto *ofproto;
@@ -290,6 +291,19 @@ void connmgr_run(struct connmgr *); /* once a second */
 void connmgr_reconnect(struct connmgr *);
 /* The bridge's tables were flushed: puts the standalone flow where it belongs. */
 void connmgr_flushed(struct connmgr *);
+/* What happened to a rule, for flow monitors. */
+struct rule_event {
+    struct rule *rule;
+    uint8_t event;                         /* OFPFME_* */
+    uint8_t reason;                        /* OFPRR_*, of a removal */
+    const struct rule_actions *old_actions; /* that were replaced, or NULL */
+    const struct ofconn *requester;        /* who asked for the change, or NULL; set by connmgr */
+    uint32_t request_xid;
+};
+bool connmgr_has_monitors(const struct connmgr *);
+void connmgr_monitor_report(struct connmgr *, struct rule_event);
+/* The transaction of the reports is over. */
+void connmgr_monitor_flush(struct connmgr *);
 void connmgr_send_flow_removed(struct connmgr *, const struct rule *, uint8_t reason);
 void connmgr_send_port_status(struct connmgr *, const struct ofp_port *, enum ofp_port_reason);
 void connmgr_send_packet_in(struct connmgr *, const struct ofproto_packet_in *);

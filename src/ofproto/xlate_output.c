@@ -351,7 +351,6 @@ send_packet_in(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
     struct rte_mbuf *m = packet_as_now(ctx);
     uint8_t bytes[9216];
     struct ofproto_packet_in pin = {
-        .max_len = to->max_len,
         .reason = to->reason,
         .is_miss = to->is_miss,
         .table_id = ctx->table_id,

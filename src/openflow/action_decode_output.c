@@ -7,6 +7,7 @@
 #include "openflow/action_decode.h"
 #include "openflow/nxm.h"
 #include "openflow/ofp_packet.h"
+#include "openflow/ofp_prop.h"
 
 enum ofperr
 action_decode_output10(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
@@ -106,44 +107,31 @@ action_decode_controller(struct rd *in, const struct action_ctx *ctx, struct ofp
 static enum ofperr
 pull_controller_prop(struct rd *in, struct ofpact_controller *a, struct rd *userdata)
 {
-    uint16_t type = rd_u16(in);
-    uint16_t len = rd_u16(in);
-    struct rd body;
+    struct ofp_prop prop;
+    enum ofperr error = ofp_prop_pull(in, &prop);
 
-    if (!rd_ok(in) || len < 4) {
-        return OFPERR_OFPBPC_BAD_LEN;
+    if (error) {
+        return error;
     }
-    body = rd_sub(in, len - 4u);
-    rd_skip(in, OFP_ROUND8(len) - len);
-    if (!rd_ok(in)) {
-        return OFPERR_OFPBPC_BAD_LEN;
-    }
-    switch (type) {
+    switch (prop.type) {
     case NXAC2PT_MAX_LEN:
-        a->max_len = rd_u16(&body);
-        break;
+        return ofp_prop_u16(&prop, &a->max_len);
     case NXAC2PT_CONTROLLER_ID:
-        a->controller_id = rd_u16(&body);
-        break;
+        return ofp_prop_u16(&prop, &a->controller_id);
     case NXAC2PT_REASON:
-        a->reason = rd_u8(&body);
-        if (a->reason >= OFPR_N_REASONS) {
-            return OFPERR_OFPBPC_BAD_VALUE;
-        }
-        break;
+        error = ofp_prop_u8(&prop, &a->reason);
+        return error ? error : a->reason < OFPR_N_REASONS ? 0 : OFPERR_OFPBPC_BAD_VALUE;
     case NXAC2PT_USERDATA:
-        *userdata = body;
+        *userdata = prop.body;
         return 0;
     case NXAC2PT_PAUSE:
         a->pause = true;
-        break;
+        return 0;
     case NXAC2PT_METER_ID:
-        a->meter_id = rd_u32(&body);
-        break;
+        return ofp_prop_u32(&prop, &a->meter_id);
     default:
-        return OFPERR_OFPBPC_BAD_TYPE;
+        return ofp_prop_unknown(&prop);
     }
-    return rd_ok(&body) && !rd_left(&body) ? 0 : OFPERR_OFPBPC_BAD_LEN;
 }
 
 enum ofperr

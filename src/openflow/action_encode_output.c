@@ -4,6 +4,7 @@
 #include "openflow/action_encode.h"
 #include "openflow/nxm.h"
 #include "openflow/ofp_packet.h"
+#include "openflow/ofp_prop.h"
 
 void
 action_encode_output(ofp_port_t port, uint16_t max_len, enum ofp_version version, struct wr *out)
@@ -49,32 +50,6 @@ action_encode_enqueue(const struct ofpact_enqueue *a, enum ofp_version version, 
     action_end(out, start, 16);
 }
 
-static size_t
-begin_prop(struct wr *out, enum nxac2pt type)
-{
-    size_t start = out->size;
-
-    wr_u16(out, (uint16_t)type);
-    wr_u16(out, 0);
-    return start;
-}
-
-static void
-end_prop(struct wr *out, size_t start)
-{
-    wr_set_u16(out, start + 2, (uint16_t)(out->size - start));
-    wr_align(out, start, 8);
-}
-
-static void
-put_prop_u16(struct wr *out, enum nxac2pt type, uint16_t x)
-{
-    size_t start = begin_prop(out, type);
-
-    wr_u16(out, x);
-    end_prop(out, start);
-}
-
 static void
 encode_controller2(const struct ofpact_controller *a, struct wr *out)
 {
@@ -82,31 +57,22 @@ encode_controller2(const struct ofpact_controller *a, struct wr *out)
 
     wr_zeros(out, 6);
     if (a->max_len != UINT16_MAX) {
-        put_prop_u16(out, NXAC2PT_MAX_LEN, a->max_len);
+        ofp_prop_put_u16(out, NXAC2PT_MAX_LEN, a->max_len);
     }
     if (a->controller_id) {
-        put_prop_u16(out, NXAC2PT_CONTROLLER_ID, a->controller_id);
+        ofp_prop_put_u16(out, NXAC2PT_CONTROLLER_ID, a->controller_id);
     }
     if (a->reason != OFPR_ACTION) {
-        size_t prop = begin_prop(out, NXAC2PT_REASON);
-
-        wr_u8(out, a->reason);
-        end_prop(out, prop);
+        ofp_prop_put_u8(out, NXAC2PT_REASON, a->reason);
     }
     if (a->userdata_len) {
-        size_t prop = begin_prop(out, NXAC2PT_USERDATA);
-
-        wr_bytes(out, a->userdata, a->userdata_len);
-        end_prop(out, prop);
+        ofp_prop_put(out, NXAC2PT_USERDATA, a->userdata, a->userdata_len);
     }
     if (a->pause) {
-        end_prop(out, begin_prop(out, NXAC2PT_PAUSE));
+        ofp_prop_end(out, ofp_prop_begin(out, NXAC2PT_PAUSE));
     }
     if (a->meter_id != OFP_METER_NONE) {
-        size_t prop = begin_prop(out, NXAC2PT_METER_ID);
-
-        wr_u32(out, a->meter_id);
-        end_prop(out, prop);
+        ofp_prop_put_u32(out, NXAC2PT_METER_ID, a->meter_id);
     }
     action_end(out, start, 16);
 }

@@ -216,13 +216,14 @@ nxm_pull_match(struct rd *in, bool loose, struct match *match, uint64_t *cookie,
     return 0;
 }
 
-/* The code for 'mf': of the version or, where NXM has none, the first OXM code. */
+/* The code for 'mf': of the version or, where it has none (NXM has not, and OpenFlow 1.0 may carry OXM in extensions),
+ * the first OXM code. */
 static const struct mf_code *
 code_for(const struct mf_field *mf, uint8_t version)
 {
     const struct mf_code *code = mf_code_for(mf, version);
 
-    return code || version ? code : mf_code_for(mf, OFP_VERSION_MAX);
+    return code ? code : mf_code_for(mf, OFP_VERSION_MAX);
 }
 
 size_t

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Flow monitors.  See ofp_monitor.h.
  *
- * Three dialects: Nicira's (OpenFlow 1.0 to 1.2), ONF's extension 187 (1.3), and OpenFlow 1.4 section 7.3.5.17.  The first two
- * number the events from ADDED (0) and have neither groups nor commands.
+ * Three dialects: Nicira's (OpenFlow 1.0 to 1.2), ONF's extension 187 (1.3), and OpenFlow 1.4
+ * section 7.3.5.17.  The first two number the events from ADDED (0) and have neither groups nor
+ * commands.
  */
 #include "openflow/ofp_monitor.h"
 
@@ -10,6 +11,7 @@
 
 #define FLAGS_NX 0x3fu
 #define FLAGS_14 0x7fu
+#define FLAG_ONLY_OWN 0x40
 
 static enum ofperr
 pull_nx(struct rd *in, bool onf, struct ofp_flow_monitor_request *fmr)
@@ -35,12 +37,16 @@ pull_nx(struct rd *in, bool onf, struct ofp_flow_monitor_request *fmr)
             return rd_ok(in) ? OFPERR_NXBRC_MUST_BE_ZERO : OFPERR_OFPBRC_BAD_LEN;
         }
     }
-    match = rd_sub(in, match_len);
-    rd_skip(in, OFP_ROUND8(match_len) - match_len);
+    match = rd_sub(in, onf ? OFP_ROUND8(match_len) : match_len);
+    rd_skip(in, onf ? 0 : OFP_ROUND8(match_len) - match_len);
     if (!rd_ok(in)) {
         return OFPERR_OFPBRC_BAD_LEN;
     }
-    error = nxm_pull_match(&match, false, &fmr->match, NULL, NULL);
+    error = onf ? ofp_match_pull(&match, OFP13_VERSION, &fmr->match)
+                : nxm_pull_match(&match, false, &fmr->match, NULL, NULL);
+    if (!error && rd_left(&match)) {
+        return OFPERR_OFPBMC_BAD_LEN;
+    }
     return error ? error : fmr->flags & ~FLAGS_NX ? OFPERR_OFPMOFC_BAD_FLAGS : 0;
 }
 
@@ -69,14 +75,20 @@ pull14(struct rd *in, enum ofp_version version, struct ofp_flow_monitor_request 
     if (fmr->command > OFPFMC_DELETE) {
         return OFPERR_OFPMOFC_BAD_COMMAND;
     }
-    return fmr->flags & ~FLAGS_14 ? OFPERR_OFPMOFC_BAD_FLAGS : 0;
+    if (fmr->flags & ~FLAGS_14) {
+        return OFPERR_OFPMOFC_BAD_FLAGS;
+    }
+    if (fmr->flags & FLAG_ONLY_OWN) {
+        fmr->flags = (uint16_t)((fmr->flags & ~FLAG_ONLY_OWN) | OFPFMF_NO_ABBREV);
+    }
+    return 0;
 }
 
 int
 ofp_flow_monitor_request_decode(const struct ofp_msg *msg, struct rd *body,
                                 struct ofp_flow_monitor_request *fmr)
 {
-    *fmr = (struct ofp_flow_monitor_request) { .out_group = OFP_GROUP_ANY };
+    *fmr = (struct ofp_flow_monitor_request){.out_group = OFP_GROUP_ANY};
     if (!rd_left(body)) {
         return -1;
     }
@@ -109,11 +121,11 @@ event_to_wire(uint8_t event, enum ofp_version version)
     if (version >= OFP14_VERSION) {
         return event;
     }
-    return event == OFPFME_INITIAL ? 0 : (uint16_t) (event - 1);
+    return event == OFPFME_INITIAL ? 0 : (uint16_t)(event - 1);
 }
 
 static void
-put_full_nx(struct wr *out, const struct ofp_flow_update *u)
+put_full_nx(struct wr *out, const struct ofp_flow_update *u, enum ofp_version version)
 {
     size_t len_ofs, match;
 
@@ -127,9 +139,15 @@ put_full_nx(struct wr *out, const struct ofp_flow_update *u)
     wr_u8(out, 0);
     wr_u64(out, u->cookie);
     match = out->size;
-    nxm_put_match(out, u->match, 0, 0, 0);
-    wr_set_u16(out, len_ofs, (uint16_t) (out->size - match));
-    wr_align(out, match, 8);
+    if (version ==
+        OFP13_VERSION) { /* The standard's form; its own length counts, without the padding. */
+        ofp_match_put(out, u->match, version);
+        wr_set_u16(out, len_ofs, (uint16_t)(out->data[match + 2] << 8 | out->data[match + 3]));
+    } else {
+        nxm_put_match(out, u->match, 0, 0, 0);
+        wr_set_u16(out, len_ofs, (uint16_t)(out->size - match));
+        wr_align(out, match, 8);
+    }
 }
 
 static void
@@ -153,13 +171,13 @@ ofp_flow_update_encode(struct ofp_mp *mp, const struct ofp_flow_update *u)
 
     wr_u16(out, 0);
     wr_u16(out, event_to_wire(u->event, mp->version));
-    if (u->event == OFPFME_ABBREV) {
-        wr_u32(out, u->xid);
+    if (u->event >= OFPFME_ABBREV) {
+        wr_u32(out, u->event == OFPFME_ABBREV ? u->xid : 0);
     } else {
         if (mp->version >= OFP14_VERSION) {
             put_full14(out, u, mp->version);
         } else {
-            put_full_nx(out, u);
+            put_full_nx(out, u, mp->version);
         }
         if (u->actions) {
             ofpacts_encode_instructions(u->actions, u->actions_size, mp->version, out);
@@ -169,6 +187,6 @@ ofp_flow_update_encode(struct ofp_mp *mp, const struct ofp_flow_update *u)
         wr_truncate(out, start);
         return;
     }
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
     ofp_mp_commit(mp);
 }

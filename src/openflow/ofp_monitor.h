@@ -13,7 +13,8 @@
 #define OFPFMF_MODIFY 0x08
 #define OFPFMF_INSTRUCTIONS 0x10
 #define OFPFMF_NO_ABBREV 0x20
-#define OFPFMF_ONLY_OWN 0x40
+/* ONLY_OWN, 0x40, is taken for NO_ABBREV: so do the deployed switch and the ovs-ofctl that goes with it, for which a
+ * monitor without it would have own changes abbreviated and one with it would miss all others. */
 
 enum ofp_flow_monitor_command {
     OFPFMC_ADD = 0,
@@ -40,6 +41,8 @@ enum ofp_flow_update_event {
     OFPFME_REMOVED = 2,
     OFPFME_MODIFIED = 3,
     OFPFME_ABBREV = 4,
+    OFPFME_PAUSED = 5, /* This and the next are updates since OpenFlow 1.4, messages before. */
+    OFPFME_RESUMED = 6,
 };
 struct ofp_flow_update {
     uint8_t event;  /* enum ofp_flow_update_event. */

@@ -42,6 +42,7 @@ enum ofperr
 ofp_prop_u16(struct ofp_prop *prop, uint16_t *x)
 {
     *x = rd_u16(&prop->body);
+    rd_skip(&prop->body, 2);
     return finished(prop);
 }
 
@@ -108,6 +109,7 @@ ofp_prop_put_u16(struct wr *out, uint16_t type, uint16_t x)
     size_t start = ofp_prop_begin(out, type);
 
     wr_u16(out, x);
+    wr_u16(out, 0);
     ofp_prop_end(out, start);
 }
 

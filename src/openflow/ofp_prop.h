@@ -22,7 +22,8 @@ struct ofp_prop {
 /* Takes the next property with its padding. */
 enum ofperr ofp_prop_pull(struct rd *in, struct ofp_prop *prop);
 
-/* The body as one integer that fills it (a 64-bit one after 4 bytes of padding): OFPBPC_BAD_LEN where it does not. */
+/* The body as one integer that fills it (a 16-bit one with 2 bytes of padding behind it, a 64-bit one after 4 of them, as
+ * everywhere in OpenFlow): OFPBPC_BAD_LEN where it does not. */
 enum ofperr ofp_prop_u8(struct ofp_prop *prop, uint8_t *x);
 enum ofperr ofp_prop_u16(struct ofp_prop *prop, uint16_t *x);
 enum ofperr ofp_prop_u32(struct ofp_prop *prop, uint32_t *x);

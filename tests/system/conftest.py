@@ -32,10 +32,20 @@ def pytest_runtest_logreport(report):
 @pytest.fixture
 def make_switch():
     """A function that starts a switch; everything it made is closed at the end."""
+    yield from _make_switches(switchlib.Switch)
+
+
+@pytest.fixture
+def make_hermetic():
+    """The same for switches whose datapath and ports are dummies."""
+    yield from _make_switches(switchlib.Hermetic)
+
+
+def _make_switches(class_):
     made = []
 
     def make(kind=os.environ.get("SWITCH_KIND", "sluice"), start=True, **kw):
-        switch = switchlib.Switch(kind, **kw)
+        switch = class_(kind, **kw)
         made.append(switch)
         return switch.start() if start else switch
 
