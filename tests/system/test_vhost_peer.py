@@ -6,10 +6,8 @@ take part.
 """
 import os
 import re
-import signal
 import socket
 import struct
-import subprocess
 import tempfile
 import time
 
@@ -17,29 +15,8 @@ import pytest
 
 from switchlib import wait_for
 from test_netdev import Lab, ping
+from testpmd import Testpmd
 from vhost_frontend import GET_FEATURES, SET_MEM_TABLE, SET_OWNER, Frontend, Rings
-
-
-class Peer:
-    """A peer whose two or fewer ports send to and receive from vhost-user sockets."""
-
-    def __init__(self, *paths, server, mode, queues=1):
-        vdevs = []
-        for i, path in enumerate(paths):
-            vdevs += ["--vdev", "net_virtio_user%d,path=%s,queue_size=256,queues=%d%s"
-                      % (i, path, queues, ",server=1" if server else "")]
-        self.proc = subprocess.Popen(
-            ["dpdk-testpmd", "--lcores", "0@0,1@0", "--no-huge", "-m", "256", "--no-shconf",
-             "--file-prefix", "t%d" % os.getpid(), "--no-pci", "--no-telemetry"] + vdevs
-            + ["--", "-i", "--total-num-mbufs=8192", "--auto-start", "--forward-mode=" + mode,
-               "--rxq=%d" % queues, "--txq=%d" % queues],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def kill(self):
-        if self.proc.poll() is None:
-            self.proc.send_signal(signal.SIGKILL)
-        self.proc.wait()
-        self.proc.stdin.close()
 
 
 @pytest.fixture
@@ -74,7 +51,7 @@ def test_client_ports(lab, peers, rundir):
                  veths=(), dpdk=True)
     assert connected(w) == [False, False] and w.dev("v0")["carrier"] == "0"
     for _ in range(2):
-        peers.append(Peer(*paths, server=True, mode="flowgen"))
+        peers.append(Testpmd(*paths, server=True, mode="flowgen"))
         wait_for(lambda: connected(w) == [True, True], 20)
         before = w.dev("v0")["rx"], w.dev("v1")["tx"]
         wait_for(lambda: w.dev("v0")["rx"] > before[0] + 10000
@@ -82,9 +59,6 @@ def test_client_ports(lab, peers, rundir):
         assert w.dev("v0")["carrier"] == "1"
         peers.pop().kill()
         wait_for(lambda: connected(w) == [False, False], 10)
-        for p in paths:  # what a dead server leaves
-            if os.path.exists(p):
-                os.unlink(p)
     assert not [x for x in w.log if "|WARN|" in x], w.log
     # A second port on the same socket is refused by name.
     assert w.dev("v0")["rx_err"] == 0
@@ -97,7 +71,7 @@ def test_server_port_follows_the_queues(lab, peers, rundir):
     w = lab.wire("dpdkvhostuser:s0", "dpdk:p1:dpdk-devargs=net_null0,no-rx=1", veths=(), dpdk=True,
                  env={"OVS_RUNDIR": rundir})
     for queues in (2, 1, 4):
-        peers.append(Peer(rundir + "/s0", server=False, mode="txonly", queues=queues))
+        peers.append(Testpmd(rundir + "/s0", server=False, mode="txonly", queues=queues))
         wait_for(lambda: "configured_rx_queues=%d," % queues in "\n".join(w.ask("stats")), 20)
         before = w.dev("s0")["rx"]
         wait_for(lambda: w.dev("s0")["rx"] > before + 10000, 20)

@@ -354,6 +354,31 @@ def test_one_queue_per_connection(sw, drivers):
         wait_for(lambda: "disconnected" in sw.get("Interface", "a", "status"), 20, "its end")
 
 
+def test_jumbo_frames(sw, drivers):
+    """A frame beyond the MTU is its sender's error; with mtu_request it passes, over many buffers."""
+    begin(sw)
+    a, b = connect(sw, drivers, "a"), connect(sw, drivers, "b")
+    big = ether(payload=os.urandom(8900))
+    a.send(big, ether())
+    b.expect(1)
+    # Longer than a buffer of the switch: refused by the library, which has no counter of its own.
+    sw.vsctl("set", "Interface", "b", "mtu_request=9000")
+    wait_for(lambda: sw.get("Interface", "b", "mtu") == "9000", 20, "the MTU of b")
+    sw.vsctl("set", "Interface", "a", "mtu_request=9000")
+    wait_for(lambda: sw.get("Interface", "a", "mtu") == "9000", 20, "the MTU of a")
+    for _ in range(3):
+        a.send(big)
+        assert big in [f for _, f in b.expect(1)]
+    # Back: what b would get is dropped on the way out.
+    sw.vsctl("set", "Interface", "b", "mtu_request=1500")
+    wait_for(lambda: sw.get("Interface", "b", "mtu") == "1500", 20, "the MTU of b")
+    before = statistics(sw, "b")["tx_dropped"]
+    a.send(big, ether())
+    assert big not in [f for _, f in b.expect(1)]
+    counted(sw, "b", "tx_dropped", before + 1)
+    assert statistics(sw, "b")["tx_dropped"] == before + 1
+
+
 # --- slow and many ------------------------------------------------------------------------------
 
 def test_a_stopped_guest_costs_only_itself(sw, drivers):
@@ -369,8 +394,6 @@ def test_a_stopped_guest_costs_only_itself(sw, drivers):
     counted(sw, "stopped", "tx_dropped", n - stopped.N)
     s = statistics(sw, "stopped")
     assert s["tx_packets"] <= stopped.N and s["tx_dropped"] == n - s["tx_packets"]
-    wait_for(lambda: "ovs_tx_failure_drops=%d" % s["tx_dropped"]
-             in sw.get("Interface", "stopped", "statistics"), 20, "the column")
     assert statistics(sw, "b")["tx_dropped"] == 0
 
 

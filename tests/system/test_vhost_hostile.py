@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest that writes anything into its rings while its neighbours exchange frames.
+
+Each torture runs beside two honest drivers: nothing ends, and they lose nothing.  What DPDK's vhost
+library must check is tried by name: lengths that underflow (CVE-2026-86566), indirect tables that
+change (CVE-2026-93683), in-flight tables that do not fit (CVE-2026-86565), memory that is not there
+(CVE-2026-86561), forged checksum offsets (CVE-2024-11614).
+"""
+import itertools
+import os
+import random
+import struct
+import threading
+import time
+
+import pytest
+
+import vhost_frontend as vf
+from switchlib import wait_for
+from test_vhost_protocol import OFFLOADS, add_server, begin, connect, drivers, ether  # noqa: F401
+from vhost_frontend import Driver, Frontend
+
+SECONDS = float(os.environ.get("TORTURE_SECONDS", "0.6"))
+TOP = (1 << 64) - 1
+NEXT, WRITE, INDIRECT = 1, 2, 4
+
+
+class Neighbours:
+    """Two honest drivers; every frame from one must reach the other."""
+
+    def __init__(self, sw, drivers):
+        self.sw = sw
+        self.a, self.b = (connect(sw, drivers, name) for name in "ab")
+        self.numbers = itertools.count()
+
+    def exchange(self, n=20):
+        wanted = [struct.pack(">I", next(self.numbers)) for _ in range(n)]
+        self.a.send(*[ether(src=b"\2\0\0\0\0\7", payload=w.ljust(60)) for w in wanted])
+        got = []
+
+        def all_came():
+            got.extend(f[14:18] for _, f in self.b.receive() if f[6:12] == b"\2\0\0\0\0\7")
+            return set(wanted) <= set(got)
+
+        wait_for(all_came, 20, "the neighbour's frames")
+        assert self.sw.proc.poll() is None
+
+
+class Torturer(Driver):
+    """Descriptors by chance, biased to where mistakes are made."""
+
+    def __init__(self, path, rng, features, **kw):
+        super().__init__(path, features=features, **kw)
+        self.rng = rng
+
+    def address(self):
+        r = self.rng
+        return r.choice((0, self.rx.data, self.tx.data, self.size - 1, self.size - 8, self.size,
+                         self.size + 4096, TOP, TOP - 11, 1 << 63, r.getrandbits(64),
+                         r.randrange(self.size))) & TOP
+
+    def length(self):
+        return self.rng.choice((0, 1, 5, 10, 11, 12, 13, 25, 26, 60, 74, 1514, 4096, 65535, 65548,
+                                0x7fffffff, 0xfffffff0, 0xffffffff, self.rng.getrandbits(32)))
+
+    def table(self, at, n):
+        for i in range(n):
+            struct.pack_into("<QIHH", self.mem, at + 16 * i, self.address(), self.length(),
+                             self.rng.choice((0, NEXT, NEXT, WRITE, NEXT | WRITE, INDIRECT, 7)),
+                             self.rng.choice((i + 1, i, 0, n, self.rng.getrandbits(16))) & 0xffff)
+
+    def split_step(self, ring):
+        r = self.rng
+        self.table(ring.desc, self.N)
+        for i in range(0, self.N, 8):  # and some that point to tables
+            at = ring.data + 4096 * r.randrange(16)
+            self.table(at, 16)
+            struct.pack_into("<QIHH", self.mem, ring.desc + 16 * i, at,
+                             r.choice((0, 1, 15, 16, 17, 64, 256, 4096, 65536, 0xfffffff0)),
+                             INDIRECT | r.choice((0, NEXT, WRITE)), 0)
+        for _ in range(r.choice((1, 16, 256))):
+            ring.offer(r.choice((r.randrange(self.N), r.getrandbits(16))))
+        if r.random() < 0.1:
+            ring.avail_idx = r.getrandbits(16)
+
+    def packed_step(self, ring):
+        r = self.rng
+        for i in range(self.N):
+            struct.pack_into("<QIHH", self.mem, ring.desc + 16 * i, self.address(), self.length(),
+                             r.choice((i, 0, r.getrandbits(16))),
+                             r.choice((0, NEXT, WRITE, INDIRECT, NEXT | WRITE))
+                             | r.choice((0, 1 << 7, 1 << 15, 1 << 7 | 1 << 15)))
+
+
+SHAPES = {
+    "split": (vf.INDIRECT,),
+    "offloads": (vf.INDIRECT,) + OFFLOADS,
+    "packed": (vf.INDIRECT, vf.PACKED),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rings_by_chance(sw, drivers, shape):  # noqa: F811
+    begin(sw, *(["other_config:userspace-tso-enable=true"] if shape == "offloads" else []))
+    near = Neighbours(sw, drivers)
+    path = add_server(sw, "h")
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(int(os.environ.get("SEED", seed)))
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        h = Torturer(path, rng, SHAPES[shape], fill=False)
+        for _ in range(4):
+            for ring in h.rings:
+                (h.packed_step if "packed" == shape else h.split_step)(ring)
+            near.exchange()
+        h.close()
+    near.exchange(200)
+
+
+def test_receive_buffers_that_are_too_small(sw, drivers):  # noqa: F811
+    """Runt buffers around the lengths of the virtio and the Ethernet header, alone and in chains."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    path = add_server(sw, "h")
+    for mergeable in (True, False):
+        for length in (0, 1, 5, 10, 11, 12, 13, 14, 20, 25, 26, 27, 40):
+            h = Driver(path, fill=False)
+            if not mergeable:
+                h.set_features(h.features & ~(1 << vf.MRG_RXBUF))
+            for i in range(h.N):
+                chained = i % 2 == 0
+                h.rx.describe(i, h.rx.data + 64 * i, length, WRITE | (NEXT if chained else 0), i + 1)
+                if i % 2 == 0:
+                    h.rx.offer(i)
+            near.exchange()
+            h.close()
+    near.exchange(100)
+
+
+def test_lengths_that_change(sw, drivers):  # noqa: F811
+    """Indirect tables and descriptors are rewritten by another thread all the time."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    h = Driver(add_server(sw, "h"), features=(vf.INDIRECT,), fill=False)
+    drivers.append(h)
+    stop = threading.Event()
+
+    def flip():
+        good = struct.pack("<QIHH", h.tx.data, 76, 0, 0)
+        bad = struct.pack("<QIHH", h.size - 16, 0xfffffff0, NEXT, 60000)
+        table = h.tx.data + 0x8000
+        outer = [struct.pack("<QIHH", table, n, INDIRECT, 0) for n in (16, 0xfffffff0, 0, 17)]
+        for i in itertools.count():
+            h.mem[table:table + 16] = good if i % 2 else bad
+            h.mem[h.tx.desc:h.tx.desc + 16] = outer[i % 4]
+            h.mem[h.tx.desc + 16:h.tx.desc + 32] = good if i % 2 else bad
+            h.mem[h.rx.desc:h.rx.desc + 16] = struct.pack("<QIHH", h.rx.data, 11 + i % 5000, WRITE, 0)
+            if stop.is_set():
+                return
+
+    flipper = threading.Thread(target=flip)
+    flipper.start()
+    try:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            for k in range(64):
+                h.tx.offer(k % 2)
+                h.rx.offer(0)
+            near.exchange()
+    finally:
+        stop.set()
+        flipper.join()
+    near.exchange(100)
+
+
+def test_messages_out_of_turn(sw, drivers):  # noqa: F811
+    """In-flight tables, logs, memory and ring addresses that change under running rings."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    path = add_server(sw, "h")
+    rng = random.Random(7)
+    fd = os.memfd_create("small")
+    os.ftruncate(fd, 8192)
+    inflight = [struct.pack("<QQHH", size, offset, queues, n)
+                for size in (0, 64, 8192, 1 << 40, TOP) for offset in (0, 8191, 1 << 63)
+                for queues, n in ((1, 0), (2, 1024), (65535, 65535))]
+    for i in range(30):
+        h = Driver(path, features=(vf.INDIRECT, vf.LOG_ALL))
+        h.fe.send(vf.GET_INFLIGHT_FD, rng.choice(inflight))
+        h.fe.send(vf.SET_INFLIGHT_FD, rng.choice(inflight), [fd])
+        messages = [
+            lambda: h.fe.send(vf.SET_LOG_BASE, struct.pack("<QQ", rng.choice((0, 1, 8192, TOP)),
+                                                           rng.choice((0, 4096, TOP))), [fd]),
+            lambda: h.set_features(rng.getrandbits(40)),
+            lambda: h.set_memory([(0, rng.choice((4096, h.size, h.size * 4)), fd)]),
+            lambda: h.fe.send(vf.SET_VRING_NUM, struct.pack("<II", rng.randrange(4),
+                                                            rng.choice((0, 1, 7, 32768, 65536)))),
+            lambda: h.fe.send(vf.SET_VRING_BASE, struct.pack("<II", rng.randrange(4),
+                                                             rng.getrandbits(32))),
+            lambda: h.fe.send(vf.GET_VRING_BASE, struct.pack("<II", rng.randrange(300), 0)),
+            lambda: h.fe.send(vf.SET_VRING_ADDR, struct.pack(
+                "<IIQQQQ", rng.randrange(3), rng.randrange(2),
+                *(rng.choice((0, 1, vf.USER, vf.USER + h.size - 8, TOP)) for _ in range(4)))),
+            lambda: h.enable(rng.randrange(300), rng.randrange(2)),
+            lambda: h.fe.send(vf.SET_VRING_KICK, struct.pack("<Q", rng.choice((0, 1, 256, 999)))),
+        ]
+        for _ in range(12):
+            rng.choice(messages)()
+        near.exchange(5)
+        h.close()
+    os.close(fd)
+    near.exchange(100)
+
+
+def test_endless_kicks_and_connections(sw, drivers):  # noqa: F811
+    """Events that never stop, and a thousand connections, cost the neighbours nothing."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    path = add_server(sw, "h")
+    h = Driver(path)
+    kick = os.eventfd(0)
+    h.fe.send(vf.SET_VRING_KICK, struct.pack("<Q", 1), [kick])
+    stop = threading.Event()
+
+    def storm():
+        while not stop.is_set():
+            try:
+                os.eventfd_write(kick, 1)
+            except OSError:
+                return
+
+    stormer = threading.Thread(target=storm)
+    stormer.start()
+    try:
+        for _ in range(10):
+            for _ in range(100):
+                Frontend(path).close()
+            near.exchange()
+    finally:
+        stop.set()
+        stormer.join()
+        os.close(kick)
+    h.close()
+    again = Driver(path)
+    drivers.append(again)
+    near.exchange()
+    wait_for(lambda: len(again.receive()) > 0, 20, "frames after it came back")
