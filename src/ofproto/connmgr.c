@@ -36,12 +36,12 @@ struct connmgr {
     uint32_t versions;
     struct tls_config *tls;
     bool is_configured;
-    bool has_controllers;            /* configured, if not running yet */
-    bool wants_miss;                 /* as the view has it */
-    uint64_t generation;             /* UINT64_MAX: none seen */
-    int64_t alone_since_ms;          /* no primary controller is connected since; 0: one is */
+    bool has_controllers;   /* configured, if not running yet */
+    bool wants_miss;        /* as the view has it */
+    uint64_t generation;    /* UINT64_MAX: none seen */
+    int64_t alone_since_ms; /* no primary controller is connected since; 0: one is */
     bool is_fail_open;
-    const struct ofconn *requester;  /* whose message is being handled, or NULL */
+    const struct ofconn *requester; /* whose message is being handled, or NULL */
     uint32_t request_xid;
 };
 
@@ -91,7 +91,8 @@ connmgr_destroy(struct connmgr *mgr)
     free(mgr);
 }
 
-/* --- service sockets ------------------------------------------------------------------------------------- */
+/* --- service sockets
+ * ------------------------------------------------------------------------------------- */
 
 static void
 mgmt_accepted(struct listener *listener, struct stream *stream, void *mgr_)
@@ -176,7 +177,8 @@ open_service(struct connmgr *mgr, const char *suffix, listener_fn *fn, struct li
     free(name);
 }
 
-/* --- connections ------------------------------------------------------------------------------------------- */
+/* --- connections
+ * ------------------------------------------------------------------------------------------- */
 
 void
 connmgr_attach(struct connmgr *mgr, struct ofconn *c)
@@ -254,13 +256,32 @@ connmgr_generation(const struct connmgr *mgr)
     return mgr->generation;
 }
 
-/* --- telling ------------------------------------------------------------------------------------------------- */
+/* --- telling --------------------------------------------------------------------------------- */
 
 void
 connmgr_send_flow_removed(struct connmgr *mgr, const struct rule *r, uint8_t reason)
 {
     for (struct ofconn *c = mgr ? mgr->conns : NULL; c; c = c->next) {
         ofconn_send_flow_removed(c, r, reason);
+    }
+}
+
+void
+connmgr_forward_request(struct connmgr *mgr, const struct ofconn *from, const struct ofp_msg *msg)
+{
+    bool is_group = msg->type == OFPTYPE_GROUP_MOD;
+
+    if (!is_group && msg->type != OFPTYPE_METER_MOD) {
+        return;
+    }
+    for (struct ofconn *c = mgr->conns; c; c = c->next) {
+        /* The request goes on as it came, so only to those who speak that version. */
+        if (c != from && c->version == msg->version &&
+            ofconn_wants(c, OFP_ASYNC_REQUESTFORWARD,
+                         is_group ? OFPRFR_GROUP_MOD : OFPRFR_METER_MOD)) {
+            ofp_requestforward_encode(msg->data, msg->size, (enum ofp_version)c->version, &c->out);
+            ofconn_flush(c);
+        }
     }
 }
 
@@ -320,7 +341,8 @@ connmgr_send_packet_in(struct connmgr *mgr, const struct ofproto_packet_in *pin)
     }
 }
 
-/* --- fail modes ---------------------------------------------------------------------------------------------- */
+/* --- fail modes
+ * ---------------------------------------------------------------------------------------------- */
 
 /* Adds or removes a flow that says "switch like a plain bridge". */
 static void
@@ -343,8 +365,7 @@ set_normal_flow(struct connmgr *mgr, int priority, bool present)
         flow_txn_add(&txn, &(struct rule_new){
                                .priority = priority,
                                .match = &any,
-                               .actions = rule_actions_get(p->all, ofpacts_data(&acts),
-                                                           acts.size),
+                               .actions = rule_actions_get(p->all, ofpacts_data(&acts), acts.size),
                            });
     }
     flow_txn_commit(&txn);
@@ -360,7 +381,8 @@ connmgr_flushed(struct connmgr *mgr)
     mgr->is_fail_open = false;
 }
 
-/* Standalone bridges whose controllers are all away for three probe intervals switch by themselves. */
+/* Standalone bridges whose controllers are all away for three probe intervals switch by themselves.
+ */
 static void
 run_fail_open(struct connmgr *mgr)
 {
@@ -396,7 +418,8 @@ run_fail_open(struct connmgr *mgr)
     }
 }
 
-/* --- configuration -------------------------------------------------------------------------------------------- */
+/* --- configuration
+ * -------------------------------------------------------------------------------------------- */
 
 static struct controller *
 take_controller(struct connmgr *mgr, const struct ofproto_controller_cfg *cfg)
@@ -430,8 +453,8 @@ configure_controllers(struct connmgr *mgr, const struct ofproto_cfg *cfg)
     mgr->n_controllers = n;
     for (size_t i = 0; i < n; i++) {
         if (!controllers[i]) {
-            controllers[i] = controller_create(mgr, mgr->ofproto, &cfg->controllers[i],
-                                               mgr->versions, mgr->tls);
+            controllers[i] =
+                controller_create(mgr, mgr->ofproto, &cfg->controllers[i], mgr->versions, mgr->tls);
         }
     }
 }
@@ -464,8 +487,8 @@ connmgr_configure(struct connmgr *mgr, const struct ofproto_cfg *cfg)
     struct ofproto *p = mgr->ofproto;
     uint32_t versions = cfg->versions ? cfg->versions : OFP_VERSIONS_ALL;
     bool had = mgr->has_controllers, has = has_primary(cfg);
-    bool flush = (had != has && mgr->is_configured) ||
-                 (p->fail_mode != cfg->fail_mode && !has) || !mgr->is_configured;
+    bool flush = (had != has && mgr->is_configured) || (p->fail_mode != cfg->fail_mode && !has) ||
+                 !mgr->is_configured;
 
     if (versions != mgr->versions || cfg->tls != mgr->tls) {
         drop_controllers(mgr);

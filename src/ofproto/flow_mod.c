@@ -23,7 +23,8 @@ table_range(uint8_t table_id, int *first, int *last)
     return table_id == OFP_TABLE_ALL || table_id < OFPROTO_N_TABLES;
 }
 
-/* --- choosing rules ------------------------------------------------------------------------------- */
+/* --- choosing rules
+ * ------------------------------------------------------------------------------- */
 
 /* What filters a loose visit. */
 struct choice {
@@ -70,7 +71,7 @@ choose_loose(struct ofproto *p, cls_version_t version, uint8_t table_id, const s
 
     table_range(table_id, &first, &last);
     for (int i = first; i <= last; i++) {
-        if (p->tables[i].n_flows) {
+        if (p->tables[i].n_flows || i == OFPROTO_TABLE_HIDDEN) { /* Hidden flows are not counted. */
             cls_visit_loose(p->tables[i].cls, version, match, choose_rule, c);
         }
     }
@@ -84,8 +85,8 @@ choose_strict(struct ofproto *p, cls_version_t version, const struct ofp_flow_mo
 
     table_range(fm->table_id, &first, &last);
     for (int i = first; i <= last; i++) {
-        const struct cls_rule *r = cls_find_exactly(p->tables[i].cls, version, &fm->match,
-                                                    fm->priority);
+        const struct cls_rule *r =
+            cls_find_exactly(p->tables[i].cls, version, &fm->match, fm->priority);
         if (r) {
             choose_rule((struct cls_rule *)(uintptr_t)r, c);
         }
@@ -110,7 +111,8 @@ choose(struct flow_txn *txn, const struct ofp_flow_mod *fm, struct choice *c)
     }
 }
 
-/* --- commands -------------------------------------------------------------------------------------- */
+/* --- commands
+ * -------------------------------------------------------------------------------------- */
 
 /* Makes room in a full table by removing the rule that would go first anyway: the least important
  * one, of those the one that expires soonest.  False if there is none that may go. */
@@ -153,8 +155,8 @@ add_flow(struct flow_txn *txn, const struct ofp_flow_mod *fm)
     struct ofproto *p = txn->ofproto;
     uint8_t table_id = fm->table_id == OFP_TABLE_ALL ? 0 : fm->table_id;
     struct oftable *t = &p->tables[table_id];
-    const struct cls_rule *old_cls = cls_find_exactly(t->cls, txn->version, &fm->match,
-                                                      fm->priority);
+    const struct cls_rule *old_cls =
+        cls_find_exactly(t->cls, txn->version, &fm->match, fm->priority);
     struct rule *old = old_cls ? rule_from_cls(old_cls) : NULL;
 
     if (!old) {
@@ -169,19 +171,19 @@ add_flow(struct flow_txn *txn, const struct ofp_flow_mod *fm)
     if (old) {
         flow_txn_remove(txn, old, OFPRR_DELETE, true);
     }
-    flow_txn_add(txn, &(struct rule_new){
-                          .table_id = table_id,
-                          .priority = fm->priority,
-                          .cookie = fm->new_cookie == UINT64_MAX ? 0 : fm->new_cookie,
-                          .idle_timeout = fm->idle_timeout,
-                          .hard_timeout = fm->hard_timeout,
-                          .importance = fm->importance,
-                          .flags = fm->flags,
-                          .match = &fm->match,
-                          .actions = rule_actions_get(p->all, ofpacts_data(&fm->actions),
-                                                      fm->actions.size),
-                          .stats_from = fm->flags & OFPFF_RESET_COUNTS ? NULL : old,
-                      });
+    flow_txn_add(
+        txn, &(struct rule_new){
+                 .table_id = table_id,
+                 .priority = fm->priority,
+                 .cookie = fm->new_cookie == UINT64_MAX ? 0 : fm->new_cookie,
+                 .idle_timeout = fm->idle_timeout,
+                 .hard_timeout = fm->hard_timeout,
+                 .importance = fm->importance,
+                 .flags = fm->flags,
+                 .match = &fm->match,
+                 .actions = rule_actions_get(p->all, ofpacts_data(&fm->actions), fm->actions.size),
+                 .stats_from = fm->flags & OFPFF_RESET_COUNTS ? NULL : old,
+             });
     return OFPERR_OK;
 }
 
@@ -332,7 +334,8 @@ flow_mod_run(struct ofproto *p, const struct ofp_flow_mod *fm)
     return error;
 }
 
-/* --- statistics ------------------------------------------------------------------------------------ */
+/* --- statistics
+ * ------------------------------------------------------------------------------------ */
 
 enum ofperr
 rules_collect(struct ofproto *p, const struct ofp_flow_stats_request *fsr, struct rule ***rules,
@@ -348,7 +351,8 @@ rules_collect(struct ofproto *p, const struct ofp_flow_stats_request *fsr, struc
 
     *rules = NULL;
     *n = 0;
-    if (!table_range(fsr->table_id, &first, &last)) {
+    /* The hidden table may be looked at, if by its number only. */
+    if (!table_range(fsr->table_id, &first, &last) && fsr->table_id != OFPROTO_TABLE_HIDDEN) {
         return OFPERR_OFPBRC_BAD_TABLE_ID;
     }
     choose_loose(p, ofproto_version(p), fsr->table_id, &fsr->match, &c);

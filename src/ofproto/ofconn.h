@@ -180,6 +180,9 @@ uint64_t connmgr_generation(const struct connmgr *);
 void connmgr_miss_changed(struct connmgr *);
 /* The request that is being handled, for flow monitors; NULL: none. */
 void connmgr_set_request(struct connmgr *, const struct ofconn *, uint32_t xid);
+/* Tells the others that want to know (REQUESTFORWARD) of a group-mod or meter-mod that 'from' had done; other messages
+ * are nobody's business. */
+void connmgr_forward_request(struct connmgr *, const struct ofconn *from, const struct ofp_msg *);
 /* Copies for BR.snoop what a primary connection sent or received. */
 void connmgr_snoop(struct connmgr *, const void *data, size_t size);
 

@@ -138,6 +138,7 @@ commit(struct ofconn *c, struct ofbundle_msgs *b)
 
         ofp_msg_decode(rd_bytes(&in, size), size, &msg);
         apply_late(c, &msg);
+        connmgr_forward_request(c->mgr, c, &msg);
     }
     return OFPERR_OK;
 }

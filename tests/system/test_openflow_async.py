@@ -198,3 +198,17 @@ def test_flow_monitor_pauses_for_who_does_not_read(br, peer, tmp_path):
         seen += updates(of.OF14, p.wait(19))
     assert PAUSED in seen and seen.index(PAUSED) < 8 * n and seen[-1] == RESUMED
     assert seen[seen.index(PAUSED) + 1:-1].count(MODIFIED) + seen.count(ADDED) >= n
+
+
+@pytest.mark.rootless
+def test_requests_are_forwarded_to_who_asked(br, peer):
+    asks, does, other = peer(of.OF14), peer(of.OF14), peer(of.OF14)
+    assert asks.errors(of.message(of.OF14, 28, struct.pack("!HHI", 11, 8, 3))) == []
+    add = of.message(of.OF14, 15, struct.pack("!HBBI", 0, 0, 0, 5), xid=0x77)
+    assert does.answers(add) == []
+    assert asks.wait(32) == add
+    assert does.errors(add) == [(6, 0)]  # There already: not forwarded.
+    meter = of.message(of.OF14, 29, struct.pack("!HHIHHII4x", 0, 1, 9, 1, 16, 100, 0), xid=0x78)
+    assert does.answers(meter) == []
+    assert asks.wait(32)[:16] == meter[:16]  # 3.1 forwards bands without their rate
+    assert other.answers() == []
