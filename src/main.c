@@ -32,6 +32,7 @@
 #include "netdev/netdev.h"
 #include "options.h"
 #include "ovsdb/db.h"
+#include "rpc/stream.h"
 #include "rpc/unixctl.h"
 
 LOG_MODULE(vswitchd);
@@ -45,6 +46,7 @@ static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP};
 /* The root context: what main.c owns. */
 struct root {
     struct options options;
+    struct tls_settings tls; /* of the options */
     struct loop *loop;
     struct unixctl *unixctl;
     struct startup *startup; /* NULL: no --config */
@@ -301,21 +303,34 @@ open_embedded(struct root *root, char **error)
 static int
 open_client(struct root *root, char **error)
 {
-    const struct options *o = &root->options;
     struct db_client_cfg cfg = {
         .loop = root->loop,
-        .remote = o->remote,
-        .private_key = o->private_key,
-        .certificate = o->certificate,
-        .ca_cert = o->ca_cert,
+        .remote = root->options.remote,
+        .tls = &root->tls,
     };
 
     return db_open_client(&cfg, &root->db, error);
 }
 
+/* What the command line says about keys and certificates. */
+static struct tls_settings
+tls_of_options(const struct options *o)
+{
+    return (struct tls_settings){
+        .private_key_file = o->private_key,
+        .certificate_file = o->certificate,
+        .ca_cert_file = o->ca_cert,
+        .peer_ca_cert_file = o->peer_ca_cert,
+        .protocols = o->ssl_protocols,
+        .ciphers = o->ssl_ciphers,
+        .bootstrap_ca_cert = o->bootstrap_ca_cert,
+    };
+}
+
 static int
 database_init(struct root *root, char **error)
 {
+    root->tls = tls_of_options(&root->options);
     int result = root->options.remote ? open_client(root, error) : open_embedded(root, error);
 
     if (result == 0 && root->startup != NULL) {
@@ -361,6 +376,7 @@ bridges_init(struct root *root, char **error)
         .disable_system = root->options.disable_system,
         .enable_dummy = root->options.enable_dummy,
         .startup = root->startup,
+        .tls = &root->tls,
         .ready = on_ready,
         .fatal = on_fatal,
         .aux = root,

@@ -235,14 +235,16 @@ br_ofproto_sync(struct br *br, const struct db_row *row)
     free(flood_vlans);
 }
 
-/* The TLS settings are made anew when the SSL row names other files; tls_config itself follows
- * changes of the files' contents. */
+/* Keys and certificates come from the SSL row or, while there is none, from the command line.  The
+ * TLS settings are made anew when other files are named; tls_config itself follows changes of the
+ * files' contents. */
 void
 bridges_tls_sync(struct bridges *b, const struct db_row *ovs)
 {
     const struct db_row *ssl = row_ref(ovs, "ssl");
-    struct tls_settings settings = {0};
+    struct tls_settings settings = b->cfg.tls ? *b->cfg.tls : (struct tls_settings){0};
     char *key, *error = NULL;
+    bool any;
 
     if (ssl) {
         settings.private_key_file = row_str(ssl, "private_key");
@@ -250,10 +252,11 @@ bridges_tls_sync(struct bridges *b, const struct db_row *ovs)
         settings.ca_cert_file = row_str(ssl, "ca_cert");
         settings.bootstrap_ca_cert = row_bool_or(ssl, "bootstrap_ca_cert", false);
     }
-    key = ssl ? xasprintf("%s|%s|%s|%d", settings.private_key_file, settings.certificate_file,
+    any = ssl || settings.private_key_file;
+    key = any ? xasprintf("%s|%s|%s|%d", settings.private_key_file, settings.certificate_file,
                           settings.ca_cert_file, settings.bootstrap_ca_cert)
               : xstrdup("");
-    if (b->tls_key && !strcmp(b->tls_key, key) && (b->tls || !ssl)) {
+    if (b->tls_key && !strcmp(b->tls_key, key) && (b->tls || !any)) {
         free(key);
         return;
     }
@@ -261,10 +264,11 @@ bridges_tls_sync(struct bridges *b, const struct db_row *ovs)
     b->tls_key = key;
     tls_config_unref(b->tls);
     b->tls = NULL;
-    if (ssl) {
+    if (any) {
         b->tls = tls_config_create(&settings, &error);
         if (!b->tls) {
-            log_err("the keys and certificates of the SSL row cannot be used: %s", error);
+            log_err("the keys and certificates %s cannot be used: %s",
+                    ssl ? "of the SSL row" : "of the command line", error);
             free(error);
         }
     }

@@ -17,11 +17,14 @@ struct bridges;
 struct db;
 struct loop;
 struct startup;
+struct tls_settings;
 
 struct bridges_cfg {
     struct loop *loop;
     struct db *db;        /* borrowed; its change callback is taken */
     struct startup *startup; /* whose flows are installed, or NULL; borrowed */
+    const struct tls_settings
+        *tls;             /* of the command line: for controllers while no SSL row is; borrowed */
     bool disable_system;  /* --disable-system: "system" is no datapath type */
     bool enable_dummy;    /* "dummy" is a datapath type as well */
     /* Called once, when the result of the first reconfiguration is in the database (a daemon that

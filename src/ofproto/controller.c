@@ -94,11 +94,15 @@ active_read(struct stream *stream, void *ctl_)
 static void
 active_closed(struct stream *stream, int error, const char *reason, void *ctl_)
 {
+    static struct log_rate rl = LOG_RATE_INIT(10, 10);
     struct controller *ctl = ctl_;
 
     (void)stream;
     (void)error;
-    if (ctl->conn) {
+    if (!ctl->conn) {
+        log_warn_rl(&rl, "%s<->%s: connection failed (%s)", ofproto_name(ctl->ofproto),
+                    ctl->cfg.target, reason);
+    } else {
         log_info("%s<->%s: connection dropped (%s)", ofproto_name(ctl->ofproto), ctl->cfg.target,
                  reason);
         ofconn_destroy(ctl->conn);

@@ -26,6 +26,7 @@ struct db;
 struct db_row;
 struct db_txn;
 struct loop;
+struct tls_settings;
 
 /* Opening and closing. */
 
@@ -54,9 +55,7 @@ struct db_client_cfg {
     const char *remote;   /* "unix:PATH", "tcp:IP:PORT", "ssl:IP:PORT" */
     const char *database; /* NULL: "Open_vSwitch" */
     const char *lock;     /* NULL: "ovs_vswitchd" */
-    const char *private_key;
-    const char *certificate;
-    const char *ca_cert;
+    const struct tls_settings *tls; /* for "ssl:", else may be NULL */
 };
 
 /* Starts to connect in the background, with backoff from 1 s to 8 s, for ever.  Fails only when

@@ -412,6 +412,8 @@ on_closed(struct jsonrpc *rpc, int error, const char *reason, void *db_)
 
     if (was_connected) {
         log_info("%s: connection lost (%s), going on with the last contents", db->remote, reason);
+    } else if (error == EPROTO) {
+        log_warn_rl(&rl, "%s: not connected: %s", db->remote, reason);
     } else {
         log_info_rl(&rl, "%s: not connected: %s", db->remote, reason);
     }
@@ -504,21 +506,16 @@ static const struct db_class client_class = {
 static int
 make_tls(const struct db_client_cfg *cfg, struct tls_config **tls, char **error)
 {
-    struct tls_settings settings = {
-        .private_key_file = cfg->private_key,
-        .certificate_file = cfg->certificate,
-        .ca_cert_file = cfg->ca_cert,
-    };
-
     *tls = NULL;
     if (strncmp(cfg->remote, "ssl:", 4)) {
         return 0;
     }
-    if (cfg->private_key == NULL || cfg->certificate == NULL) {
+    if (cfg->tls == NULL || cfg->tls->private_key_file == NULL ||
+        cfg->tls->certificate_file == NULL) {
         *error = xasprintf("%s: needs a private key and a certificate", cfg->remote);
         return -EINVAL;
     }
-    *tls = tls_config_create(&settings, error);
+    *tls = tls_config_create(cfg->tls, error);
     return *tls != NULL ? 0 : -EINVAL;
 }
 

@@ -156,8 +156,9 @@ stream_connected(struct stream *s)
     learn_addresses(s);
     if (s->is_tls) {
         SSL *ssl = bufferevent_openssl_get_ssl(s->bev);
-        if (!s->accepted && tls_config_check_peer(s->tls, ssl, &error) != 0) {
-            stream_fail(s, EPROTO, error);
+        int result = s->accepted ? 0 : tls_config_check_peer(s->tls, ssl, &error);
+        if (result != 0) {
+            stream_fail(s, -result, error);
             free(error);
             return;
         }

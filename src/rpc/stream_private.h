@@ -39,8 +39,8 @@ struct stream *stream_create(struct loop *loop, char *name, int fd, SSL *ssl, bo
 
 /* A new SSL object for a connection; NULL and a new '*error' text on failure. */
 SSL *tls_config_new_ssl(struct tls_config *tls, bool server, char **error);
-/* After the handshake of a bootstrapping client: saves the CA.  0, or -EPROTO with a new '*error'
- * when the connection must end (also after a success: the next one is verified). */
+/* After the handshake of a bootstrapping client: saves the CA.  0, or a new '*error' when the
+ * connection must end: -EPROTO, or -EAGAIN after a success, since only the next one is verified. */
 int tls_config_check_peer(struct tls_config *tls, SSL *ssl, char **error);
 /* A new text of OpenSSL's error queue, which is emptied. */
 char *tls_error_text(void);

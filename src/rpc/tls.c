@@ -312,7 +312,10 @@ tls_config_check_peer(struct tls_config *tls, SSL *ssl, char **error)
         return -EPROTO;
     }
     log_info("saved the peer's CA certificate as %s", tls->files[FILE_CA]);
-    char *text = build(tls);
-    *error = text ? text : xstrdup("connects again to verify the peer with its CA certificate");
-    return -EPROTO;
+    *error = build(tls);
+    if (*error != NULL) {
+        return -EPROTO;
+    }
+    *error = xstrdup("connects again to verify the peer with its CA certificate");
+    return -EAGAIN;
 }

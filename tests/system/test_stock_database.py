@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database's other face while traffic flows: a stock ovsdb-server that stops, changes its schema or
+dies in the middle of a transaction; two daemons on one database; TLS and TCP.
+
+The daemon is started as ovs-ctl starts it: ovs-vswitchd unix:.../db.sock.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+from dbproxy import CuttingProxy
+from switchlib import GENUINE, SCHEMA, SLUICED, Switch, sh, wait_for
+
+KIND = os.environ.get("SWITCH_KIND", "sluice")
+DAEMON = SLUICED if KIND == "sluice" else GENUINE
+
+
+class Client(Switch):
+    """A daemon (by default Sluice) that is a client of an ovsdb-server of its own."""
+
+    def __init__(self, schema=SCHEMA, remote=None, **kw):
+        super().__init__("ovs", **dict({"binary": DAEMON}, **kw))
+        self.schema, self.remote = schema, remote
+
+    def _start_server(self):
+        db = self.dir + "/conf.db"
+        if not os.path.exists(db):
+            sh(["ovsdb-tool", "create", db, self.schema], env=self.env)
+        self.start_server()
+
+    def start_server(self, *more):
+        sock = self.dir + "/db.sock"
+        self.server = self.ns.popen(
+            ["ovsdb-server", self.dir + "/conf.db", "--remote=punix:" + sock, "-vconsole:off",
+             "--unixctl=" + self.dir + "/ovsdb.ctl"] + list(more), env=self.env,
+            stdin=subprocess.DEVNULL)
+        wait_for(lambda: sh(["ovsdb-client", "list-dbs", "unix:" + sock], check=False,
+                            env=self.env).returncode == 0, 20, "ovsdb-server")
+
+    def stop_server(self, sig=signal.SIGTERM):
+        """Ends the server: by pid, as it runs under 'ip netns exec'."""
+        self.server.send_signal(sig)
+        self.server.wait(10)
+        if os.path.exists(self.dir + "/db.sock"):
+            os.unlink(self.dir + "/db.sock")
+
+    def add_hosts(self, hosts):
+        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        for i in (1, 2):
+            hosts.append(self.add_host("br0", "p%d" % i, "10.0.0.%d/24" % i))
+        hosts[0].ping("10.0.0.2", check=True)
+
+    def serve_new_port(self, name="t1"):
+        """A change of the configuration is carried out and answered."""
+        self.vsctl("add-port", "br0", name, "--", "set", "interface", name, "type=internal")
+        assert int(self.get("interface", name, "ofport")) > 0
+
+
+@pytest.fixture
+def clients():
+    made = []
+
+    def make(start=True, **kw):
+        made.append(Client(**kw))
+        return made[-1].start() if start else made[-1]
+
+    yield make
+    errors = []
+    for c in reversed(made):
+        try:
+            c.close()
+        except Exception as e:  # close the others first
+            errors.append(e)
+    if errors:
+        raise errors[0]
+
+
+class Flood:
+    """Pings all the time; counts what came back."""
+
+    def __init__(self, host, address):
+        self.proc = host.popen("ping -n -i 0.01 -W 1 %s" % address, stdout=subprocess.PIPE,
+                               text=True)
+
+    def stop(self):
+        """(sent, received)"""
+        self.proc.send_signal(signal.SIGINT)
+        out, _ = self.proc.communicate(timeout=20)
+        m = re.search(r"(\d+) packets transmitted, (\d+) received", out)
+        return int(m.group(1)), int(m.group(2))
+
+
+# ---- the server goes away ----
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
+def test_forwarding_goes_on_while_the_server_is_away(clients, hosts, sig):
+    c = clients()
+    c.add_hosts(hosts)
+    c.ofctl("add-flow", "br0", "priority=5,udp,actions=drop")
+    flows, ports = c.flows("br0"), c.get("interface", "p1", "ofport")
+    flood = Flood(hosts[0], "10.0.0.2")
+    c.stop_server(sig)
+    hosts[0].ping("10.0.0.2", count=10, check=True)
+    # OpenFlow and the control socket are served meanwhile.
+    c.ofctl("add-flow", "br0", "priority=6,tcp,actions=drop")
+    assert "br0" in c.appctl("dpif/show")
+    c.start_server()
+    c.serve_new_port()
+    assert c.get("interface", "p1", "ofport") == ports
+    assert c.flows("br0") == sorted(flows + ["priority=6,tcp actions=drop"])
+    sent, received = flood.stop()
+    assert sent > 10 and received >= sent - 1  # the last may be on its way
+    assert c.appctl("ovsdb/x", check=False).returncode == 2  # alive
+
+
+def test_what_changed_while_the_server_was_away_is_made_so(clients, hosts):
+    """Another's change during our absence: the file is edited with the server down."""
+    c = clients()
+    c.add_hosts(hosts)
+    c.stop_server()
+    sh(["ovsdb-tool", "transact", c.dir + "/conf.db", json.dumps(
+        ["Open_vSwitch", {"op": "update", "table": "Bridge", "where": [["name", "==", "br0"]],
+                          "row": {"other_config": ["map", [["dp-desc", "changed"]]]}}])],
+       env=c.env)
+    c.start_server()
+    wait_for(lambda: "changed" in c.ofctl("dump-desc", "br0"), 20, "the change")
+    hosts[0].ping("10.0.0.2", check=True)
+
+
+def test_server_dies_in_the_middle_of_a_transaction(clients, hosts):
+    c = clients(start=False)
+    direct = c.dir + "/direct.sock"
+    proxy = None
+    try:
+        # The daemon's way to the database leads over the proxy at db.sock.
+        sh(["ovsdb-tool", "create", c.dir + "/conf.db", SCHEMA], env=c.env)
+        proxy = CuttingProxy(c.dir + "/db.sock", direct)
+        c.server = subprocess.Popen(
+            ["ovsdb-server", c.dir + "/conf.db", "--remote=punix:" + direct, "-vconsole:off",
+             "--unixctl=" + c.dir + "/ovsdb.ctl"], env=c.env, stdin=subprocess.DEVNULL)
+        wait_for(lambda: os.path.exists(direct), 10, "ovsdb-server")
+        # What the test asks of the database goes there directly.
+        c._start_server = lambda: c.vsctl("--no-wait", "init")
+        c.vsctl = lambda *args, timeout=15, check=True: sh(
+            ["ovs-vsctl", "--db=unix:" + direct, "--timeout=%d" % timeout] + list(args),
+            check=check, env=c.env, timeout=timeout + 10)
+        c.start()
+        c.add_hosts(hosts)
+        for i, how in enumerate(("lost", "unheard")):
+            proxy.armed = how
+            c.vsctl("add-port", "br0", "t%d" % i, "--", "set", "interface", "t%d" % i,
+                    "type=internal", timeout=30)
+            assert proxy.cuts == i + 1
+            assert int(c.get("interface", "t%d" % i, "ofport")) > 0
+            hosts[0].ping("10.0.0.2", check=True)
+    finally:
+        if proxy:
+            proxy.close()
+
+
+# ---- the schema changes ----
+
+def changed_schema(path, version, change):
+    with open(SCHEMA) as f:
+        schema = json.load(f)
+    schema["version"] = version
+    change(schema["tables"])
+    with open(path, "w") as f:
+        json.dump(schema, f)
+    return str(path)
+
+
+def test_schema_changes_under_way(clients, hosts, tmp_path):
+    c = clients()
+    c.add_hosts(hosts)
+    sock = "unix:%s/db.sock" % c.dir
+
+    def newer(tables):
+        tables["Extra"] = {"columns": {"x": {"type": "string"}}}
+        tables["Bridge"]["columns"]["extra"] = {"type": "string"}
+
+    def older(tables):
+        for column in ("rstp_enable", "rstp_status", "mcast_snooping_enable", "auto_attach"):
+            del tables["Bridge"]["columns"][column]
+        del tables["Interface"]["columns"]["lldp"]
+        del tables["AutoAttach"]
+        del tables["Open_vSwitch"]["columns"]["datapaths"]
+        for table in ("Datapath", "CT_Zone", "CT_Timeout_Policy"):
+            del tables[table]
+
+    flood = Flood(hosts[0], "10.0.0.2")
+    for i, (version, change) in enumerate((("8.9.0", newer), ("7.9.0", older))):
+        path = changed_schema(tmp_path / ("schema%d" % i), version, change)
+        sh(["ovsdb-client", "convert", sock, path], env=c.env)
+        c.serve_new_port("t%d" % i)
+        assert c.get("interface", "p1", "error") == "[]"
+    sent, received = flood.stop()
+    assert received >= sent - 1
+
+
+def test_starts_on_an_older_schema(clients, hosts, tmp_path):
+    def older(tables):
+        del tables["Open_vSwitch"]["columns"]["datapaths"]
+        for table in ("Datapath", "CT_Zone", "CT_Timeout_Policy"):
+            del tables[table]
+        del tables["Open_vSwitch"]["columns"]["dpdk_version"]
+
+    c = clients(schema=changed_schema(tmp_path / "old", "7.15.0", older))
+    c.add_hosts(hosts)
+
+
+# ---- two daemons ----
+
+@pytest.mark.parametrize("first", ["same", "ovs"])
+def test_second_daemon_idles_and_takes_over(clients, hosts, first):
+    a = clients(**({} if first == "same" else {"binary": GENUINE}))
+    a.add_hosts(hosts)
+    # The second has run directory and log of its own, and the first's network.
+    dir2 = tempfile.mkdtemp(prefix="sluice-test-")
+    env2 = dict(a.env, OVS_RUNDIR=dir2, OVS_LOGDIR=dir2)
+    log2 = dir2 + "/ovs-vswitchd.log"
+    out = open(dir2 + "/stderr", "wb")
+    second = a.ns.popen(
+        [DAEMON, "unix:%s/db.sock" % a.dir, "--pidfile=%s/ovs-vswitchd.pid" % dir2,
+         "--unixctl=%s/ovs-vswitchd.ctl" % dir2, "--log-file=" + log2, "--no-chdir"], env=env2,
+        stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    out.close()
+    try:
+        wait_for(lambda: os.path.exists(log2) and "another ovs-vswitchd process is running"
+                 in open(log2).read(), 20, "the second to say that it idles")
+        assert os.listdir(dir2) and not [f for f in os.listdir(dir2) if f.endswith(".mgmt")]
+        hosts[0].ping("10.0.0.2", check=True)
+        a.serve_new_port()
+        a.kill()
+        wait_for(lambda: os.path.exists(dir2 + "/br0.mgmt"), 30, "the second to take over")
+        wait_for(lambda: hosts[0].ping("10.0.0.2", count=1), 20, "pings through the second")
+        a.serve_new_port("t2")
+        assert a.get("interface", "p1", "error") == "[]"
+    finally:
+        second.terminate()
+        second.wait(20)
+        shutil.rmtree(dir2, ignore_errors=True)
+
+
+# ---- TCP and TLS ----
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    """Two authorities with a key and a certificate each."""
+    d = tmp_path_factory.mktemp("pki")
+
+    def openssl(*args):
+        subprocess.run(["openssl"] + [str(a) for a in args], check=True, cwd=d, timeout=60,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    for ca in ("switch", "controller"):
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", "-x509", *key, "-keyout", ca + "ca.key", "-out", ca + "ca.pem", "-subj",
+                "/CN=%s authority" % ca, "-days", "2")
+        openssl("req", *key, "-keyout", ca + ".key", "-out", ca + ".csr", "-subj", "/CN=" + ca)
+        openssl("x509", "-req", "-in", ca + ".csr", "-CA", ca + "ca.pem", "-CAkey",
+                ca + "ca.key", "-CAcreateserial", "-days", "2", "-out", ca + ".pem")
+    return str(d)
+
+
+def start_over(c, remote, args):
+    """Starts the daemon with another remote than the Unix socket; vsctl keeps that."""
+    c._start_server()
+    c.vsctl("--no-wait", "init")
+    out = open(c.dir + "/stderr", "ab")
+    c.proc = c.ns.popen(
+        [c.binary, remote, "--pidfile=%s/ovs-vswitchd.pid" % c.dir,
+         "--unixctl=%s/ovs-vswitchd.ctl" % c.dir, "--log-file=" + c.log, "--no-chdir"] + args,
+        env=c.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    out.close()
+    wait_for(c._ready, 20, "the switch over " + remote)
+
+
+def server_listens_on(c, *more):
+    original = c.start_server
+    c.start_server = lambda: original(*more)
+
+
+def test_database_over_tcp(clients, hosts):
+    c = clients(start=False)
+    server_listens_on(c, "--remote=ptcp:6640:127.0.0.1")
+    start_over(c, "tcp:127.0.0.1:6640", [])
+    c.add_hosts(hosts)
+    c.stop_server(signal.SIGKILL)
+    hosts[0].ping("10.0.0.2", check=True)
+    c.start_server()
+    c.serve_new_port()
+
+
+@pytest.mark.parametrize("ca", ["--ca-cert", "--bootstrap-ca-cert"])
+def test_database_over_tls(clients, hosts, pki, ca):
+    c = clients(start=False)
+    server_listens_on(c, "--remote=pssl:6640:127.0.0.1", "--private-key=%s/controller.key" % pki,
+                      "--certificate=%s/controller.pem" % pki, "--ca-cert=%s/switchca.pem" % pki,
+                      "--peer-ca-cert=%s/controllerca.pem" % pki)
+    name = pki + "/controllerca.pem" if ca == "--ca-cert" else c.dir + "/learned.pem"
+    start_over(c, "ssl:127.0.0.1:6640", ["--private-key=%s/switch.key" % pki, "--certificate=%s"
+               "/switch.pem" % pki, ca + "=" + name, "--peer-ca-cert=%s/switchca.pem" % pki])
+    if ca == "--bootstrap-ca-cert":
+        with open(name) as learned, open(pki + "/controllerca.pem") as known:
+            assert learned.read().split("-----")[2] == known.read().split("-----")[2]
+    c.add_hosts(hosts)
+
+
+def test_database_with_the_wrong_certificate_is_not_believed(clients, pki):
+    c = clients(start=False)
+    server_listens_on(c, "--remote=pssl:6640:127.0.0.1", "--private-key=%s/controller.key" % pki,
+                      "--certificate=%s/controller.pem" % pki, "--ca-cert=%s/switchca.pem" % pki)
+    c._start_server()
+    c.vsctl("--no-wait", "init", "--", "add-br", "br0")
+    out = open(c.dir + "/stderr", "ab")
+    c.proc = c.ns.popen([c.binary, "ssl:127.0.0.1:6640", "--pidfile=%s/ovs-vswitchd.pid" % c.dir,
+                         "--unixctl=%s/ovs-vswitchd.ctl" % c.dir, "--log-file=" + c.log,
+                         "--private-key=%s/switch.key" % pki, "--certificate=%s/switch.pem" % pki,
+                         "--ca-cert=%s/switchca.pem" % pki], env=c.env, stdin=subprocess.DEVNULL,
+                        stdout=out, stderr=out)
+    out.close()
+    wait_for(lambda: os.path.exists(c.log) and re.search(
+        r"\|WARN\|.*certificate verify failed", open(c.log).read()), 20, "the complaint")
+    assert c.vsctl("get", "Open_vSwitch", ".", "cur_cfg", check=False).stdout.strip() == "0"
