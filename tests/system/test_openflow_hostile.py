@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hostile OpenFlow: messages cut and with wrong lengths, bundles left open, peers that never read.  Each gets the
+standard's error; the switch goes on, and no other connection waits."""
+import os
+import re
+import struct
+
+import pytest
+
+import openflow as of
+from switchlib import wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Error types of OpenFlow 1.4: those of Nicira's and ONF's errors are 0xb0c2 and 0xffff.
+TYPES = set(range(18)) | {0xB0C2, 0xFFFF}
+
+
+def recorded():
+    with open(HERE + "/openflow_messages.txt", encoding="ascii") as f:
+        return [bytes.fromhex(line) for line in f if line[0] != "#"]
+
+
+@pytest.fixture
+def br(make_hermetic):
+    sw = make_hermetic()
+    sw.add_bridge("br0", "fail_mode=secure")
+    sw.add_ports("br0", "p1", "p2", "p3")
+    return sw
+
+
+def with_length(message, length):
+    return message[:2] + struct.pack("!H", length) + message[4:]
+
+
+def cut(message):
+    """Every shorter message, with its length right, and one that is a byte too long."""
+    for n in range(8, len(message)):
+        yield with_length(message[:n], n)
+    yield with_length(message + b"\0", len(message) + 1)
+
+
+def off_by_one(message):
+    """Every 16-bit number of the body one lower and one higher: lengths are among them."""
+    for at in range(8, len(message) - 1, 2):
+        x = struct.unpack("!H", message[at:at + 2])[0]
+        for y in (x - 1, x + 1):
+            yield message[:at] + struct.pack("!H", y & 0xFFFF) + message[at + 2:]
+
+
+def memory_kb(sw):
+    with open("/proc/%d/status" % sw.pid, encoding="ascii") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+
+@pytest.mark.rootless
+@pytest.mark.parametrize("version", [of.OF10, of.OF13, of.OF14, of.OF15])
+@pytest.mark.parametrize("mangle", [cut, off_by_one])
+def test_mangled_messages_get_errors(br, version, mangle):
+    """All that ovs-ofctl says, mangled: answered in order, by errors of the standard, on one connection."""
+    p, other = [of.Peer(br.dir + "/br0.mgmt", version) for _ in range(2)]
+    n_errors = 0
+    for m in recorded():
+        if m[0] != version:
+            continue
+        answers = p.answers(*mangle(m))
+        assert answers is not None, m.hex()
+        for _, kind, _, body in answers:
+            if kind == of.ERROR:
+                n_errors += 1
+                error_type = struct.unpack("!H", body[:2])[0]
+                assert error_type in TYPES, (m.hex(), body.hex())
+    assert n_errors > 500
+    assert other.answers() == []
+    br.ofctl("dump-flows", "br0")
+    p.close()
+    other.close()
+
+
+@pytest.mark.rootless
+def test_bundles_left_open_are_bounded_and_forgotten(br):
+    """So many bundles and no more per connection; all go with the connection, and idle ones by themselves."""
+    br.vsctl("set", "Open_vSwitch", ".", "other_config:bundle-idle-timeout=1")
+    p, version = of.Peer(br.dir + "/br0.mgmt", of.OF14), of.OF14
+    opened = [of.message(version, 33, struct.pack("!IHH", i, 0, 3)) for i in range(1, 200)]
+    codes = p.errors(*opened)
+    assert all(error == (17, 5) for error in codes)  # OFPBFC_OUT_OF_BUNDLES
+    if br.kind == "sluice":
+        assert codes
+    p.version = of.OF14
+    got = []
+    while len(got) < 1:
+        m = p.receive()
+        if m[1] == of.ERROR:
+            got.append(struct.unpack("!HH", m[3][:4]))
+    assert got == [(17, 14)]  # OFPBFC_TIMEOUT
+    p.close()
+
+
+@pytest.mark.rootless
+def test_200000_messages_in_one_bundle(br):
+    """They take effect at once, and only at the commit."""
+    version, n = of.OF14, 200000
+    p = of.Peer(br.dir + "/br0.mgmt", version, timeout=60)
+    control = [of.message(version, 33, struct.pack("!IHH", 1, kind, 3)) for kind in (0, 4)]
+    action = of.output(version, 1)
+    assert p.errors(control[0]) == []
+    for start in range(0, n, 10000):
+        adds = []
+        for i in range(start, start + 10000):
+            fields = of.oxm(3, bytes([0, 0, 0]) + struct.pack("!I", i)[1:])
+            inner = of.flow_mod(version, action, priority=5, fields=fields, xid=1)
+            adds.append(of.message(version, 34, struct.pack("!IHH", 1, 0, 3) + inner))
+        assert p.errors(*adds) == []
+    assert "flow_count=0" in br.ofctl("dump-aggregate", "br0")
+    assert p.errors(control[1]) == []
+    assert "flow_count=%d" % n in br.ofctl("dump-aggregate", "br0")
+    p.close()
+
+
+@pytest.mark.rootless
+def test_a_peer_that_never_reads_costs_bounded_memory(br):
+    """It is told of 20,000 packets and asks for 2,000 dumps; what cannot be kept is not kept."""
+    br.ofctl("add-flow", "br0", "actions=controller")
+    deaf = of.Peer(br.dir + "/br0.mgmt", of.OF13)
+    deaf.send(of.message(of.OF13, of.SET_CONFIG, struct.pack("!HH", 0, 0xFFFF)))
+    other = of.Peer(br.dir + "/br0.mgmt", of.OF13)
+    assert other.answers() == []
+    before = memory_kb(br)
+    out = of.packet_out(of.OF13, of.output(of.OF13, 0xFFF9), bytes(12) + b"\x08\0" + bytes(1400), in_port=1)
+    deaf.s.settimeout(0.2)
+    try:
+        deaf.send(b"".join(of.multipart(of.OF13, 12) for _ in range(2000)))
+    except OSError:
+        pass  # Its orders are not read either, for it does not read the answers.
+    for _ in range(20):
+        assert other.errors(*[out] * 1000) == []
+    assert memory_kb(br) - before < 200 * 1024
+    deaf.close()
+    wait_for(lambda: other.answers() == [], 10, "an answer")
+    other.close()
+
+
+@pytest.mark.rootless
+def test_loops_of_resubmits_and_groups_end(br):
+    """Resubmits in a circle stop at the depth limit, whatever else happens."""
+    for i in range(2):
+        br.ofctl("add-flow", "br0", "table=%d,actions=resubmit(,%d),resubmit(,%d)" % (i, 1 - i, 1 - i))
+    br.ofctl("-O", "OpenFlow13", "add-group", "br0", "group_id=1,type=all,bucket=resubmit(,0),bucket=resubmit(,1)")
+    br.ofctl("-O", "OpenFlow13", "add-flow", "br0", "priority=40000,in_port=2,actions=group:1")
+    p = of.Peer(br.dir + "/br0.mgmt", of.OF13)
+    for port in (1, 2):
+        out = of.packet_out(of.OF13, of.output(of.OF13, 0xFFF9), bytes(12) + b"\x08\0" + bytes(50), in_port=port)
+        assert p.answers(*[out] * 20) is not None
+    p.close()
+    assert "Final flow" in br.appctl("ofproto/trace", "br0", "in_port=1")
