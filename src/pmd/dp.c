@@ -15,6 +15,8 @@
 
 LOG_MODULE(dpif_netdev);
 
+enum { DP_MISS_SHARE_DEFAULT = 2 };
+
 static void
 settings_default(struct dp_settings *set)
 {
@@ -22,6 +24,7 @@ settings_default(struct dp_settings *set)
     memset(set->core_sleep_us, 0xff, sizeof set->core_sleep_us);
     set->rxq_isolate = true;
     set->emc_inv_prob = 100;
+    set->miss_share = DP_MISS_SHARE_DEFAULT;
     set->smc_enable = true;
     set->auto_lb_interval_min = 1;
     set->auto_lb_load = 95;
@@ -233,6 +236,7 @@ dp_set_config(struct dp *dp, const struct smap *cfg)
         dp->want_schedule = true;
     }
     set->emc_inv_prob = smap_get_uint(cfg, "emc-insert-inv-prob", 100);
+    set->miss_share = MIN(smap_get_uint(cfg, "pmd-miss-share", DP_MISS_SHARE_DEFAULT), 100u);
     set->smc_enable = smap_get_bool(cfg, "smc-enable", true);
     set->tx_flush_us = MIN(smap_get_uint(cfg, "tx-flush-interval", 0), 1000000u);
     set_max_sleep(set, cfg);

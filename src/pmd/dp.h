@@ -41,14 +41,15 @@ const char *dp_type(const struct dp *);
 const char *dp_name(const struct dp *);
 
 // Open_vSwitch.other_config keys of the datapath: pmd-cpu-mask, pmd-rxq-assign, pmd-rxq-isolate,
-// emc-insert-inv-prob, smc-enable, tx-flush-interval, pmd-sleep-max/pmd-maxsleep, pmd-auto-lb*,
-// pmd-perf-metrics, flow-limit ceiling, dpdk-lcore-mask.  Idempotent.
+// emc-insert-inv-prob, smc-enable, pmd-miss-share, tx-flush-interval, pmd-sleep-max/pmd-maxsleep,
+// pmd-auto-lb*, pmd-perf-metrics, flow-limit ceiling, dpdk-lcore-mask.  Idempotent.
 void dp_set_config(struct dp *, const struct smap *other_config);
 
 // --- ports: main ---------------------------------------------------------------------------
 
 // Adds 'netdev' (borrowed until dp_port_del) under 'wanted' if that number is free, else under that
-// of its name (a dummy), else under the lowest free one.  0 or a negative errno with a text in '*errorp'.
+// of its name (a dummy), else under the lowest free one.  0 or a negative errno with a text in
+// '*errorp'.
 int dp_port_add(struct dp *, struct netdev *, odp_port_t wanted, odp_port_t *out, char **errorp);
 // Returns when no PMD uses the port any more; traffic of other ports is not stopped.
 void dp_port_del(struct dp *, odp_port_t);

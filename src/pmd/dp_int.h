@@ -21,7 +21,10 @@ struct dp_port {
     struct rxq **rxqs;
     unsigned n_rxq;
     uint16_t n_txq_configured;
-    char *affinity; // pmd-rxq-affinity, or NULL
+    char *affinity;                         // pmd-rxq-affinity, or NULL
+    bool emc_enable;                        /* main */
+    _Atomic uint64_t drops[DROP_N_REASONS]; // packets that came from here: by handlers, and what
+                                            // queues counted that are gone
 };
 
 enum rxq_assign { RXQ_ASSIGN_CYCLES, RXQ_ASSIGN_ROUNDROBIN, RXQ_ASSIGN_GROUP };
@@ -32,6 +35,7 @@ struct dp_settings {
     enum rxq_assign rxq_assign;
     bool rxq_isolate;
     uint32_t emc_inv_prob;
+    uint32_t miss_share; // percent
     bool smc_enable;
     uint64_t tx_flush_us;
     uint32_t max_sleep_us;
@@ -73,6 +77,7 @@ struct dp {
 void dp_flow_expel(struct dp *, struct dp_flow *);
 // dp_port.c
 struct dp_port *dp_port_find(const struct dp *, odp_port_t);
+_Atomic uint64_t *dp_port_drops(const struct dp *, odp_port_t); // RCU; NULL: no such port
 void dp_port_give_tx(struct dp *, struct dp_port *, struct pmd *);
 void dp_port_take_tx(struct dp *, odp_port_t);
 unsigned dp_n_txq_wanted(const struct dp *);

@@ -17,6 +17,14 @@ dp_port_find(const struct dp *dp, odp_port_t odp)
     return odp < DP_MAX_PORTS ? rcu_get(&dp->ports[odp]) : NULL;
 }
 
+_Atomic uint64_t *
+dp_port_drops(const struct dp *dp, odp_port_t odp)
+{
+    struct dp_port *port = dp_port_find(dp, odp);
+
+    return port ? port->drops : NULL;
+}
+
 // One sending thread for each PMD, and the kernel thread.
 unsigned
 dp_n_txq_wanted(const struct dp *dp)
@@ -94,6 +102,7 @@ port_make_rxqs(struct dp_port *port)
         rxq->qid = (uint16_t)i;
         rxq->pmd = PMD_MAX;
         rxq->pinned_core = rxq_affinity_core(port->affinity, i);
+        atomic_init(&rxq->emc_enable, port->emc_enable);
         port->rxqs[i] = rxq;
     }
 }
@@ -114,6 +123,9 @@ static void
 port_free_rxqs(struct dp_port *port)
 {
     for (unsigned i = 0; i < port->n_rxq; i++) {
+        for (unsigned r = 0; r < DROP_N_REASONS; r++) {
+            atomic_fetch_add(&port->drops[r], atomic_load(&port->rxqs[i]->drops[r]));
+        }
         rcu_free(port->rxqs[i]);
     }
     rcu_free(port->rxqs);
@@ -195,6 +207,7 @@ dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t 
     port->dp = dp;
     port->netdev = netdev;
     port->odp = odp;
+    port->emc_enable = true;
     port->name = xstrdup(netdev_name(netdev));
     port->type = xstrdup(netdev_type(netdev));
     if (netdev_poll(netdev) == NETDEV_POLL_SPIN) {
@@ -310,13 +323,26 @@ dp_port_netdev(const struct dp *dp, odp_port_t odp)
     return port ? port->netdev : NULL;
 }
 
+static void
+port_set_emc(struct dp_port *port, bool enable)
+{
+    port->emc_enable = enable;
+    for (unsigned i = 0; i < port->n_rxq; i++) {
+        atomic_store_explicit(&port->rxqs[i]->emc_enable, enable, memory_order_relaxed);
+    }
+}
+
 void
 dp_port_set_config(struct dp *dp, odp_port_t odp, const struct smap *other_config)
 {
     struct dp_port *port = dp_port_find(dp, odp);
     const char *affinity = smap_get(other_config, "pmd-rxq-affinity");
 
-    if (!port || !strcmp(affinity ? affinity : "", port->affinity ? port->affinity : "")) {
+    if (!port) {
+        return;
+    }
+    port_set_emc(port, smap_get_bool(other_config, "emc-enable", true));
+    if (!strcmp(affinity ? affinity : "", port->affinity ? port->affinity : "")) {
         return;
     }
     free(port->affinity);

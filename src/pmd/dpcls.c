@@ -5,7 +5,7 @@
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
 
-enum { LANE_SORT_LOOKUPS = 4096 };
+enum { LANE_SORT_LOOKUPS = 4096, LANE_LOOKUP_MEMORY = 1024 };
 
 // The PMD's record of the key's lane, made anew when it was that of another.
 struct pmd_lane *
@@ -15,8 +15,12 @@ pmd_find_lane(struct pmd *pmd, const struct flow_key *k)
     struct pmd_lane *l = &pmd->lanes[hash % PMD_LANES];
 
     if (UNLIKELY(l->map != k->map || l->w0 != k->w[0] || !l->lane)) {
-        l->w0 = k->w[0];
-        l->map = k->map;
+        // One that did not exist may do so now; what is known of its lookups stays.
+        if (l->map != k->map || l->w0 != k->w[0]) {
+            l->w0 = k->w[0];
+            l->map = k->map;
+            l->n_looked = l->n_missed = 0;
+        }
         l->lane = megaflow_find_lane(pmd->mf, k->w[0], k->map);
         l->ranked = NULL;
         l->n_words = k->n - 1;
@@ -88,6 +92,20 @@ lane_lookup(struct pmd *pmd, struct pmd_lane *l, const struct flow_key *k, uint3
     return f;
 }
 
+// How good lookups in each lane are, with a short memory.
+static void
+count_lookups(struct burst *b, uint32_t looked, uint32_t missed)
+{
+    BURST_FOREACH (i, looked) {
+        struct pmd_lane *l = b->lane[i];
+        l->n_missed += missed >> i & 1;
+        if (UNLIKELY(++l->n_looked == LANE_LOOKUP_MEMORY)) {
+            l->n_looked /= 2;
+            l->n_missed /= 2;
+        }
+    }
+}
+
 void
 dpcls_lookup(struct pmd *pmd, struct burst *b)
 {
@@ -108,6 +126,7 @@ dpcls_lookup(struct pmd *pmd, struct burst *b)
             wild |= (uint32_t)(b->flow[i] != NULL) << i;
         }
     }
+    count_lookups(b, b->todo, b->todo & ~(hits | wild));
     b->todo &= ~(hits | wild);
     b->wild = wild;
     perf_add(&pmd->perf, PMD_STAT_DPCLS_HIT, burst_count(b, hits | wild));

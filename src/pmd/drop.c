@@ -10,21 +10,39 @@
 #include "pmd/drop.def"
 #undef DROP
 
-static unsigned
-drop_coverage_id(enum drop_reason reason)
+static _Thread_local _Atomic uint64_t *port_counts;
+
+static const struct coverage_counter *
+drop_coverage(enum drop_reason reason)
 {
     static const struct coverage_counter *const counters[DROP_N_REASONS] = {
 #define DROP(NAME, COUNTER) [DROP_##NAME] = &coverage_counter_##COUNTER,
 #include "pmd/drop.def"
 #undef DROP
     };
-    return counters[reason]->id;
+    return counters[reason];
+}
+
+const char *
+drop_reason_name(enum drop_reason reason)
+{
+    return drop_coverage(reason)->name;
+}
+
+void
+drop_begin_port(_Atomic uint64_t *counts)
+{
+    port_counts = counts;
 }
 
 void
 drop_count(enum drop_reason reason, unsigned n)
 {
-    coverage_add_id(drop_coverage_id(reason), n);
+    coverage_add_id(drop_coverage(reason)->id, n);
+    if (port_counts) {
+        // Mostly one writer; where handlers drop for a port, they may be several.
+        atomic_fetch_add_explicit(&port_counts[reason], n, memory_order_relaxed);
+    }
 }
 
 void

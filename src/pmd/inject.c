@@ -6,7 +6,7 @@
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 
-enum { INJECT_RING = 1024, INJECT_ITEMS_AT_ONCE = 64 };
+enum { INJECT_RING = INJECT_MAX_WAITING + 1, INJECT_ITEMS_AT_ONCE = 64 };
 
 struct inject_item {
     unsigned n;
@@ -100,12 +100,41 @@ dp_inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
     struct pmd *pmd;
     struct inject_queue *q = inject_target(dp, pmd_index, &pmd);
     struct packet_md md;
+    uint32_t reason;
 
+    if (actions && plan_is_drop(actions, &reason)) {
+        // No PMD needs to hear of it.
+        drop_begin_port(dp_port_drops(dp, (odp_port_t)key->w[0]));
+        drop_packets(m, n, reason);
+        drop_begin_port(NULL);
+        return;
+    }
     packet_md_from_key(key, &md);
     for (unsigned i = 0; i < n; i += BURST_MAX) {
         inject_chunk(&dp->mf, q, m + i, MIN(n - i, (unsigned)BURST_MAX), &md, actions);
     }
     pmd_wake(pmd);
+}
+
+static void
+inject_run(struct pmd *pmd, struct inject_item *it)
+{
+    const struct plan *plan = it->plan;
+
+    drop_begin_port(dp_port_drops(pmd->dp, it->md.in_port));
+    if (plan && plan->kind == PLAN_OUTPUT) {
+        pmd_send(pmd, plan->port, it->m, it->n);
+    } else {
+        for (unsigned j = 0; j < it->n; j++) {
+            if (plan) {
+                pmd_execute_list(pmd, it->m[j], &it->md, &plan->actions, 0);
+            } else {
+                recirc_push(pmd, it->m[j], &it->md, 0);
+            }
+        }
+        recirc_drain(pmd);
+    }
+    drop_begin_port(NULL);
 }
 
 // On the PMD.
@@ -121,16 +150,8 @@ inject_drain(struct pmd *pmd)
     }
     n = ring_take_burst(q->work, items, INJECT_ITEMS_AT_ONCE);
     for (unsigned i = 0; i < n; i++) {
-        struct inject_item *it = items[i];
-        for (unsigned j = 0; j < it->n; j++) {
-            if (it->plan) {
-                pmd_execute_list(pmd, it->m[j], &it->md, &it->plan->actions, 0);
-            } else {
-                recirc_push(pmd, it->m[j], &it->md, 0);
-            }
-        }
-        ring_put(q->free, it);
-        recirc_drain(pmd);
+        inject_run(pmd, items[i]);
+        ring_put(q->free, items[i]);
     }
     return true;
 }

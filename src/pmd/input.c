@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The path of a burst through the datapath, on its PMD.  Each stage takes the packets that the ones
-// before it left over (bits of b->todo).  pmd_input() is the whole story; dpcls.c, upcall_queue.c
-// and execute.c tell the longer chapters.  Lines of memory that a stage will need are asked for one
-// stage earlier, for the whole burst, so that their latencies overlap.
+// before it left over (bits of b->todo).  pmd_input() is the whole story; miss.c, dpcls.c,
+// upcall_queue.c and execute.c tell the longer chapters.  Lines of memory that a stage will need
+// are asked for one stage earlier, for the whole burst, so that their latencies overlap.
 #include "base/random.h"
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
@@ -173,6 +173,18 @@ emc_is_resting(struct emc *emc, uint32_t n)
     return false;
 }
 
+// emc-insert-inv-prob; 0, which turns the stage off, for queues of ports that want none.
+static uint32_t
+emc_inv_prob(const struct pmd *pmd)
+{
+    const struct rxq *rxq = pmd->polling;
+
+    if (UNLIKELY(rxq && !atomic_load_explicit(&rxq->emc_enable, memory_order_relaxed))) {
+        return 0;
+    }
+    return atomic_load_explicit(&pmd->emc_inv_prob, memory_order_relaxed);
+}
+
 // Exact match: the whole hash picks the word.
 static void
 emc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
@@ -180,8 +192,7 @@ emc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
     struct emc *emc = &pmd->emc;
     uint32_t candidates = 0;
 
-    if (!atomic_load_explicit(&pmd->emc_inv_prob, memory_order_relaxed) ||
-        emc_is_resting(emc, b->n)) {
+    if (!emc_inv_prob(pmd) || emc_is_resting(emc, b->n)) {
         return;
     }
     BURST_FOREACH (i, known) {
@@ -227,7 +238,7 @@ static void
 promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
 {
     struct smc *smc = rcu_get(&pmd->smc);
-    uint32_t inv_prob = atomic_load_explicit(&pmd->emc_inv_prob, memory_order_relaxed);
+    uint32_t inv_prob = emc_inv_prob(pmd);
     struct emc *emc = &pmd->emc;
 
     if (smc) {
@@ -264,12 +275,9 @@ pmd_input(struct pmd *pmd, struct burst *b)
         smc_lookup(pmd, b, below_emc);
     }
     if (UNLIKELY(b->todo)) {
-        dpcls_lookup(pmd, b);
+        pmd_slow_stages(pmd, b);
     }
     below_emc &= ~(b->todo | b->wild);
-    if (UNLIKELY(b->todo)) {
-        pmd_upcall_misses(pmd, b);
-    }
     if (below_emc) {
         promote(pmd, b, below_emc);
     }

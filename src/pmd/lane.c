@@ -10,8 +10,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/random.h"
 #include "pmd/megaflow.h"
+
+COVERAGE_DEFINE(megaflow_covering_mask); // the lane had all its masks
 
 enum { LANE_LINGER_MS = 10000 }; // an empty lane is kept that long
 
@@ -212,6 +215,9 @@ lane_choose_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *ma
     }
     if (n_narrow < LANE_MAX_MASKS && !lane_mask_is_wide(lane, mask)) {
         return lane_add_subtable(lane, mask);
+    }
+    if (!lane_mask_is_wide(lane, mask)) {
+        coverage_inc(megaflow_covering_mask);
     }
     st = lane_find_cover(lane, mask);
     if (st) {

@@ -56,18 +56,31 @@ plan_table_grow(struct plan_table *t)
     t->mask = mask;
 }
 
-// Decides how the list runs.  A list that starts with a drop ends there.
+// A list that starts with a drop ends there.
+bool
+plan_is_drop(const struct dp_actions *actions, uint32_t *reason)
+{
+    const struct dp_action *first = (const struct dp_action *)actions->data;
+
+    if (!actions->size) {
+        *reason = DROP_NO_ACTION;
+        return true;
+    }
+    if (first->type == DP_ACT_DROP) {
+        *reason = drop_from_action(((const struct dp_act_drop *)first)->reason);
+        return true;
+    }
+    return false;
+}
+
+// Decides how the list runs.
 static void
 plan_classify(struct plan *plan)
 {
     const struct dp_action *first = (const struct dp_action *)plan->actions.data;
 
-    if (!plan->actions.size) {
+    if (plan_is_drop(&plan->actions, &plan->drop_reason)) {
         plan->kind = PLAN_DROP;
-        plan->drop_reason = DROP_NO_ACTION;
-    } else if (first->type == DP_ACT_DROP) {
-        plan->kind = PLAN_DROP;
-        plan->drop_reason = drop_from_action(((const struct dp_act_drop *)first)->reason);
     } else if (first->type == DP_ACT_OUTPUT && (size_t)first->len8 * 8 == plan->actions.size) {
         plan->kind = PLAN_OUTPUT;
         plan->port = ((const struct dp_act_port *)first)->port;

@@ -32,6 +32,8 @@ struct plan_table {
     size_t n;
 };
 
+// Does the list do nothing but drop?  Then '*reason' is an enum drop_reason.
+bool plan_is_drop(const struct dp_actions *, uint32_t *reason);
 void plan_table_init(struct plan_table *);
 void plan_table_fini(struct plan_table *); // all plans, referred to or not
 const struct plan *plan_get(struct plan_table *, const struct dp_actions *);

@@ -22,9 +22,11 @@ enum {
     PMD_MAX = 128,
     PMD_LANES = 256,
     PMD_MAX_GROUPS = BURST_MAX,
-    RECIRC_MAX = 512,     // packets that wait for another pass
-    RECIRC_MAX_DEPTH = 8, // passes of a packet
-    RXQ_INTERVALS = 12,   // of 5 s: what pmd-rxq-show looks back on
+    RECIRC_MAX = 512,          // packets that wait for another pass
+    RECIRC_MAX_DEPTH = 8,      // passes of a packet
+    UPCALL_MAX_WAITING = 511,  // misses of a port between PMD and handler
+    INJECT_MAX_WAITING = 1023, // answers, packet-outs of a PMD
+    RXQ_INTERVALS = 12,        // of 5 s: what pmd-rxq-show looks back on
 };
 
 struct dp;
@@ -43,6 +45,10 @@ struct rxq {
     unsigned pmd;                             /* main: index of the polling thread, PMD_MAX none */
     int pinned_core;                          /* main: -1 unless pmd-rxq-affinity says so */
     bool withdrawn;                           /* main: on its way out, nobody may poll it */
+    _Atomic bool emc_enable;                  /* main: w, pmd: r */
+    int64_t miss_credit;                      /* pmd; see miss.c */
+    uint64_t miss_tsc;                        /* pmd: when it was refilled */
+    _Atomic uint64_t drops[DROP_N_REASONS];   /* pmd: w, main: r */
 };
 
 struct poll_list {
@@ -69,6 +75,7 @@ struct pmd_lane {
     const struct lane_view *ranked; // what 'order' and 'hits' speak of; only compared
     uint32_t n_words;               // after word 0
     uint32_t n_until_sort;
+    uint32_t n_looked, n_missed; // lookups of late, and those that found nothing
     uint8_t order[LANE_MAX_SUBTABLES];
     uint32_t hits[LANE_MAX_SUBTABLES];
 };
@@ -94,6 +101,12 @@ struct recirc_list {
 
 struct inject_queue;
 
+// When a queue last gave a full burst: more packets wait behind it.
+struct rxq_backlog {
+    const struct rxq *rxq; // only compared
+    uint64_t tsc;
+};
+
 struct pmd {
     // Read by the loop.
     struct dp *dp;
@@ -117,8 +130,11 @@ struct pmd {
     RCU_PTR(struct tx_port) tx[DP_MAX_PORTS]; /* main: w, pmd: r */
     struct tx_port *dirty[DP_MAX_PORTS];
     unsigned n_dirty;
-    bool trains;          // the last burst had some
-    struct pmd_perf perf; // counters; all: r
+    struct rxq *polling;           // whose burst this is; NULL: not a queue's
+    struct rxq_backlog backlog[2]; // of the last two different queues
+    _Atomic uint32_t miss_share;   /* main: w, pmd: r; 1024ths of the time, 1024: no limit */
+    bool trains;                   // the last burst had some
+    struct pmd_perf perf;          // counters; all: r
     struct burst burst;
     struct pmd_lane lanes[PMD_LANES];
     struct emc emc;
@@ -157,6 +173,11 @@ void pmd_input(struct pmd *, struct burst *b);
 void dpcls_lookup(struct pmd *, struct burst *b);
 struct pmd_lane *pmd_find_lane(struct pmd *, const struct flow_key *);
 void pmd_forget_lanes(struct pmd *);
+// miss.c: dpcls and upcalls, within what the queue's misses may take.
+void pmd_slow_stages(struct pmd *, struct burst *b);
+void pmd_note_backlog(struct pmd *, const struct rxq *);
+// Before one packet goes to a handler by an action: false, there is no credit for it.
+bool pmd_may_ask(struct pmd *);
 // execute.c
 void pmd_execute(struct pmd *, struct burst *b);
 void pmd_execute_list(struct pmd *, struct rte_mbuf *, const struct packet_md *,

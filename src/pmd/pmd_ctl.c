@@ -457,5 +457,6 @@ dp_ctl_init(struct dp **dpp)
                      miniflow_parser_set, dpp);
     unixctl_register("dpif-netdev/bond-show", "[dp]", 0, 1, bond_show, dpp);
     perf_ctl_init(dpp);
+    limits_ctl_init(dpp);
     dpctl_init(dpp);
 }

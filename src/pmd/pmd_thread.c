@@ -126,12 +126,19 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
     if (!n) {
         return 0;
     }
+    if (n == NETDEV_MAX_BURST) {
+        pmd_note_backlog(pmd, rxq);
+    }
     b->n = n;
     b->in_port = rxq->odp;
+    pmd->polling = rxq;
+    drop_begin_port(rxq->drops);
     pmd_input(pmd, b);
     recirc_drain(pmd);
     pmd_run_inline_upcalls(pmd);
     pmd_flush(pmd);
+    drop_begin_port(NULL);
+    pmd->polling = NULL;
     perf_add(&pmd->perf, PMD_STAT_RX, n);
 
     uint64_t start = pmd->now_tsc;

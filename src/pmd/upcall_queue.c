@@ -15,7 +15,7 @@
 #include "pmd/ring.h"
 
 enum {
-    UPCALL_RING = 512,               // upcalls of a port, + 1
+    UPCALL_RING = UPCALL_MAX_WAITING + 1,
     UPCALL_PORTS = DP_MAX_PORTS + 1, // the last: packets from no port of ours
     UPCALL_MAX_HANDLERS = 64,
     UPCALL_INLINE_BATCH = 64,
@@ -252,7 +252,13 @@ pmd_upcall_action(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *m
 {
     struct upcall_queues *q = pmd->dp->upcalls;
     unsigned index = port_index(md->in_port);
-    struct upcall_slot *s = upcall_alloc(pmd, port_for(q, &index), m);
+    struct upcall_slot *s;
+
+    if (!pmd_may_ask(pmd)) {
+        drop_packet(m, DROP_MISS_SHARE);
+        return;
+    }
+    s = upcall_alloc(pmd, port_for(q, &index), m);
 
     if (!s) {
         return;

@@ -41,10 +41,12 @@ STAGES = {  # file of src/ -> name of the stage
     "pmd/bucket_sse.h": "lookup",
     "pmd/megaflow.h": "lookup",
     "pmd/dpcls.c": "lookup",
+    "pmd/miss.c": "lookup",
     "pmd/execute.c": "execute",
     "pmd/pmd.h": "execute",
     "pmd/tx.c": "send",
     "netdev/netdev_dpdk.c": "send",
+    "netdev/netdev_dpdk_tx.c": "send",
     "pmd/pmd_thread.c": "loop",
 }
 

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The slow stages, masked lookup and upcall, and how much of a PMD's time they may take.
+//
+// A packet that no megaflow matches asks every subtable of its lane and goes to a handler: some
+// thousand cycles, against less than a hundred for an established flow.  Who sends nothing but such
+// packets would take the core from the other ports that it serves.  So each queue has credit for
+// misses, in cycles, which grows by pmd-miss-share (2 %) of the time.  While *other* queues of the
+// PMD have packets waiting, a queue without credit has those packets dropped
+// (datapath_drop_miss_share) that no cache knows and whose lane has found nothing of late: most of
+// its lookups were misses.  A lane whose lookups succeed is not limited, and neither is a queue
+// that nobody waits behind.
+#include "base/clock.h"
+#include "pmd/dp_int.h"
+
+enum {
+    SHARE_UNIT = 1024,
+    CREDIT_MAX_PER_SECOND = 256, // credit for so much of a second may be saved up
+    ANSWER_CYCLES = 600,         // what the handler's answer to a miss will cost the PMD
+    ASK_CYCLES = 1200,           // of an upcall by an action, and its answer
+    MISS_CYCLES_MAX = 10000,
+    LANE_MIN_LOOKUPS = 64, // before a lane is judged
+};
+
+void
+pmd_note_backlog(struct pmd *pmd, const struct rxq *rxq)
+{
+    struct rxq_backlog *latest = &pmd->backlog[0];
+
+    if (latest->rxq != rxq) {
+        pmd->backlog[1] = *latest;
+        latest->rxq = rxq;
+    }
+    latest->tsc = pmd->now_tsc;
+}
+
+// Did another queue have more than one burst in the last millisecond?
+static bool
+others_wait(const struct pmd *pmd)
+{
+    uint64_t recent = 2 * pmd->half_ms_cycles;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(pmd->backlog); i++) {
+        const struct rxq_backlog *b = &pmd->backlog[i];
+        if (b->rxq && b->rxq != pmd->polling && pmd->now_tsc - b->tsc < recent) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+refill(struct pmd *pmd, struct rxq *rxq, uint32_t share)
+{
+    int64_t most = (int64_t)(pmd->half_ms_cycles * 2000 / CREDIT_MAX_PER_SECOND);
+    uint64_t gone = pmd->now_tsc - rxq->miss_tsc;
+
+    rxq->miss_tsc = pmd->now_tsc;
+    // A long pause, the first look included, fills it to the brim.
+    if (gone > pmd->half_ms_cycles * 2000) {
+        rxq->miss_credit = most;
+        return;
+    }
+    rxq->miss_credit = MIN(rxq->miss_credit + (int64_t)(gone * share / SHARE_UNIT), most);
+}
+
+bool
+pmd_may_ask(struct pmd *pmd)
+{
+    uint32_t share = atomic_load_explicit(&pmd->miss_share, memory_order_relaxed);
+    struct rxq *rxq = pmd->polling;
+
+    if (!rxq || share >= SHARE_UNIT || !others_wait(pmd)) {
+        return true;
+    }
+    refill(pmd, rxq, share);
+    if (rxq->miss_credit <= 0) {
+        return false;
+    }
+    rxq->miss_credit -= ASK_CYCLES;
+    return true;
+}
+
+static bool
+lane_finds_nothing(const struct pmd_lane *l)
+{
+    return l->n_looked >= LANE_MIN_LOOKUPS && l->n_missed > l->n_looked / 4 * 3;
+}
+
+// Drops the trains of 'b' that would only use up more; returns their leaders.
+static uint32_t
+refuse(struct burst *b)
+{
+    uint32_t refused = 0;
+
+    BURST_FOREACH (leader, b->todo) {
+        if (lane_finds_nothing(b->lane[leader])) {
+            drop_packets(&b->m[leader], b->run[leader], DROP_MISS_SHARE);
+            refused |= UINT32_C(1) << leader;
+        }
+    }
+    return refused;
+}
+
+static void
+look_up_and_ask(struct pmd *pmd, struct burst *b)
+{
+    dpcls_lookup(pmd, b);
+    if (UNLIKELY(b->todo)) {
+        pmd_upcall_misses(pmd, b);
+    }
+}
+
+static void
+limited_slow_stages(struct pmd *pmd, struct burst *b, struct rxq *rxq)
+{
+    uint32_t refused = rxq->miss_credit > 0 ? 0 : refuse(b);
+    uint64_t start = clock_tsc();
+
+    b->todo &= ~refused;
+    uint32_t n_looked = (uint32_t)__builtin_popcount(b->todo);
+    look_up_and_ask(pmd, b);
+    uint32_t n_missed = (uint32_t)__builtin_popcount(b->todo);
+    if (n_missed) {
+        uint64_t cycles = (clock_tsc() - start) * n_missed / n_looked;
+        // More than that was somebody else's: the kernel, a hypervisor.
+        cycles = MIN(cycles, (uint64_t)n_missed * MISS_CYCLES_MAX);
+        rxq->miss_credit -= (int64_t)(cycles + burst_count(b, b->todo) * ANSWER_CYCLES);
+    }
+    b->todo |= refused; // gone, like those that went to a handler
+}
+
+void
+pmd_slow_stages(struct pmd *pmd, struct burst *b)
+{
+    uint32_t share = atomic_load_explicit(&pmd->miss_share, memory_order_relaxed);
+    struct rxq *rxq = pmd->polling;
+
+    if (!rxq || share >= SHARE_UNIT || !others_wait(pmd)) {
+        look_up_and_ask(pmd, b);
+        return;
+    }
+    refill(pmd, rxq, share);
+    limited_slow_stages(pmd, b, rxq);
+}

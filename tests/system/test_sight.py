@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators see of the datapath: drops by port and reason, limits, stages and how they are set.
+Hermetic: dummy ports."""
+import re
+
+import pytest
+
+from switchlib import Hermetic, wait_for
+
+TCP = ("in_port(1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),"
+       "ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=%d,dst=80)")
+
+
+@pytest.fixture
+def switch():
+    s = Hermetic()
+    s.start()
+    s.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "fail-mode=secure")
+    s.add_ports("br0", "p1", "p2")
+    yield s
+    s.close()
+
+
+def drops(switch, port):
+    out = switch.appctl("dpif-netdev/drops-show", port)
+    assert out.startswith("port ") and out.splitlines()[0].endswith(": " + port)
+    return {k: int(n) for k, n in re.findall(r"^  (\w+): (\d+)$", out, re.M)}
+
+
+def receive(switch, sport, n=1):
+    for _ in range(n):
+        switch.appctl("netdev-dummy/receive", "p1", TCP % sport)
+
+
+def stat(switch, name):
+    out = switch.appctl("dpif-netdev/pmd-stats-show")
+    return sum(int(n) for n in re.findall(r"^  %s: (\d+)$" % name, out, re.M))
+
+
+def test_drops_by_port_and_reason(switch):
+    switch.ofctl("add-flow", "br0", "in_port=1,actions=drop")
+    receive(switch, 1000, 4)
+    # The first by the handler that translated it, the others by the megaflow.
+    wait_for(lambda: drops(switch, "p1").get("drop_action_of_pipeline") == 4,
+             what="four drops of p1")
+    assert drops(switch, "p2") == {}
+    both = switch.appctl("dpif-netdev/drops-show")
+    assert "p1\n" in both and "p2\n" in both
+    p = switch.appctl("dpif-netdev/drops-show", "nope", check=False)
+    assert p.returncode == 2 and "nope: no such port" in p.stderr
+
+
+def test_limits_tell_how_full_they_are(switch):
+    switch.vsctl("set", "Open_vSwitch", ".", "other_config:flow-limit=12345",
+                 "other_config:pmd-miss-share=7")
+    switch.ofctl("add-flow", "br0", "in_port=1,tcp,tp_src=1000,actions=output:2")
+    receive(switch, 1000)
+    wait_for(lambda: "megaflows: 1 of 12345, refused 0\n" in
+             switch.appctl("dpif-netdev/limits-show"), what="one megaflow of 12345")
+    out = switch.appctl("dpif-netdev/limits-show")
+    assert re.search(r"^megaflows of one port: 6172 when more than \d+ are there; most: p1 1$",
+                     out, re.M), out
+    assert re.search(r"^masks of a lane: 1 of 34 in the fullest of \d+ lanes \(port p1\)", out, re.M)
+    assert "misses that wait, per port: 511, dropped 0\n" in out
+    assert "misses' share of a PMD that others wait for: 7 %, dropped 0\n" in out
+    assert "signature cache, " in out
+
+
+def test_a_port_without_emc(switch):
+    switch.vsctl("set", "Open_vSwitch", ".", "other_config:emc-insert-inv-prob=1", "--",
+                 "set", "Interface", "p1", "other_config:emc-enable=false")
+    switch.ofctl("add-flow", "br0", "in_port=1,actions=output:2")
+    receive(switch, 1000)
+    wait_for(lambda: "flows: 1\n" in switch.appctl("dpctl/show"), what="the megaflow")
+    receive(switch, 1000, 5)
+    wait_for(lambda: stat(switch, "smc hits") + stat(switch, "megaflow hits") == 5,
+             what="five hits below the EMC")
+    assert stat(switch, "emc hits") == 0
+    switch.vsctl("set", "Interface", "p1", "other_config:emc-enable=true")
+    receive(switch, 1000, 5)
+    wait_for(lambda: stat(switch, "emc hits") >= 4, what="hits of the EMC")

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What misses of one queue may take from the others (miss.c).  The test moves the PMD's time.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/coverage.h"
+#include "fake_ports.h"
+#include "packet/build.h"
+
+static struct dp *dp;
+static struct pmd *pmd;
+static struct rxq *hostile, *other;
+static uint64_t now, ms; // in cycles
+static uint16_t next_port;
+
+static struct rxq *
+make_rxq(odp_port_t odp)
+{
+    struct rxq *rxq = xzalloc_cacheline(ROUND_UP(sizeof *rxq, CACHE_LINE_SIZE));
+
+    rxq->odp = odp;
+    atomic_init(&rxq->emc_enable, true);
+    return rxq;
+}
+
+static int
+setup(void **state)
+{
+    dp = dp_create();
+    pmd = fake_pmd(dp);
+    upcall_port_add(dp, 1);
+    upcall_set_n_handlers(dp, 1);
+    hostile = make_rxq(1);
+    other = make_rxq(2);
+    ms = 2 * pmd->half_ms_cycles;
+    now = pmd->now_tsc;
+    next_port = 1;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    fake_pmd_free(dp, pmd);
+    dp_destroy(dp);
+    free(hostile);
+    free(other);
+    return 0;
+}
+
+static void
+drain(void)
+{
+    struct upcall *up[64];
+
+    for (unsigned n; (n = upcall_wait(dp, 0, up, 64, 0));) {
+        for (unsigned i = 0; i < n; i++) {
+            upcall_free(dp, up[i]);
+        }
+    }
+}
+
+// A burst of the hostile queue, 'gap' cycles after the last one: new flows, or one known flow.
+static void
+burst(unsigned n, uint64_t gap, bool same)
+{
+    struct rte_ether_addr src = {{2, 0, 0, 0, 0, 1}}, dst = {{2, 0, 0, 0, 0, 2}};
+    struct burst *b = &pmd->burst;
+    uint8_t buf[128];
+
+    now += gap;
+    pmd->now_tsc = now;
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t port = same ? 7 : next_port++;
+        b->m[i] =
+            fake_packet(buf, compose_udp4(buf, sizeof buf, &src, &dst, 1, 2, port, 4, "x", 1));
+    }
+    b->n = n;
+    b->in_port = 1;
+    pmd->polling = hostile;
+    drop_begin_port(hostile->drops);
+    pmd_input(pmd, b);
+    drop_begin_port(NULL);
+    pmd->polling = NULL;
+    rcu_quiesce();
+    drain();
+}
+
+static void
+other_waits(void)
+{
+    pmd->now_tsc = now;
+    pmd_note_backlog(pmd, other);
+}
+
+static uint64_t
+n_asked(void)
+{
+    return perf_get(&pmd->perf, PMD_STAT_MISS);
+}
+
+static uint64_t
+n_refused(void)
+{
+    return atomic_load(&hostile->drops[DROP_MISS_SHARE]);
+}
+
+static void
+test_nobody_waits_no_limit(void **state)
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        burst(32, 1, false);
+        pmd_note_backlog(pmd, hostile); // its own backlog is no reason
+    }
+    assert_int_equal(n_asked(), 2000 * 32);
+    assert_int_equal(n_refused(), 0);
+}
+
+// Spends all credit while time stands still.
+static void
+spend(void)
+{
+    for (unsigned i = 0; !n_refused(); i++) {
+        assert_true(i < 100000);
+        other_waits();
+        burst(32, 0, false);
+    }
+}
+
+static void
+test_credit_ends_and_returns(void **state)
+{
+    uint64_t total = 0;
+
+    spend();
+    // A burst of a thousand new flows went through before that.
+    assert_true(n_asked() >= 64);
+    uint64_t asked = n_asked();
+    for (unsigned i = 0; i < 100; i++) {
+        other_waits();
+        burst(32, 0, false);
+    }
+    assert_int_equal(n_asked(), asked);
+    coverage_read("datapath_drop_miss_share", &total);
+    assert_true(total >= n_refused());
+    // 2 % of fifty milliseconds are some misses, not many.
+    for (unsigned i = 0; i < 100; i++) {
+        other_waits();
+        burst(32, ms / 2, false);
+    }
+    assert_true(n_asked() > asked);
+    assert_true(n_asked() - asked < 50 * ms / 50 / 600 + 64);
+}
+
+static void
+test_the_others_have_gone(void **state)
+{
+    spend();
+    uint64_t asked = n_asked(), refused = n_refused();
+    burst(32, 3 * ms, false); // nobody has waited for that long
+    assert_int_equal(n_asked(), asked + 32);
+    assert_int_equal(n_refused(), refused);
+}
+
+static void
+test_no_limit_when_told_so(void **state)
+{
+    atomic_store(&pmd->miss_share, 1024);
+    for (unsigned i = 0; i < 2000; i++) {
+        other_waits();
+        burst(32, 0, false);
+    }
+    assert_int_equal(n_refused(), 0);
+}
+
+// A lane in which lookups succeed is not limited: its caches may just be cold.
+static void
+test_a_lane_that_finds_flows_goes_on(void **state)
+{
+    struct flow flow;
+    struct flow_mask mask = {0};
+    struct dp_actions drop = {0};
+
+    // A flow for UDP source port 7, whatever else.
+    burst(1, ms, true);
+    FLOW_MASK_SET(&mask, tp_src);
+    mask.bits.w[0] = UINT64_MAX;
+    struct burst *b = &pmd->burst;
+    flow_from_key(&b->key[0], &flow);
+    struct dp_flow_put put = {
+        .key = &flow, .mask = &mask, .shape = b->key[0].map, .actions = &drop};
+    assert_int_equal(dp_flow_put(dp, &put, NULL), 0);
+    atomic_store(&pmd->emc_inv_prob, 0);
+    struct smc *smc = rcu_get_protected(&pmd->smc);
+    rcu_assign(&pmd->smc, NULL);
+    rcu_defer(smc_free, smc);
+    for (unsigned i = 0; i < 200; i++) {
+        other_waits();
+        burst(8, 0, true);
+    }
+    hostile->miss_credit = -1000000000;
+    hostile->miss_tsc = now;
+    uint64_t hits = perf_get(&pmd->perf, PMD_STAT_DPCLS_HIT);
+    other_waits();
+    burst(8, 0, true);
+    assert_int_equal(perf_get(&pmd->perf, PMD_STAT_DPCLS_HIT), hits + 8);
+    assert_int_equal(n_refused(), 0);
+}
+
+static void
+test_drops_are_counted_for_their_queue(void **state)
+{
+    spend();
+    uint64_t n = n_refused();
+    other_waits();
+    burst(5, 0, false);
+    assert_int_equal(n_refused(), n + 5);
+    assert_int_equal(atomic_load(&other->drops[DROP_MISS_SHARE]), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_nobody_waits_no_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_credit_ends_and_returns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_others_have_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_limit_when_told_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_lane_that_finds_flows_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_drops_are_counted_for_their_queue, setup, teardown),
+    };
+
+    rcu_init(64);
+    rcu_thread_register();
+    fake_start();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
