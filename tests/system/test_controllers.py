@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controllers: over TCP, TLS and passively; roles among several; protocols; what BR.snoop shows; fail modes."""
+import socket
+import ssl
+import struct
+
+import pytest
+
+import openflow as of
+from switchlib import sh, wait_for
+
+FRAME = bytes(12) + b"\x08\0" + bytes(50)
+
+
+@pytest.fixture
+def br(make_hermetic):
+    sw = make_hermetic()
+    sw.add_bridge("br0", "fail_mode=secure")
+    sw.add_ports("br0", "p1", "p2")
+    return sw
+
+
+class Listener:
+    """Waits for switches on a TCP port of its own."""
+
+    def __init__(self, context=None):
+        self.s, self.context = socket.create_server(("127.0.0.1", 0)), context
+        self.s.settimeout(15)
+        self.port = self.s.getsockname()[1]
+
+    def accept(self, version=of.OF13):
+        conn = self.s.accept()[0]
+        conn.settimeout(15)
+        if self.context:
+            conn = self.context.wrap_socket(conn, server_side=True)
+        return of.Peer(conn, version)
+
+    def close(self):
+        self.s.close()
+
+
+@pytest.fixture
+def listen():
+    made = []
+
+    def make(context=None):
+        made.append(Listener(context))
+        return made[-1]
+
+    yield make
+    for listener in made:
+        listener.close()
+
+
+def role(peer, wanted, generation=0):
+    """The role that the switch answers, or the error."""
+    body = struct.pack("!I4xQ", wanted, generation)
+    for _, kind, _, answer in peer.answers(of.message(peer.version, 24, body)):
+        if kind == of.ERROR:
+            return struct.unpack("!HH", answer[:4])
+        if kind == 25:  # Not a role-status.
+            return struct.unpack("!I", answer[:4])[0]
+    return None
+
+
+@pytest.mark.rootless
+def test_roles_of_two_controllers(br, listen):
+    ones = [listen(), listen()]
+    br.vsctl("set-controller", "br0", *["tcp:127.0.0.1:%d" % l.port for l in ones])
+    a, b = [l.accept() for l in ones]
+    none, equal, primary, secondary = range(4)
+    assert role(a, none) == equal
+    assert role(a, primary, 5) == primary
+    assert role(b, primary, 6) == primary
+    assert role(a, none) == secondary  # demoted
+    assert role(a, primary, 3) == (11, 0)  # OFPRRFC_STALE
+    assert a.errors(of.flow_mod(of.OF13)) == [(1, 10)]  # OFPBRC_IS_SLAVE
+    assert b.errors(of.flow_mod(of.OF13)) == []
+    wait_for(lambda: sorted(br.vsctl("--bare", "--columns=role", "list", "Controller").split())
+             == ["master", "slave"], 15, "roles in the database")
+    assert role(a, equal) == equal and a.errors(of.flow_mod(of.OF13)) == []
+    a.close()
+    again = ones[0].accept()  # It comes back by itself.
+    assert role(again, none) == equal
+
+
+@pytest.mark.rootless
+def test_protocols_decide_what_is_spoken(br, listen):
+    br.vsctl("set", "Bridge", "br0", "protocols=OpenFlow13,OpenFlow14")
+    listener = listen()
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:%d" % listener.port)
+    conn = listener.s.accept()[0]
+    conn.settimeout(15)
+    hello = conn.recv(64)
+    assert hello[:2] == bytes([of.OF14, of.HELLO])
+    assert hello[8:] == struct.pack("!HHI", 1, 8, 1 << of.OF13 | 1 << of.OF14)
+    conn.sendall(of.message(of.OF10, of.HELLO, xid=9))
+    error = conn.recv(256)
+    assert error[1] == of.ERROR and error[8:12] == struct.pack("!HH", 0, 0)  # incompatible
+    assert conn.recv(1) == b""
+    conn.close()
+    assert br.ofctl("dump-flows", "br0", check=False).returncode != 0
+    br.ofctl("-O", "OpenFlow13", "dump-flows", "br0")
+
+
+@pytest.mark.rootless
+def test_snoop_shows_what_a_controller_and_the_switch_say(br, listen):
+    listener = listen()
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:%d" % listener.port)
+    p = listener.accept()
+    snoop = socket.socket(socket.AF_UNIX)
+    snoop.settimeout(10)
+    snoop.connect(br.dir + "/br0.snoop")
+    hello = snoop.recv(1 << 16)
+    assert hello[1] == of.HELLO
+    snoop.sendall(of.message(of.OF13, of.HELLO))
+    flow = of.flow_mod(of.OF13, of.output(of.OF13, 2), xid=0x1234)
+    request, seen = of.message(of.OF13, 20, xid=0x4321), b""
+
+    def copied():
+        nonlocal seen
+        p.send(flow + request)
+        seen += snoop.recv(1 << 16)
+        return flow in seen and request in seen and of.message(of.OF13, 21, xid=0x4321) in seen
+
+    wait_for(copied, 10, "copies")
+    snoop.close()
+
+
+@pytest.mark.rootless
+def test_a_passive_controller_is_only_told_what_it_asks_for(br):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    br.vsctl("set-controller", "br0", "ptcp:%d:127.0.0.1" % port)
+    br.ofctl("add-flow", "br0", "actions=controller")
+
+    def connect():
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=10)
+        except OSError:
+            return None
+
+    p = of.Peer(wait_for(connect, 10, "the switch to listen"), of.OF13)
+    out = of.packet_out(of.OF13, of.output(of.OF13, 0xFFF9), FRAME, in_port=1)
+    assert p.answers(out) == []
+    p.send(of.message(of.OF13, of.SET_CONFIG, struct.pack("!HH", 0, 0xFFFF)) + out)
+    assert p.wait(of.PACKET_IN).endswith(FRAME)
+    p.close()
+
+
+@pytest.mark.rootless
+def test_tls_controller(br, listen, tmp_path):
+    """Both sides show certificates of one authority; without the switch's nothing is spoken."""
+    def openssl(*args):
+        sh(["openssl"] + list(args))
+
+    ca, ca_key = str(tmp_path / "ca.pem"), str(tmp_path / "ca.key")
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+            "-subj", "/CN=ca", "-keyout", ca_key, "-out", ca)
+    for name in ("switch", "controller"):
+        stem = str(tmp_path / name)
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=" + name,
+                "-keyout", stem + ".key", "-out", stem + ".csr")
+        openssl("x509", "-req", "-in", stem + ".csr", "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "30",
+                "-out", stem + ".pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(tmp_path / "controller.pem"), str(tmp_path / "controller.key"))
+    context.load_verify_locations(ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    listener = listen(context)
+    br.vsctl("set-ssl", str(tmp_path / "switch.key"), str(tmp_path / "switch.pem"), ca)
+    br.vsctl("set-controller", "br0", "ssl:127.0.0.1:%d" % listener.port)
+    p = listener.accept()
+    assert p.errors(of.flow_mod(of.OF13, of.output(of.OF13, 2), priority=7)) == []
+    assert br.flows("br0") == ["priority=7 actions=output:2"]
+    wait_for(lambda: "true" in br.vsctl("--bare", "--columns=is_connected", "list", "Controller"), 15,
+             "is_connected")
+    p.close()
+
+
+@pytest.mark.rootless
+def test_standalone_switches_by_itself_while_its_controller_is_away(br, listen):
+    """Three probe intervals (5 s each at least) without a controller, then NORMAL; back at once when it is there."""
+    br.vsctl("set-fail-mode", "br0", "standalone")
+    listener = listen()
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:%d" % listener.port, "--", "set", "Controller", "br0",
+             "inactivity_probe=1000", "max_backoff=1000")
+    p = listener.accept()
+    assert p.answers() == []
+    fail_open = "priority=%d," % 0xF0F0F0
+    assert fail_open not in br.appctl("bridge/dump-flows", "br0")
+    listener.close()
+    p.close()
+    wait_for(lambda: fail_open in br.appctl("bridge/dump-flows", "br0"), 40, "fail-open")
+    assert br.flows("br0") == []  # Its flow is hidden.
