@@ -391,7 +391,7 @@ rule_get_stats(const struct rule *r, struct match *match, struct ofp_flow_stats 
         .duration_nsec = (uint32_t)((now - r->created_ms) % 1000 * 1000000),
         .idle_age = (int32_t)(MAX(now - used, (int64_t)0) / 1000),
         .hard_age = (int32_t)((now - r->modified_ms) / 1000),
-        .priority = (uint16_t)r->cls.priority,
+        .priority = (uint32_t)r->cls.priority,
         .idle_timeout = r->idle_timeout,
         .hard_timeout = r->hard_timeout,
         .importance = r->importance,

@@ -76,8 +76,6 @@ put_rule(struct cls_rule *c, void *dump_)
     struct match match;
 
     rule_get_stats(rule_from_cls(c), &match, &fs);
-    /* Priorities above OpenFlow's are shown as they are. */
-    fs.priority = (uint16_t)MIN(c->priority, UINT16_MAX);
     if (dump->offload_stats) {
         put_with_offload_stats(text, &fs);
     } else {
@@ -148,7 +146,6 @@ void
 ofproto_ctl_init(struct ofprotos *all)
 {
     unixctl_register("ofproto/list", "", 0, 0, ofproto_list, all);
-    unixctl_register("bridge/dump-flows", "[--offload-stats] bridge", 1, 2, bridge_dump_flows,
-                     all);
+    unixctl_register("bridge/dump-flows", "[--offload-stats] bridge", 1, 2, bridge_dump_flows, all);
     unixctl_register("bridge/reconnect", "[bridge]", 0, 1, bridge_reconnect, all);
 }

@@ -92,7 +92,7 @@ struct ofp_flow_stats {
     uint32_t duration_nsec;
     int32_t idle_age; /* Seconds since the last packet, or OFP_AGE_UNKNOWN.  Travels in NXST_FLOW and OpenFlow 1.5. */
     int32_t hard_age; /* Seconds since the last modification, or OFP_AGE_UNKNOWN. */
-    uint16_t priority;
+    uint32_t priority; /* Above 65535: a hidden flow, which only people see. */
     uint16_t idle_timeout;
     uint16_t hard_timeout;
     uint16_t importance;
