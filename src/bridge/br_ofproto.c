@@ -162,6 +162,15 @@ row_port_names(const struct db_row *row, const char *column, size_t *n)
     return names;
 }
 
+/* Bytes of a copy; 0: all.  The largest value of the column means all, too. */
+static uint16_t
+mirror_snaplen(const struct db_row *row)
+{
+    int64_t snaplen = row_int_or(row, "snaplen", 0);
+
+    return snaplen > 0 && snaplen < UINT16_MAX ? (uint16_t)snaplen : 0;
+}
+
 static void
 br_mirrors_sync(struct br *br, const struct db_row *br_row)
 {
@@ -179,7 +188,7 @@ br_mirrors_sync(struct br *br, const struct db_row *br_row)
             .select_vlans = row_vlans(rows[i], "select_vlan"),
             .output_port = output ? row_str(output, "name") : NULL,
             .output_vlan = row_int_or(rows[i], "output_vlan", -1),
-            .snaplen = bounded(row_int_or(rows[i], "snaplen", 0), 0, UINT16_MAX),
+            .snaplen = mirror_snaplen(rows[i]),
         };
         m->select_src = row_port_names(rows[i], "select_src_port", &m->n_src);
         m->select_dst = row_port_names(rows[i], "select_dst_port", &m->n_dst);

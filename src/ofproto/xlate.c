@@ -172,6 +172,11 @@ run_rule(struct xlate_ctx *ctx, const struct rule *rule, uint8_t table_id)
     uint8_t old_table = ctx->table_id;
     bool deepens = table_id <= old_table;
 
+    if (ctx->in_at_mirror) {
+        xlate_report_error(ctx, "dropping packet received on port %s, which is reserved "
+                                "exclusively for mirroring", ctx->in_at_mirror->name);
+        return;
+    }
     ctx->rule = rule;
     ctx->table_id = table_id;
     ctx->n_resubmits++;
@@ -359,6 +364,7 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     ctx->stack.cap = ctx->deps.cap = 0;
     ctx->deps_all = false;
     ctx->mirrors = 0;
+    ctx->in_at_mirror = NULL;
     ctx->n_nest = 0;
     ctx->collects = in->want_cache || (in->side_effects && in->n_packets);
     ctx->credits = ctx->first_credits;
@@ -392,7 +398,11 @@ run(struct xlate_ctx *ctx)
             xlate_report(ctx, TRACE_DETAIL, "OFPPC_NO_RECV is set on the input port, dropping");
             return;
         }
-        xlate_mirror_in(ctx);
+        if (port && port->bundle && port->bundle->out_mirrors) {
+            ctx->in_at_mirror = port->bundle;
+        } else {
+            xlate_mirror_in(ctx);
+        }
         ctx->depth = -1; /* The first table is not in another one. */
         xlate_table(ctx, ctx->flow.ofp_in_port, 0, true, true);
         ctx->depth = 0;

@@ -129,6 +129,7 @@ struct xlate_ctx {
     struct xlate_words stack;
     uint32_t orig_priority;
     uint32_t mirrors;                 /* that have had this packet */
+    const struct view_bundle *in_at_mirror; /* the output of a mirror, where nothing may come in */
     uint32_t nest[XLATE_MAX_NEST];    /* where unfinished nested lists begin, in out->actions */
     uint32_t nest_header[XLATE_MAX_NEST]; /* and how long their own headers are */
     int n_nest;

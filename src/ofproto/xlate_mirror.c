@@ -9,38 +9,34 @@
 #include "ofproto/xlate_int.h"
 
 static bool
-selects_vlan(struct xlate_ctx *ctx, const struct view_mirror *m)
+selects_vlan(const struct view_mirror *m, uint16_t vlan)
 {
-    if (m->all_vlans) {
-        return true;
-    }
-    ctx->wc->bits.vlans[0].tci |= htons(VLAN_VID_MASK | VLAN_CFI);
-    return bitmap_is_set(m->vlans, ntohs(ctx->flow.vlans[0].tci) & VLAN_VID_MASK);
+    return m->all_vlans || bitmap_is_set(m->vlans, vlan);
 }
 
-/* Floods 'vlan' with the packet, as if it had come from a trunk. */
+/* Floods 'vlan' with the packet. */
 static void
-output_vlan(struct xlate_ctx *ctx, uint16_t vlan, uint32_t truncate)
+output_vlan(struct xlate_ctx *ctx, const struct view_bundle *at, uint16_t vlan, uint32_t truncate)
 {
     for (size_t i = 0; i < ctx->view->n_bundles; i++) {
         const struct view_bundle *b = &ctx->view->bundles[i];
 
-        if (xlate_vlan_includes(ctx, NULL, b, vlan)) {
-            xlate_output_bundle(ctx, NULL, b, vlan, truncate);
+        if (!b->out_mirrors && xlate_vlan_includes(ctx, at, b, vlan)) {
+            xlate_output_bundle(ctx, at, b, vlan, truncate);
         }
     }
 }
 
 static void
-mirror_one(struct xlate_ctx *ctx, const struct view_mirror *m)
+mirror_one(struct xlate_ctx *ctx, const struct view_mirror *m, const struct view_bundle *at,
+           uint16_t vlan)
 {
-    uint16_t vlan = ntohs(ctx->flow.vlans[0].tci) & VLAN_VID_MASK;
     struct xc_entry *e;
 
     if (m->out) {
-        xlate_output_bundle(ctx, NULL, m->out, vlan, m->snaplen);
+        xlate_output_bundle(ctx, at, m->out, vlan, m->snaplen);
     } else if (m->out_vlan >= 0 && vlan != m->out_vlan) {
-        output_vlan(ctx, (uint16_t)m->out_vlan, m->snaplen);
+        output_vlan(ctx, at, (uint16_t)m->out_vlan, m->snaplen);
     } else {
         return;
     }
@@ -50,16 +46,38 @@ mirror_one(struct xlate_ctx *ctx, const struct view_mirror *m)
     }
 }
 
-static void
-mirror(struct xlate_ctx *ctx, uint32_t wanted)
+/* The mirrors that send where 'm' sends: a packet goes there once. */
+static uint32_t
+with_same_output(const struct ofproto_view *view, const struct view_mirror *m)
 {
+    uint32_t found = 0;
+
+    for (unsigned i = 0; i < view->n_mirrors; i++) {
+        const struct view_mirror *o = &view->mirrors[i];
+
+        found |= o->out == m->out && o->out_vlan == m->out_vlan ? 1u << i : 0;
+    }
+    return found;
+}
+
+/* The packet passes 'at', in or out: its VLAN is the one that it would come in with there. */
+static void
+mirror(struct xlate_ctx *ctx, const struct view_bundle *at, uint32_t wanted)
+{
+    uint16_t vlan;
+
     wanted &= ~ctx->mirrors;
-    for (; wanted; wanted &= wanted - 1) {
+    if (!wanted || !xlate_vlan_input(ctx, at, &vlan)) {
+        return;
+    }
+    while (wanted) {
         unsigned i = (unsigned)__builtin_ctz(wanted);
 
-        if (i < ctx->view->n_mirrors && selects_vlan(ctx, &ctx->view->mirrors[i])) {
-            ctx->mirrors |= 1u << i;
-            mirror_one(ctx, &ctx->view->mirrors[i]);
+        wanted &= wanted - 1;
+        if (i < ctx->view->n_mirrors && selects_vlan(&ctx->view->mirrors[i], vlan)) {
+            ctx->mirrors |= with_same_output(ctx->view, &ctx->view->mirrors[i]);
+            mirror_one(ctx, &ctx->view->mirrors[i], at, vlan);
+            wanted &= ~ctx->mirrors; /* The copy may have been copied by others of them. */
         }
     }
 }
@@ -70,7 +88,7 @@ xlate_mirror_in(struct xlate_ctx *ctx)
     const struct view_port *port = view_port(ctx->view, ctx->flow.ofp_in_port);
 
     if (port && port->bundle && port->bundle->src_mirrors) {
-        mirror(ctx, port->bundle->src_mirrors);
+        mirror(ctx, port->bundle, port->bundle->src_mirrors);
     }
 }
 
@@ -78,6 +96,6 @@ void
 xlate_mirror_out(struct xlate_ctx *ctx, const struct view_port *port)
 {
     if (port->bundle && port->bundle->dst_mirrors) {
-        mirror(ctx, port->bundle->dst_mirrors);
+        mirror(ctx, port->bundle, port->bundle->dst_mirrors);
     }
 }

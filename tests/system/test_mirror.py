@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mirrors (SPAN, RSPAN, snaplen) beside genuine Open vSwitch: random mirrors, ports and packets, the
+same datapath actions; and what the Mirror's statistics say.
+
+MIRROR_ROUNDS and MIRROR_SEED make it longer, or other.
+"""
+import os
+import random
+import re
+
+import pytest
+
+from switchlib import Hermetic, wait_for
+
+pytestmark = pytest.mark.rootless
+
+ROUNDS = int(os.environ.get("MIRROR_ROUNDS", "20"))
+SEED = int(os.environ.get("MIRROR_SEED", "4"))
+PORTS = ["p%d" % i for i in range(1, 8)]
+
+
+@pytest.fixture(scope="module")
+def pair():
+    switches = [Hermetic(kind).start() for kind in ("sluice", "ovs")]
+    for switch in switches:
+        args = ["add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy",
+                "other_config:hwaddr=02:00:00:00:00:aa"]
+        for i, port in enumerate(PORTS, 1):
+            args += ["--", "add-port", "br0", port, "--", "set", "Interface", port, "type=dummy",
+                     "ofport_request=%d" % i]
+        switch.vsctl(*args)
+    yield switches
+    for switch in switches:
+        switch.close()
+
+
+def random_mirror(rng):
+    """Arguments for ovs-vsctl that give br0 a mirror.  With several, copies of one may pass another,
+    and which of them is first is not defined."""
+    ids = "".join(["--id=@%s get Port %s -- " % (p, p) for p in PORTS]).split()
+    create = ["--id=@m", "create", "Mirror", "name=m"]
+    pick = lambda: ",".join("@" + p for p in rng.sample(PORTS, rng.randint(1, 3)))
+    if rng.random() < 0.3:
+        create.append("select_all=true")
+    if rng.random() < 0.6:
+        create.append("select_src_port=" + pick())
+    if rng.random() < 0.6:
+        create.append("select_dst_port=" + pick())
+    if rng.random() < 0.3:
+        create.append("select_vlan=%d" % rng.choice([0, 1, 10]))
+    if rng.random() < 0.5:
+        create.append("output_port=@" + rng.choice(PORTS[4:]))
+    else:
+        create.append("output_vlan=%d" % rng.choice([7, 10]))
+    if rng.random() < 0.3:
+        create.append("snaplen=%d" % rng.choice([14, 100, 65535]))
+    return ids + create + ["--", "set", "Bridge", "br0", "mirrors=@m"]
+
+
+def random_ports(rng):
+    args = []
+    for port in PORTS:
+        args += ["--", "clear", "Port", port, "tag", "trunks", "vlan_mode", "--", "set", "Port", port,
+                 rng.choice(["tag=1", "tag=10", "trunks=1,10", "external_ids:a=b",
+                             "external_ids:a=b"])]
+    return args[1:]
+
+
+def outputs(switch, flow):
+    """What leaves where, sorted: (port, tag, addresses, length), since floods have no order."""
+    text = switch.appctl("ofproto/trace", "br0", flow).split("Datapath actions: ")[-1].strip()
+    tag = "vid=%s,pcp=0" % flow.split("dl_vlan=")[1] if "dl_vlan" in flow else None
+    addresses, length, found = "", None, []
+    for action in re.findall(r"[^,(]+(?:\((?:[^()]|\([^()]*\))*\))?", text):
+        if action == "pop_vlan":
+            assert tag, text
+            tag = None
+        elif action.startswith("push_vlan"):
+            assert not tag, text
+            tag = action[10:-1]
+        elif action.startswith("set(eth"):
+            addresses = action
+        elif action.startswith("trunc"):
+            length = action
+        elif action != "drop":
+            found.append((int(action), tag, addresses, length))
+            length = None
+    return sorted(found, key=str)
+
+
+def test_random_mirrors(pair):
+    rng = random.Random(SEED)
+    for round_ in range(ROUNDS):
+        ports, mirrors = random_ports(rng), random_mirror(rng)
+        flows = rng.choice(["actions=NORMAL", "priority=9,in_port=1,actions=2,3,mod_vlan_vid:10,4\n"
+                            "actions=drop", "priority=9,in_port=2,actions=NORMAL\nactions=output:1,NORMAL",
+                            "actions=mod_dl_src:02:00:00:00:00:99,LOCAL,in_port"])
+        for switch in pair:
+            switch.vsctl(*ports, "--", "clear", "Bridge", "br0", "mirrors")
+            switch.vsctl(*mirrors)
+            switch.ofctl("del-flows", "br0")
+            switch.ofctl("add-flows", "br0", "-", input=flows + "\n")
+        for _ in range(8):
+            flow = "in_port=%d,dl_src=02:00:00:00:00:01,dl_dst=%s,dl_type=0x1234%s" % (
+                rng.randint(1, 7), rng.choice(["02:00:00:00:00:02", "ff:ff:ff:ff:ff:ff"]),
+                rng.choice(["", "", ",dl_vlan=1", ",dl_vlan=10", ",dl_vlan=7"]))
+            ours, theirs = [outputs(switch, flow) for switch in pair]
+            assert ours == theirs, "%s\n%s\nround %d: %s\n%s\n%s\n%s" % (
+                ours, theirs,
+                round_, flow, flows, " ".join(mirrors), " ".join(ports))
+
+
+def test_statistics(pair):
+    for switch in pair:
+        switch.vsctl("clear", "Bridge", "br0", "mirrors")
+        switch.vsctl(*sum([["--", "clear", "Port", p, "tag", "trunks", "vlan_mode"]
+                           for p in PORTS], [])[1:])
+        switch.vsctl("--id=@p", "get", "Port", "p7", "--", "--id=@m", "create", "Mirror", "name=m",
+                     "select_all=true", "output_port=@p", "--", "set", "Bridge", "br0",
+                     "mirrors=@m")
+        switch.ofctl("del-flows", "br0")
+        switch.ofctl("add-flow", "br0", "actions=output:2")
+        for _ in range(3):
+            switch.appctl("netdev-dummy/receive", "p1", "in_port(1),eth(src=02:00:00:00:00:01,"
+                          "dst=02:00:00:00:00:02),eth_type(0x1234)", "--len", "100")
+    for switch in pair:
+        wait_for(lambda: switch.get("Mirror", "m", "statistics") ==
+                 "{tx_bytes=300, tx_packets=3}", 20, "the statistics of the mirror")
