@@ -196,8 +196,8 @@ daemon_exit_like(int status)
     exit(WEXITSTATUS(status));
 }
 
-static void
-null_streams(void)
+void
+daemon_null_streams(void)
 {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -218,7 +218,7 @@ daemon_silence(void)
     if (!state.quiet) {
         return;
     }
-    null_streams();
+    daemon_null_streams();
     free(log_set_spec("ANY:console:off"));
 }
 

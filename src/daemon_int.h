@@ -19,6 +19,8 @@ int daemon_ready_fd(void);
 void daemon_set_ready_fd(int fd);
 /* Ends this process the way the child did. */
 NO_RETURN void daemon_exit_like(int status);
+/* Standard streams go to /dev/null: whoever reads ours must not wait for this process. */
+void daemon_null_streams(void);
 /* Of a daemon in the background, once ready. */
 void daemon_silence(void);
 

@@ -3,6 +3,7 @@
  * The monitor: starts the switch again when it has crashed, and keeps a spare process for it.
  *
  *   monitor ─┬─ worker: the switch
+ *            ├─ keeper: holds the descriptors of its kernel ports (base/keep.h)
  *            └─ spare: has EAL and packet buffers, waits for a byte in a pipe
  *
  * When the worker dies, the spare is told to go on and becomes the worker; then another spare is
@@ -19,11 +20,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/dirs.h"
+#include "base/keep.h"
 #include "base/log.h"
 #include "daemon_int.h"
 #include "netdev/netdev.h"
@@ -48,6 +51,7 @@ struct monitor {
     pid_t worker, spare;          /* 0: none */
     int ready_fd, spare_ready_fd; /* on which they say that they are ready */
     int go_fd;                    /* on which the spare waits */
+    int keeper_fd;                /* of its clients; -1: no keeper */
     unsigned int n_crashes;
 };
 
@@ -130,6 +134,9 @@ spare_wait(int go_fd)
         }
         if (n == 0) {
             result = dpdk_standby_prepare();
+            if (result == 0) {
+                log_info("pid %ld is ready to take over after a crash", (long)getpid());
+            }
         }
         if (result != 0 && result != -EAGAIN) {
             log_info("there is no spare process: %s", err_str(result));
@@ -190,6 +197,49 @@ use_spare(struct monitor *m)
     m->ready_fd = m->spare_ready_fd;
     spare_is_gone(m);
     return told;
+}
+
+/* ---- The keeper ---- */
+
+static void
+fork_keeper(struct monitor *m)
+{
+    pid_t monitor_pid = getpid();
+    int fds[2];
+
+    m->keeper_fd = -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        set_signals(SIG_IGN);
+        daemon_null_streams();
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(fds[0]);
+        if (daemon_ready_fd() >= 0) {
+            close(daemon_ready_fd());
+        }
+        if (getppid() == monitor_pid) {
+            keep_serve(fds[1]);
+        }
+        _exit(EXIT_SUCCESS);
+    }
+    close(fds[1]);
+    if (pid > 0) {
+        m->keeper_fd = fds[0];
+    } else {
+        close(fds[0]);
+    }
+}
+
+/* In a process that is to be the switch. */
+static void
+become_worker(const struct monitor *m)
+{
+    if (m->keeper_fd >= 0) {
+        keep_attach(m->keeper_fd);
+    }
 }
 
 /* ---- The worker ---- */
@@ -267,6 +317,7 @@ daemon_monitor(const struct daemon_settings *settings)
         log_emer("no memory for the monitor");
         exit(EXIT_FAILURE);
     }
+    fork_keeper(&m);
     for (;;) {
         bool was_spare = use_spare(&m);
 
@@ -275,6 +326,7 @@ daemon_monitor(const struct daemon_settings *settings)
             m.worker = daemon_fork(&m.ready_fd);
             if (m.worker == 0) {
                 set_signals(SIG_DFL);
+                become_worker(&m);
                 return;
             }
         }
@@ -284,6 +336,7 @@ daemon_monitor(const struct daemon_settings *settings)
             daemon_tell_ready();
             daemon_silence();
             if (m.spare == 0 && fork_spare(&m)) {
+                become_worker(&m);
                 return;
             }
         }

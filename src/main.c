@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/coverage.h"
 #include "base/dirs.h"
+#include "base/keep.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/rcu.h"
@@ -268,6 +269,7 @@ static void
 stage_netdev_fini(struct root *root)
 {
     netdev_fini();
+    keep_detach();
     dpdk_stop();
 }
 
@@ -354,6 +356,7 @@ on_ready(void *aux)
     struct root *root = aux;
 
     log_info("%s (Open vSwitch) %s", PROGRAM_NAME, COMPAT_VERSION);
+    keep_sweep();
     daemon_set_ready(root->loop);
 }
 

@@ -93,6 +93,7 @@ bridges_ensure_dp(struct bridges *b, const struct smap *other_config)
     ofprotos_set_dp(b->ofprotos, b->dp);
     dp_set_config(b->dp, other_config);
     slowpath_start(b->slowpath, b->dp, other_config);
+    dp_hold(b->dp); /* until the bridges are there, too */
     return true;
 }
 

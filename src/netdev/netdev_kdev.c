@@ -6,15 +6,48 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/keep.h"
+
 struct netdev_kdev *
 netdev_kdev_cast(const struct netdev *netdev)
 {
     return container_of(netdev, struct netdev_kdev, up);
 }
 
+static void
+keep_name(const struct netdev_kdev *dev, char name[KEEP_NAME_MAX])
+{
+    snprintf(name, KEEP_NAME_MAX, "%s:%s", dev->up.class->type, dev->up.name);
+}
+
+int
+netdev_kdev_take(struct netdev_kdev *dev)
+{
+    char name[KEEP_NAME_MAX];
+
+    keep_name(dev, name);
+    return keep_take(name);
+}
+
+void
+netdev_kdev_keep(struct netdev_kdev *dev)
+{
+    char name[KEEP_NAME_MAX];
+
+    keep_name(dev, name);
+    keep_put(name, dev->fd);
+    dev->is_kept = true;
+}
+
 void
 netdev_kdev_fini(struct netdev_kdev *dev)
 {
+    char name[KEEP_NAME_MAX];
+
+    if (dev->is_kept) {
+        keep_name(dev, name);
+        keep_drop(name);
+    }
     if (dev->krx != NULL) {
         netdev_krx_fini(dev->krx);
         free(dev->krx);

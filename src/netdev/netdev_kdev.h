@@ -23,9 +23,15 @@ struct netdev_kdev {
     struct netdev_krx *krx;
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
     unsigned int n_tx_counts;
+    bool is_kept; // base/keep.h has a duplicate of 'fd'
 };
 
 struct netdev_kdev *netdev_kdev_cast(const struct netdev *);
+
+// The descriptor that a switch before this one had for a port of this type and name; -1: none.
+int netdev_kdev_take(struct netdev_kdev *);
+// Has 'fd' kept for a switch after this one, until netdev_kdev_fini().
+void netdev_kdev_keep(struct netdev_kdev *);
 
 // Frees all but the struct itself; closes the descriptor.
 void netdev_kdev_fini(struct netdev_kdev *);

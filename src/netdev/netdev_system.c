@@ -89,6 +89,29 @@ system_open_socket(struct netdev_system *sys)
     return system_bind(sys);
 }
 
+// Takes up the socket of a switch that died, with the frames that wait in it.
+static bool
+system_take_up(struct netdev_system *sys)
+{
+    struct sockaddr_ll sll;
+    socklen_t len = sizeof(sll);
+    int fd = netdev_kdev_take(&sys->dev);
+
+    if (fd < 0) {
+        return false;
+    }
+    // Not when the name belongs to another device now.
+    int ifindex = netdev_kif_ifindex(&sys->dev.kif);
+    if (ifindex <= 0 || getsockname(fd, (struct sockaddr *)&sll, &len) != 0 ||
+        sll.sll_family != AF_PACKET || sll.sll_ifindex != ifindex) {
+        close(fd);
+        return false;
+    }
+    sys->dev.fd = fd;
+    sys->ifindex = ifindex;
+    return true;
+}
+
 static void
 system_close(struct netdev *netdev)
 {
@@ -102,7 +125,7 @@ system_open(struct netdev *netdev, char **errorp)
     int error = netdev_kif_init(&sys->dev.kif, netdev->name);
 
     sys->dev.fd = -1;
-    if (error == 0) {
+    if (error == 0 && !system_take_up(sys)) {
         error = system_open_socket(sys);
     }
     if (error == -EPERM) {
@@ -112,6 +135,7 @@ system_open(struct netdev *netdev, char **errorp)
         system_close(netdev);
         return error;
     }
+    netdev_kdev_keep(&sys->dev);
     sys->dev.kif.last_carrier = netdev_kif_carrier(&sys->dev.kif);
     return 0;
 }

@@ -75,35 +75,6 @@ tap_make(const char *name, int *fdp)
     return 0;
 }
 
-static int
-tap_open(struct netdev *netdev, char **errorp)
-{
-    struct netdev_tap *tap = tap_cast(netdev);
-    int error = netdev_kif_init(&tap->dev.kif, netdev->name);
-
-    tap->dev.fd = -1;
-    if (error == 0) {
-        error = tap_make(netdev->name, &tap->dev.fd);
-    }
-    if (error == -ENOENT) {
-        *errorp = xstrdup("/dev/net/tun does not exist: load the tun module");
-    } else if (error == -EPERM || error == -EACCES) {
-        *errorp = xstrdup("no permission to make taps: CAP_NET_ADMIN is needed");
-    }
-    if (error != 0) {
-        netdev_kif_fini(&tap->dev.kif);
-        return error;
-    }
-    tap->dev.kif.last_carrier = netdev_kif_carrier(&tap->dev.kif);
-    return 0;
-}
-
-static void
-tap_close(struct netdev *netdev)
-{
-    netdev_kdev_fini(netdev_kdev_cast(netdev));
-}
-
 // The device has left the namespace of 'kif': opens a socket where it is now.
 static void
 tap_follow(struct netdev_tap *tap)
@@ -131,6 +102,57 @@ tap_follow(struct netdev_tap *tap)
     if (home >= 0) {
         close(home);
     }
+}
+
+// Takes up the tap of a switch that died: with its addresses, wherever it is now.
+static bool
+tap_take_up(struct netdev_tap *tap)
+{
+    struct ifreq ifr = {0};
+    int fd = netdev_kdev_take(&tap->dev);
+
+    if (fd < 0) {
+        return false;
+    }
+    if (ioctl(fd, TUNGETIFF, &ifr) != 0 || tap_set_offloads(fd) != 0) {
+        close(fd);
+        return false;
+    }
+    tap->dev.fd = fd;
+    if (netdev_kif_ifindex(&tap->dev.kif) < 0) {
+        tap_follow(tap);
+    }
+    return true;
+}
+
+static int
+tap_open(struct netdev *netdev, char **errorp)
+{
+    struct netdev_tap *tap = tap_cast(netdev);
+    int error = netdev_kif_init(&tap->dev.kif, netdev->name);
+
+    tap->dev.fd = -1;
+    if (error == 0 && !tap_take_up(tap)) {
+        error = tap_make(netdev->name, &tap->dev.fd);
+    }
+    if (error == -ENOENT) {
+        *errorp = xstrdup("/dev/net/tun does not exist: load the tun module");
+    } else if (error == -EPERM || error == -EACCES) {
+        *errorp = xstrdup("no permission to make taps: CAP_NET_ADMIN is needed");
+    }
+    if (error != 0) {
+        netdev_kif_fini(&tap->dev.kif);
+        return error;
+    }
+    netdev_kdev_keep(&tap->dev);
+    tap->dev.kif.last_carrier = netdev_kif_carrier(&tap->dev.kif);
+    return 0;
+}
+
+static void
+tap_close(struct netdev *netdev)
+{
+    netdev_kdev_fini(netdev_kdev_cast(netdev));
 }
 
 static void
@@ -220,6 +242,7 @@ tap_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
         if (error != 0) {
             return error;
         }
+        netdev_kdev_keep(&tap->dev);
     }
     int mtu = netdev_kif_get_mtu(&tap->dev.kif);
     netdev->rx = tap_rx;

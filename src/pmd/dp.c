@@ -263,8 +263,18 @@ run_port_wishes(struct dp *dp)
 }
 
 void
+dp_hold(struct dp *dp)
+{
+    dp->hold = true;
+}
+
+void
 dp_run(struct dp *dp)
 {
+    if (dp->hold) {
+        dp->hold = false;
+        dp->want_schedule = true;
+    }
     run_port_wishes(dp);
     if (dp->want_reconfigure) {
         dp->want_reconfigure = false;

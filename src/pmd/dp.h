@@ -60,6 +60,9 @@ odp_port_t dp_port_by_name(const struct dp *, const char *name); // ODPP_NONE if
 struct netdev *dp_port_netdev(const struct dp *, odp_port_t);
 // pmd-rxq-affinity and emc-enable of one port (Interface.other_config).
 void dp_port_set_config(struct dp *, odp_port_t, const struct smap *other_config);
+// No queue is polled before the next dp_run(): so that frames that wait already do not meet half a
+// configuration.  For a datapath that has no ports yet.
+void dp_hold(struct dp *);
 // Changes of queues, threads and devices since the last call are applied; cheap when there are
 // none.
 void dp_run(struct dp *);

@@ -64,6 +64,7 @@ struct dp {
     void *expel_aux;
     unsigned n_spin_ports;    /* main */
     uint64_t auto_lb_checked; /* main: load_intervals when pmd-auto-lb last looked */
+    bool hold;                /* main: dp_hold() */
     bool want_schedule;       /* main: all queues are to be placed anew */
     bool want_reconfigure;    /* main: threads may have to come or go */
     pthread_t keeper;

@@ -229,6 +229,9 @@ rxq_place(struct dp *dp, bool all)
 void
 rxq_schedule(struct dp *dp, bool all)
 {
+    if (dp->hold) {
+        return; // dp_run() places all.
+    }
     rxq_place(dp, all);
     rxq_publish(dp);
 }
