@@ -363,6 +363,12 @@ netdev_rxq_enabled(const struct netdev *netdev, uint16_t qid)
 }
 
 int
+netdev_rxq_length(const struct netdev *netdev, uint16_t qid)
+{
+    return netdev->class->rxq_length != NULL ? netdev->class->rxq_length(netdev, qid) : -1;
+}
+
+int
 netdev_rx_fd(const struct netdev *netdev, uint16_t qid)
 {
     return netdev->class->rx_fd != NULL ? netdev->class->rx_fd(netdev, qid) : -EOPNOTSUPP;

@@ -143,6 +143,8 @@ int netdev_reconfigure(struct netdev *, uint16_t n_txq_wanted, char **errorp);
 bool netdev_wants_reconfigure(const struct netdev *); // e.g. a guest changed its queue count
 const struct netdev_queues *netdev_queues(const struct netdev *);
 bool netdev_rxq_enabled(const struct netdev *, uint16_t qid);
+// Frames that a guest has ready in the queue, or -1 where that is not known.  The polling thread.
+int netdev_rxq_length(const struct netdev *, uint16_t qid);
 
 int netdev_get_mac(const struct netdev *, struct rte_ether_addr *);
 int netdev_set_mac(struct netdev *, const struct rte_ether_addr *);

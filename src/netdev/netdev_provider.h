@@ -31,6 +31,8 @@ struct netdev_class {
     // Sets rx, tx, ethdev_id and queues.  May be called again with other wishes.
     int (*reconfigure)(struct netdev *, uint16_t n_txq_wanted, char **errorp);
     bool (*rxq_enabled)(const struct netdev *, uint16_t qid); // NULL: always
+    // Frames that wait in a guest's queue; NULL: not known.  On the polling thread.
+    int (*rxq_length)(const struct netdev *, uint16_t qid);
     int (*rx_fd)(const struct netdev *, uint16_t qid);        // NETDEV_POLL_EPOLL
 
     int (*get_mac)(const struct netdev *, struct rte_ether_addr *);

@@ -533,7 +533,8 @@ vhost_get_link(const struct netdev *netdev, struct netdev_link *link)
         .type = NAME, .poll = NETDEV_POLL_SPIN, .size = sizeof(struct netdev_vhost),          \
         .open = vhost_open, .close = vhost_close, .set_config = vhost_set_config,             \
         .get_config = netdev_vhost_get_config, .reconfigure = vhost_reconfigure,              \
-        .rxq_enabled = vhost_rxq_enabled, .get_mac = vhost_get_mac, .set_mac = vhost_set_mac, \
+        .rxq_enabled = vhost_rxq_enabled, .rxq_length = netdev_vhost_rxq_length,              \
+        .get_mac = vhost_get_mac, .set_mac = vhost_set_mac,                                   \
         .get_mtu = vhost_get_mtu, .set_mtu = vhost_set_mtu, .get_flags = vhost_get_flags,     \
         .set_flags = vhost_set_flags, .get_link = vhost_get_link,                             \
         .get_status = netdev_vhost_get_status, .get_stats = netdev_vhost_get_stats,           \

@@ -76,6 +76,7 @@ netdev_vhost_cast(const struct netdev *netdev)
 }
 
 // --- netdev_vhost_io.c ---
+int netdev_vhost_rxq_length(const struct netdev *, uint16_t qid);
 uint16_t netdev_vhost_rx(struct netdev *, uint16_t qid, struct rte_mbuf **);
 uint16_t netdev_vhost_rx_cut(struct netdev *, uint16_t qid, struct rte_mbuf **); // with 'offloads'
 void netdev_vhost_tx(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);

@@ -31,6 +31,18 @@ dequeue(struct netdev_vhost *vhost, uint16_t qid, struct rte_mbuf **mbufs)
                                    mbufs, NETDEV_MAX_BURST);
 }
 
+int
+netdev_vhost_rxq_length(const struct netdev *netdev, uint16_t qid)
+{
+    const struct netdev_vhost *vhost = netdev_vhost_cast((struct netdev *)netdev);
+    int vid = atomic_load_explicit(&vhost->vid, memory_order_acquire);
+
+    if (vid < 0 || qid >= VHOST_MAX_PAIRS) {
+        return -1;
+    }
+    return (int)rte_vhost_rx_queue_count(vid, (uint16_t)(qid * VHOST_VRINGS_PER_PAIR + 1));
+}
+
 uint16_t
 netdev_vhost_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
 {

@@ -23,6 +23,7 @@ settings_default(struct dp_settings *set)
     memset(set, 0, sizeof *set);
     memset(set->core_sleep_us, 0xff, sizeof set->core_sleep_us);
     set->rxq_isolate = true;
+    set->perf_log = perf_log_defaults;
     set->emc_inv_prob = 100;
     set->miss_share = DP_MISS_SHARE_DEFAULT;
     set->smc_enable = true;

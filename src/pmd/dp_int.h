@@ -41,6 +41,7 @@ struct dp_settings {
     uint32_t max_sleep_us;
     uint32_t core_sleep_us[PMD_MAX]; // UINT32_MAX: as for all
     bool perf_metrics;
+    struct perf_log_settings perf_log; // pmd-perf-log-set
     bool auto_lb;
     uint32_t auto_lb_interval_min, auto_lb_load, auto_lb_improvement;
 };

@@ -87,6 +87,7 @@ dp_apply_settings(struct dp *dp, struct pmd *pmd)
     }
     atomic_store(&pmd->max_sleep_us, sleep_us);
     atomic_store(&pmd->tx_flush_cycles, set->tx_flush_us * clock_tsc_hz() / 1000000);
+    perf_log_set(&pmd->perf.log, &set->perf_log);
     if (atomic_load(&pmd->perf.detailed) != set->perf_metrics) {
         perf_clear(&pmd->perf, clock_now_ms());
         atomic_store(&pmd->perf.detailed, set->perf_metrics);

@@ -268,11 +268,15 @@ void
 pmd_input(struct pmd *pmd, struct burst *b)
 {
     extract(b);
+    pmd_stage_end(pmd, PERF_STAGE_EXTRACT, b->n);
     hash_keys(pmd, b);
+    pmd_stage_end(pmd, PERF_STAGE_HASH, b->n);
     emc_lookup(pmd, b, b->known);
+    pmd_stage_end(pmd, PERF_STAGE_EMC, b->n);
     uint32_t below_emc = b->todo & b->known;
     if (below_emc) {
         smc_lookup(pmd, b, below_emc);
+        pmd_stage_end(pmd, PERF_STAGE_SMC, burst_count(b, below_emc));
     }
     if (UNLIKELY(b->todo)) {
         pmd_slow_stages(pmd, b);
@@ -280,6 +284,8 @@ pmd_input(struct pmd *pmd, struct burst *b)
     below_emc &= ~(b->todo | b->wild);
     if (below_emc) {
         promote(pmd, b, below_emc);
+        pmd_stage_end(pmd, PERF_STAGE_PROMOTE, burst_count(b, below_emc));
     }
     pmd_execute(pmd, b);
+    pmd_stage_end(pmd, PERF_STAGE_EXECUTE, b->n);
 }

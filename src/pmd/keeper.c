@@ -110,6 +110,7 @@ keeper_tick(struct keeper *k)
     k->tick++;
     DP_FOREACH_PMD (pmd, k->dp) {
         keep_smc(k, pmd);
+        perf_log_run(pmd, &pmd->perf.log);
     }
     if (k->tick % LOAD_TICKS == 0) {
         note_load(k->dp, k->tick);

@@ -105,9 +105,15 @@ refuse(struct burst *b)
 static void
 look_up_and_ask(struct pmd *pmd, struct burst *b)
 {
+    uint32_t looked = b->todo;
+
     dpcls_lookup(pmd, b);
+    pmd_stage_end(pmd, PERF_STAGE_DPCLS, burst_count(b, looked));
     if (UNLIKELY(b->todo)) {
+        uint64_t start = clock_tsc();
         pmd_upcall_misses(pmd, b);
+        pmd_count_upcall_cycles(pmd, clock_tsc() - start);
+        pmd_stage_end(pmd, PERF_STAGE_UPCALL, burst_count(b, b->todo));
     }
 }
 

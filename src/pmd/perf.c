@@ -81,6 +81,10 @@ perf_clear_histograms(struct pmd_perf *p)
             atomic_store_explicit(&p->histogram[i].bin[j], 0, memory_order_relaxed);
         }
     }
+    for (unsigned i = 0; i < PERF_N_STAGES; i++) {
+        atomic_store_explicit(&p->stage[i].cycles, 0, memory_order_relaxed);
+        atomic_store_explicit(&p->stage[i].n_packets, 0, memory_order_relaxed);
+    }
     memset(p->iterations, 0, sizeof p->iterations);
     memset(p->milliseconds, 0, sizeof p->milliseconds);
 }
@@ -99,6 +103,7 @@ perf_sample(struct pmd_perf *p, const struct perf_record *r)
     }
     if (r->n_packets) {
         histogram_add(&p->histogram[PERF_UPCALLS_PER_IT], r->n_upcalls);
+        histogram_add(&p->histogram[PERF_MAX_VHOST_QLEN], r->max_vhost_qlen);
     }
     if (r->n_upcalls) {
         histogram_add(&p->histogram[PERF_CYCLES_PER_UPCALL],
@@ -123,6 +128,7 @@ perf_note_millisecond(struct pmd_perf *p, const struct perf_record *r)
     ms->n_upcalls += r->n_upcalls;
     ms->n_batches += r->n_batches;
     ms->upcall_cycles += r->upcall_cycles;
+    ms->max_vhost_qlen = MAX(ms->max_vhost_qlen, r->max_vhost_qlen);
 }
 
 void
@@ -138,9 +144,13 @@ perf_end_iteration(struct pmd_perf *p, uint64_t tsc, uint64_t cycles, uint32_t n
     r->cycles = cycles;
     r->n_packets = n_packets;
     r->n_its = 1;
+    perf_add(p, PMD_STAT_VHOST_QLEN, r->max_vhost_qlen);
     perf_sample(p, r);
     perf_note_millisecond(p, r);
     p->iterations[idx % PERF_HISTORY] = *r;
     atomic_store_explicit(&p->iteration_idx, idx, memory_order_release);
+    if (UNLIKELY(atomic_load_explicit(&p->log.on, memory_order_relaxed))) {
+        perf_log_note(&p->log, p->iterations, PERF_HISTORY, idx);
+    }
     memset(r, 0, sizeof *r);
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pmd/perf_log.h"
+
 enum pmd_stat {
     PMD_STAT_RX,     // packets from queues and rings
     PMD_STAT_RECIRC, // packets that came back for another pass
@@ -28,6 +30,7 @@ enum pmd_stat {
     PMD_STAT_SLEEP_ITER,
     PMD_STAT_SLEEP_CYCLES,
     PMD_STAT_UPCALL_CYCLES,
+    PMD_STAT_VHOST_QLEN, // sum over iterations of the fullest guest's queue; with pmd-perf-metrics
     PMD_N_STATS,
 };
 
@@ -50,16 +53,23 @@ enum perf_histogram_id {
     PERF_N_HISTOGRAMS,
 };
 
-// One iteration, or the sum of those of one millisecond.
-struct perf_record {
-    uint64_t tsc;
-    uint64_t cycles;
-    uint32_t n_its;
-    uint32_t n_packets;
-    uint32_t n_upcalls;
-    uint32_t n_batches;
-    uint32_t max_vhost_qlen;
-    uint64_t upcall_cycles;
+// What a burst goes through, in this order; measured with pmd-perf-metrics.
+enum perf_stage_id {
+    PERF_STAGE_RECEIVE,
+    PERF_STAGE_EXTRACT,
+    PERF_STAGE_HASH,
+    PERF_STAGE_EMC,
+    PERF_STAGE_SMC,
+    PERF_STAGE_DPCLS,
+    PERF_STAGE_UPCALL,
+    PERF_STAGE_PROMOTE,
+    PERF_STAGE_EXECUTE,
+    PERF_STAGE_SEND,
+    PERF_N_STAGES,
+};
+
+struct perf_stage {
+    _Atomic uint64_t n_packets, cycles; /* pmd: w, main: r */
 };
 
 struct pmd_perf {
@@ -73,6 +83,9 @@ struct pmd_perf {
     struct perf_record milliseconds[PERF_HISTORY];
     _Atomic uint32_t iteration_idx, millisecond_idx;
     struct perf_record current; // this iteration
+    struct perf_stage stage[PERF_N_STAGES];
+    uint64_t stage_tsc; // pmd: when the present stage began
+    struct perf_log log;
 };
 
 static inline void
@@ -86,6 +99,19 @@ static inline uint64_t
 perf_get(const struct pmd_perf *p, enum pmd_stat stat)
 {
     return atomic_load_explicit(&p->stat[stat], memory_order_relaxed) - p->cleared[stat];
+}
+
+// The present stage, which 'n' packets went through, ends, and the next one begins.
+static inline void
+perf_stage_end(struct pmd_perf *p, enum perf_stage_id id, uint64_t n, uint64_t tsc)
+{
+    struct perf_stage *s = &p->stage[id];
+    uint64_t cycles = atomic_load_explicit(&s->cycles, memory_order_relaxed);
+    uint64_t packets = atomic_load_explicit(&s->n_packets, memory_order_relaxed);
+
+    atomic_store_explicit(&s->cycles, cycles + tsc - p->stage_tsc, memory_order_relaxed);
+    atomic_store_explicit(&s->n_packets, packets + n, memory_order_relaxed);
+    p->stage_tsc = tsc;
 }
 
 void perf_init(struct pmd_perf *);

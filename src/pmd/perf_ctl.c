@@ -132,8 +132,9 @@ put_averages(struct str *s, const struct pmd_perf *p)
     put_histogram_names(s);
     str_printf(s, "   %-21.0f  %-21.5f  %-21.0f  %-21.5f  %-21.5f  %-21.5f  %-21.0f\n",
                per(cycles, its), per(rx, its), per(busy, rx),
-               per((double)perf_get(p, PMD_STAT_TX), (double)perf_get(p, PMD_STAT_TX_BATCHES)), 0.0,
-               per(upcalls, its), per((double)perf_get(p, PMD_STAT_UPCALL_CYCLES), upcalls));
+               per((double)perf_get(p, PMD_STAT_TX), (double)perf_get(p, PMD_STAT_TX_BATCHES)),
+               per((double)perf_get(p, PMD_STAT_VHOST_QLEN), its), per(upcalls, its),
+               per((double)perf_get(p, PMD_STAT_UPCALL_CYCLES), upcalls));
 }
 
 static void
@@ -166,18 +167,30 @@ put_record_tail(struct str *s, const struct perf_record *r)
                r->max_vhost_qlen, r->n_upcalls, per((double)r->upcall_cycles, r->n_upcalls));
 }
 
+void
+perf_put_iteration_header(struct str *s)
+{
+    str_printf(s, "   %-17s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s\n", "iter",
+               "cycles", "packets", "cycles/pkt", "pkts/batch", "vhost qlen", "upcalls",
+               "cycles/upcall");
+}
+
+void
+perf_put_iteration(struct str *s, const struct perf_record *r)
+{
+    str_printf(s, "   %-17" PRIu64 "   %-11" PRIu64 "  %-11u", r->tsc, r->cycles, r->n_packets);
+    put_record_tail(s, r);
+}
+
 static void
 put_iteration_history(struct str *s, const struct pmd_perf *p, unsigned n)
 {
     uint32_t idx = atomic_load_explicit(&p->iteration_idx, memory_order_acquire);
 
-    str_printf(s, "   %-17s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s\n", "iter",
-               "cycles", "packets", "cycles/pkt", "pkts/batch", "vhost qlen", "upcalls",
-               "cycles/upcall");
+    perf_put_iteration_header(s);
     for (unsigned i = 0; i < MIN(n, (unsigned)PERF_HISTORY) && i < idx; i++) {
         struct perf_record r = p->iterations[(idx - i) % PERF_HISTORY];
-        str_printf(s, "   %-17" PRIu64 "   %-11" PRIu64 "  %-11u", r.tsc, r.cycles, r.n_packets);
-        put_record_tail(s, &r);
+        perf_put_iteration(s, &r);
     }
 }
 
@@ -255,17 +268,10 @@ pmd_perf_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp
     str_free(&s);
 }
 
-static void
-pmd_perf_log_set(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
-{
-    unixctl_reply_error(conn, "logging of suspicious iterations is not supported");
-}
-
 void
 perf_ctl_init(struct dp **dpp)
 {
     unixctl_register("dpif-netdev/pmd-perf-show", "[-nh] [-it n] [-ms n] [-pmd core] [dp]", 0, 8,
                      pmd_perf_show, dpp);
-    unixctl_register("dpif-netdev/pmd-perf-log-set", "on|off [options]", 0, 10, pmd_perf_log_set,
-                     dpp);
+    perf_log_ctl_init(dpp);
 }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <rte_ring.h>
 
+#include "base/clock.h"
 #include "base/rcu.h"
 #include "pmd/burst.h"
 #include "pmd/cache.h"
@@ -133,6 +134,7 @@ struct pmd {
     struct rxq *polling;           // whose burst this is; NULL: not a queue's
     struct rxq_backlog backlog[2]; // of the last two different queues
     _Atomic uint32_t miss_share;   /* main: w, pmd: r; 1024ths of the time, 1024: no limit */
+    bool timed;                    // stages are measured: pmd-perf-metrics, for this burst
     bool trains;                   // the last burst had some
     struct pmd_perf perf;          // counters; all: r
     struct burst burst;
@@ -201,6 +203,21 @@ struct inject_queue *inject_create(void);
 void inject_destroy(struct inject_queue *, struct megaflows *);
 bool inject_drain(struct pmd *); // true if there was something
 struct rte_ring *inject_ring(struct inject_queue *);
+
+static inline void
+pmd_count_upcall_cycles(struct pmd *pmd, uint64_t cycles)
+{
+    perf_add(&pmd->perf, PMD_STAT_UPCALL_CYCLES, cycles);
+    pmd->perf.current.upcall_cycles += cycles;
+}
+
+static inline void
+pmd_stage_end(struct pmd *pmd, enum perf_stage_id id, uint32_t n_packets)
+{
+    if (UNLIKELY(pmd->timed)) {
+        perf_stage_end(&pmd->perf, id, n_packets, clock_tsc());
+    }
+}
 
 // The time of the last packet, and so on, as dp_flow_get_stats() reports it.
 static inline void

@@ -27,6 +27,10 @@ bool pmd_ctl_is_dp_name(const struct dp *, const char *);
 bool pmd_ctl_parse(struct unixctl_conn *, const struct dp *, int argc, const char *argv[],
                    struct pmd_ctl_args *);
 void perf_ctl_init(struct dp **);
+void perf_log_ctl_init(struct dp **);
+struct perf_record;
+void perf_put_iteration_header(struct str *);
+void perf_put_iteration(struct str *, const struct perf_record *);
 void limits_ctl_init(struct dp **);
 void dpctl_init(struct dp **);
 

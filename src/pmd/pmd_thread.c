@@ -116,18 +116,38 @@ pmd_refresh_time(struct pmd *pmd)
     }
 }
 
+// How many frames the guest has ready, those just taken included.
+static void
+note_queue_length(struct pmd *pmd, const struct rxq *rxq)
+{
+    int left = netdev_rxq_length(rxq->netdev, rxq->qid);
+    struct perf_record *r = &pmd->perf.current;
+
+    if (left >= 0) {
+        r->max_vhost_qlen = MAX(r->max_vhost_qlen, (uint32_t)left + NETDEV_MAX_BURST);
+    }
+}
+
 // One burst of a queue.  The cycles since the last look at the counter are the queue's.
 static unsigned
 pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
 {
     struct burst *b = &pmd->burst;
-    uint16_t n = netdev_rx_burst(rxq->netdev, rxq->qid, b->m);
 
+    pmd->timed = atomic_load_explicit(&pmd->perf.detailed, memory_order_relaxed);
+    if (UNLIKELY(pmd->timed)) {
+        pmd->perf.stage_tsc = clock_tsc();
+    }
+    uint16_t n = netdev_rx_burst(rxq->netdev, rxq->qid, b->m);
     if (!n) {
         return 0;
     }
+    pmd_stage_end(pmd, PERF_STAGE_RECEIVE, n);
     if (n == NETDEV_MAX_BURST) {
         pmd_note_backlog(pmd, rxq);
+        if (UNLIKELY(pmd->timed)) {
+            note_queue_length(pmd, rxq);
+        }
     }
     b->n = n;
     b->in_port = rxq->odp;
@@ -139,6 +159,7 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
     pmd_flush(pmd);
     drop_begin_port(NULL);
     pmd->polling = NULL;
+    pmd_stage_end(pmd, PERF_STAGE_SEND, n);
     perf_add(&pmd->perf, PMD_STAT_RX, n);
 
     uint64_t start = pmd->now_tsc;

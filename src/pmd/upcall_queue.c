@@ -432,6 +432,8 @@ pmd_run_inline_upcalls(struct pmd *pmd)
     }
     n = upcalls_take(q, 0, 1, &cursor, up, UPCALL_INLINE_BATCH);
     if (n) {
+        uint64_t start = clock_tsc();
         fn(up, n, q->inline_aux);
+        pmd_count_upcall_cycles(pmd, clock_tsc() - start);
     }
 }

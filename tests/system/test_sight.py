@@ -79,3 +79,59 @@ def test_a_port_without_emc(switch):
     switch.vsctl("set", "Interface", "p1", "other_config:emc-enable=true")
     receive(switch, 1000, 5)
     wait_for(lambda: stat(switch, "emc hits") >= 4, what="hits of the EMC")
+
+
+def busy(switch):
+    """Turns metrics on and sends some packets through; returns pmd-perf-show of the main thread."""
+    switch.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-perf-metrics=true")
+    switch.ofctl("add-flow", "br0", "in_port=1,actions=output:2")
+    receive(switch, 1000, 10)
+    wait_for(lambda: stat(switch, "packets received") >= 10, what="ten packets")
+    return switch.appctl("dpif-netdev/pmd-perf-show", "-it", "3", "-ms", "2")
+
+
+def test_histograms_and_history(switch):
+    out = busy(switch)
+    rows = out[out.index("Histograms\n"):].splitlines()
+    assert rows[1].split("  ")[0].strip() == "" and "max vhost qlen" in rows[1]
+    bins = [re.findall(r"(\S+) +(\d+)", row) for row in rows[2:34]]
+    assert len(bins) == 32 and all(len(row) == 7 for row in bins), rows
+    assert [column[0] for column in bins[31]] == [">"] * 7
+    packets = sum(int(row[1][1]) for row in bins)  # iterations, by packets
+    assert packets >= 10, out
+    assert re.search(r"^   iter +cycles +packets +cycles/pkt +pkts/batch +vhost qlen +upcalls "
+                     r"+cycles/upcall$", out, re.M), out
+    assert re.search(r"^   ms +iterations +cycles/it +Kpps ", out, re.M), out
+    assert "Histograms" not in switch.appctl("dpif-netdev/pmd-perf-show", "-nh")
+
+
+def test_stages(switch):
+    p = switch.appctl("dpif-netdev/pmd-stage-show", check=False)
+    assert p.returncode == 2 and "pmd-perf-metrics=true" in p.stderr
+    busy(switch)
+    out = switch.appctl("dpif-netdev/pmd-stage-show")
+    stages = dict(re.findall(r"^  ([a-z, ]+?) {2,}(\d+) +\d+ +[\d.]+ +[\d.]+%$", out, re.M))
+    assert list(stages) == ["receive", "extract", "hash", "emc", "smc", "dpcls", "upcall",
+                            "promote", "execute", "send, recirculate"], out
+    # Counting begins with the first iteration that ends after metrics were turned on.
+    assert int(stages["receive"]) >= 5
+    assert stages["receive"] == stages["extract"] == stages["hash"] == stages["emc"]
+
+
+def test_suspicious_iterations_are_logged(switch):
+    p = switch.appctl("dpif-netdev/pmd-perf-log-set", "on", "-b", "101", check=False)
+    assert p.returncode == 2 and "at most 100" in p.stderr
+    p = switch.appctl("dpif-netdev/pmd-perf-log-set", "sometimes", check=False)
+    assert p.returncode == 2 and "sometimes: unknown option" in p.stderr
+    # Each iteration takes longer than no time at all.
+    assert switch.appctl("dpif-netdev/pmd-perf-log-set", "on", "-b", "2", "-a", "0", "-us", "0",
+                         "-q", "512", "-e") == ""
+    busy(switch)
+
+    def logged():
+        with open(switch.log) as f:
+            text = f.read()
+        return ("Suspicious iteration (Excessive total time)" in text
+                and "Neighborhood of suspicious iteration:" in text)
+    wait_for(logged, what="a suspicious iteration in the log")
+    switch.appctl("dpif-netdev/pmd-perf-log-set", "off")

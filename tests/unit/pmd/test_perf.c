@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Histograms, history and the log of suspicious iterations (perf.c, perf_log.c).
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "pmd/perf.h"
+
+static struct pmd_perf *p;
+static uint64_t now;
+
+static int
+setup(void **state)
+{
+    p = xzalloc_cacheline(ROUND_UP(sizeof *p, CACHE_LINE_SIZE));
+    perf_init(p);
+    now = clock_tsc();
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    free(p);
+    return 0;
+}
+
+static void
+iterate(uint64_t cycles, uint32_t n_packets)
+{
+    now += cycles;
+    perf_end_iteration(p, now, cycles, n_packets);
+}
+
+static uint64_t
+samples(enum perf_histogram_id id)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < PERF_BINS; i++) {
+        n += atomic_load(&p->histogram[id].bin[i]);
+    }
+    return n;
+}
+
+// The wall of the only bin that has samples.
+static uint32_t
+wall_of_all(enum perf_histogram_id id)
+{
+    for (unsigned i = 0; i < PERF_BINS; i++) {
+        if (atomic_load(&p->histogram[id].bin[i])) {
+            assert_int_equal(atomic_load(&p->histogram[id].bin[i]), samples(id));
+            return p->histogram[id].wall[i];
+        }
+    }
+    return 0;
+}
+
+static void
+test_samples_fall_below_their_walls(void **state)
+{
+    for (unsigned i = 0; i < 10; i++) {
+        p->current.n_upcalls = 4;
+        p->current.upcall_cycles = 8000;
+        p->current.n_batches = 2;
+        p->current.max_vhost_qlen = 100;
+        iterate(40000, 32);
+    }
+    assert_int_equal(samples(PERF_CYCLES_PER_IT), 10);
+    assert_true(wall_of_all(PERF_CYCLES_PER_IT) >= 40000);
+    assert_true(wall_of_all(PERF_CYCLES_PER_IT) < 40000 * 2);
+    assert_true(wall_of_all(PERF_PKTS_PER_IT) >= 32 && wall_of_all(PERF_PKTS_PER_IT) < 64);
+    assert_true(wall_of_all(PERF_CYCLES_PER_PKT) >= 1250);
+    assert_true(wall_of_all(PERF_PKTS_PER_BATCH) >= 16 && wall_of_all(PERF_PKTS_PER_BATCH) < 19);
+    assert_true(wall_of_all(PERF_MAX_VHOST_QLEN) >= 100);
+    assert_true(wall_of_all(PERF_MAX_VHOST_QLEN) < 200);
+    assert_true(wall_of_all(PERF_CYCLES_PER_UPCALL) >= 2000);
+    assert_int_equal(perf_get(p, PMD_STAT_VHOST_QLEN), 1000);
+    // An idle one has no packets to share its cycles.
+    iterate(500, 0);
+    assert_int_equal(samples(PERF_CYCLES_PER_IT), 11);
+    assert_int_equal(samples(PERF_CYCLES_PER_PKT), 10);
+}
+
+static void
+test_what_is_too_large_falls_into_the_last_bin(void **state)
+{
+    iterate(UINT64_C(1) << 40, 5000);
+    for (unsigned id = PERF_CYCLES_PER_IT; id <= PERF_CYCLES_PER_PKT; id++) {
+        assert_int_equal(atomic_load(&p->histogram[id].bin[PERF_BINS - 1]), 1);
+    }
+}
+
+static void
+test_milliseconds_sum_iterations(void **state)
+{
+    uint64_t tenth = clock_tsc_hz() / 10000;
+
+    for (unsigned i = 0; i < 100; i++) {
+        p->current.max_vhost_qlen = i;
+        iterate(tenth, 3);
+    }
+    uint32_t n = atomic_load(&p->millisecond_idx), its = 0, packets = 0;
+    assert_in_range(n, 9, 11);
+    for (uint32_t i = 1; i <= n; i++) {
+        its += p->milliseconds[i % PERF_HISTORY].n_its;
+        packets += p->milliseconds[i % PERF_HISTORY].n_packets;
+    }
+    assert_int_equal(its, 100);
+    assert_int_equal(packets, 300);
+    assert_int_equal(p->milliseconds[n % PERF_HISTORY].max_vhost_qlen, 99);
+}
+
+static void
+test_clearing_starts_anew(void **state)
+{
+    p->stage_tsc = now;
+    perf_stage_end(p, PERF_STAGE_EMC, 32, now + 100);
+    assert_int_equal(atomic_load(&p->stage[PERF_STAGE_EMC].cycles), 100);
+    assert_int_equal(atomic_load(&p->stage[PERF_STAGE_EMC].n_packets), 32);
+    iterate(1000, 1);
+    perf_clear(p, 0);
+    iterate(1000, 1);
+    assert_int_equal(samples(PERF_CYCLES_PER_IT), 1);
+    assert_int_equal(atomic_load(&p->stage[PERF_STAGE_EMC].cycles), 0);
+}
+
+// --- suspicious iterations ------------------------------------------------------------------
+
+static uint64_t
+us(uint64_t n)
+{
+    return n * (clock_tsc_hz() / 1000000);
+}
+
+static void
+log_on(uint32_t before, uint32_t after, bool extend)
+{
+    struct perf_log_settings set = perf_log_defaults;
+
+    set.on = true;
+    set.before = before;
+    set.after = after;
+    set.extend = extend;
+    perf_log_set(&p->log, &set);
+}
+
+static void
+quick(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        iterate(us(1), i + 1);
+    }
+}
+
+static void
+test_a_long_iteration_is_copied_with_neighbours(void **state)
+{
+    log_on(3, 2, false);
+    quick(10);
+    assert_int_equal(atomic_load(&p->log.n_suspicious), 0);
+    iterate(us(300), 77);
+    quick(1);
+    assert_false(atomic_load(&p->log.ready));
+    quick(1);
+    assert_true(atomic_load(&p->log.ready));
+    assert_int_equal(p->log.n, 3 + 1 + 2);
+    assert_int_equal(p->log.n_before, 3);
+    assert_int_equal(p->log.copy[3].n_packets, 77);
+    assert_int_equal(p->log.copy[0].n_packets, 8);
+    assert_int_equal(p->log.copy_reason, PERF_LOG_TIME);
+    // Until the keeper has written it, the next one is only counted.
+    iterate(us(300), 88);
+    quick(5);
+    assert_int_equal(atomic_load(&p->log.n_suspicious), 2);
+    assert_int_equal(p->log.copy[3].n_packets, 77);
+}
+
+static void
+test_a_full_queue_is_suspicious(void **state)
+{
+    log_on(5, 0, false);
+    quick(2);
+    p->current.max_vhost_qlen = 128;
+    quick(1);
+    assert_int_equal(atomic_load(&p->log.n_suspicious), 0);
+    p->current.max_vhost_qlen = 129;
+    quick(1);
+    assert_true(atomic_load(&p->log.ready));
+    assert_int_equal(p->log.copy_reason, PERF_LOG_QLEN);
+    assert_int_equal(p->log.n, 4); // there were only three before
+    assert_int_equal(p->log.copy[p->log.n_before].max_vhost_qlen, 129);
+}
+
+static void
+test_one_more_extends_the_neighbourhood(void **state)
+{
+    log_on(1, 3, true);
+    quick(5);
+    iterate(us(300), 1);
+    quick(2);
+    iterate(us(300), 2);
+    quick(2);
+    assert_false(atomic_load(&p->log.ready));
+    quick(1);
+    assert_true(atomic_load(&p->log.ready));
+    assert_int_equal(p->log.n, 1 + 1 + 2 + 1 + 3);
+    assert_int_equal(atomic_load(&p->log.n_suspicious), 2);
+}
+
+static void
+test_extension_has_an_end(void **state)
+{
+    log_on(100, 100, true);
+    quick(200);
+    for (unsigned i = 0; i < 2 * PERF_LOG_MAX; i++) {
+        iterate(us(300), 1);
+    }
+    assert_true(atomic_load(&p->log.ready));
+    assert_in_range(p->log.n, PERF_LOG_MAX / 2, PERF_LOG_MAX);
+}
+
+static void
+test_off_means_off(void **state)
+{
+    iterate(us(100000), 1);
+    quick(10);
+    assert_int_equal(atomic_load(&p->log.n_suspicious), 0);
+    assert_false(atomic_load(&p->log.ready));
+}
+
+int
+main(void)
+{
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_samples_fall_below_their_walls),
+        TEST(test_what_is_too_large_falls_into_the_last_bin),
+        TEST(test_milliseconds_sum_iterations),
+        TEST(test_clearing_starts_anew),
+        TEST(test_a_long_iteration_is_copied_with_neighbours),
+        TEST(test_a_full_queue_is_suspicious),
+        TEST(test_one_more_extends_the_neighbourhood),
+        TEST(test_extension_has_an_end),
+        TEST(test_off_means_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
