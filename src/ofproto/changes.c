@@ -99,6 +99,30 @@ ofprotos_take_changes(struct ofprotos *all, size_t *n, uint64_t *seq)
     return changes;
 }
 
+size_t
+ofprotos_n_changes(struct ofprotos *all, bool *of_rules)
+{
+    size_t n;
+
+    pthread_mutex_lock(&all->lock);
+    n = all->n_changes;
+    *of_rules = true;
+    for (size_t i = 0; i < n && *of_rules; i++) {
+        *of_rules = all->changes[i].rule != NULL;
+    }
+    pthread_mutex_unlock(&all->lock);
+    return n;
+}
+
+void
+ofproto_changes_free(struct ofproto_change *changes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        rule_unref(changes[i].rule);
+    }
+    free(changes);
+}
+
 void
 changes_forget(struct ofprotos *all, const struct ofproto *ofproto)
 {

@@ -162,6 +162,9 @@ flow_txn_add(struct flow_txn *txn, const struct rule_new *rn)
     struct rule *r = rule_create(p, rn);
     struct oftable *t = &p->tables[rn->table_id];
 
+    if (r->actions->has_conj) {
+        atomic_store_explicit(&t->had_clauses, true, memory_order_relaxed);
+    }
     cls_insert(t->cls, &r->cls, rn->match, rn->priority, txn->version);
     t->n_flows += !is_hidden(r);
     txn_log(txn,

@@ -150,6 +150,9 @@ cls_version_t ofproto_version(const struct ofproto *);
  * Adds what was consulted to 'wc', which may be NULL.  Honours view->frag for the caller: no. */
 struct rule *ofproto_lookup(const struct ofproto *, cls_version_t version, uint8_t table_id,
                             const struct flow *, struct flow_mask *wc);
+/* True if the table has or had clauses of conjunctive matches: then rules of lower priority than the
+ * one found may have decided, too. */
+bool ofproto_table_had_clauses(const struct ofproto *, uint8_t table_id);
 struct ofgroup *ofproto_group_lookup(const struct ofproto *, cls_version_t version,
                                      uint32_t group_id);
 /* Statistics of table lookups (dump-tables): any thread, cheap. */
@@ -186,6 +189,9 @@ struct ofproto_change {
  * OFPROTO_MAX_CHANGES. */
 enum { OFPROTO_MAX_CHANGES = 4096 };
 struct ofproto_change *ofprotos_take_changes(struct ofprotos *, size_t *n, uint64_t *seq);
+/* How many there are to take; '*of_rules' says if all are of rules. */
+size_t ofprotos_n_changes(struct ofprotos *, bool *of_rules);
+void ofproto_changes_free(struct ofproto_change *, size_t n);
 
 /* --- what translation sends back: any thread ------------------------------------------------- */
 

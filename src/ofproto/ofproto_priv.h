@@ -64,6 +64,7 @@ struct oftable {
     uint8_t miss;                            /* enum ofproto_miss */
     size_t n_flows;                          /* not hidden, not removed */
     _Atomic uint64_t n_matched, n_missed;    /* w all, r main */
+    _Atomic bool had_clauses;                /* conjunction(); w main before the version, r all */
 };
 
 struct ofport {

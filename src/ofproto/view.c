@@ -2,14 +2,15 @@
 /*
  * view.c - snapshots of a bridge's ports, bundles, mirrors and settings for translation.
  *
- * Main builds one from its own structures and publishes it with RCU; readers in any thread.  All of a
- * view is freed together, after a grace period.
+ * Main builds one from its own structures and publishes it with RCU; readers in any thread.  All of
+ * a view is freed together, after a grace period.
  */
 #include <stdlib.h>
 
 #include "ofproto/ofproto_priv.h"
 
-/* --- building: main ---------------------------------------------------------------------------------- */
+/* --- building: main
+ * ---------------------------------------------------------------------------------- */
 
 static uint32_t
 port_hash(ofp_port_t port)
@@ -231,7 +232,8 @@ view_destroy(void *view_)
     free(v);
 }
 
-/* --- reading: any thread under RCU ------------------------------------------------------------------- */
+/* --- reading: any thread under RCU
+ * ------------------------------------------------------------------- */
 
 const struct ofproto_view *
 ofproto_view(const struct ofproto *p)
@@ -317,6 +319,13 @@ ofproto_lookup(const struct ofproto *p, cls_version_t version, uint8_t table_id,
         r = conj_lookup(p->tables[table_id].cls, version, flow, wc);
     }
     return r ? rule_from_cls(r) : NULL;
+}
+
+bool
+ofproto_table_had_clauses(const struct ofproto *p, uint8_t table_id)
+{
+    return table_id <= OFPROTO_TABLE_HIDDEN &&
+           atomic_load_explicit(&p->tables[table_id].had_clauses, memory_order_relaxed);
 }
 
 void

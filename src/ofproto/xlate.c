@@ -145,7 +145,7 @@ table_lookup(struct xlate_ctx *ctx, uint8_t table_id)
         flow = &without_ports;
     }
     rule = ofproto_lookup(ctx->view->ofproto, ctx->bridge->version, table_id, flow, ctx->wc);
-    xlate_dep_lookup(ctx, ctx->view->ofproto, table_id, flow);
+    xlate_dep_lookup(ctx, ctx->view->ofproto, table_id, flow, rule);
     return rule;
 }
 

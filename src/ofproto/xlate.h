@@ -76,6 +76,17 @@ void xlate_cache_destroy(struct xlate_cache *); /* NULL is fine; any thread */
 bool xlate_deps_affected(const struct xlate_deps *, const struct flow *key,
                          const struct flow_mask *mask, const struct ofproto_change *changes,
                          size_t n_changes);
+/* The same from afar, for an index of many results: a rule that came or went can matter to a result only
+ * if 'all', or if xlate_change_sum() shares a bit of 'tables', its 'priority' is not lower, and its match
+ * agrees with the megaflow in the words outside 'changed'. */
+struct xlate_deps_sum {
+    uint64_t tables;    /* a bit for each table looked up; tables may share one */
+    uint64_t changed;   /* words of the flow that actions had changed at some lookup */
+    uint32_t priority;  /* of the lowest rule found, + 1; 0: none was, or it says nothing */
+    bool all;
+};
+const struct xlate_deps_sum *xlate_deps_sum(const struct xlate_deps *);
+struct xlate_deps_sum xlate_change_sum(const struct ofproto_change *);
 void xlate_deps_destroy(struct xlate_deps *); /* NULL is fine; any thread */
 /* Grows when MAC tables or other state of translation (not rules, not views) moved such that
  * installed megaflows may be wrong; then xlate_deps_affected() with no changes tells which. */

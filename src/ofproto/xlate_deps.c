@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * xlate_deps.c - what a translation's result depends on, so that a change touches only the megaflows
- * it can matter to.
+ * xlate_deps.c - what a translation's result depends on, so that a change touches only the
+ * megaflows it can matter to.
  *
  * A dependency is a few words:
  *
- *   lookup   in one table of one bridge; and the words of the flow that differed then from the
- *            packet's, because actions had changed them or because they belong to the pipeline only
- *   MAC      the sequence number of an address's bucket
- *   group, view
+ *   lookup   in one table of one bridge; the priority of the rule found; and the words of the flow
+ * that differed then from the packet's, because actions had changed them or because they belong to
+ * the pipeline only MAC      the sequence number of an address's bucket group, view
  *
- * A rule that comes or goes matters to a megaflow only if it is in a table that was looked up, and if
- * some packet of the megaflow could have matched it there: in each bit that is known of all its
+ * A rule that comes or goes matters to a megaflow only if it is in a table that was looked up, and
+ * if some packet of the megaflow could have matched it there: in each bit that is known of all its
  * packets (the megaflow's mask, and whatever actions or the pipeline had set) the rule must agree.
+ * Nor does one matter that comes with a lower priority than that of the rule found: all packets of
+ * the megaflow match the latter.  For the same reason one that goes must have been the rule found.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@
 
 enum dep_type { DEP_LOOKUP, DEP_MAC, DEP_GROUP, DEP_VIEW };
 
-/* The first word of each: type, table or so, number of words in all, one more value. */
+/* The first word of each: type, table or so, number of words in all, one more value (of a lookup:
+ * the priority of the rule that was found + 1, 0 for none, ANY_PRIORITY if that says nothing). */
 struct dep_head {
     uint8_t type;
     uint8_t table_id;
@@ -32,12 +34,13 @@ struct dep_head {
 };
 
 struct xlate_deps {
-    bool all;
+    struct xlate_deps_sum sum;
     uint32_t n;
     uint64_t w[];
 };
 
 enum { MAX_DEP_WORDS = 16384 };
+#define ANY_PRIORITY UINT32_MAX
 
 static struct dep_head
 head_of(const uint64_t *w)
@@ -79,8 +82,9 @@ head_set(uint64_t *w, uint8_t table_id, uint32_t value)
 
 void
 xlate_dep_lookup(struct xlate_ctx *ctx, const struct ofproto *ofproto, uint8_t table_id,
-                 const struct flow *flow)
+                 const struct flow *flow, const struct rule *found)
 {
+    uint32_t weight = found ? (uint32_t)found->cls.priority + 1 : 0;
     uint64_t map = 0;
     uint64_t *w;
     uint32_t i = 3;
@@ -95,7 +99,10 @@ xlate_dep_lookup(struct xlate_ctx *ctx, const struct ofproto *ofproto, uint8_t t
     if (!w) {
         return;
     }
-    head_set(w, table_id, 0);
+    if (ofproto_table_had_clauses(ofproto, table_id)) {
+        weight = ANY_PRIORITY;
+    }
+    head_set(w, table_id, weight);
     w[1] = (uint64_t)(uintptr_t)ofproto;
     w[2] = map;
     for (; map; map &= map - 1) {
@@ -137,6 +144,52 @@ xlate_dep_view(struct xlate_ctx *ctx, const struct ofproto *ofproto)
     }
 }
 
+/* Each table of each bridge is one bit of 64. */
+static uint64_t
+table_bit(const struct ofproto *ofproto, uint8_t table_id)
+{
+    return UINT64_C(1) << (hash_u64((uint64_t)(uintptr_t)ofproto, table_id) >> 58);
+}
+
+static void
+summarize(struct xlate_deps *deps, bool all)
+{
+    struct xlate_deps_sum *sum = &deps->sum;
+
+    *sum = (struct xlate_deps_sum){
+        .all = all,
+        .changed = all ? UINT64_MAX : 0,
+        .priority = UINT32_MAX,
+    };
+    for (uint32_t i = 0; i < deps->n; i += head_of(&deps->w[i]).n) {
+        const uint64_t *w = &deps->w[i];
+        const struct dep_head head = head_of(w);
+
+        if (head.type == DEP_LOOKUP) {
+            uint32_t weight = head.value == ANY_PRIORITY ? 0 : head.value;
+
+            sum->tables |= table_bit((const struct ofproto *)(uintptr_t)w[1], head.table_id);
+            sum->changed |= w[2];
+            sum->priority = MIN(sum->priority, weight);
+        }
+    }
+}
+
+const struct xlate_deps_sum *
+xlate_deps_sum(const struct xlate_deps *deps)
+{
+    return &deps->sum;
+}
+
+struct xlate_deps_sum
+xlate_change_sum(const struct ofproto_change *c)
+{
+    return (struct xlate_deps_sum){
+        .tables = table_bit(c->ofproto, c->rule->table_id),
+        .priority = (uint32_t)c->rule->cls.priority + 1,
+    };
+}
+
 static struct mac_table *
 dep_mac_table(const uint64_t *w)
 {
@@ -153,7 +206,6 @@ xlate_deps_finish(struct xlate_ctx *ctx)
         return;
     }
     deps = xmalloc(sizeof *deps + n * sizeof deps->w[0]);
-    deps->all = ctx->deps_all;
     deps->n = n;
     if (n) {
         memcpy(deps->w, ctx->deps.w, n * sizeof deps->w[0]);
@@ -163,6 +215,7 @@ xlate_deps_finish(struct xlate_ctx *ctx)
             mac_table_ref(dep_mac_table(&deps->w[i]));
         }
     }
+    summarize(deps, ctx->deps_all);
     ctx->out->deps = deps;
 }
 
@@ -186,7 +239,8 @@ xlate_state_seq(void)
     return mac_table_global_seq();
 }
 
-/* --- does a change matter? --------------------------------------------------------------------- */
+/* --- does a change matter? ---------------------------------------------------------------------
+ */
 
 /* True unless the rule differs from all packets of the megaflow, as they were at this lookup. */
 static bool
@@ -198,22 +252,33 @@ rule_may_match(const struct rule *rule, const uint64_t *w, const struct flow *ke
 
     for (unsigned i = 0; i < st->n_words; i++) {
         unsigned k = st->word[i];
-        uint64_t first = k < FLOW_KEY_WORDS ? key->w[k] : 0;
         uint64_t known = k < FLOW_KEY_WORDS ? mask->bits.w[k] : UINT64_MAX;
-        uint64_t value = first;
+        uint64_t value = k < FLOW_KEY_WORDS ? key->w[k] : 0;
 
         if (k == FLOW_WORD_OF(conj_id)) {
             continue; /* The classifier's own. */
         }
         if (map >> k & 1) {
+            /* What an action overwrote is in the mask; the word's other bits may be any packet's.
+             */
             value = w[3 + __builtin_popcountll(map & ((UINT64_C(1) << k) - 1))];
-            known |= value ^ first;
         }
         if ((value ^ rule->cls.values[i]) & st->mask[i] & known) {
             return false;
         }
     }
     return true;
+}
+
+/* A rule that comes can take packets from rules of its priority and below; one that goes takes
+ * along what was found if that was it. */
+static bool
+priority_matters(const struct ofproto_change *c, uint32_t found)
+{
+    uint32_t weight = (uint32_t)c->rule->cls.priority + 1;
+
+    return found == ANY_PRIORITY ||
+           (c->kind == OFPROTO_CHANGE_RULE_ADDED ? weight >= found : weight == found);
 }
 
 static bool
@@ -226,8 +291,8 @@ change_matters(const struct ofproto_change *c, const uint64_t *w, const struct f
     switch (c->kind) {
     case OFPROTO_CHANGE_RULE_ADDED:
     case OFPROTO_CHANGE_RULE_REMOVED:
-        return head.type == DEP_LOOKUP && same_bridge && head.table_id == c->rule->table_id
-               && rule_may_match(c->rule, w, key, mask);
+        return head.type == DEP_LOOKUP && same_bridge && head.table_id == c->rule->table_id &&
+               priority_matters(c, head.value) && rule_may_match(c->rule, w, key, mask);
     case OFPROTO_CHANGE_GROUP:
         return head.type == DEP_GROUP && same_bridge && head.value == c->group_id;
     case OFPROTO_CHANGE_VIEW:
@@ -243,7 +308,7 @@ xlate_deps_affected(const struct xlate_deps *deps, const struct flow *key,
                     const struct flow_mask *mask, const struct ofproto_change *changes,
                     size_t n_changes)
 {
-    if (!deps || (deps->all && n_changes)) {
+    if (!deps || (deps->sum.all && n_changes)) {
         return true;
     }
     for (uint32_t i = 0; i < deps->n; i += head_of(&deps->w[i]).n) {

@@ -256,7 +256,7 @@ void xlate_credits_finish(struct xlate_ctx *);
 
 /* --- xlate_deps.c --- */
 void xlate_dep_lookup(struct xlate_ctx *, const struct ofproto *, uint8_t table_id,
-                      const struct flow *);
+                      const struct flow *, const struct rule *found);
 void xlate_dep_mac(struct xlate_ctx *, struct mac_table *, uint16_t vlan, struct rte_ether_addr);
 void xlate_dep_group(struct xlate_ctx *, const struct ofproto *, uint32_t group_id);
 void xlate_dep_view(struct xlate_ctx *, const struct ofproto *);

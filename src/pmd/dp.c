@@ -384,6 +384,14 @@ dp_flow_aux(const struct dp_flow *f)
     return cold ? atomic_load(&cold->aux) : NULL;
 }
 
+void *
+dp_flow_swap_aux(struct dp_flow *f, void *aux)
+{
+    struct flow_cold *cold = __atomic_load_n(&f->cold, __ATOMIC_ACQUIRE);
+
+    return cold ? atomic_exchange(&cold->aux, aux) : NULL;
+}
+
 void
 dp_flow_set_aux(struct dp_flow *f, void *aux)
 {

@@ -109,6 +109,7 @@ void dp_flow_get_key(const struct dp_flow *, struct flow *key, struct flow_mask 
 const struct dp_actions *dp_flow_actions(const struct dp_flow *); // RCU
 void *dp_flow_aux(const struct dp_flow *);                        // the revalidator's ukey
 void dp_flow_set_aux(struct dp_flow *, void *);
+void *dp_flow_swap_aux(struct dp_flow *, void *); // returns what it was; NULL once the slot is free
 bool dp_flow_is_dead(const struct dp_flow *);
 // Appends the flow as dump-flows prints it, without a newline.  'how': of DP_FLOW_*.
 enum {

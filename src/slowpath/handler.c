@@ -3,8 +3,8 @@
  * handler.c - handler threads: from a miss to a megaflow and a packet on its way.
  *
  * A batch of upcalls comes from several ports in turn (pmd/upcall.h keeps that fair).  Packets with
- * the same key are translated once; the flow is installed before its packets are given back, so that
- * those which follow find it, and a flow's packets keep their order.
+ * the same key are translated once; the flow is installed before its packets are given back, so
+ * that those which follow find it, and a flow's packets keep their order.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -53,6 +53,20 @@ slowpath_actions(const struct xlate_out *out, struct dp_actions *slow)
     return slow;
 }
 
+/* Makes 'ukey' the flow's.  A revalidator that is deleting all flows may have been quicker. */
+static void
+adopt(struct slowpath *sp, struct dp_flow *flow, struct ukey *ukey)
+{
+    if (flow_index_add(sp->index, ukey)) {
+        revalidators_request(sp, PASS_FOLLOW);
+    }
+    dp_flow_set_aux(flow, ukey);
+    if (dp_flow_is_dead(flow) && dp_flow_swap_aux(flow, NULL) == ukey) {
+        flow_index_remove(sp->index, ukey);
+        rcu_defer(ukey_destroy, ukey);
+    }
+}
+
 /* Installs a megaflow for 'up' with what 'out' says.  When that cannot be (the limit, another
  * handler was quicker) packets are forwarded all the same, by an upcall each. */
 static void
@@ -74,7 +88,7 @@ install(struct slowpath *sp, const struct upcall *up, const struct flow *flow,
     }
     retval = dp_flow_put(sp->dp, &put, &dp_flow);
     if (!retval) {
-        dp_flow_set_aux(dp_flow, ukey_create(out, seq, state_seq));
+        adopt(sp, dp_flow, ukey_create(dp_flow, out, seq, state_seq));
     } else if (retval == -ENOSPC) {
         coverage_inc(upcall_flow_limit_hit);
     }
@@ -242,7 +256,8 @@ handler_main(void *handler_)
             handle_batch(ups, n, sp);
             atomic_store(&h->batch_seq, UINT64_MAX);
             if (state_seq != xlate_state_seq()) {
-                revalidators_request(sp, false); /* A MAC moved: flows to its old place are wrong. */
+                revalidators_request(
+                    sp, PASS_WALK); /* A MAC moved: flows to its old place are wrong. */
             }
         }
         rcu_quiesce();

@@ -3,10 +3,13 @@
  * revalidator.c - revalidator threads: passes over the flow table.
  *
  * The first thread leads: it waits until a pass is due (by the clock, or because rules changed and
- * somebody waits for the datapath to follow), takes the list of changes, and then all threads go
- * through their parts of the table together.  A flow is translated anew only if one of the changes
- * can matter to it (xlate_deps_affected()).  When a pass is over, the flow table is right for all
- * changes that had been committed when it began; that is what a barrier waits for.
+ * somebody waits for the datapath to follow), takes the list of changes, and asks the index for the
+ * flows that they can matter to, the suspects.  Then all threads translate suspects anew, or, if it
+ * is time to look after counters and idle flows as well, go through their parts of the table
+ * together. When a pass is over, the flow table is right for all changes that had been committed
+ * when it began; that is what a barrier waits for.
+ *
+ * Few changes with few suspects are followed by main itself, without waking anybody.
  */
 #include <errno.h>
 #include <sched.h>
@@ -29,15 +32,21 @@ COVERAGE_DEFINE(revalidator_translated);
 COVERAGE_DEFINE(revalidator_changed);
 COVERAGE_DEFINE(revalidator_deleted);
 COVERAGE_DEFINE(revalidator_expired);
+COVERAGE_DEFINE(revalidator_walk);
+COVERAGE_DEFINE(revalidator_follow);
+COVERAGE_DEFINE(revalidator_follow_in_main);
 
 enum {
     LIMIT_STEP = 1000,
     LIMIT_MIN = 1000,
-    SLOW_DUMP_MS = 1300,       /* a pass longer than this lowers the limit */
+    SLOW_DUMP_MS = 1300, /* a pass longer than this lowers the limit */
     VERY_SLOW_DUMP_MS = 2000,
     QUICK_DUMP_MS = 1000,
-    OVER_LIMIT_IDLE_MS = 100,  /* idle time allowed above the limit */
-    COSTLY_DUMP_MS = 200,      /* from here on min-revalidate-pps counts */
+    OVER_LIMIT_IDLE_MS = 100, /* idle time allowed above the limit */
+    COSTLY_DUMP_MS = 200,     /* from here on min-revalidate-pps counts */
+    CHANGES_MAX = 1024,       /* with more than that all flows are translated anew */
+    MAIN_CHANGES_MAX = 64,    /* what main does itself */
+    MAIN_SUSPECTS_MAX = 64,
 };
 
 /* --- one flow ----------------------------------------------------------------------------- */
@@ -47,15 +56,19 @@ struct part_ctx {
     uint64_t n;
 };
 
+/* Who finds the ukey in the flow once that is dead frees it: a handler may just be giving it one.
+ */
 static void
-flow_delete(struct slowpath *sp, struct dp_flow *flow, struct ukey *ukey)
+flow_delete(struct slowpath *sp, struct dp_flow *flow)
 {
     struct dp_flow_stats stats;
+    struct ukey *ukey;
 
-    dp_flow_set_aux(flow, NULL);
     dp_flow_del(sp->dp, flow, &stats);
+    ukey = dp_flow_swap_aux(flow, NULL);
     if (ukey) {
         ukey_push(ukey, &stats);
+        flow_index_remove(sp->index, ukey);
         rcu_defer(ukey_destroy, ukey);
     }
     coverage_inc(revalidator_deleted);
@@ -69,7 +82,7 @@ revalidator_expel(struct dp *dp, struct dp_flow *flow, void *slowpath_)
     (void)dp;
     pthread_mutex_lock(&sp->pass_lock);
     if (!dp_flow_is_dead(flow)) {
-        flow_delete(sp, flow, dp_flow_aux(flow));
+        flow_delete(sp, flow);
     }
     pthread_mutex_unlock(&sp->pass_lock);
 }
@@ -94,8 +107,9 @@ actions_equal(const struct dp_actions *a, const struct dp_actions *b)
 
 /* Translates the megaflow anew.  False if it has to go. */
 static bool
-flow_retranslate(struct slowpath *sp, struct dp_flow *flow, struct ukey *ukey)
+flow_retranslate(struct slowpath *sp, struct ukey *ukey)
 {
+    struct dp_flow *flow = ukey->flow;
     struct flow_mask mask;
     struct flow key;
     struct xlate_in in = {.ofprotos = sp->ofprotos, .flow = &key, .want_cache = true};
@@ -129,14 +143,21 @@ flow_retranslate(struct slowpath *sp, struct dp_flow *flow, struct ukey *ukey)
 static bool
 flow_is_affected(const struct pass *pass, struct dp_flow *flow, const struct ukey *ukey)
 {
+    bool state_moved = ukey->state_seq != pass->state_seq;
     struct flow_mask mask;
     struct flow key;
 
-    if (ukey->seq >= pass->seq && ukey->state_seq == pass->state_seq) {
+    if (ukey->suspect) {
+        return true;
+    }
+    if (ukey->seq >= pass->seq && !state_moved) {
         return false;
     }
-    if (ukey->seq < pass->prev_seq) {
-        return true; /* It came between: the list of changes does not go back far enough. */
+    if (pass->all) {
+        return true;
+    }
+    if (!pass->n_changes && !state_moved) {
+        return false;
     }
     dp_flow_get_key(flow, &key, &mask);
     return xlate_deps_affected(ukey->deps, &key, &mask, pass->changes, pass->n_changes);
@@ -144,18 +165,48 @@ flow_is_affected(const struct pass *pass, struct dp_flow *flow, const struct uke
 
 /* A flow that hardly carries anything is not worth a translation when passes take long. */
 static bool
-flow_is_too_quiet(struct slowpath *sp, const struct ukey *ukey, const struct dp_flow_stats *stats)
+flow_is_too_quiet(struct slowpath *sp, const struct ukey *ukey, const struct dp_flow_stats *stats,
+                  int64_t now_ms)
 {
     int min_pps = atomic_load_explicit(&sp->settings.min_revalidate_pps, memory_order_relaxed);
-    int64_t age_ms = sp->pass.now_ms - ukey->created_ms;
+    int64_t age_ms = now_ms - ukey->created_ms;
 
-    return min_pps > 0 && age_ms > 1000
-           && atomic_load_explicit(&sp->dump_duration_ms, memory_order_relaxed) > COSTLY_DUMP_MS
-           && stats->n_packets * 1000 / (uint64_t)age_ms < (uint64_t)min_pps;
+    return min_pps > 0 && age_ms > 1000 &&
+           atomic_load_explicit(&sp->dump_duration_ms, memory_order_relaxed) > COSTLY_DUMP_MS &&
+           stats->n_packets * 1000 / (uint64_t)age_ms < (uint64_t)min_pps;
+}
+
+/* Translates a flow anew whose counters, 'stats', were pushed; deletes it if that is the answer. */
+static void
+flow_recheck(struct slowpath *sp, struct ukey *ukey, const struct dp_flow_stats *stats,
+             const struct pass *pass)
+{
+    if (flow_is_too_quiet(sp, ukey, stats, pass->now_ms) || !flow_retranslate(sp, ukey)) {
+        flow_delete(sp, ukey->flow);
+        return;
+    }
+    ukey->seq = MAX(ukey->seq, pass->seq);
+    ukey->state_seq = pass->state_seq;
+    flow_index_update(sp->index, ukey);
+}
+
+static void
+recheck_suspects(struct slowpath *sp, const struct pass *pass, size_t first, size_t step)
+{
+    for (size_t i = first; i < pass->n_suspects; i += step) {
+        struct ukey *ukey = pass->suspects[i];
+        struct dp_flow_stats stats;
+
+        if (!dp_flow_is_dead(ukey->flow)) {
+            dp_flow_get_stats(ukey->flow, &stats);
+            ukey_push(ukey, &stats);
+            flow_recheck(sp, ukey, &stats, pass);
+        }
+    }
 }
 
 static bool
-revalidate_flow(struct dp *dp, struct dp_flow *flow, void *ctx_)
+visit_flow(struct dp *dp, struct dp_flow *flow, void *ctx_)
 {
     struct part_ctx *ctx = ctx_;
     struct slowpath *sp = ctx->sp;
@@ -169,22 +220,21 @@ revalidate_flow(struct dp *dp, struct dp_flow *flow, void *ctx_)
     if (!ukey) {
         /* A handler is about to finish it, or it was put by hand (dpctl/add-flow): such flows stay
          * until somebody deletes them. */
-        if (pass->purge) {
-            flow_delete(sp, flow, NULL);
+        if (pass->kind == PASS_PURGE) {
+            flow_delete(sp, flow);
         }
         return true;
     }
     dp_flow_get_stats(flow, &stats);
     ukey_push(ukey, &stats);
     used_ms = stats.used_ms ? (int64_t)stats.used_ms : ukey->created_ms;
-    if (pass->purge) {
-        flow_delete(sp, flow, ukey);
+    if (pass->kind == PASS_PURGE) {
+        flow_delete(sp, flow);
     } else if (pass->now_ms - used_ms > pass->max_idle_ms) {
         coverage_inc(revalidator_expired);
-        flow_delete(sp, flow, ukey);
-    } else if (flow_is_affected(pass, flow, ukey)
-               && (flow_is_too_quiet(sp, ukey, &stats) || !flow_retranslate(sp, flow, ukey))) {
-        flow_delete(sp, flow, ukey);
+        flow_delete(sp, flow);
+    } else if (flow_is_affected(pass, flow, ukey)) {
+        flow_recheck(sp, ukey, &stats, pass);
     } else {
         ukey->seq = MAX(ukey->seq, pass->seq);
         ukey->state_seq = pass->state_seq;
@@ -192,12 +242,17 @@ revalidate_flow(struct dp *dp, struct dp_flow *flow, void *ctx_)
     return true;
 }
 
-void
-revalidate_part(struct slowpath *sp, struct revalidator *r, unsigned n_parts)
+/* One thread's part of a pass. */
+static void
+pass_run(struct slowpath *sp, struct revalidator *r)
 {
     struct part_ctx ctx = {.sp = sp};
 
-    dp_flow_walk(sp->dp, r->index, n_parts, revalidate_flow, &ctx);
+    if (sp->pass.kind == PASS_FOLLOW) {
+        recheck_suspects(sp, &sp->pass, r->index, sp->n_revalidators);
+        return;
+    }
+    dp_flow_walk(sp->dp, r->index, sp->n_revalidators, visit_flow, &ctx);
     atomic_store_explicit(&r->n_keys, ctx.n, memory_order_relaxed);
 }
 
@@ -237,78 +292,147 @@ count_flows(struct slowpath *sp)
 
 /* --- passes ------------------------------------------------------------------------------- */
 
-/* Sleeps until a pass is due.  Returns false when the threads are to end; else the number of
- * requests that the pass answers is in '*answers'. */
+/* Sleeps until a pass is due, by the clock at 'walk_due'.  Returns false when the threads are to
+ * end; else what kind of pass it is, and in '*answers' the number of requests that it answers. */
 static bool
-wait_for_work(struct slowpath *sp, uint64_t *answers)
+wait_for_work(struct slowpath *sp, const struct timespec *walk_due, enum pass_kind *kind,
+              uint64_t *answers)
 {
-    int period_ms = atomic_load_explicit(&sp->settings.max_revalidator_ms, memory_order_relaxed);
-    struct timespec until;
-    bool go_on;
+    bool go_on, is_due = false;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += period_ms / 1000;
-    until.tv_nsec += (long)(period_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&sp->lock);
-    while (!sp->stop_revalidators
-           && (sp->paused || (sp->requested == sp->finished))) {
-        if (pthread_cond_timedwait(&sp->wanted, &sp->lock, &until) == ETIMEDOUT && !sp->paused) {
-            break;
-        }
-        if (sp->paused && !sp->stop_revalidators) {
+    while (!sp->stop_revalidators && (sp->paused || (sp->requested == sp->finished && !is_due))) {
+        if (sp->paused) {
             pthread_cond_wait(&sp->wanted, &sp->lock);
+        } else {
+            is_due = pthread_cond_timedwait(&sp->wanted, &sp->lock, walk_due) == ETIMEDOUT;
         }
     }
     go_on = !sp->stop_revalidators;
     *answers = sp->requested;
-    sp->pass.purge = sp->purge_requested;
-    sp->purge_requested = false;
+    *kind = sp->wanted_kind;
+    sp->wanted_kind = PASS_FOLLOW;
     pthread_mutex_unlock(&sp->lock);
+    if (is_due && *kind == PASS_FOLLOW) {
+        *kind = PASS_WALK;
+    }
     return go_on;
 }
 
+/* When the next walk is due.  Requests to follow do not put it off. */
+static struct timespec
+next_walk(const struct slowpath *sp)
+{
+    int ms = atomic_load_explicit(&sp->settings.max_revalidator_ms, memory_order_relaxed);
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+static bool
+is_past(const struct timespec *t)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec > t->tv_sec || (now.tv_sec == t->tv_sec && now.tv_nsec >= t->tv_nsec);
+}
+
+/* Takes the changes that this pass is about.  Under pass_lock. */
 static void
-pass_begin(struct slowpath *sp)
+take_changes(struct slowpath *sp, struct pass *pass)
+{
+    pass->state_seq = xlate_state_seq();
+    pass->now_ms = clock_now_ms();
+    pass->changes = ofprotos_take_changes(sp->ofprotos, &pass->n_changes, &pass->seq);
+    pass->all = pass->n_changes > CHANGES_MAX;
+}
+
+static void
+changes_done(struct pass *pass)
+{
+    ofproto_changes_free(pass->changes, pass->n_changes);
+    pass->changes = NULL;
+    pass->n_changes = 0;
+}
+
+static bool
+changes_are_of_rules(const struct pass *pass)
+{
+    for (size_t i = 0; i < pass->n_changes; i++) {
+        if (!pass->changes[i].rule) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Lets the index say which flows the changes can matter to.  Changes of another kind take a walk
+ * that asks each flow. */
+static void
+find_suspects(struct slowpath *sp, struct pass *pass)
+{
+    flow_index_set_seq(sp->index, pass->seq);
+    if (!pass->all && changes_are_of_rules(pass)) {
+        flow_index_mark(sp->index, pass->changes, pass->n_changes);
+        changes_done(pass);
+    } else if (pass->kind == PASS_FOLLOW) {
+        pass->kind = PASS_WALK;
+    }
+    if (pass->kind == PASS_FOLLOW) {
+        pass->suspects = flow_index_take_suspects(sp->index, &pass->n_suspects);
+    }
+}
+
+/* The leader comes offline and leaves online: from now on what it finds in the index stays. */
+static void
+pass_begin(struct slowpath *sp, enum pass_kind kind)
 {
     struct pass *pass = &sp->pass;
     bool over_limit = dp_n_flows(sp->dp) > dp_flow_limit(sp->dp);
 
     pthread_mutex_lock(&sp->pass_lock);
-    pass->prev_seq = pass->seq;
-    pass->changes = ofprotos_take_changes(sp->ofprotos, &pass->n_changes, &pass->seq);
-    if (!pass->n_changes) {
-        pass->seq = MAX(pass->seq, pass->prev_seq);
-    }
-    pass->state_seq = xlate_state_seq();
-    pass->now_ms = clock_now_ms();
-    pass->max_idle_ms = over_limit ? OVER_LIMIT_IDLE_MS
-                                   : atomic_load_explicit(&sp->settings.max_idle_ms,
-                                                          memory_order_relaxed);
-    /* What a handler translated before the changes must be in the table before it is walked. */
+    pass->kind = kind;
+    take_changes(sp, pass);
+    pass->max_idle_ms = over_limit
+                            ? OVER_LIMIT_IDLE_MS
+                            : atomic_load_explicit(&sp->settings.max_idle_ms, memory_order_relaxed);
+    /* What a handler translated before the changes must be in the table before it is looked at. */
     while (handlers_lag(sp, pass->seq)) {
         sched_yield();
     }
+    rcu_online();
+    find_suspects(sp, pass);
 }
 
 static void
 pass_end(struct slowpath *sp, uint64_t answers)
 {
     struct pass *pass = &sp->pass;
-    int64_t duration_ms = clock_now_ms() - pass->now_ms;
+    bool walked = pass->kind != PASS_FOLLOW;
 
-    for (size_t i = 0; i < pass->n_changes; i++) {
-        rule_unref(pass->changes[i].rule);
+    if (walked) {
+        int64_t duration_ms = clock_now_ms() - pass->now_ms;
+
+        atomic_store_explicit(&sp->dump_duration_ms, (uint64_t)duration_ms, memory_order_relaxed);
+        adapt_limit(sp, duration_ms);
+        count_flows(sp);
+        coverage_inc(revalidator_walk);
+    } else {
+        coverage_inc(revalidator_follow);
     }
-    free(pass->changes);
-    pass->changes = NULL;
-    pass->n_changes = 0;
-    atomic_store_explicit(&sp->dump_duration_ms, (uint64_t)duration_ms, memory_order_relaxed);
-    adapt_limit(sp, duration_ms);
-    count_flows(sp);
+    changes_done(pass);
+    free(pass->suspects);
+    pass->suspects = NULL;
+    pass->n_suspects = 0;
+    atomic_store_explicit(&sp->followed_seq, pass->seq, memory_order_release);
     pthread_mutex_unlock(&sp->pass_lock);
     pthread_mutex_lock(&sp->lock);
     bool answered = answers != sp->finished;
@@ -319,12 +443,57 @@ pass_end(struct slowpath *sp, uint64_t answers)
     }
 }
 
+/* Under pass_lock, which main has got. */
+static bool
+follow_locked(struct slowpath *sp)
+{
+    struct pass pass = {.kind = PASS_FOLLOW};
+    bool of_rules;
+    size_t n = ofprotos_n_changes(sp->ofprotos, &of_rules);
+
+    if (!of_rules || n > MAIN_CHANGES_MAX || handlers_lag(sp, ofprotos_seq(sp->ofprotos))) {
+        return false;
+    }
+    take_changes(sp, &pass);
+    flow_index_set_seq(sp->index, pass.seq);
+    n = flow_index_mark(sp->index, pass.changes, pass.n_changes);
+    changes_done(&pass);
+    if (n > MAIN_SUSPECTS_MAX) {
+        return false; /* They wait in the index. */
+    }
+    if (n) {
+        pass.suspects = flow_index_take_suspects(sp->index, &pass.n_suspects);
+        recheck_suspects(sp, &pass, 0, 1);
+        free(pass.suspects);
+    }
+    atomic_store_explicit(&sp->followed_seq, pass.seq, memory_order_release);
+    coverage_inc(revalidator_follow_in_main);
+    return true;
+}
+
+bool
+revalidator_follow(struct slowpath *sp)
+{
+    bool done, paused;
+
+    pthread_mutex_lock(&sp->lock);
+    paused = sp->paused;
+    pthread_mutex_unlock(&sp->lock);
+    if (paused || pthread_mutex_trylock(&sp->pass_lock)) {
+        return false;
+    }
+    done = follow_locked(sp);
+    pthread_mutex_unlock(&sp->pass_lock);
+    return done;
+}
+
 static void *
 revalidator_main(void *revalidator_)
 {
     struct revalidator *r = revalidator_;
     struct slowpath *sp = r->slowpath;
     bool leads = r->index == 0;
+    struct timespec walk_due = next_walk(sp);
     uint64_t answers = 0;
     char name[16];
 
@@ -334,9 +503,14 @@ revalidator_main(void *revalidator_)
     for (;;) {
         rcu_offline();
         if (leads) {
-            sp->pass.stop = !wait_for_work(sp, &answers);
+            enum pass_kind kind;
+
+            sp->pass.stop = !wait_for_work(sp, &walk_due, &kind, &answers);
             if (!sp->pass.stop) {
-                pass_begin(sp);
+                pass_begin(sp, kind == PASS_FOLLOW && is_past(&walk_due) ? PASS_WALK : kind);
+                if (sp->pass.kind != PASS_FOLLOW) {
+                    walk_due = next_walk(sp);
+                }
             }
         }
         pthread_barrier_wait(&sp->start);
@@ -344,26 +518,28 @@ revalidator_main(void *revalidator_)
         if (sp->pass.stop) {
             break;
         }
-        revalidate_part(sp, r, sp->n_revalidators);
-        rcu_offline();
+        pass_run(sp, r);
+        if (!leads) {
+            rcu_offline();
+        }
         pthread_barrier_wait(&sp->end);
         if (leads) {
+            rcu_offline();
             pass_end(sp, answers);
         }
-        rcu_online();
     }
     rcu_thread_unregister();
     return NULL;
 }
 
 uint64_t
-revalidators_request(struct slowpath *sp, bool purge)
+revalidators_request(struct slowpath *sp, enum pass_kind kind)
 {
     uint64_t pass;
 
     pthread_mutex_lock(&sp->lock);
     pass = ++sp->requested;
-    sp->purge_requested |= purge;
+    sp->wanted_kind = MAX(sp->wanted_kind, kind);
     pthread_cond_signal(&sp->wanted);
     pthread_mutex_unlock(&sp->lock);
     return pass;

@@ -23,26 +23,17 @@ enum {
 };
 
 static void
-changed(void *slowpath_)
-{
-    /* While rules are loaded into an idle switch, no revalidator has to wake for each of them. */
-    if (!sync_is_idle(slowpath_)) {
-        revalidators_request(slowpath_, false);
-    }
-}
-
-static void
 destroyed(void *slowpath_, struct ofproto *ofproto)
 {
     (void)ofproto;
-    revalidators_request(slowpath_, false);
+    revalidators_request(slowpath_, PASS_WALK);
 }
 
 static const struct ofproto_hooks hooks = {
-    .sync = sync_request,
-    .is_synced = sync_is_idle,
+    .sync = sync_follow,
+    .is_synced = sync_try,
     .packet_out = packet_out_execute,
-    .changed = changed,
+    .changed = sync_changed,
     .refresh_stats = sync_request,
     .destroyed = destroyed,
 };
@@ -130,6 +121,7 @@ slowpath_create(struct loop *loop, struct ofprotos *ofprotos)
 
     sp->loop = loop;
     sp->ofprotos = ofprotos;
+    sp->index = flow_index_create();
     atomic_store(&sp->settings.megaflows, true);
     atomic_store(&sp->settings.ufid, true);
     pthread_mutex_init(&sp->lock, NULL);
@@ -157,13 +149,16 @@ slowpath_start(struct slowpath *sp, struct dp *dp, const struct smap *other_conf
 static bool
 delete_flow(struct dp *dp, struct dp_flow *flow, void *aux)
 {
+    struct slowpath *sp = aux;
     struct ukey *ukey = dp_flow_aux(flow);
     struct dp_flow_stats stats;
 
-    (void)aux;
     dp_flow_set_aux(flow, NULL);
     dp_flow_del(dp, flow, &stats);
-    ukey_destroy(ukey);
+    if (ukey) {
+        flow_index_remove(sp->index, ukey);
+        ukey_destroy(ukey);
+    }
     return true;
 }
 
@@ -176,7 +171,7 @@ slowpath_stop(struct slowpath *sp)
     handlers_stop(sp);
     revalidators_stop(sp);
     sync_drop(sp);
-    dp_flow_walk(sp->dp, 0, 1, delete_flow, NULL);
+    dp_flow_walk(sp->dp, 0, 1, delete_flow, sp);
 }
 
 void
@@ -189,6 +184,7 @@ slowpath_destroy(struct slowpath *sp)
     if (sp->dp) {
         slowpath_stop(sp);
     }
+    flow_index_destroy(sp->index);
     pthread_cond_destroy(&sp->wanted);
     pthread_mutex_destroy(&sp->pass_lock);
     pthread_mutex_destroy(&sp->lock);

@@ -50,7 +50,7 @@ set_bool(struct unixctl_conn *conn, struct slowpath *sp, _Atomic bool *flag, boo
 {
     atomic_store(flag, value);
     if (sp->dp) {
-        revalidators_request(sp, flag == &sp->settings.megaflows);
+        revalidators_request(sp, flag == &sp->settings.megaflows ? PASS_PURGE : PASS_WALK);
     }
     unixctl_reply(conn, text);
 }

@@ -4,9 +4,8 @@
  *
  * Each megaflow carries a 'struct ukey' (dp_flow_aux()): whom its packets are credited to, what its
  * translation depended on, and how much of its counters was pushed already.  Handlers make it, from
- * then on it belongs to the one revalidator whose part of the flow table the flow is in; whoever
- * deletes the flow (always a revalidator, or main with the revalidators paused) frees it after a
- * grace period.
+ * then on it belongs to the one revalidator whose part of the flow table the flow is in, or to main
+ * while it holds 'pass_lock'; whoever deletes the flow frees it after a grace period.
  */
 #ifndef SLOWPATH_SLOWPATH_INT_H
 #define SLOWPATH_SLOWPATH_INT_H 1
@@ -18,6 +17,7 @@
 
 #include "ofproto/xlate.h"
 #include "pmd/dp.h"
+#include "slowpath/flow_index.h"
 #include "slowpath/slowpath.h"
 
 enum {
@@ -26,12 +26,22 @@ enum {
     SLOWPATH_BATCH = 64, /* upcalls that a handler takes at once */
 };
 
+/* What is asked of a pass; each includes those before it. */
+enum pass_kind {
+    PASS_FOLLOW, /* recheck what changes can matter to: a barrier waits */
+    PASS_WALK,   /* and visit all flows: counters, idle ones, MAC entries */
+    PASS_PURGE,  /* delete all flows */
+};
+
 struct ukey {
     struct xlate_cache *cache;
     struct xlate_deps *deps;
-    uint64_t seq;              /* ofprotos_seq() that the actions are right for */
-    uint64_t state_seq;        /* xlate_state_seq() likewise */
-    uint64_t packets, bytes;   /* pushed so far; w revalidator */
+    struct dp_flow *flow;    /* constant */
+    struct flow_place place; /* flow_index.c's */
+    bool suspect;            /* to be translated anew; flow_index.c sets, a pass clears */
+    uint64_t seq;            /* ofprotos_seq() that the actions are right for */
+    uint64_t state_seq;      /* xlate_state_seq() likewise */
+    uint64_t packets, bytes; /* pushed so far; w revalidator */
     int64_t created_ms;
 };
 
@@ -40,17 +50,18 @@ struct slowpath_settings {
     _Atomic int max_idle_ms;
     _Atomic int max_revalidator_ms;
     _Atomic int min_revalidate_pps;
-    _Atomic uint64_t flow_limit;       /* the configured ceiling */
-    _Atomic bool megaflows;            /* upcall/disable-megaflows: exact flows only */
-    _Atomic bool ufid;                 /* upcall/disable-ufid: shown only */
+    _Atomic uint64_t flow_limit; /* the configured ceiling */
+    _Atomic bool megaflows;      /* upcall/disable-megaflows: exact flows only */
+    _Atomic bool ufid;           /* upcall/disable-ufid: shown only */
 };
 
 struct handler {
     pthread_t thread;
     struct slowpath *slowpath;
     unsigned index;
-    /* ofprotos_seq() when the present batch began; UINT64_MAX between batches.  Seq_cst: a pass that
-     * sees the old value waits, one that does not is seen by the batch.  w handler, r revalidator */
+    /* ofprotos_seq() when the present batch began; UINT64_MAX between batches.  Seq_cst: a pass
+     * that sees the old value waits, one that does not is seen by the batch.  w handler, r
+     * revalidator */
     _Atomic uint64_t batch_seq;
 };
 
@@ -58,33 +69,35 @@ struct revalidator {
     pthread_t thread;
     struct slowpath *slowpath;
     unsigned index;
-    _Atomic uint64_t n_keys;           /* flows of its part at the last pass */
+    _Atomic uint64_t n_keys; /* flows of its part at the last pass */
 };
 
 /* One request to be told when the datapath follows; main only. */
 struct sync_waiter {
     struct sync_waiter *next;
-    uint64_t pass;                     /* wait until so many passes were finished */
+    uint64_t pass; /* wait until so many passes were finished */
     ofproto_sync_done_fn *done;
     void *aux;
 };
 
 /* What the leader hands to all revalidators for one pass. */
 struct pass {
-    uint64_t prev_seq;                 /* 'seq' of the pass before */
-    uint64_t seq;                      /* ofprotos_seq() that flows will be right for */
+    enum pass_kind kind;
+    uint64_t seq; /* ofprotos_seq() that flows will be right for */
     uint64_t state_seq;
-    struct ofproto_change *changes;    /* since the pass before */
+    struct ofproto_change *changes; /* since the pass before, if a walk looks at them */
     size_t n_changes;
-    bool purge;                        /* delete everything */
-    bool stop;                         /* no pass: the threads end */
+    bool all;               /* too many changes: all flows are suspects */
+    struct ukey **suspects; /* taken out of the index, if this is no walk */
+    size_t n_suspects;
+    bool stop; /* no pass: the threads end */
     int64_t now_ms;
     int max_idle_ms;
 };
 
 struct slowpath {
     struct loop *loop;
-    struct dp *dp;                     /* NULL before slowpath_start() */
+    struct dp *dp; /* NULL before slowpath_start() */
     struct ofprotos *ofprotos;
     struct slowpath_settings settings;
 
@@ -94,21 +107,23 @@ struct slowpath {
 
     unsigned n_revalidators;
     struct revalidator revalidators[SLOWPATH_MAX_REVALIDATORS];
-    bool stop_revalidators;            /* under 'lock' */
-    pthread_barrier_t start, end;      /* of a pass, among the revalidators */
-    pthread_mutex_t pass_lock;         /* held by the leader for the time of a pass, and by main
-                                        * while it deletes a flow for an operator */
-    struct pass pass;                  /* w the leader between passes, r all during one */
+    bool stop_revalidators;       /* under 'lock' */
+    pthread_barrier_t start, end; /* of a pass, among the revalidators */
+    pthread_mutex_t pass_lock;    /* held by the leader for the time of a pass, and by main
+                                   * while it rechecks or deletes flows itself */
+    struct pass pass;             /* w the leader between passes, r all during one */
+    struct flow_index *index;
+    _Atomic uint64_t followed_seq; /* the flows are right for changes up to here */
 
-    pthread_mutex_t lock;              /* the members below */
+    pthread_mutex_t lock; /* the members below */
     pthread_cond_t wanted;
-    uint64_t requested;                /* passes asked for: sync, changes */
-    uint64_t finished;                 /* passes done */
-    bool purge_requested;
-    unsigned paused;                   /* revalidator/pause */
+    uint64_t requested;         /* passes asked for: sync, changes */
+    uint64_t finished;          /* passes done */
+    enum pass_kind wanted_kind; /* the most that the requests ask for */
+    unsigned paused;            /* revalidator/pause */
 
-    struct sync_waiter *waiters;       /* main only, in order */
-    bool done_posted;
+    struct sync_waiter *waiters; /* main only, in order */
+    uint64_t asked_seq;          /* main: ofprotos_seq() at the last request to follow */
 
     /* upcall/show */
     _Atomic uint64_t n_flows, avg_flows, max_flows;
@@ -126,9 +141,10 @@ void handlers_stop(struct slowpath *);
 void revalidators_start(struct slowpath *, unsigned n);
 void revalidators_stop(struct slowpath *);
 /* Asks for a pass that begins after the call; returns its number.  Any thread. */
-uint64_t revalidators_request(struct slowpath *, bool purge);
-/* One pass over 'part' of 'n_parts' as 'pass' says; also for tests. */
-void revalidate_part(struct slowpath *, struct revalidator *, unsigned n_parts);
+uint64_t revalidators_request(struct slowpath *, enum pass_kind);
+/* Main: makes the flows follow all changes now, if that is little work and nobody is at it.  False
+ * if a pass has to be asked for. */
+bool revalidator_follow(struct slowpath *);
 /* Deletes a flow for dpctl: what it counted is credited.  Main; waits for the end of a pass. */
 void revalidator_expel(struct dp *, struct dp_flow *, void *slowpath);
 
@@ -138,14 +154,19 @@ const struct dp_actions *slowpath_actions(const struct xlate_out *out, struct dp
 
 /* ukey.c */
 /* Takes cache and deps out of 'out'. */
-struct ukey *ukey_create(struct xlate_out *out, uint64_t seq, uint64_t state_seq);
+struct ukey *ukey_create(struct dp_flow *, struct xlate_out *out, uint64_t seq, uint64_t state_seq);
 void ukey_destroy(void *ukey);
 /* Credits what the datapath counted since the last time. */
 void ukey_push(struct ukey *, const struct dp_flow_stats *);
 
 /* sync.c: main */
-/* Nothing that is installed, or about to be, can be out of date. */
-bool sync_is_idle(void *slowpath);
+/* Nothing is installed or about to be. */
+bool sync_is_idle(const struct slowpath *);
+/* The hooks: the flows are right for all changes, if need be after some work in place; tell when
+ * they will be; some changes came; tell when counters are up to date as well. */
+bool sync_try(void *slowpath);
+void sync_follow(void *slowpath, ofproto_sync_done_fn *done, void *aux);
+void sync_changed(void *slowpath);
 void sync_request(void *slowpath, ofproto_sync_done_fn *done, void *aux);
 void sync_purge(struct slowpath *, ofproto_sync_done_fn *done, void *aux);
 /* A pass was finished: called by a revalidator, runs in main. */

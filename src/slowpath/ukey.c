@@ -7,10 +7,11 @@
 #include "slowpath/slowpath_int.h"
 
 struct ukey *
-ukey_create(struct xlate_out *out, uint64_t seq, uint64_t state_seq)
+ukey_create(struct dp_flow *flow, struct xlate_out *out, uint64_t seq, uint64_t state_seq)
 {
     struct ukey *ukey = xzalloc(sizeof *ukey);
 
+    ukey->flow = flow;
     ukey->cache = out->cache;
     ukey->deps = out->deps;
     out->cache = NULL;
@@ -42,7 +43,6 @@ ukey_push(struct ukey *ukey, const struct dp_flow_stats *stats)
     if (packets) {
         ukey->packets = stats->n_packets;
         ukey->bytes = stats->n_bytes;
-        xlate_cache_credit(ukey->cache, packets, bytes, (int64_t)stats->used_ms,
-                           stats->tcp_flags);
+        xlate_cache_credit(ukey->cache, packets, bytes, (int64_t)stats->used_ms, stats->tcp_flags);
     }
 }

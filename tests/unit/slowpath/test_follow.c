@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The datapath follows the tables: random megaflows, random changes of rules; after each the
+ * installed flows must be what a fresh translation says (the slow twin of the index).  And the
+ * index alone: it must name exactly the flows whose dependencies, asked one by one, say that the
+ * change matters.
+ */
+#include "../ofproto/xlate_fixture.h"
+
+#include "../pmd/fake_ports.h"
+#include "base/random.h"
+#include "flow/key.h"
+#include "slowpath/slowpath_int.h"
+
+enum { N_PORTS = 3, N_RULES = 60, N_TABLES = 3 };
+
+static struct fx fx;
+static struct dp *dp;
+static struct ofproto *br;
+static struct slowpath *sp; /* NULL: the index is driven by the test */
+static struct flow_index *flow_index;
+
+/* Rules by text, so that they can be deleted again. */
+static char *rules[N_RULES];
+static unsigned next_priority;
+
+/* --- random rules and packets ----------------------------------------------------------------- */
+
+static void
+add_match(struct text *t)
+{
+    if (random_range(3) == 0) {
+        text_printf(t, ",in_port=%u", 1 + random_range(N_PORTS));
+    }
+    if (random_range(3) == 0) {
+        text_printf(t, ",reg0=%u", random_range(3));
+    }
+    if (random_range(4) == 0) {
+        text_printf(t, ",metadata=%u", random_range(2));
+    }
+    text_printf(t, ",udp");
+    if (random_range(2)) {
+        text_printf(t, ",nw_src=10.0.%u.%u/%u", random_range(4), random_range(4),
+                    16 + 4 * random_range(5));
+    }
+    if (random_range(2)) {
+        text_printf(t, ",nw_dst=10.1.%u.%u/%u", random_range(4), random_range(4),
+                    16 + 4 * random_range(5));
+    }
+    if (random_range(3) == 0) {
+        text_printf(t, ",tp_dst=%u", random_range(4));
+    }
+}
+
+static void
+add_actions(struct text *t, unsigned table)
+{
+    if (random_range(8) == 0) {
+        text_printf(t, "drop");
+        return;
+    }
+    switch (random_range(6)) {
+    case 0:
+        text_printf(t, "load:%u->NXM_NX_REG0[],", random_range(3));
+        break;
+    case 1:
+        text_printf(t, "mod_nw_dst:10.1.%u.%u,", random_range(4), random_range(4));
+        break;
+    case 2:
+        text_printf(t, "load:%u->OXM_OF_METADATA[],", random_range(2));
+        break;
+    default:
+        break;
+    }
+    if (table + 1 < N_TABLES && random_range(2)) {
+        text_printf(t, "resubmit(,%u)", table + 1);
+    } else {
+        text_printf(t, "output:%u", 1 + random_range(N_PORTS));
+    }
+}
+
+static void
+run_flow_mod(const char *text, int command)
+{
+    struct ofp_flow_mod fm;
+    char *error = ofp_flow_mod_parse(text, command, NULL, &fm);
+
+    if (error) {
+        fail_msg("%s: %s", text, error);
+    }
+    assert_int_equal(flow_mod_run(br, &fm), 0);
+    ofp_flow_mod_fini(&fm);
+}
+
+/* Priorities are unique: between equals that overlap no one says which one wins. */
+static void
+change_rule(void)
+{
+    unsigned i = random_range(N_RULES), table = random_range(N_TABLES);
+    struct text match = {0}, all = {0};
+
+    if (rules[i] && random_range(3)) {
+        text_printf(&all, "%s,actions=drop", rules[i]);
+        run_flow_mod(text_cstr(&all), OFPFC_DELETE_STRICT);
+        text_fini(&all);
+        free(rules[i]);
+        rules[i] = NULL;
+        return;
+    }
+    if (rules[i]) { /* Other actions for the same match. */
+        text_printf(&all, "%s,actions=", rules[i]);
+        add_actions(&all, (unsigned)atoi(rules[i] + strlen("table=")));
+        run_flow_mod(text_cstr(&all), OFPFC_MODIFY_STRICT);
+        text_fini(&all);
+        return;
+    }
+    /* A permutation of 1...65535, so that new rules come above and below old ones. */
+    next_priority = next_priority % 65535 + 1;
+    text_printf(&match, "table=%u,priority=%u", table, next_priority * 40503u % 65537 % 65536);
+    add_match(&match);
+    rules[i] = text_steal(&match);
+    text_printf(&all, "%s,actions=", rules[i]);
+    if (random_range(12) == 0) {
+        text_printf(&all, "conjunction(%u,%u/2)", 1 + random_range(2), 1 + random_range(2));
+    } else {
+        add_actions(&all, table);
+    }
+    run_flow_mod(text_cstr(&all), OFPFC_ADD);
+    text_fini(&all);
+}
+
+static struct flow
+random_packet(void)
+{
+    struct text t = {0};
+    struct flow flow;
+
+    text_printf(&t, "udp,nw_src=10.0.%u.%u,nw_dst=10.1.%u.%u,tp_src=%u,tp_dst=%u", random_range(4),
+                random_range(4), random_range(4), random_range(4), random_range(100),
+                random_range(4));
+    flow = fx_flow_of(text_cstr(&t));
+    flow.in_port = 1 + random_range(N_PORTS);
+    text_fini(&t);
+    return flow;
+}
+
+/* --- megaflows ---------------------------------------------------------------------------------
+ */
+
+static void
+set_true(void *flag)
+{
+    *(bool *)flag = true;
+}
+
+static void
+drop_changes(void)
+{
+    uint64_t seq;
+    size_t n;
+    struct ofproto_change *changes = ofprotos_take_changes(fx.all, &n, &seq);
+
+    ofproto_changes_free(changes, n);
+}
+
+/* Until the flows are right for all changes: what a barrier waits for. */
+static void
+follow(void)
+{
+    bool done = false;
+
+    if (!sp) {
+        drop_changes();
+        flow_index_set_seq(flow_index, ofprotos_seq(fx.all));
+        return;
+    }
+    sync_follow(sp, set_true, &done);
+    while (!done) {
+        loop_run_once(fx.loop, -1);
+    }
+}
+
+/* What a handler does; 'late': rules change between translation and installation. */
+static void
+install(bool late)
+{
+    uint64_t seq = ofprotos_seq(fx.all), state_seq = xlate_state_seq();
+    struct flow flow = random_packet();
+    struct xlate_in in = {.ofprotos = fx.all, .flow = &flow, .want_cache = true};
+    struct xlate_out out;
+    struct dp_flow *dp_flow;
+    struct dp_flow_put put = {
+        .key = &flow,
+        .mask = &out.mask,
+        .shape = flow_words_map(&flow),
+        .actions = &out.actions,
+    };
+
+    xlate(&in, &out);
+    if (late) {
+        change_rule();
+        follow();
+    }
+    if (!dp_flow_put(dp, &put, &dp_flow)) {
+        struct ukey *ukey = ukey_create(dp_flow, &out, seq, state_seq);
+
+        assert_int_equal(flow_index_add(flow_index, ukey), late);
+        dp_flow_set_aux(dp_flow, ukey);
+    }
+    xlate_out_fini(&out);
+}
+
+static unsigned n_checked;
+
+/* Random packets of the megaflow: each gets what is installed. */
+static bool
+check_flow(struct dp *d, struct dp_flow *flow, void *aux)
+{
+    const struct dp_actions *installed = dp_flow_actions(flow);
+    struct flow_mask mask;
+    struct flow key;
+
+    dp_flow_get_key(flow, &key, &mask);
+    for (int i = 0; i < 3; i++) {
+        struct flow packet = random_packet();
+        struct xlate_in in = {.ofprotos = fx.all, .flow = &packet};
+        struct xlate_out out;
+
+        for (unsigned w = 0; w < FLOW_KEY_WORDS; w++) {
+            packet.w[w] = (key.w[w] & mask.bits.w[w]) | (packet.w[w] & ~mask.bits.w[w]);
+        }
+        xlate(&in, &out);
+        assert_int_equal(out.actions.size, installed->size);
+        if (installed->size) {
+            assert_memory_equal(out.actions.data, installed->data, installed->size);
+        }
+        xlate_out_fini(&out);
+        n_checked++;
+    }
+    return true;
+}
+
+static void
+datapath_equals_fresh_translation(void **state)
+{
+    const struct smap config = SMAP_INIT;
+    unsigned n_in_place = 0;
+
+    (void)state;
+    sp = slowpath_create(fx.loop, fx.all);
+    slowpath_start(sp, dp, &config);
+    flow_index = sp->index;
+    for (int round = 0; round < 500; round++) {
+        for (unsigned i = random_range(5); i; i--) {
+            install(random_range(8) == 0);
+        }
+        for (unsigned i = 1 + random_range(round % 10 ? 3 : 100); i; i--) {
+            change_rule();
+        }
+        if (round % 2 && sync_try(sp)) {
+            n_in_place++;
+        }
+        follow();
+        dp_flow_walk(dp, 0, 1, check_flow, NULL);
+        rcu_quiesce();
+    }
+    assert_true(n_checked > 5000);
+    assert_true(n_in_place > 50);
+    slowpath_destroy(sp);
+    sp = NULL;
+    assert_int_equal(dp_n_flows(dp), 0);
+}
+
+/* --- the index alone ---------------------------------------------------------------------------
+ */
+
+struct census {
+    const struct ofproto_change *changes;
+    size_t n_changes;
+    size_t n_affected;
+};
+
+static bool
+count_affected(struct dp *d, struct dp_flow *flow, void *census_)
+{
+    struct census *c = census_;
+    struct ukey *ukey = dp_flow_aux(flow);
+    struct flow_mask mask;
+    struct flow key;
+    bool affected;
+
+    (void)d;
+    dp_flow_get_key(flow, &key, &mask);
+    affected = xlate_deps_affected(ukey->deps, &key, &mask, c->changes, c->n_changes);
+    assert_int_equal(affected, ukey->suspect);
+    c->n_affected += affected;
+    return true;
+}
+
+static bool
+expel(struct dp *d, struct dp_flow *flow, void *one_in)
+{
+    struct ukey *ukey = dp_flow_aux(flow);
+    struct dp_flow_stats stats;
+
+    if (random_range(*(uint32_t *)one_in) == 0) {
+        flow_index_remove(flow_index, ukey);
+        dp_flow_del(d, flow, &stats);
+        rcu_defer(ukey_destroy, ukey);
+    }
+    return true;
+}
+
+/* Takes the suspects and, as a pass does, gives them new dependencies; those that would have to go
+ * lose their place. */
+static size_t
+recheck_all(void)
+{
+    size_t n;
+    struct ukey **suspects = flow_index_take_suspects(flow_index, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct ukey *ukey = suspects[i];
+        struct flow_mask mask;
+        struct flow key;
+        struct xlate_in in = {.ofprotos = fx.all, .flow = &key, .want_cache = true};
+        struct xlate_out out;
+
+        assert_true(ukey->suspect);
+        dp_flow_get_key(ukey->flow, &key, &mask);
+        xlate(&in, &out);
+        xlate_deps_destroy(ukey->deps);
+        ukey->deps = out.deps;
+        out.deps = NULL;
+        flow_index_update(flow_index, ukey);
+        assert_false(ukey->suspect);
+        xlate_out_fini(&out);
+    }
+    free(suspects);
+    return n;
+}
+
+static void
+the_index_names_who_is_affected(void **state)
+{
+    size_t n_affected = 0;
+    uint32_t one_in = 20, all = 1;
+
+    (void)state;
+    flow_index = flow_index_create();
+    drop_changes();
+    for (int round = 0; round < 500; round++) {
+        struct census c = {0};
+        struct ofproto_change *changes;
+        uint64_t seq;
+        bool of_rules;
+
+        for (unsigned i = random_range(20); i; i--) {
+            install(false);
+        }
+        dp_flow_walk(dp, 0, 1, expel, &one_in);
+        for (unsigned i = 1 + random_range(3); i; i--) {
+            change_rule();
+        }
+        ofprotos_n_changes(fx.all, &of_rules);
+        assert_true(of_rules);
+        changes = ofprotos_take_changes(fx.all, &c.n_changes, &seq);
+        c.changes = changes;
+        flow_index_mark(flow_index, changes, c.n_changes);
+        dp_flow_walk(dp, 0, 1, count_affected, &c);
+        assert_int_equal(recheck_all(), c.n_affected);
+        n_affected += c.n_affected;
+        ofproto_changes_free(changes, c.n_changes);
+        rcu_quiesce();
+    }
+    assert_true(n_affected > 300);
+    dp_flow_walk(dp, 0, 1, expel, &all);
+    rcu_quiesce();
+    flow_index_destroy(flow_index);
+}
+
+/* A translation from before a change that was taken already is a suspect when it arrives. */
+static void
+who_comes_late_is_a_suspect(void **state)
+{
+    uint32_t all = 1;
+
+    (void)state;
+    flow_index = flow_index_create();
+    for (int i = 0; i < 20; i++) {
+        install(i % 2);
+        assert_int_equal(flow_index_n_suspects(flow_index), dp_n_flows(dp) && i % 2);
+        dp_flow_walk(dp, 0, 1, expel, &all);
+        assert_int_equal(flow_index_n_suspects(flow_index), 0);
+    }
+    rcu_quiesce();
+    flow_index_destroy(flow_index);
+}
+
+static int
+setup(void **state)
+{
+    int result = fx_group_setup(state);
+
+    random_set_seed(3);
+    fake_start();
+    fx_init(&fx);
+    dp = dp_create();
+    br = fx_bridge(&fx, "br0");
+    for (unsigned i = 1; i <= N_PORTS; i++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "p%u", i);
+        assert_int_equal(fx_port(&fx, br, name, i, NULL, NULL), i);
+    }
+    return result;
+}
+
+static int
+teardown(void **state)
+{
+    for (unsigned i = 0; i < N_RULES; i++) {
+        free(rules[i]);
+    }
+    fx_fini(&fx);
+    dp_destroy(dp);
+    return fx_group_teardown(state);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_index_names_who_is_affected),
+        cmocka_unit_test(who_comes_late_is_a_suspect),
+        cmocka_unit_test(datapath_equals_fresh_translation),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
