@@ -5,7 +5,9 @@ The images are built once, and again after a change of their scripts, into build
 NICs, the PROGRAMS) and build/guest-full (full kernel: shares the host's programs by 9p, so testpmd
 runs inside).
 """
+import json
 import os
+import socket
 import subprocess
 
 from switchlib import ROOT, Failed, sh, wait_for
@@ -44,23 +46,46 @@ class Guest:
             cmd += ["-r"]
         self.cmd = cmd + list(more)
         self.env = dict(os.environ, GUEST=image("guest-full" if full else "guest"))
-        self.proc = None
+        self.proc, self.jobs = None, 0
+
+    def launch(self):
+        """Starts QEMU and waits for nothing."""
+        with open(self.console, "wb") as out:
+            self.proc = subprocess.Popen(self.cmd, env=self.env, stdout=out, stderr=out,
+                                         stdin=subprocess.DEVNULL)
+        return self
+
+    def answers(self, timeout=60):
+        """Waits for its shell."""
+        wait_for(lambda: self.sh("true", check=False).returncode == 0, timeout, "the guest")
+        return self
 
     def start(self):
         """Boots; returns when a shell answers.  One retry: a boot may fail by chance."""
         for attempt in (1, 2):
-            with open(self.console, "wb") as out:
-                self.proc = subprocess.Popen(self.cmd, env=self.env, stdout=out, stderr=out,
-                                             stdin=subprocess.DEVNULL)
+            if attempt == 2 or self.proc is None or self.proc.poll() is not None:
+                self.launch()
             try:
-                wait_for(lambda: self.sh("true", check=False).returncode == 0, 40, "the guest")
-                return self
+                return self.answers()
             except AssertionError:
                 self.kill()
                 if attempt == 2:
                     with open(self.console, errors="replace") as f:
                         raise Failed("guest %d does not come up:\n%s" % (self.number,
                                                                          f.read()[-2000:]))
+
+    def background(self, command):
+        """Runs a command inside that goes on; finish(name) waits for its status and output."""
+        self.jobs += 1
+        name = "/tmp/job%d" % self.jobs
+        self.sh("((%s) >%s.out 2>&1 </dev/null; echo $? >%s.rc) >/dev/null 2>&1 </dev/null &"
+                % (command, name, name))
+        return name
+
+    def finish(self, name, timeout=60):
+        """The status and the output of a background command."""
+        wait_for(lambda: self.sh("test -s %s.rc" % name, check=False).returncode == 0, timeout, name)
+        return int(self.sh("cat %s.rc" % name)), self.sh("cat %s.out" % name)
 
     def sh(self, command, check=True, timeout=60):
         """Runs a shell command inside; returns its output, or the process with check=False."""
@@ -91,3 +116,33 @@ class Guest:
                 self.proc.wait(5)
 
     close = kill
+
+
+class Monitor:
+    """QEMU's control connection; the guest is started with Monitor.arguments(path)."""
+
+    @staticmethod
+    def arguments(path):
+        return ["-x", "-qmp", "-x", "unix:%s,server=on,wait=off" % path]
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        wait_for(lambda: self.sock.connect_ex(path) == 0, 20, "QEMU's monitor")
+        self.file = self.sock.makefile("rw")
+        self.file.readline()  # the greeting
+        self.run("qmp_capabilities")
+
+    def run(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if "error" in answer:
+                raise Failed("%s: %s" % (command, answer["error"]["desc"]))
+            if "return" in answer:  # else an event
+                return answer["return"]
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
