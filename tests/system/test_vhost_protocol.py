@@ -342,6 +342,34 @@ def test_queues_follow_the_guest(sw, drivers):
         through(q)
 
 
+def test_length_of_the_queue_in_pmd_perf_show(sw, drivers):
+    """What stood in a guest's ring when the PMD came, as pmd-perf-metrics show it."""
+    begin(sw, "other_config:pmd-perf-metrics=true")
+    a, b = connect(sw, drivers, "a"), connect(sw, drivers, "b")
+
+    a.send(ether())
+    b.expect(1)
+
+    def longest():
+        ring = a.tx
+        a.mem[ring.data:ring.data + 76] = bytes(12) + ether()
+        for k in range(200):  # at once: one store of the index makes them all visible
+            ring.describe(k, ring.data, 76)
+            a.words[ring.avail // 2 + 2 + (ring.avail_idx + k) % a.N] = k
+        ring.avail_idx = (ring.avail_idx + 200) & 0xffff
+        a.words[ring.avail // 2 + 1] = ring.avail_idx
+        wait_for(lambda: len(ring.reap()) == 200 or ring.used_idx == ring.avail_idx, 20, "the frames")
+        b.receive()
+        rows = sw.appctl("dpif-netdev/pmd-perf-show", "-nh", "-ms", "1000").splitlines()
+        at = next(i for i, line in enumerate(rows) if "vhost qlen" in line)
+        head = re.split(r"  +", rows[at].strip())
+        column = head.index("vhost qlen")
+        return max((int(line.split()[column]) for line in rows[at + 1:]
+                    if re.fullmatch(r"[\d. ]+", line) and len(line.split()) == len(head)), default=0)
+
+    wait_for(lambda: longest() == 200, 20, "a queue of 200")
+
+
 def test_one_queue_per_connection(sw, drivers):
     """The next guest on the same socket may have another number of queues."""
     begin(sw)
