@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 
+import pair
 import rig
 import row as rowlib
 import rows_attack
@@ -41,6 +42,8 @@ def run_row(row, kinds, rounds, options, huge_dir):
                 text = str(e).strip().split("\n")[0] or type(e).__name__
                 seen[kind]["errors"].append(text[:200])
                 print("%s on %s: %s" % (row.name, kind, text), file=sys.stderr)
+    pcaps = [r["pcaps"] for result in seen.values() for r in result["rounds"] if "pcaps" in r]
+    row.pair = pair.alone(pcaps[0], options.windows, options.seconds) if pcaps else None
     for result in seen.values():
         for metric in row.metrics:
             values = [r[metric.key] for r in result["rounds"] if metric.key in r]
@@ -65,11 +68,11 @@ def print_row(row, result):
                   for kind, r in result.items()}
         s, o = median.get("sluice"), median.get("ovs")
         ratio = metric.ratio(s, o) if s is not None and o is not None else None
-        goal = "" if metric.goal is None or s is None else "goal %g %s" % (
-            metric.goal, "met" if metric.met(s) else "MISSED")
         print("%-48s %s %s %8s  %s" % (metric.title[:48], figure(metric, result.get("sluice")),
                                        figure(metric, result.get("ovs")),
-                                       "%.2fx" % ratio if ratio else "-", goal))
+                                       "%.2fx" % ratio if ratio else "-", metric.judge(s, o)))
+    if row.pair:
+        print("    source and sink alone: %.1f" % row.pair)
     for kind, r in result.items():
         for text in notes(r):
             print("    %-7s %s" % (kind, text))
@@ -140,8 +143,9 @@ def parse_args():
 
 
 def save(path, info, results):
+    pairs = {r.name: r.pair for r in ROWS if r.pair}
     with open(path, "w") as f:
-        json.dump({"machine": info, "rows": results}, f, indent=1)
+        json.dump({"machine": info, "rows": results, "source_and_sink": pairs}, f, indent=1)
 
 
 def main():

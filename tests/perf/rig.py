@@ -48,6 +48,7 @@ class BenchSwitch(switchlib.Switch):
     def __init__(self, kind, huge_dir, megabytes=1024):
         super().__init__(kind)
         self.huge_dir, self.megabytes = huge_dir, megabytes
+        self.pcaps = []  # of all sources
 
     def begin(self):
         self.start()
@@ -67,6 +68,7 @@ class BenchSwitch(switchlib.Switch):
                    "fail_mode=secure")
 
     def source(self, pcap, bridge="br0", port="src", number=0, more=()):
+        self.pcaps.append(pcap)
         self.vsctl("add-port", bridge, port, "--", "set", "interface", port, "type=dpdk",
                    "options:dpdk-devargs=net_pcap%d,rx_pcap=%s,infinite_rx=1" % (number, pcap),
                    *more, timeout=60)

@@ -19,7 +19,8 @@ def pcap(options, n_flows, **shape):
 def cycles(sw, options, settle=30):
     rig.settle(sw, settle)
     best = rig.best(sw, options.windows, options.seconds)
-    return {"cycles": best["cycles"], "mpps": best["mpps"], "hits": best["hits"]}
+    return {"cycles": best["cycles"], "mpps": best["mpps"], "hits": best["hits"],
+            "pcaps": sw.pcaps}
 
 
 def forward(n_flows, rules, **shape):
@@ -84,24 +85,24 @@ def normal_macs(sw, options):
     return answer
 
 
-def row(name, title, measure, goal=None, **more):
-    return Row(name, [Metric("cycles", title, goal=goal)], measure, **more)
+def row(name, title, measure, goal=None, ovs=None, **more):
+    return Row(name, [Metric("cycles", title, goal=goal, ovs=ovs)], measure, **more)
 
 
 ROWS = [
-    row("one-flow", "one flow, in_port rule", forward(1, ["in_port=2,actions=1"]), 85),
-    row("l3-100", "100 flows, one L3 rule", forward(100, L3), 90, curve=("l3", 100)),
-    row("l3-10k", "10,000 flows, one L3 rule", forward(10000, L3), 105, curve=("l3", 10000)),
-    row("l3-100k", "100,000 flows, one L3 rule", forward(100000, L3), 140, curve=("l3", 100000)),
+    row("one-flow", "one flow, in_port rule", forward(1, ["in_port=2,actions=1"]), 85, 131),
+    row("l3-100", "100 flows, one L3 rule", forward(100, L3), 90, 151, curve=("l3", 100)),
+    row("l3-10k", "10,000 flows, one L3 rule", forward(10000, L3), 105, 279, curve=("l3", 10000)),
+    row("l3-100k", "100,000 flows, one L3 rule", forward(100000, L3), 140, 360, curve=("l3", 100000)),
     row("l3-1m", "1,000,000 flows, one L3 rule", million, 180, curve=("l3", 1000000),
         huge_mb=5120, limit=240),
-    row("acl1k-10k", "10,000 flows, 1,000 ACL rules", acl(10000, 1000), 130, curve=("acl", 10000)),
-    row("acl1k-100k", "100,000 flows, 1,000 ACL rules", acl(100000, 1000), 180,
+    row("acl1k-10k", "10,000 flows, 1,000 ACL rules", acl(10000, 1000), 130, 821, curve=("acl", 10000)),
+    row("acl1k-100k", "100,000 flows, 1,000 ACL rules", acl(100000, 1000), 180, 4357,
         curve=("acl", 100000)),
-    row("acl100k-10k", "10,000 flows, 100,000 ACL rules", acl(10000, 100000), 150),
+    row("acl100k-10k", "10,000 flows, 100,000 ACL rules", acl(10000, 100000), 150, 1366),
     row("exact-50k", "100,000 flows over 50,000 exact megaflows",
         forward(100000, list(traffic.exact(50000, "2", "1")) + ["priority=0,actions=1"],
-                sources=50000), 190),
+                sources=50000), 190, 1007),
     row("normal-10k", "NORMAL, 10,000 MACs each way", normal_macs),
     row("vlan", "100 flows, push VLAN",
         forward(100, ["in_port=2,actions=push_vlan:0x8100,set_field:4101->vlan_vid,output:1"])),
