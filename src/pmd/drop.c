@@ -29,10 +29,13 @@ drop_reason_name(enum drop_reason reason)
     return drop_coverage(reason)->name;
 }
 
-void
+_Atomic uint64_t *
 drop_begin_port(_Atomic uint64_t *counts)
 {
+    _Atomic uint64_t *before = port_counts;
+
     port_counts = counts;
+    return before;
 }
 
 void

@@ -21,8 +21,8 @@ enum drop_reason {
 void drop_packets(struct rte_mbuf **, unsigned n, enum drop_reason);
 void drop_packet(struct rte_mbuf *, enum drop_reason);
 // From now on this thread's drops count, besides, for a port or a queue: its array of
-// DROP_N_REASONS.  NULL: for none.
-void drop_begin_port(_Atomic uint64_t *counts);
+// DROP_N_REASONS.  NULL: for none.  Returns what it was before.
+_Atomic uint64_t *drop_begin_port(_Atomic uint64_t *counts);
 // Counts packets that somebody else freed.
 void drop_count(enum drop_reason, unsigned n);
 

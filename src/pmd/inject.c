@@ -104,9 +104,9 @@ dp_inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
 
     if (actions && plan_is_drop(actions, &reason)) {
         // No PMD needs to hear of it.
-        drop_begin_port(dp_port_drops(dp, (odp_port_t)key->w[0]));
+        _Atomic uint64_t *before = drop_begin_port(dp_port_drops(dp, (odp_port_t)key->w[0]));
         drop_packets(m, n, reason);
-        drop_begin_port(NULL);
+        drop_begin_port(before);
         return;
     }
     packet_md_from_key(key, &md);

@@ -19,6 +19,7 @@ enum {
     ANSWER_CYCLES = 600,         // what the handler's answer to a miss will cost the PMD
     ASK_CYCLES = 1200,           // of an upcall by an action, and its answer
     MISS_CYCLES_MAX = 10000,
+    DEBT_SHARE = 10,       // of half a millisecond
     LANE_MIN_LOOKUPS = 64, // before a lane is judged
 };
 
@@ -132,6 +133,9 @@ limited_slow_stages(struct pmd *pmd, struct burst *b, struct rxq *rxq)
         // More than that was somebody else's: the kernel, a hypervisor.
         cycles = MIN(cycles, (uint64_t)n_missed * MISS_CYCLES_MAX);
         rxq->miss_credit -= (int64_t)(cycles + burst_count(b, b->todo) * ANSWER_CYCLES);
+        // A debt that is paid off within milliseconds: then the lane has another chance to show
+        // that it finds something, say when all flows were made anew.
+        rxq->miss_credit = MAX(rxq->miss_credit, -(int64_t)(pmd->half_ms_cycles / DEBT_SHARE));
     }
     b->todo |= refused; // gone, like those that went to a handler
 }

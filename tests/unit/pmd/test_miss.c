@@ -167,6 +167,35 @@ test_the_others_have_gone(void **state)
     assert_int_equal(n_refused(), refused);
 }
 
+// All flows were made anew: the lane has failed often, but from now on its lookups succeed.
+static void
+test_a_lane_recovers_soon(void **state)
+{
+    struct flow flow;
+    struct flow_mask mask = {0};
+    struct dp_actions drop = {0};
+
+    spend();
+    FLOW_MASK_SET(&mask, nw_dst);
+    mask.bits.w[0] = UINT64_MAX;
+    flow_from_key(&pmd->burst.key[0], &flow);
+    struct dp_flow_put put = {
+        .key = &flow, .mask = &mask, .shape = pmd->burst.key[0].map, .actions = &drop};
+    assert_int_equal(dp_flow_put(dp, &put, NULL), 0);
+    uint64_t asked = n_asked();
+    for (unsigned i = 0; i < 40; i++) { // four milliseconds
+        other_waits();
+        burst(32, ms / 10, false);
+    }
+    uint64_t refused = n_refused();
+    for (unsigned i = 0; i < 40; i++) {
+        other_waits();
+        burst(32, ms / 10, false);
+    }
+    assert_int_equal(n_refused(), refused);
+    assert_int_equal(n_asked(), asked);
+}
+
 static void
 test_no_limit_when_told_so(void **state)
 {
@@ -230,6 +259,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_nobody_waits_no_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credit_ends_and_returns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_others_have_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_lane_recovers_soon, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_limit_when_told_so, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lane_that_finds_flows_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drops_are_counted_for_their_queue, setup, teardown),
