@@ -240,11 +240,23 @@ run_recirc(struct interpreter *in, struct frame *f, uint32_t id)
 static void
 run_userspace(struct interpreter *in, struct frame *f, const struct dp_act_userspace *a)
 {
-    struct rte_mbuf *m = frame_take(f);
+    uint64_t start = clock_tsc();
+    struct rte_mbuf *m;
 
+    // Before the copy and its metadata are made: that is where the cycles go.
+    if (!pmd_may_ask(in->pmd)) {
+        if (is_last(f)) {
+            frame_drop(f, DROP_MISS_SHARE);
+        } else {
+            drop_count(DROP_MISS_SHARE, 1);
+        }
+        return;
+    }
+    m = frame_take(f);
     if (m) {
         pmd_upcall_action(in->pmd, m, frame_md(in, f), a);
     }
+    pmd_charge_ask(in->pmd, clock_tsc() - start);
 }
 
 static void

@@ -17,7 +17,6 @@ enum {
     SHARE_UNIT = 1024,
     CREDIT_MAX_PER_SECOND = 256, // credit for so much of a second may be saved up
     ANSWER_CYCLES = 600,         // what the handler's answer to a miss will cost the PMD
-    ASK_CYCLES = 1200,           // of an upcall by an action, and its answer
     MISS_CYCLES_MAX = 10000,
     DEBT_SHARE = 10,       // of half a millisecond
     LANE_MIN_LOOKUPS = 64, // before a lane is judged
@@ -65,6 +64,16 @@ refill(struct pmd *pmd, struct rxq *rxq, uint32_t share)
     rxq->miss_credit = MIN(rxq->miss_credit + (int64_t)(gone * share / SHARE_UNIT), most);
 }
 
+// A debt is paid off within milliseconds: then a lane has another chance to show that it finds
+// something, say when all flows were made anew.
+static void
+charge(const struct pmd *pmd, struct rxq *rxq, uint64_t cycles)
+{
+    int64_t most = (int64_t)(pmd->half_ms_cycles / DEBT_SHARE);
+
+    rxq->miss_credit = MAX(rxq->miss_credit - (int64_t)cycles, -most);
+}
+
 bool
 pmd_may_ask(struct pmd *pmd)
 {
@@ -75,11 +84,15 @@ pmd_may_ask(struct pmd *pmd)
         return true;
     }
     refill(pmd, rxq, share);
-    if (rxq->miss_credit <= 0) {
-        return false;
+    return rxq->miss_credit > 0;
+}
+
+void
+pmd_charge_ask(struct pmd *pmd, uint64_t cycles)
+{
+    if (pmd->polling) {
+        charge(pmd, pmd->polling, MIN(cycles, (uint64_t)MISS_CYCLES_MAX) + ANSWER_CYCLES);
     }
-    rxq->miss_credit -= ASK_CYCLES;
-    return true;
 }
 
 static bool
@@ -132,10 +145,7 @@ limited_slow_stages(struct pmd *pmd, struct burst *b, struct rxq *rxq)
         uint64_t cycles = (clock_tsc() - start) * n_missed / n_looked;
         // More than that was somebody else's: the kernel, a hypervisor.
         cycles = MIN(cycles, (uint64_t)n_missed * MISS_CYCLES_MAX);
-        rxq->miss_credit -= (int64_t)(cycles + burst_count(b, b->todo) * ANSWER_CYCLES);
-        // A debt that is paid off within milliseconds: then the lane has another chance to show
-        // that it finds something, say when all flows were made anew.
-        rxq->miss_credit = MAX(rxq->miss_credit, -(int64_t)(pmd->half_ms_cycles / DEBT_SHARE));
+        charge(pmd, rxq, cycles + burst_count(b, b->todo) * ANSWER_CYCLES);
     }
     b->todo |= refused; // gone, like those that went to a handler
 }

@@ -180,6 +180,7 @@ void pmd_slow_stages(struct pmd *, struct burst *b);
 void pmd_note_backlog(struct pmd *, const struct rxq *);
 // Before one packet goes to a handler by an action: false, there is no credit for it.
 bool pmd_may_ask(struct pmd *);
+void pmd_charge_ask(struct pmd *, uint64_t cycles); // what it took
 // execute.c
 void pmd_execute(struct pmd *, struct burst *b);
 void pmd_execute_list(struct pmd *, struct rte_mbuf *, const struct packet_md *,

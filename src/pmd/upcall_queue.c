@@ -252,13 +252,7 @@ pmd_upcall_action(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *m
 {
     struct upcall_queues *q = pmd->dp->upcalls;
     unsigned index = port_index(md->in_port);
-    struct upcall_slot *s;
-
-    if (!pmd_may_ask(pmd)) {
-        drop_packet(m, DROP_MISS_SHARE);
-        return;
-    }
-    s = upcall_alloc(pmd, port_for(q, &index), m);
+    struct upcall_slot *s = upcall_alloc(pmd, port_for(q, &index), m);
 
     if (!s) {
         return;

@@ -241,6 +241,39 @@ test_a_lane_that_finds_flows_goes_on(void **state)
     assert_int_equal(n_refused(), 0);
 }
 
+// A flow whose packets go to a handler one by one.
+static void
+test_upcalls_by_action_have_the_same_share(void **state)
+{
+    struct dp_act_userspace userspace = {.kind = DP_USERSPACE_SLOW_PATH};
+    struct flow flow;
+    struct flow_mask mask = {0};
+    struct dp_actions actions = {0};
+
+    burst(1, ms, true);
+    mask.bits.w[0] = UINT64_MAX;
+    flow_from_key(&pmd->burst.key[0], &flow);
+    dp_put_userspace(&actions, &userspace);
+    struct dp_flow_put put = {
+        .key = &flow, .mask = &mask, .shape = pmd->burst.key[0].map, .actions = &actions};
+    assert_int_equal(dp_flow_put(dp, &put, NULL), 0);
+    dp_actions_fini(&actions);
+    uint64_t asked = n_asked();
+    other_waits();
+    burst(8, 0, true);
+    assert_int_equal(n_asked(), asked + 8);
+    assert_int_equal(n_refused(), 0);
+    hostile->miss_credit = 0;
+    hostile->miss_tsc = now;
+    other_waits();
+    burst(8, 0, true);
+    assert_int_equal(n_asked(), asked + 8);
+    assert_int_equal(n_refused(), 8);
+    // Nobody waits any more.
+    burst(8, 3 * ms, true);
+    assert_int_equal(n_asked(), asked + 16);
+}
+
 static void
 test_drops_are_counted_for_their_queue(void **state)
 {
@@ -262,6 +295,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_lane_recovers_soon, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_limit_when_told_so, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lane_that_finds_flows_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_upcalls_by_action_have_the_same_share, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_drops_are_counted_for_their_queue, setup, teardown),
     };
 
