@@ -87,9 +87,6 @@ process_init(struct root *root, char **error)
     if (root->options.remote == NULL) {
         make_dir(dirs_db());
     }
-    if (root->options.mlockall && mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-        log_err("mlockall failed: %s", err_str(errno));
-    }
     return 0;
 }
 
@@ -112,6 +109,10 @@ static int
 daemon_init(struct root *root, char **error)
 {
     daemon_start(&root->options.daemon);
+    /* Here, since locks do not survive a fork. */
+    if (root->options.mlockall && mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+        log_err("mlockall failed: %s", err_str(errno));
+    }
     return 0;
 }
 
