@@ -13,6 +13,7 @@ cores, of which the PMD thread takes the second alone.
 import argparse
 import fnmatch
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -156,6 +157,8 @@ def main():
         return 0
     kinds = [args.only] if args.only else KINDS
     info, results = rig.machine(), {}
+    # The PMD's core is for the PMD: the bench, its tools and the daemons' other threads stay away.
+    os.sched_setaffinity(0, os.sched_getaffinity(0) - {rig.PMD_CORE} or {0})
     print("%(cpu)s, %(cores)d cores, Linux %(kernel)s, %(compiler)s, %(flags)s" % info)
     print("cycles per packet unless a row says otherwise; one PMD thread, source and sink "
           "included; %d rounds\n" % args.rounds)
