@@ -162,8 +162,7 @@ smap_clone(struct smap *dst, const struct smap *src)
 {
     struct smap copy = SMAP_INIT;
 
-    SMAP_FOREACH(node, src)
-    {
+    SMAP_FOREACH (node, src) {
         smap_put(&copy, node->key, node->value);
     }
     smap_clear(dst);
@@ -176,8 +175,7 @@ smap_equal(const struct smap *a, const struct smap *b)
     if (smap_count(a) != smap_count(b)) {
         return false;
     }
-    SMAP_FOREACH(node, a)
-    {
+    SMAP_FOREACH (node, a) {
         const char *value = smap_get(b, node->key);
         if (value == NULL || strcmp(value, node->value) != 0) {
             return false;
@@ -192,8 +190,7 @@ smap_hash(const struct smap *smap)
     uint64_t hash = 0;
 
     /* A sum, so that the order of insertion does not matter. */
-    SMAP_FOREACH(node, smap)
-    {
+    SMAP_FOREACH (node, smap) {
         hash += hash_string(node->value, hash_string(node->key, 0));
     }
     return hash;
@@ -214,8 +211,7 @@ smap_sort(const struct smap *smap)
     size_t n = 0;
     const struct smap_node **nodes = xcalloc(smap_count(smap), sizeof(*nodes));
 
-    SMAP_FOREACH(node, smap)
-    {
+    SMAP_FOREACH (node, smap) {
         nodes[n++] = node;
     }
     qsort(nodes, n, sizeof(*nodes), compare_nodes);

@@ -38,12 +38,12 @@ typedef rte_be64_t be64_t;
 /* Each argument is evaluated once; a counter names the temporaries, so that uses may nest. */
 #define UTIL_CAT_(a, b) a##b
 #define UTIL_CAT(a, b) UTIL_CAT_(a, b)
-#define UTIL_PICK_(a, op, b, id)                                                      \
-    __extension__({                                                                   \
-        __typeof__(a) UTIL_CAT(pick_a_, id) = (a);                                    \
-        __typeof__(b) UTIL_CAT(pick_b_, id) = (b);                                    \
-        UTIL_CAT(pick_a_, id)                                                         \
-            op UTIL_CAT(pick_b_, id) ? UTIL_CAT(pick_a_, id) : UTIL_CAT(pick_b_, id); \
+#define UTIL_PICK_(a, op, b, id)                                                  \
+    __extension__({                                                               \
+        __typeof__(a) UTIL_CAT(pick_a_, id) = (a);                                \
+        __typeof__(b) UTIL_CAT(pick_b_, id) = (b);                                \
+        UTIL_CAT(pick_a_, id)                                                     \
+        op UTIL_CAT(pick_b_, id) ? UTIL_CAT(pick_a_, id) : UTIL_CAT(pick_b_, id); \
     })
 #undef MIN
 #undef MAX

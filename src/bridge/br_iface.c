@@ -3,8 +3,8 @@
  * br_iface.c - one row of Interface: its device, its datapath port, its OpenFlow port.
  *
  * An interface either runs whole (device open, in the datapath unless it is a patch port, in the
- * bridge) or failed whole, with a text in 'error' and ofport -1; a failed one is tried again in each
- * pass.  Nothing here stops other interfaces.
+ * bridge) or failed whole, with a text in 'error' and ofport -1; a failed one is tried again in
+ * each pass.  Nothing here stops other interfaces.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -95,7 +95,7 @@ br_ifaces_close(struct br *br, bool all)
 {
     struct br_iface *iface, *next;
 
-    HASH_ITER(hh, br->ifaces, iface, next) {
+    HASH_ITER (hh, br->ifaces, iface, next) {
         if (all || !iface->wanted) {
             iface_destroy(iface);
         }
@@ -110,8 +110,7 @@ iface_fail(struct br_iface *iface, char *text, int retval)
 {
     iface_stop(iface);
     if (!text) {
-        text = xasprintf("could not open network device %s (%s)", iface->name,
-                         strerror(-retval));
+        text = xasprintf("could not open network device %s (%s)", iface->name, strerror(-retval));
     }
     if (!iface->error || strcmp(iface->error, text)) {
         log_warn("%s", text);
@@ -144,8 +143,8 @@ iface_apply_mac_mtu(struct br_iface *iface, const struct db_row *row)
     int64_t mtu;
     int retval;
 
-    if (row_int(row, "mtu_request", &mtu) && mtu >= MTU_MIN && mtu <= MTU_MAX
-        && netdev_get_mtu(iface->netdev) != mtu) {
+    if (row_int(row, "mtu_request", &mtu) && mtu >= MTU_MIN && mtu <= MTU_MAX &&
+        netdev_get_mtu(iface->netdev) != mtu) {
         retval = netdev_set_mtu(iface->netdev, mtu);
         if (retval) {
             log_warn("interface %s: cannot set MTU to %d: %s", iface->name, (int)mtu,
@@ -153,8 +152,8 @@ iface_apply_mac_mtu(struct br_iface *iface, const struct db_row *row)
         }
     }
     if (mac_text && !br_iface_is_local(iface) && !strcmp(iface->type, "internal")) {
-        if (rte_ether_unformat_addr(mac_text, &mac) || rte_is_multicast_ether_addr(&mac)
-            || rte_is_zero_ether_addr(&mac)) {
+        if (rte_ether_unformat_addr(mac_text, &mac) || rte_is_multicast_ether_addr(&mac) ||
+            rte_is_zero_ether_addr(&mac)) {
             log_warn("interface %s: '%s' is no unicast MAC address", iface->name, mac_text);
         } else {
             netdev_set_mac(iface->netdev, &mac);
@@ -174,10 +173,10 @@ iface_apply_config(struct br_iface *iface, const struct db_row *row, bool *needs
     *needs_reconfigure = false;
     row_to_smap(row, "options", &options);
     row_to_smap(row, "other_config", &other_config);
-    if (!iface->ofp_port || !smap_equal(&options, &iface->options)
-        || !smap_equal(&other_config, &iface->other_config)) {
-        retval = netdev_set_config(iface->netdev, &options, &other_config, needs_reconfigure,
-                                   errorp);
+    if (!iface->ofp_port || !smap_equal(&options, &iface->options) ||
+        !smap_equal(&other_config, &iface->other_config)) {
+        retval =
+            netdev_set_config(iface->netdev, &options, &other_config, needs_reconfigure, errorp);
         if (!retval) {
             smap_clone(&iface->options, &options);
             smap_clone(&iface->other_config, &other_config);
@@ -372,8 +371,8 @@ br_ifaces_follow_mtu(struct br *br)
         int64_t request;
         const struct db_row *row = db_get(br->all->db, "Interface", &iface->uuid);
 
-        if (iface->netdev && !strcmp(iface->type, "internal")
-            && !(row && row_int(row, "mtu_request", &request))) {
+        if (iface->netdev && !strcmp(iface->type, "internal") &&
+            !(row && row_int(row, "mtu_request", &request))) {
             netdev_set_mtu(iface->netdev, min);
         }
     }

@@ -2,8 +2,8 @@
 /*
  * br_mac.c - which MAC address a bridge has, and its datapath id.
  *
- * As operators know it: other_config:hwaddr if set, else the lowest MAC address among the ports that
- * are neither internal nor patch ports, else the one that the local port was born with.  The
+ * As operators know it: other_config:hwaddr if set, else the lowest MAC address among the ports
+ * that are neither internal nor patch ports, else the one that the local port was born with.  The
  * datapath id is other_config:datapath-id, else the MAC address with zeros in front.
  */
 #include <inttypes.h>
@@ -37,9 +37,9 @@ lowest_port_mac(const struct br *br, struct rte_ether_addr *mac)
     for (const struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
         struct rte_ether_addr candidate;
 
-        if (!iface->netdev || !strcmp(iface->type, "internal") || !strcmp(iface->type, "patch")
-            || !strcmp(iface->type, "tap") || netdev_get_mac(iface->netdev, &candidate)
-            || !mac_is_usable(&candidate)) {
+        if (!iface->netdev || !strcmp(iface->type, "internal") || !strcmp(iface->type, "patch") ||
+            !strcmp(iface->type, "tap") || netdev_get_mac(iface->netdev, &candidate) ||
+            !mac_is_usable(&candidate)) {
             continue;
         }
         if (!found || memcmp(&candidate, mac, sizeof candidate) < 0) {
@@ -88,8 +88,8 @@ br_mac_sync(struct br *br, const struct db_row *br_row)
         lowest_port_mac(br, &mac);
     }
     br->mac = mac;
-    if (local && local->netdev && !netdev_get_mac(local->netdev, &now)
-        && !rte_is_same_ether_addr(&now, &mac) && mac_is_usable(&mac)) {
+    if (local && local->netdev && !netdev_get_mac(local->netdev, &now) &&
+        !rte_is_same_ether_addr(&now, &mac) && mac_is_usable(&mac)) {
         int retval = netdev_set_mac(local->netdev, &mac);
 
         if (retval) {

@@ -25,7 +25,7 @@ br_ports_close(struct br *br, bool all)
 {
     struct br_port *port, *next;
 
-    HASH_ITER(hh, br->ports, port, next) {
+    HASH_ITER (hh, br->ports, port, next) {
         if (all || !port->wanted) {
             port_destroy(br, port);
         }

@@ -14,15 +14,13 @@
 /* --- small helpers ------------------------------------------------------------------------ */
 
 static void
-put_smap(struct db_txn *txn, const struct db_row *row, const char *column,
-         const struct smap *smap)
+put_smap(struct db_txn *txn, const struct db_row *row, const char *column, const struct smap *smap)
 {
     size_t n = smap_count(smap), i = 0;
     const char **keys = xcalloc(n + 1, sizeof *keys);
     const char **values = xcalloc(n + 1, sizeof *values);
 
-    SMAP_FOREACH(node, smap)
-    {
+    SMAP_FOREACH (node, smap) {
         keys[i] = node->key;
         values[i++] = node->value;
     }
@@ -96,13 +94,20 @@ iface_put_statistics(const struct br_iface *iface, struct db_txn *txn, const str
         const char *name;
         uint64_t value;
     } known[] = {
-        {"rx_packets", s.rx_packets},       {"tx_packets", s.tx_packets},
-        {"rx_bytes", s.rx_bytes},           {"tx_bytes", s.tx_bytes},
-        {"rx_dropped", s.rx_dropped},       {"tx_dropped", s.tx_dropped},
-        {"rx_errors", s.rx_errors},         {"tx_errors", s.tx_errors},
-        {"rx_missed_errors", s.rx_missed_errors}, {"rx_multicast_packets", s.multicast},
-        {"collisions", s.collisions},       {"rx_frame_err", s.rx_frame_errors},
-        {"rx_over_err", s.rx_over_errors},  {"rx_crc_err", s.rx_crc_errors},
+        {"rx_packets", s.rx_packets},
+        {"tx_packets", s.tx_packets},
+        {"rx_bytes", s.rx_bytes},
+        {"tx_bytes", s.tx_bytes},
+        {"rx_dropped", s.rx_dropped},
+        {"tx_dropped", s.tx_dropped},
+        {"rx_errors", s.rx_errors},
+        {"tx_errors", s.tx_errors},
+        {"rx_missed_errors", s.rx_missed_errors},
+        {"rx_multicast_packets", s.multicast},
+        {"collisions", s.collisions},
+        {"rx_frame_err", s.rx_frame_errors},
+        {"rx_over_err", s.rx_over_errors},
+        {"rx_crc_err", s.rx_crc_errors},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -195,9 +200,9 @@ bridges_put_statistics(struct bridges *b, struct db_txn *txn)
 static void
 iface_clear_status(struct db_txn *txn, const struct db_row *row)
 {
-    static const char *const columns[] = {"admin_state", "duplex", "ifindex", "link_resets",
-                                          "link_speed", "link_state", "mac_in_use", "mtu",
-                                          "statistics", "status"};
+    static const char *const columns[] = {"admin_state", "duplex",     "ifindex",    "link_resets",
+                                          "link_speed",  "link_state", "mac_in_use", "mtu",
+                                          "statistics",  "status"};
 
     for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
         db_txn_clear(txn, row, columns[i]);

@@ -51,7 +51,8 @@ row_datapath_type(const struct db_row *row)
     return type ? type : "";
 }
 
-/* The first bridge decides what the datapath is called, and whether it plays one without devices. */
+/* The first bridge decides what the datapath is called, and whether it plays one without devices.
+ */
 static void
 bridges_name_dp(struct bridges *b, const struct db_row *ovs)
 {
@@ -144,9 +145,9 @@ br_find(const struct bridges *b, const char *name)
 static bool
 datapath_type_is_served(const struct bridges *b, const char *type)
 {
-    return !*type || !strcmp(type, "netdev") || (!strcmp(type, "dummy") && b->cfg.enable_dummy)
-           || (!strcmp(type, "system")
-               && (!b->cfg.disable_system || netdev_dummy_level() == NETDEV_DUMMY_OVERRIDE_ALL));
+    return !*type || !strcmp(type, "netdev") || (!strcmp(type, "dummy") && b->cfg.enable_dummy) ||
+           (!strcmp(type, "system") &&
+            (!b->cfg.disable_system || netdev_dummy_level() == NETDEV_DUMMY_OVERRIDE_ALL));
 }
 
 static void

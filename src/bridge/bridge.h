@@ -3,10 +3,10 @@
  * bridge.h - makes the switch look like the database says, and tells the database what came of it.
  *
  * One 'struct bridges' per daemon, in the main thread's loop.  It reads rows through ovsdb/db.h,
- * drives ofproto/ (bridges, ports, logical ports), pmd/dp.h (datapath ports) and netdev/, and writes
- * back ofport, error, status and statistics.  A reconfiguration is idempotent and runs to its end
- * whatever fails on the way: a port that cannot be had gets ofport=-1 and a text, and nothing else
- * suffers.
+ * drives ofproto/ (bridges, ports, logical ports), pmd/dp.h (datapath ports) and netdev/, and
+ * writes back ofport, error, status and statistics.  A reconfiguration is idempotent and runs to
+ * its end whatever fails on the way: a port that cannot be had gets ofport=-1 and a text, and
+ * nothing else suffers.
  */
 #ifndef BRIDGE_BRIDGE_H
 #define BRIDGE_BRIDGE_H 1
@@ -21,12 +21,12 @@ struct tls_settings;
 
 struct bridges_cfg {
     struct loop *loop;
-    struct db *db;        /* borrowed; its change callback is taken */
+    struct db *db;           /* borrowed; its change callback is taken */
     struct startup *startup; /* whose flows are installed, or NULL; borrowed */
     const struct tls_settings
-        *tls;             /* of the command line: for controllers while no SSL row is; borrowed */
-    bool disable_system;  /* --disable-system: "system" is no datapath type */
-    bool enable_dummy;    /* "dummy" is a datapath type as well */
+        *tls;            /* of the command line: for controllers while no SSL row is; borrowed */
+    bool disable_system; /* --disable-system: "system" is no datapath type */
+    bool enable_dummy;   /* "dummy" is a datapath type as well */
     /* Called once, when the result of the first reconfiguration is in the database (a daemon that
      * detaches may let its parent go).  May be NULL. */
     void (*ready)(void *aux);

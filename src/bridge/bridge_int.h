@@ -30,60 +30,60 @@ struct br;
 struct br_port;
 
 struct br_iface {
-    UT_hash_handle hh;          /* in br->ifaces, by name */
+    UT_hash_handle hh; /* in br->ifaces, by name */
     struct br *br;
     char *name;
-    char *type;                 /* as opened: "system" for an empty column */
-    struct uuid uuid;           /* of the row */
-    struct uuid port_uuid;      /* of the Port row that it belongs to */
-    struct netdev *netdev;      /* NULL: failed, see 'error' */
-    odp_port_t odp_port;        /* ODPP_NONE: none (patch) */
-    odp_port_t wanted_odp;      /* ODPP_NONE: any */
-    ofp_port_t ofp_port;        /* 0: not in the bridge */
-    int64_t request;            /* ofport_request as last applied; 0: none */
-    char *error;                /* for Interface.error, or NULL */
+    char *type;                        /* as opened: "system" for an empty column */
+    struct uuid uuid;                  /* of the row */
+    struct uuid port_uuid;             /* of the Port row that it belongs to */
+    struct netdev *netdev;             /* NULL: failed, see 'error' */
+    odp_port_t odp_port;               /* ODPP_NONE: none (patch) */
+    odp_port_t wanted_odp;             /* ODPP_NONE: any */
+    ofp_port_t ofp_port;               /* 0: not in the bridge */
+    int64_t request;                   /* ofport_request as last applied; 0: none */
+    char *error;                       /* for Interface.error, or NULL */
     struct smap options, other_config; /* as last applied */
-    uint64_t change_seq;        /* netdev_change_seq() as last written to the database */
-    bool wanted;                /* by the present pass */
-    bool status_stale;          /* status columns are to be written whatever 'change_seq' says */
+    uint64_t change_seq;               /* netdev_change_seq() as last written to the database */
+    bool wanted;                       /* by the present pass */
+    bool status_stale; /* status columns are to be written whatever 'change_seq' says */
 };
 
 struct br_port {
-    UT_hash_handle hh;          /* in br->ports, by name */
+    UT_hash_handle hh; /* in br->ports, by name */
     char *name;
     bool wanted;
 };
 
 struct br {
-    UT_hash_handle hh;          /* in bridges->brs, by name */
+    UT_hash_handle hh; /* in bridges->brs, by name */
     struct bridges *all;
     char *name;
-    char *type;                 /* Bridge.datapath_type as created */
+    char *type; /* Bridge.datapath_type as created */
     struct uuid uuid;
     struct ofproto *ofproto;
     struct br_port *ports;
     struct br_iface *ifaces;
-    struct rte_ether_addr mac;      /* in use */
-    struct rte_ether_addr own_mac;  /* what the local port was born with: the last resort */
+    struct rte_ether_addr mac;     /* in use */
+    struct rte_ether_addr own_mac; /* what the local port was born with: the last resort */
     uint64_t dpid;
-    int min_mtu;                /* of the ports that are not internal; 0: none known */
+    int min_mtu; /* of the ports that are not internal; 0: none known */
     bool wanted;
 };
 
 struct bridges {
     struct bridges_cfg cfg;
     struct db *db;
-    struct dp *dp;              /* NULL until the first bridge needs it */
+    struct dp *dp; /* NULL until the first bridge needs it */
     struct ofprotos *ofprotos;
     struct slowpath *slowpath;
     struct br *brs;
-    struct tls_config *tls;     /* of the SSL row, or NULL */
-    char *tls_key;              /* what 'tls' was made from */
-    bool advertised;            /* datapath_types, iface_types, dpdk_version are written */
+    struct tls_config *tls; /* of the SSL row, or NULL */
+    char *tls_key;          /* what 'tls' was made from */
+    bool advertised;        /* datapath_types, iface_types, dpdk_version are written */
     bool is_ready;
-    bool restore_wait_over;     /* flow-restore-wait has been false once */
-    int64_t cur_cfg;            /* as last written */
-    uint64_t netdev_seq;        /* netdev_global_change_seq() as last looked at */
+    bool restore_wait_over; /* flow-restore-wait has been false once */
+    int64_t cur_cfg;        /* as last written */
+    uint64_t netdev_seq;    /* netdev_global_change_seq() as last looked at */
     struct loop_timer stats_timer, retry_timer, watch_timer;
     int stats_interval_ms;
 };

@@ -79,8 +79,8 @@ startup_read_flows_file(struct startup_bridge *br, const char *config_path, cons
     ssize_t len;
 
     if (file == NULL) {
-        error = xasprintf("cannot read %s (%s)", path,
-                          is_file ? err_str(errno) : "not a regular file");
+        error =
+            xasprintf("cannot read %s (%s)", path, is_file ? err_str(errno) : "not a regular file");
         free(path);
         return error;
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * startup_db.c - brings the database in line with the start-up file, see startup.h: compares rows with
- * what the file wants and makes one list of operations of RFC 7047, which a database that agrees
- * already executes without a change.
+ * startup_db.c - brings the database in line with the start-up file, see startup.h: compares rows
+ * with what the file wants and makes one list of operations of RFC 7047, which a database that
+ * agrees already executes without a change.
  *
  * Rows that exist are known by UUID, new ones by a "uuid-name" until the transaction is done.
  */
@@ -27,8 +27,7 @@ find_row(const struct plan *plan, const char *table, const char *name)
 {
     const struct db_row *row;
 
-    DB_FOR_EACH_ROW(row, plan->db, table)
-    {
+    DB_FOR_EACH_ROW (row, plan->db, table) {
         const char *row_name = row_str(row, "name");
 
         if (row_name != NULL && !strcmp(row_name, name)) {
@@ -75,8 +74,7 @@ merged_map(const struct db_row *row, const char *column, const json_t *value)
         json_t *pair;
 
         row_map_at(row, column, i, &key, &old);
-        json_array_foreach(pairs, j, pair)
-        {
+        json_array_foreach (pairs, j, pair) {
             is_named |= !strcmp(json_string_value(json_array_get(pair, 0)), key);
         }
         if (!is_named) {
@@ -93,8 +91,8 @@ default_value(const char *column)
     static const char *const texts[] = {"datapath_type", "type"};
     static const char *const flags[] = {"mcast_snooping_enable", "stp_enable", "rstp_enable",
                                         "protected", "bond_fake_iface"};
-    static const char *const numbers[] = {"bond_updelay", "bond_downdelay",
-                                          "ingress_policing_rate", "ingress_policing_burst"};
+    static const char *const numbers[] = {"bond_updelay", "bond_downdelay", "ingress_policing_rate",
+                                          "ingress_policing_burst"};
     static const char *const maps[] = {"other_config", "options", "lldp"};
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -130,8 +128,7 @@ row_columns(const struct plan *plan, const char *table, const struct db_row *row
     const char *column;
     json_t *value;
 
-    json_object_foreach((json_t *)wanted, column, value)
-    {
+    json_object_foreach ((json_t *)wanted, column, value) {
         if (row != NULL && is_merged(table, column, exclusive)) {
             json_object_set_new(columns, column, merged_map(row, column, value));
         } else {
@@ -187,10 +184,10 @@ mutate_refs(struct plan *plan, const char *table, const struct db_row *row, cons
         json_decref(refs);
         return;
     }
-    json_array_append_new(plan->ops, json_pack("{s:s, s:s, s:[[s,s,o]], s:[[s,s,o]]}", "op",
-                                               "mutate", "table", table, "where", "_uuid", "==",
-                                               row_id(row), "mutations", column, mutator,
-                                               set_of(refs)));
+    json_array_append_new(plan->ops,
+                          json_pack("{s:s, s:s, s:[[s,s,o]], s:[[s,s,o]]}", "op", "mutate", "table",
+                                    table, "where", "_uuid", "==", row_id(row), "mutations", column,
+                                    mutator, set_of(refs)));
 }
 
 /* ---- What the file names ---- */
@@ -206,9 +203,9 @@ put_port(struct plan *plan, const struct startup_port *port)
         const struct startup_iface *iface = &port->ifaces[i];
         const struct db_row *iface_row = find_row(plan, "Interface", iface->name);
 
-        json_array_append_new(ifaces, put_row(plan, "Interface", iface_row, iface->name,
-                                              row_columns(plan, "Interface", iface_row,
-                                                          iface->columns)));
+        json_array_append_new(ifaces,
+                              put_row(plan, "Interface", iface_row, iface->name,
+                                      row_columns(plan, "Interface", iface_row, iface->columns)));
     }
     json_object_set_new(columns, "interfaces", set_of(ifaces));
     return put_row(plan, "Port", row, port->name, columns);
@@ -222,8 +219,7 @@ put_controllers(struct plan *plan, const struct db_row *bridge, const json_t *ta
     size_t i;
     json_t *target;
 
-    json_array_foreach(targets, i, target)
-    {
+    json_array_foreach (targets, i, target) {
         const struct db_row *row = NULL;
 
         for (size_t j = 0; bridge != NULL && j < row_n(bridge, "controller"); j++) {
@@ -299,8 +295,8 @@ is_wanted_iface(const struct startup *st, const char *name)
     return false;
 }
 
-/* Takes from a port that the file does not name the interfaces that it gives to others.  True if none
- * is left, so that the port itself has to go. */
+/* Takes from a port that the file does not name the interfaces that it gives to others.  True if
+ * none is left, so that the port itself has to go. */
 static bool
 release_ifaces(struct plan *plan, const struct db_row *port)
 {
@@ -381,10 +377,9 @@ startup_apply(const struct startup *st, struct db *db, char **error)
         *error = xasprintf("%s: the database has no row in table Open_vSwitch", st->path);
         return -ENOENT;
     }
-    json_array_append_new(plan.ops, json_pack("{s:s, s:s}", "op", "comment", "comment",
-                                              "sluiced: start-up file"));
-    DB_FOR_EACH_ROW(bridge, db, "Bridge")
-    {
+    json_array_append_new(
+        plan.ops, json_pack("{s:s, s:s}", "op", "comment", "comment", "sluiced: start-up file"));
+    DB_FOR_EACH_ROW (bridge, db, "Bridge") {
         release_ports(&plan, bridge);
     }
     put_root(&plan, ovs);

@@ -105,8 +105,7 @@ map_value(struct reader *r, const json_t *json)
     json_t *value;
 
     if (is_object(r, json)) {
-        json_object_foreach((json_t *)json, key, value)
-        {
+        json_object_foreach ((json_t *)json, key, value) {
             json_t *text = scalar_text(value);
 
             if (text == NULL) {
@@ -129,8 +128,7 @@ column_value(struct reader *r, const struct ovsdb_column *column, const json_t *
         return map_value(r, json);
     }
     if (!ovsdb_type_is_scalar(&column->type) && (json_is_null(json) || json_is_array(json))) {
-        return json_pack("[s,o]", "set",
-                         json_is_null(json) ? json_array() : json_deep_copy(json));
+        return json_pack("[s,o]", "set", json_is_null(json) ? json_array() : json_deep_copy(json));
     }
     if (json_is_array(json) || json_is_object(json) || json_is_null(json)) {
         fail(r, "must be a single value");
@@ -202,8 +200,7 @@ read_iface(struct reader *r, struct startup_port *port, const char *name, const 
         return;
     }
     iface = add_iface(port, name);
-    json_object_foreach((json_t *)json, key, value)
-    {
+    json_object_foreach ((json_t *)json, key, value) {
         const struct startup_key *known = startup_find_key("Interface", key);
 
         enter(r, key);
@@ -224,8 +221,7 @@ read_ifaces(struct reader *r, struct startup_port *port, const json_t *json)
 
     enter(r, "interfaces");
     if (is_object(r, json)) {
-        json_object_foreach((json_t *)json, name, value)
-        {
+        json_object_foreach ((json_t *)json, name, value) {
             enter(r, name);
             read_iface(r, port, name, value);
             leave(r);
@@ -249,8 +245,7 @@ read_port_members(struct reader *r, struct startup_port *port, const json_t *jso
     } else {
         add_iface(port, port->name);
     }
-    json_object_foreach((json_t *)json, key, value)
-    {
+    json_object_foreach ((json_t *)json, key, value) {
         const struct startup_key *known =
             startup_find_key(ifaces ? "Port" : STARTUP_SIMPLE_PORT, key);
 
@@ -284,8 +279,7 @@ read_ports(struct reader *r, struct startup_bridge *br, const json_t *json)
 
     enter(r, "ports");
     if (is_object(r, json)) {
-        json_object_foreach((json_t *)json, name, value)
-        {
+        json_object_foreach ((json_t *)json, name, value) {
             enter(r, name);
             if (name_is_good(r, name) && is_object(r, value)) {
                 read_port_members(r, add_port(br, name), value);
@@ -331,8 +325,7 @@ read_strings(struct reader *r, const char *key, const json_t *json,
     if (!json_is_array(json)) {
         fail(r, "must be an array of strings");
     }
-    json_array_foreach(json, i, value)
-    {
+    json_array_foreach (json, i, value) {
         char index[24];
 
         snprintf(index, sizeof index, "#%zu", i);
@@ -401,8 +394,7 @@ read_bridge(struct reader *r, const char *name, const json_t *json)
     st->bridges = xreallocarray(st->bridges, st->n_bridges + 1, sizeof *st->bridges);
     struct startup_bridge *br = &st->bridges[st->n_bridges++];
     *br = (struct startup_bridge){.name = xstrdup(name), .columns = json_object()};
-    json_object_foreach((json_t *)json, key, value)
-    {
+    json_object_foreach ((json_t *)json, key, value) {
         const struct startup_key *known = startup_find_key("Bridge", key);
 
         enter(r, key);
@@ -476,8 +468,7 @@ read_top(struct reader *r, const json_t *json)
     if (!is_object(r, json)) {
         return;
     }
-    json_object_foreach((json_t *)json, key, value)
-    {
+    json_object_foreach ((json_t *)json, key, value) {
         const struct startup_key *known = startup_find_key("Open_vSwitch", key);
 
         enter(r, key);
@@ -496,8 +487,7 @@ read_top(struct reader *r, const json_t *json)
     if (bridges != NULL) {
         enter(r, "bridges");
         if (is_object(r, bridges)) {
-            json_object_foreach((json_t *)bridges, key, value)
-            {
+            json_object_foreach ((json_t *)bridges, key, value) {
                 enter(r, key);
                 read_bridge(r, key, value);
                 leave(r);
@@ -530,7 +520,7 @@ read_text(const char *path, char **textp, char **error)
         goto out;
     }
     *textp = xzalloc((size_t)st.st_size + 1);
-    for (ssize_t n = 1; n > 0 && len < (size_t)st.st_size; len += n > 0 ? (size_t)n : 0) {
+    for (ssize_t n = 1; n > 0 && len<(size_t)st.st_size; len += n> 0 ? (size_t)n : 0) {
         n = read(fd, *textp + len, (size_t)st.st_size - len);
     }
 out:

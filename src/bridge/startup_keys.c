@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * startup_keys.c - the keys that the start-up file may have, and the columns that they set.  A new one
- * is one line here and a word in docs/man/sluiced.json.5.
+ * startup_keys.c - the keys that the start-up file may have, and the columns that they set.  A new
+ * one is one line here and a word in docs/man/sluiced.json.5.
  */
 #include "bridge/startup_int.h"
 
@@ -20,23 +20,23 @@ static const struct startup_key bridge_keys[] = {
     {"other_config", "Bridge", "other_config"},
     {"external_ids", "Bridge", "external_ids"},
 };
-#define PORT_KEYS                                                                                  \
-    {"tag", "Port", "tag"}, {"trunks", "Port", "trunks"}, {"cvlans", "Port", "cvlans"},            \
-        {"vlan_mode", "Port", "vlan_mode"}, {"protected", "Port", "protected"},                    \
-        {"bond_mode", "Port", "bond_mode"}, {"bond_updelay", "Port", "bond_updelay"},              \
-        {"bond_downdelay", "Port", "bond_downdelay"},                                              \
-        {"bond_fake_iface", "Port", "bond_fake_iface"}, {"lacp", "Port", "lacp"},                  \
-        {"other_config", "Port", "other_config"},                                                  \
-    {                                                                                              \
-        "external_ids", "Port", "external_ids"                                                     \
+#define PORT_KEYS                                                                       \
+    {"tag", "Port", "tag"}, {"trunks", "Port", "trunks"}, {"cvlans", "Port", "cvlans"}, \
+        {"vlan_mode", "Port", "vlan_mode"}, {"protected", "Port", "protected"},         \
+        {"bond_mode", "Port", "bond_mode"}, {"bond_updelay", "Port", "bond_updelay"},   \
+        {"bond_downdelay", "Port", "bond_downdelay"},                                   \
+        {"bond_fake_iface", "Port", "bond_fake_iface"}, {"lacp", "Port", "lacp"},       \
+        {"other_config", "Port", "other_config"},                                       \
+    {                                                                                   \
+        "external_ids", "Port", "external_ids"                                          \
     }
-#define IFACE_KEYS                                                                                 \
-    {"type", "Interface", "type"}, {"options", "Interface", "options"},                            \
-        {"ofport_request", "Interface", "ofport_request"},                                         \
-        {"mtu_request", "Interface", "mtu_request"}, {"lldp", "Interface", "lldp"},                \
-        {"ingress_policing_rate", "Interface", "ingress_policing_rate"},                           \
-    {                                                                                              \
-        "ingress_policing_burst", "Interface", "ingress_policing_burst"                            \
+#define IFACE_KEYS                                                                  \
+    {"type", "Interface", "type"}, {"options", "Interface", "options"},             \
+        {"ofport_request", "Interface", "ofport_request"},                          \
+        {"mtu_request", "Interface", "mtu_request"}, {"lldp", "Interface", "lldp"}, \
+        {"ingress_policing_rate", "Interface", "ingress_policing_rate"},            \
+    {                                                                               \
+        "ingress_policing_burst", "Interface", "ingress_policing_burst"             \
     }
 static const struct startup_key port_keys[] = {
     PORT_KEYS,

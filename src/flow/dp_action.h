@@ -3,11 +3,12 @@
  * Datapath actions: what a megaflow does with its packets.
  *
  * A list is an array of records, each a struct dp_action header followed by its body; records are
- * multiples of 8 bytes and 8-byte aligned.  Lists are built by translation (or parsed from text), are
- * immutable afterwards, and are executed by PMDs; nested lists lie inside their record.  An empty list drops.
+ * multiples of 8 bytes and 8-byte aligned.  Lists are built by translation (or parsed from text),
+ * are immutable afterwards, and are executed by PMDs; nested lists lie inside their record.  An
+ * empty list drops.
  *
- * The one list of types is dp_action.def; a switch over enum dp_action_type without default makes the
- * compiler name the places that must learn of a new one.
+ * The one list of types is dp_action.def; a switch over enum dp_action_type without default makes
+ * the compiler name the places that must learn of a new one.
  */
 #ifndef SLUICE_FLOW_DP_ACTION_H
 #define SLUICE_FLOW_DP_ACTION_H 1
@@ -81,7 +82,8 @@ struct dp_act_push_vlan {
     uint32_t pad;
 };
 
-/* Masked sets: bits under a one of 'mask' change to those of 'value' (whose other bits are zero). */
+/* Masked sets: bits under a one of 'mask' change to those of 'value' (whose other bits are zero).
+ */
 #define DP_ACT_SET(NAME, TYPE) \
     struct NAME {              \
         struct dp_action hdr;  \
@@ -163,7 +165,7 @@ struct dp_act_userspace {
     uint32_t kind; /* enum dp_userspace_kind */
     uint32_t pid;  /* printed; 0 in a userspace datapath */
     ofp_port_t ofp_in_port;
-    bool include_actions;  /* the handler wants the flow's actions too */
+    bool include_actions; /* the handler wants the flow's actions too */
     bool has_tunnel_out_port;
     uint16_t pad;
     odp_port_t tunnel_out_port;
@@ -204,8 +206,8 @@ struct dp_act_userspace {
 
 /* Connection tracking. */
 #define DP_CT_COMMIT 0x01
-#define DP_CT_FORCE 0x02      /* with COMMIT: start over if the direction is wrong */
-#define DP_CT_NAT 0x04        /* apply NAT (of an existing binding, or a new one by the flags below) */
+#define DP_CT_FORCE 0x02 /* with COMMIT: start over if the direction is wrong */
+#define DP_CT_NAT 0x04   /* apply NAT (of an existing binding, or a new one by the flags below) */
 #define DP_CT_NAT_SRC 0x08
 #define DP_CT_NAT_DST 0x10
 #define DP_CT_NAT_PERSISTENT 0x20
@@ -235,8 +237,8 @@ struct dp_act_ct {
     };
     uint16_t nat_port_min; /* host order; both 0: not given */
     uint16_t nat_port_max;
-    char helper[12];       /* "ftp", "tftp" or "" */
-    char timeout[32];      /* timeout policy or "" */
+    char helper[12];  /* "ftp", "tftp" or "" */
+    char timeout[32]; /* timeout policy or "" */
 };
 
 struct dp_act_push_mpls {
@@ -267,8 +269,8 @@ enum dp_tnl_type {
 #define DP_TNL_HEADER_MAX 512
 
 /*
- * Prepend 'header' (Ethernet up to the tunnel header, lengths and checksums to be patched), then output
- * to out_port.
+ * Prepend 'header' (Ethernet up to the tunnel header, lengths and checksums to be patched), then
+ * output to out_port.
  */
 struct dp_act_tnl_push {
     struct dp_action hdr;
@@ -293,7 +295,8 @@ struct dp_actions {
 
 void dp_actions_fini(struct dp_actions *acts);
 void dp_actions_clear(struct dp_actions *acts);
-/* Appends a record of 'size' bytes, zeroed, with its header set.  Never NULL (on overflow: scratch). */
+/* Appends a record of 'size' bytes, zeroed, with its header set.  Never NULL (on overflow:
+ * scratch). */
 void *dp_actions_put(struct dp_actions *acts, enum dp_action_type type, size_t size);
 /* Appends a copy of whole records. */
 void dp_actions_append(struct dp_actions *acts, const void *data, uint32_t size);
@@ -337,7 +340,8 @@ void dp_put_tnl_push(struct dp_actions *acts, odp_port_t tnl_port, odp_port_t ou
 
 /*
  * Nested lists: begin returns the position to hand to end; what is appended between lies inside.
- * For check_pkt_len: begin, append the "greater" list, dp_check_pkt_len_else(), append the other, end.
+ * For check_pkt_len: begin, append the "greater" list, dp_check_pkt_len_else(), append the other,
+ * end.
  */
 uint32_t dp_begin_clone(struct dp_actions *acts);
 uint32_t dp_begin_sample(struct dp_actions *acts, uint32_t probability);
@@ -350,27 +354,31 @@ void dp_cancel_nested(struct dp_actions *acts, uint32_t pos);
 static inline const struct dp_action *
 dp_action_next(const struct dp_action *a)
 {
-    return (const struct dp_action *) ((const uint8_t *) a + (size_t) a->len8 * 8);
+    return (const struct dp_action *)((const uint8_t *)a + (size_t)a->len8 * 8);
 }
 
 /* Iterates a list made by this API (trusted: len8 is never zero). */
-#define DP_ACTION_FOREACH(A, DATA, SIZE)                                                      \
-    for (const struct dp_action *A = (const struct dp_action *) (DATA),                       \
-                                *A##_end = (const struct dp_action *) ((const uint8_t *) (DATA) + (SIZE)); \
+#define DP_ACTION_FOREACH(A, DATA, SIZE)                                             \
+    for (const struct dp_action *                                                    \
+             A = (const struct dp_action *)(DATA),                                   \
+            *A##_end = (const struct dp_action *)((const uint8_t *)(DATA) + (SIZE)); \
          A < A##_end; A = dp_action_next(A))
 
 /* Text as dpctl prints it: "push_vlan(vid=1,pcp=0),2"; "drop" for an empty list. */
 void dp_actions_format(const void *data, uint32_t size, const struct dp_port_names *ports,
                        struct text *out);
-/* The reverse; appends.  NULL or a new error text (caller frees; 'acts' then holds the part read). */
-char *dp_actions_parse(const char *text, const struct dp_port_names *ports, struct dp_actions *acts);
+/* The reverse; appends.  NULL or a new error text (caller frees; 'acts' then holds the part read).
+ */
+char *dp_actions_parse(const char *text, const struct dp_port_names *ports,
+                       struct dp_actions *acts);
 
 /*
  * Appends the actions that turn a packet of flow 'base' into one of flow 'flow' (VLAN tags, MPLS
- * entries, header fields, mark, priority), sets 'base' to what the packet then looks like, and marks in
- * 'mask' the bits that the result depends on (fields that share a set action, and prerequisites).
- * Returns the slow-path reason, DP_SLOW_ACTION, if the datapath has no action for the change, else 0.
- * Tunnel and conntrack metadata are not committed here: see dp_put_tunnel(), dp_put_ct().
+ * entries, header fields, mark, priority), sets 'base' to what the packet then looks like, and
+ * marks in 'mask' the bits that the result depends on (fields that share a set action, and
+ * prerequisites). Returns the slow-path reason, DP_SLOW_ACTION, if the datapath has no action for
+ * the change, else 0. Tunnel and conntrack metadata are not committed here: see dp_put_tunnel(),
+ * dp_put_ct().
  */
 uint32_t flow_commit(struct flow *base, const struct flow *flow, struct dp_actions *acts,
                      struct flow_mask *mask);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The text of datapath flow keys, as 'dpctl/dump-flows' prints and 'dpctl/add-flow', 'ofproto/trace' and
- * 'netdev-dummy/receive' take it:
+ * The text of datapath flow keys, as 'dpctl/dump-flows' prints and 'dpctl/add-flow',
+ * 'ofproto/trace' and 'netdev-dummy/receive' take it:
  *
  * recirc_id(0),in_port(1),packet_type(ns=0,id=0),eth(src=..,dst=..),eth_type(0x0800),ipv4(...),udp(...)
  */
@@ -28,13 +28,14 @@ void dpkey_format(const struct flow *flow, const struct flow_mask *mask,
 
 /*
  * Parses.  With 'mask' non-NULL masks are accepted and stored; fields that are not named stay
- * wildcarded, but for recirc_id, which is 0, and the VLAN tag that an eth_type() without vlan() denies.
- * NULL: fields must be exact.  Returns NULL or a new error text (caller frees).
+ * wildcarded, but for recirc_id, which is 0, and the VLAN tag that an eth_type() without vlan()
+ * denies. NULL: fields must be exact.  Returns NULL or a new error text (caller frees).
  */
 char *dpkey_parse(const char *text, const struct dp_port_names *ports, struct flow *flow,
                   struct flow_mask *mask);
 
-/* "ufid:01234567-89ab-cdef-0123-456789abcdef" without the prefix; parse returns false on bad text. */
+/* "ufid:01234567-89ab-cdef-0123-456789abcdef" without the prefix; parse returns false on bad text.
+ */
 struct dp_ufid {
     uint32_t u32[4];
 };

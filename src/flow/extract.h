@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Headers to key: the parser of the datapath, and of everybody else who needs to know what a packet is.
+ * Headers to key: the parser of the datapath, and of everybody else who needs to know what a packet
+ * is.
  *
- * key_extract() has straight-line code for Ethernet, at most one VLAN tag, IPv4 without options or IPv6
- * without extension headers, TCP or UDP; everything else takes the general path.  tests/ has a slow and
- * obvious twin, and both must agree on any bytes.
+ * key_extract() has straight-line code for Ethernet, at most one VLAN tag, IPv4 without options or
+ * IPv6 without extension headers, TCP or UDP; everything else takes the general path.  tests/ has a
+ * slow and obvious twin, and both must agree on any bytes.
  *
  * Lengths in headers are hostile.  What is malformed stays out of the key, exactly so:
  *  - fewer than 14 bytes: EXTRACT_RUNT, no key.
- *  - an IPv4 or IPv6 header that is cut, has an IHL below 5, or a total length below its header's or
- *    beyond the frame: dl_type stands in the key, nothing of L3 and above does, and
- *    ly->l3 is set but ly->l4 is not.
- *  - a cut L4 header, or a TCP data offset below 5 or beyond the packet: L3 stands in the key, L4 fields
- *    are zero, ly->l4 is NONE.
+ *  - an IPv4 or IPv6 header that is cut, has an IHL below 5, or a total length below its header's
+ * or beyond the frame: dl_type stands in the key, nothing of L3 and above does, and ly->l3 is set
+ * but ly->l4 is not.
+ *  - a cut L4 header, or a TCP data offset below 5 or beyond the packet: L3 stands in the key, L4
+ * fields are zero, ly->l4 is NONE.
  *  - bytes after the IP packet's total length (padding) never reach the key.
  * Reads the packet's first segment in place; headers that span segments are copied first.
  */
@@ -23,8 +24,8 @@
 #include "packet/packet.h"
 
 /*
- * What a packet carries beside its bytes, from pass to pass of the datapath.  Zero it, then set what
- * is known.
+ * What a packet carries beside its bytes, from pass to pass of the datapath.  Zero it, then set
+ * what is known.
  */
 struct packet_md {
     odp_port_t in_port;
@@ -57,12 +58,12 @@ struct packet_md {
 
 enum extract_result {
     EXTRACT_OK = 0,
-    EXTRACT_RUNT,    /* no complete Ethernet header: drop */
+    EXTRACT_RUNT, /* no complete Ethernet header: drop */
 };
 
 /*
- * Parses a packet straight from a port: only in_port is known of it.  Fills key->map, key->n, key->w
- * (not key->hash) and 'ly'.
+ * Parses a packet straight from a port: only in_port is known of it.  Fills key->map, key->n,
+ * key->w (not key->hash) and 'ly'.
  */
 enum extract_result key_extract(const struct rte_mbuf *m, odp_port_t in_port, struct flow_key *key,
                                 struct packet_layers *ly);
@@ -87,7 +88,7 @@ void packet_md_from_key(const struct flow_key *key, struct packet_md *md);
 static inline uint16_t
 flow_key_tcp_flags(const struct flow_key *k)
 {
-    return k->map >> 4 & 1 ? rte_be_to_cpu_16((uint16_t) (flow_key_word(k, 4) >> 32)) : 0;
+    return k->map >> 4 & 1 ? rte_be_to_cpu_16((uint16_t)(flow_key_word(k, 4) >> 32)) : 0;
 }
 
 #endif

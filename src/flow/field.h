@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The match fields: one table, flow/field.def, says of each its name, its codes on the wire, its width,
- * how it may be masked, what it requires, how it prints and where it lies in struct flow.
+ * The match fields: one table, flow/field.def, says of each its name, its codes on the wire, its
+ * width, how it may be masked, what it requires, how it prints and where it lies in struct flow.
  *
- * Values travel as union mf_value: big endian, mf->n_bytes bytes from the start, as in OXM.  A field of
- * n_bits < 8 * n_bytes has zeros in the high bits.
+ * Values travel as union mf_value: big endian, mf->n_bytes bytes from the start, as in OXM.  A
+ * field of n_bits < 8 * n_bytes has zeros in the high bits.
  *
- * Parsers return NULL on success or a new, malloc'd, one-line text for people (the caller frees it).
- * Formatters append to a struct strbuf (base/strbuf.h is not needed here: see flow/text.h).
+ * Parsers return NULL on success or a new, malloc'd, one-line text for people (the caller frees
+ * it). Formatters append to a struct strbuf (base/strbuf.h is not needed here: see flow/text.h).
  */
 #ifndef SLUICE_FLOW_FIELD_H
 #define SLUICE_FLOW_FIELD_H 1
@@ -46,7 +46,7 @@ enum mf_prereqs {
     MF_PRE_SCTP,
     MF_PRE_ICMPV4,
     MF_PRE_ICMPV6,
-    MF_PRE_ND,         /* neighbour solicitation or advertisement */
+    MF_PRE_ND, /* neighbour solicitation or advertisement */
     MF_PRE_ND_SOLICIT,
     MF_PRE_ND_ADVERT,
 };
@@ -66,7 +66,8 @@ enum mf_format {
     MF_FMT_PACKET_TYPE,
 };
 
-/* A wire code.  NXM: class 0 or 1, version 0.  OXM: class 0x8000, 0x8001 or, with experimenter, 0xffff. */
+/* A wire code.  NXM: class 0 or 1, version 0.  OXM: class 0x8000, 0x8001 or, with experimenter,
+ * 0xffff. */
 struct mf_code {
     uint16_t oxm_class;
     uint8_t oxm_field;
@@ -114,7 +115,8 @@ mf_from_id(enum mf_id id)
     return &mf_fields[id];
 }
 
-/* By name or alias ("reg0", "nw_src", "ip_src"...), or by NXM/OXM name ("NXM_NX_REG0"); NULL if none. */
+/* By name or alias ("reg0", "nw_src", "ip_src"...), or by NXM/OXM name ("NXM_NX_REG0"); NULL if
+ * none. */
 const struct mf_field *mf_from_name(const char *name);
 const struct mf_field *mf_from_name_n(const char *name, size_t len);
 
@@ -122,8 +124,9 @@ const struct mf_field *mf_from_name_n(const char *name, size_t len);
 const struct mf_field *mf_from_code(uint16_t oxm_class, uint8_t oxm_field, uint32_t experimenter);
 
 /*
- * The code to write for 'mf' in a protocol of that wire version (0 for NXM in OpenFlow 1.0/1.1): OXM
- * codes of that version or older first, NXM otherwise.  NULL if the field cannot be written at all.
+ * The code to write for 'mf' in a protocol of that wire version (0 for NXM in OpenFlow 1.0/1.1):
+ * OXM codes of that version or older first, NXM otherwise.  NULL if the field cannot be written at
+ * all.
  */
 const struct mf_code *mf_code_for(const struct mf_field *mf, uint8_t version);
 
@@ -140,7 +143,8 @@ void mf_set_flow_value_masked(const struct mf_field *mf, const union mf_value *v
 /* Value and mask of the field in a match (mask zero: not matched). */
 void mf_get(const struct mf_field *mf, const struct match *match, union mf_value *value,
             union mf_value *mask);
-/* Makes the match require it.  'mask' may be NULL: all bits.  Value bits outside the mask are dropped. */
+/* Makes the match require it.  'mask' may be NULL: all bits.  Value bits outside the mask are
+ * dropped. */
 void mf_set(const struct mf_field *mf, const union mf_value *value, const union mf_value *mask,
             struct match *match);
 /* True if the match does not look at the field at all. */
@@ -168,7 +172,8 @@ mf_is_zero(const struct mf_field *mf, const union mf_value *v)
 void mf_exact_mask(const struct mf_field *mf, union mf_value *mask);
 bool mf_is_exact(const struct mf_field *mf, const union mf_value *mask);
 
-/* Does the packet have the field?  Marks in 'mask' (may be NULL) the bits that the answer depends on. */
+/* Does the packet have the field?  Marks in 'mask' (may be NULL) the bits that the answer depends
+ * on. */
 bool mf_prereqs_ok(const struct mf_field *mf, const struct flow *flow, struct flow_mask *mask);
 /* Does the match guarantee that each packet has the field? */
 bool mf_match_prereqs_ok(const struct mf_field *mf, const struct match *match);
@@ -219,8 +224,9 @@ void mf_mask_subfield(const struct mf_subfield *sf, struct flow_mask *mask);
 void mf_subfield_to_field(const struct mf_subfield *sf, const union mf_value *value,
                           union mf_value *field_value, union mf_value *field_mask);
 
-/* Copies n_bits bits between big-endian bit strings; offsets count from the least significant bit. */
-void mf_bitwise_copy(const void *src, unsigned src_len, unsigned src_ofs, void *dst, unsigned dst_len,
-                     unsigned dst_ofs, unsigned n_bits);
+/* Copies n_bits bits between big-endian bit strings; offsets count from the least significant bit.
+ */
+void mf_bitwise_copy(const void *src, unsigned src_len, unsigned src_ofs, void *dst,
+                     unsigned dst_len, unsigned dst_ofs, unsigned n_bits);
 
 #endif

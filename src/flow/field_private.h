@@ -5,15 +5,15 @@
 
 /* How the bytes at mf->ofs hold the field. */
 enum mf_loc {
-    LOC_AT,       /* as on the wire */
-    LOC_HOST16,   /* host-order integers */
+    LOC_AT,     /* as on the wire */
+    LOC_HOST16, /* host-order integers */
     LOC_HOST32,
     LOC_OFPORT16, /* ofp_port_t */
     LOC_OFPORT32,
-    LOC_XREG,     /* two, four host-order integers */
+    LOC_XREG, /* two, four host-order integers */
     LOC_XXREG,
-    LOC_CTSTATE,  /* 16 host-order bits of a 32-bit field */
-    LOC_DLVLAN,   /* bits of a VLAN TCI */
+    LOC_CTSTATE, /* 16 host-order bits of a 32-bit field */
+    LOC_DLVLAN,  /* bits of a VLAN TCI */
     LOC_VLANVID,
     LOC_VLANPCP,
     LOC_MPLSLABEL, /* bits of an MPLS label stack entry */

@@ -7,8 +7,8 @@
 #include "base/util.h"
 #include "flow/text.h"
 
-static const char *const tcp_names[] = {"fin", "syn", "rst", "psh", "ack",
-                                        "urg", "ece", "cwr", "ns",  "[200]", "[400]", "[800]"};
+static const char *const tcp_names[] = {"fin", "syn", "rst", "psh",   "ack",   "urg",
+                                        "ece", "cwr", "ns",  "[200]", "[400]", "[800]"};
 static const char *const ct_names[] = {"new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"};
 static const char *const tnl_names[] = {"oam"};
 

@@ -2,14 +2,14 @@
 /*
  * What the switch knows about one packet: an array of 64-bit words, each with named fields.
  *
- * FLOW_WORDS <= 64, so one uint64_t bitmap says which words of a flow, a mask or a sparse key are in
- * use.  The first FLOW_KEY_WORDS words are what a datapath key may contain; the words after them live
- * only in OpenFlow translation (registers, metadata...).  Words are ordered by how common they are:
- * a plain Ethernet/IPv4/UDP packet is words 0-4, one with VLAN tags words 0-5.
+ * FLOW_WORDS <= 64, so one uint64_t bitmap says which words of a flow, a mask or a sparse key are
+ * in use.  The first FLOW_KEY_WORDS words are what a datapath key may contain; the words after them
+ * live only in OpenFlow translation (registers, metadata...).  Words are ordered by how common they
+ * are: a plain Ethernet/IPv4/UDP packet is words 0-4, one with VLAN tags words 0-5.
  *
- * Byte order: members of type rte_be* and all addresses stand as on the wire; integers are in host order.
- * Members that a packet does not have are zero.  Unused ('pad') bytes are always zero, so two flows
- * compare with memcmp.
+ * Byte order: members of type rte_be* and all addresses stand as on the wire; integers are in host
+ * order. Members that a packet does not have are zero.  Unused ('pad') bytes are always zero, so
+ * two flows compare with memcmp.
  *
  * struct flow is dense, for translation; struct flow_key (flow/key.h) is the sparse form of the
  * datapath.  A field with a name that an operator may type stands in flow/field.def.
@@ -46,11 +46,11 @@ struct flow_tnl {
     uint32_t pad;
 };
 
-#define FLOW_TNL_F_OAM 0x0001        /* what tun_flags=oam matches */
-#define FLOW_TNL_F_DF 0x0002         /* outer "don't fragment" */
-#define FLOW_TNL_F_CSUM 0x0004       /* outer UDP or GRE checksum */
-#define FLOW_TNL_F_KEY 0x0008        /* the tunnel header has a key */
-#define FLOW_TNL_F_UDPIF 0x0010      /* tun_metadata is in wire format */
+#define FLOW_TNL_F_OAM 0x0001   /* what tun_flags=oam matches */
+#define FLOW_TNL_F_DF 0x0002    /* outer "don't fragment" */
+#define FLOW_TNL_F_CSUM 0x0004  /* outer UDP or GRE checksum */
+#define FLOW_TNL_F_KEY 0x0008   /* the tunnel header has a key */
+#define FLOW_TNL_F_UDPIF 0x0010 /* tun_metadata is in wire format */
 #define FLOW_TNL_F_MASK 0x001f
 
 /* ct_state bits, as NXM_NX_CT_STATE defines them. */
@@ -64,7 +64,8 @@ struct flow_tnl {
 #define CT_STATE_DNAT 0x80
 #define CT_STATE_MASK 0xff
 
-/* A VLAN tag; both zero where there is none.  VLAN_CFI is set in 'tci' of every tag that is there. */
+/* A VLAN tag; both zero where there is none.  VLAN_CFI is set in 'tci' of every tag that is there.
+ */
 struct flow_vlan {
     rte_be16_t tpid;
     rte_be16_t tci;
@@ -76,9 +77,10 @@ struct flow_vlan {
 #define FLOW_N_XREGS (FLOW_N_REGS / 2)
 #define FLOW_N_XXREGS (FLOW_N_REGS / 4)
 
-/* Values of packet_type: namespace << 16 | type.  Zero, Ethernet, unless the packet starts at L3. */
+/* Values of packet_type: namespace << 16 | type.  Zero, Ethernet, unless the packet starts at L3.
+ */
 #define PACKET_TYPE_ETH 0x00000000u
-#define PACKET_TYPE(NS, TYPE) ((uint32_t) (NS) << 16 | (TYPE)) /* host order */
+#define PACKET_TYPE(NS, TYPE) ((uint32_t)(NS) << 16 | (TYPE)) /* host order */
 
 /* Number of 64-bit words of a flow, and of those among them that a datapath key may contain. */
 #define FLOW_WORDS 47
@@ -101,8 +103,8 @@ struct flow {
             rte_be32_t nw_src; /* IPv4, or ARP sender protocol address */
             rte_be32_t nw_dst; /* IPv4, or ARP target protocol address */
             /* Word 4. */
-            rte_be16_t tp_src; /* TCP, UDP, SCTP port; ICMP, ICMPv6 type; IGMP type */
-            rte_be16_t tp_dst; /* TCP, UDP, SCTP port; ICMP, ICMPv6 code; IGMP code */
+            rte_be16_t tp_src;    /* TCP, UDP, SCTP port; ICMP, ICMPv6 type; IGMP type */
+            rte_be16_t tp_dst;    /* TCP, UDP, SCTP port; ICMP, ICMPv6 code; IGMP code */
             rte_be16_t tcp_flags; /* 12 bits */
             uint8_t nw_tos;       /* DSCP and ECN */
             uint8_t nw_ttl;       /* TTL or hop limit */
@@ -224,8 +226,8 @@ uint64_t flow_words_map(const struct flow *f);
 int flow_mask_n_bits(const struct flow_mask *m);
 
 /*
- * Sets in 'mask' all bits of the fields that a packet shaped as 'flow' has: what an exact-match key of
- * it means.  Pipeline-only words are left alone.
+ * Sets in 'mask' all bits of the fields that a packet shaped as 'flow' has: what an exact-match key
+ * of it means.  Pipeline-only words are left alone.
  */
 void flow_mask_exact_for(const struct flow *flow, struct flow_mask *mask);
 
@@ -236,9 +238,9 @@ int flow_n_vlans(const struct flow *flow);
 
 /*
  * MPLS label stack of the flow.  Push fills label, TC, TTL as OpenFlow says (copied from the outer
- * entry, or 0 and 64 or the IP TTL, for a first one) and clears the L3 and L4 fields; it consults, and
- * therefore sets in 'mask' (may be NULL), what it copies.  Pop is false if there is no entry.  After
- * the last entry was popped the L3 fields are unknown until recirculation.
+ * entry, or 0 and 64 or the IP TTL, for a first one) and clears the L3 and L4 fields; it consults,
+ * and therefore sets in 'mask' (may be NULL), what it copies.  Pop is false if there is no entry.
+ * After the last entry was popped the L3 fields are unknown until recirculation.
  */
 int flow_n_mpls(const struct flow *flow, struct flow_mask *mask);
 bool flow_push_mpls(struct flow *flow, rte_be16_t ethertype, struct flow_mask *mask);
@@ -250,18 +252,19 @@ void flow_clear_conntrack(struct flow *flow);
 /* Ones in every L3/L4 member: cleared when the packet's type below L2 changes. */
 void flow_clear_l3_l4(struct flow *flow);
 
-/* Registers: reg pairs (xreg) and quadruples (xxreg); the lowest-numbered reg is the most significant. */
+/* Registers: reg pairs (xreg) and quadruples (xxreg); the lowest-numbered reg is the most
+ * significant. */
 static inline uint64_t
 flow_get_xreg(const struct flow *f, int i)
 {
-    return (uint64_t) f->regs[i * 2] << 32 | f->regs[i * 2 + 1];
+    return (uint64_t)f->regs[i * 2] << 32 | f->regs[i * 2 + 1];
 }
 
 static inline void
 flow_set_xreg(struct flow *f, int i, uint64_t value)
 {
-    f->regs[i * 2] = (uint32_t) (value >> 32);
-    f->regs[i * 2 + 1] = (uint32_t) value;
+    f->regs[i * 2] = (uint32_t)(value >> 32);
+    f->regs[i * 2 + 1] = (uint32_t)value;
 }
 
 /* Questions about the kind of packet. */
@@ -314,8 +317,8 @@ flow_tnl_dst_is_set(const struct flow_tnl *t)
 
 /*
  * Hashes.  'basis' is the caller's seed (per process or per use).  The five-tuple hash covers
- * addresses, protocol and ports; the symmetric one is the same for both directions of a connection and
- * covers L2 addresses and VLAN as well; "l3l4" is symmetric over IP addresses and ports only.
+ * addresses, protocol and ports; the symmetric one is the same for both directions of a connection
+ * and covers L2 addresses and VLAN as well; "l3l4" is symmetric over IP addresses and ports only.
  */
 uint32_t flow_hash_5tuple(const struct flow *flow, uint32_t basis);
 uint32_t flow_hash_symmetric_l4(const struct flow *flow, uint32_t basis);
@@ -331,7 +334,8 @@ static_assert(offsetof(struct flow, dl_dst) == 8 && offsetof(struct flow, dl_src
 static_assert(offsetof(struct flow, nw_src) == 24 && offsetof(struct flow, tp_src) == 32, "w3 w4");
 static_assert(offsetof(struct flow, vlans) == 40 && offsetof(struct flow, pkt_mark) == 48, "w5 w6");
 static_assert(offsetof(struct flow, ipv6_src) % 8 == 0 && offsetof(struct flow, tunnel) % 8 == 0 &&
-                  offsetof(struct flow, ct_state) % 8 == 0 && offsetof(struct flow, ct_label) % 8 == 0,
+                  offsetof(struct flow, ct_state) % 8 == 0 &&
+                  offsetof(struct flow, ct_label) % 8 == 0,
               "groups start at words");
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * The datapath's form of a flow: only the words that a packet has, with a bitmap.
  *
- * Bit i of 'map' says that word i of struct flow is in 'w', after the words of all lower bits.  A word
- * that is not there is zero.  key_extract() gives equal packets equal maps and words, so that exact
- * matching may compare map and words as they stand; a word of 'w' may nevertheless be zero.
+ * Bit i of 'map' says that word i of struct flow is in 'w', after the words of all lower bits.  A
+ * word that is not there is zero.  key_extract() gives equal packets equal maps and words, so that
+ * exact matching may compare map and words as they stand; a word of 'w' may nevertheless be zero.
  *
  * A megaflow is a mask (struct flow_key whose words are masks, none zero) and a value with the same
  * map.  PMD threads build these per packet; everything here is inline and allocates nothing.
@@ -18,8 +18,8 @@
 
 struct flow_key {
     uint64_t map;
-    uint32_t hash;  /* the owner's: key_extract() leaves it alone */
-    uint32_t n;     /* words in 'w', == popcount(map) */
+    uint32_t hash; /* the owner's: key_extract() leaves it alone */
+    uint32_t n;    /* words in 'w', == popcount(map) */
     uint64_t w[FLOW_KEY_MAX];
 };
 
@@ -28,14 +28,14 @@ static_assert(offsetof(struct flow_key, w) == 16, "a common key is one and a hal
 static inline uint32_t
 flow_key_size(const struct flow_key *k)
 {
-    return (uint32_t) offsetof(struct flow_key, w) + k->n * 8;
+    return (uint32_t)offsetof(struct flow_key, w) + k->n * 8;
 }
 
 /* The position in 'w' of word 'i', whose bit must be set in 'map'. */
 static inline uint32_t
 flow_key_index(uint64_t map, uint32_t i)
 {
-    return (uint32_t) __builtin_popcountll(map & ((UINT64_C(1) << i) - 1));
+    return (uint32_t)__builtin_popcountll(map & ((UINT64_C(1) << i) - 1));
 }
 
 /* Word 'i' of the flow, zero if the key does not have it. */
@@ -52,15 +52,15 @@ flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 }
 
 /*
- * The word of 'k' for each set bit of 'mask->map' in turn, ANDed with the mask's word, is what masked
- * hash and compare work on.  flow_key_mask() writes them to 'out' (mask->n words).
+ * The word of 'k' for each set bit of 'mask->map' in turn, ANDed with the mask's word, is what
+ * masked hash and compare work on.  flow_key_mask() writes them to 'out' (mask->n words).
  */
 static inline void
 flow_key_mask(const struct flow_key *k, const struct flow_key *mask, uint64_t *out)
 {
     uint64_t map = mask->map;
     for (uint32_t i = 0; map; i++, map &= map - 1) {
-        out[i] = flow_key_word(k, (uint32_t) __builtin_ctzll(map)) & mask->w[i];
+        out[i] = flow_key_word(k, (uint32_t)__builtin_ctzll(map)) & mask->w[i];
     }
 }
 
@@ -71,7 +71,7 @@ flow_key_match(const struct flow_key *k, const struct flow_key *mask, const stru
     uint64_t map = mask->map;
     uint64_t diff = 0;
     for (uint32_t i = 0; map; i++, map &= map - 1) {
-        diff |= (flow_key_word(k, (uint32_t) __builtin_ctzll(map)) & mask->w[i]) ^ value->w[i];
+        diff |= (flow_key_word(k, (uint32_t)__builtin_ctzll(map)) & mask->w[i]) ^ value->w[i];
     }
     return !diff;
 }
@@ -80,8 +80,8 @@ flow_key_match(const struct flow_key *k, const struct flow_key *mask, const stru
 static inline uint64_t
 flow_hash_word(uint64_t h, uint64_t w)
 {
-    __uint128_t p = (__uint128_t) (h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint64_t) p ^ (uint64_t) (p >> 64);
+    __uint128_t p = (__uint128_t)(h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
 static inline uint32_t
@@ -89,12 +89,12 @@ flow_hash_finish(uint64_t h)
 {
     h ^= h >> 32;
     h *= UINT64_C(0xd6e8feb86659fd93);
-    return (uint32_t) (h >> 32);
+    return (uint32_t)(h >> 32);
 }
 
 /*
- * The hash of the whole key under 'seed', which must be secret per process.  Words are mixed in pairs,
- * each offset by the seed, so that an attacker cannot cancel a multiplication.
+ * The hash of the whole key under 'seed', which must be secret per process.  Words are mixed in
+ * pairs, each offset by the seed, so that an attacker cannot cancel a multiplication.
  */
 static inline uint32_t
 flow_key_hash(const struct flow_key *k, uint64_t seed)
@@ -113,7 +113,7 @@ flow_key_hash_masked(const struct flow_key *k, const struct flow_key *mask, uint
     uint64_t map = mask->map;
     uint64_t h = seed;
     for (uint32_t i = 0; map; i++, map &= map - 1) {
-        h = flow_hash_word(h, flow_key_word(k, (uint32_t) __builtin_ctzll(map)) & mask->w[i]);
+        h = flow_hash_word(h, flow_key_word(k, (uint32_t)__builtin_ctzll(map)) & mask->w[i]);
     }
     return flow_hash_finish(h);
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A match: the packets whose flow equals 'flow' in the bits of 'mask'.  Bits of 'flow' outside the mask
- * are always zero, so that equal matches are equal bytes.
+ * A match: the packets whose flow equals 'flow' in the bits of 'mask'.  Bits of 'flow' outside the
+ * mask are always zero, so that equal matches are equal bytes.
  *
- * The text is that of ovs-ofctl: "priority=10,tcp,nw_dst=10.0.0.0/8,tp_dst=80".  Used in dumps, trace,
- * and error messages; the parser serves ofproto/trace and tests, since ovs-ofctl parses by itself.
+ * The text is that of ovs-ofctl: "priority=10,tcp,nw_dst=10.0.0.0/8,tp_dst=80".  Used in dumps,
+ * trace, and error messages; the parser serves ofproto/trace and tests, since ovs-ofctl parses by
+ * itself.
  */
 #ifndef SLUICE_FLOW_MATCH_H
 #define SLUICE_FLOW_MATCH_H 1
@@ -89,9 +90,9 @@ struct match_extra {
 };
 
 /*
- * Parses "field[=value[/mask]],..." in ovs-ofctl's syntax, with protocol keywords.  'extra' (may be NULL:
- * then they are errors) receives priority=, table=, cookie=.  Returns NULL, or a new text of what is
- * wrong (caller frees).  Prerequisites are checked as ovs-ofctl does.
+ * Parses "field[=value[/mask]],..." in ovs-ofctl's syntax, with protocol keywords.  'extra' (may be
+ * NULL: then they are errors) receives priority=, table=, cookie=.  Returns NULL, or a new text of
+ * what is wrong (caller frees).  Prerequisites are checked as ovs-ofctl does.
  */
 char *match_parse(struct match *m, const char *text, const struct mf_port_names *ports,
                   struct match_extra *extra);

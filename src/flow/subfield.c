@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Subfields: runs of bits of a field, as load, move, learn, output:reg and multipath name them.  See
- * field.h; the text forms are in field_text.c.  Offsets count from the field's least significant bit,
- * which is in its last byte.
+ * Subfields: runs of bits of a field, as load, move, learn, output:reg and multipath name them. See
+ * field.h; the text forms are in field_text.c.  Offsets count from the field's least significant
+ * bit, which is in its last byte.
  */
 #include "flow/field.h"
 

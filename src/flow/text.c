@@ -24,7 +24,7 @@ void
 text_fini(struct text *t)
 {
     free(t->str);
-    *t = (struct text){ 0 };
+    *t = (struct text){0};
 }
 
 const char *
@@ -38,7 +38,7 @@ text_steal(struct text *t)
 {
     char *s = t->str ? t->str : xstrdup("");
 
-    *t = (struct text){ 0 };
+    *t = (struct text){0};
     return s;
 }
 
@@ -82,9 +82,9 @@ text_vprintf(struct text *t, const char *fmt, va_list args)
     n = vsnprintf(NULL, 0, fmt, again);
     va_end(again);
     if (n > 0) {
-        reserve(t, (size_t) n);
-        vsnprintf(t->str + t->len, (size_t) n + 1, fmt, args);
-        t->len += (size_t) n;
+        reserve(t, (size_t)n);
+        vsnprintf(t->str + t->len, (size_t)n + 1, fmt, args);
+        t->len += (size_t)n;
     }
 }
 
@@ -109,7 +109,7 @@ text_chomp(struct text *t, char c)
 char *
 text_error(const char *fmt, ...)
 {
-    struct text t = { 0 };
+    struct text t = {0};
     va_list args;
 
     va_start(args, fmt);
@@ -157,7 +157,7 @@ prefix_len(const uint8_t *mask, unsigned size)
             return -1;
         }
     }
-    return (int) n;
+    return (int)n;
 }
 
 void
@@ -174,7 +174,7 @@ text_put_eth_masked(struct text *t, const struct rte_ether_addr *mac,
 void
 text_put_ipv4_masked(struct text *t, rte_be32_t ip, rte_be32_t mask)
 {
-    int len = prefix_len((const uint8_t *) &mask, sizeof mask);
+    int len = prefix_len((const uint8_t *)&mask, sizeof mask);
 
     text_put_ipv4(t, ip);
     if (len < 0) {
@@ -235,8 +235,10 @@ scan_u64(const char **s, uint64_t max, uint64_t *value)
 static int
 hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 bool
@@ -251,10 +253,10 @@ scan_eth(const char **s, struct rte_ether_addr *mac)
             return false;
         }
         if (low < 0) {
-            mac->addr_bytes[i] = (uint8_t) high;
+            mac->addr_bytes[i] = (uint8_t)high;
             p++;
         } else {
-            mac->addr_bytes[i] = (uint8_t) (high << 4 | low);
+            mac->addr_bytes[i] = (uint8_t)(high << 4 | low);
             p += 2;
         }
         if (i < RTE_ETHER_ADDR_LEN - 1 && *p++ != ':') {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Growing text, the output of every formatter of flow/, and the helpers that format and scan the small
- * things (addresses, numbers with masks).  Control path only: it allocates.
+ * Growing text, the output of every formatter of flow/, and the helpers that format and scan the
+ * small things (addresses, numbers with masks).  Control path only: it allocates.
  */
 #ifndef SLUICE_FLOW_TEXT_H
 #define SLUICE_FLOW_TEXT_H 1
@@ -45,8 +45,8 @@ void text_put_ipv4_masked(struct text *t, rte_be32_t ip, rte_be32_t mask);
 void text_put_ipv6_masked(struct text *t, const struct in6_addr *ip, const struct in6_addr *mask);
 
 /*
- * Scanners: move '*s' behind what they read and return true, or leave it and return false.  Integers are
- * decimal, 0x hexadecimal or 0 octal and must not exceed 'max'.
+ * Scanners: move '*s' behind what they read and return true, or leave it and return false. Integers
+ * are decimal, 0x hexadecimal or 0 octal and must not exceed 'max'.
  */
 bool scan_literal(const char **s, const char *literal);
 bool scan_u64(const char **s, uint64_t max, uint64_t *value);

@@ -33,7 +33,7 @@ struct netdev_class {
     bool (*rxq_enabled)(const struct netdev *, uint16_t qid); // NULL: always
     // Frames that wait in a guest's queue; NULL: not known.  On the polling thread.
     int (*rxq_length)(const struct netdev *, uint16_t qid);
-    int (*rx_fd)(const struct netdev *, uint16_t qid);        // NETDEV_POLL_EPOLL
+    int (*rx_fd)(const struct netdev *, uint16_t qid); // NETDEV_POLL_EPOLL
 
     int (*get_mac)(const struct netdev *, struct rte_ether_addr *);
     int (*set_mac)(struct netdev *, const struct rte_ether_addr *);

@@ -528,17 +528,16 @@ vhost_get_link(const struct netdev *netdev, struct netdev_link *link)
     link->current = link->carrier ? NETDEV_F_OTHER : 0;
 }
 
-#define VHOST_CLASS(NAME)                                                                     \
-    {                                                                                         \
-        .type = NAME, .poll = NETDEV_POLL_SPIN, .size = sizeof(struct netdev_vhost),          \
-        .open = vhost_open, .close = vhost_close, .set_config = vhost_set_config,             \
-        .get_config = netdev_vhost_get_config, .reconfigure = vhost_reconfigure,              \
-        .rxq_enabled = vhost_rxq_enabled, .rxq_length = netdev_vhost_rxq_length,              \
-        .get_mac = vhost_get_mac, .set_mac = vhost_set_mac,                                   \
-        .get_mtu = vhost_get_mtu, .set_mtu = vhost_set_mtu, .get_flags = vhost_get_flags,     \
-        .set_flags = vhost_set_flags, .get_link = vhost_get_link,                             \
-        .get_status = netdev_vhost_get_status, .get_stats = netdev_vhost_get_stats,           \
-        .get_custom_stats = netdev_vhost_get_custom_stats,                                    \
+#define VHOST_CLASS(NAME)                                                                       \
+    {                                                                                           \
+        .type = NAME, .poll = NETDEV_POLL_SPIN, .size = sizeof(struct netdev_vhost),            \
+        .open = vhost_open, .close = vhost_close, .set_config = vhost_set_config,               \
+        .get_config = netdev_vhost_get_config, .reconfigure = vhost_reconfigure,                \
+        .rxq_enabled = vhost_rxq_enabled, .rxq_length = netdev_vhost_rxq_length,                \
+        .get_mac = vhost_get_mac, .set_mac = vhost_set_mac, .get_mtu = vhost_get_mtu,           \
+        .set_mtu = vhost_set_mtu, .get_flags = vhost_get_flags, .set_flags = vhost_set_flags,   \
+        .get_link = vhost_get_link, .get_status = netdev_vhost_get_status,                      \
+        .get_stats = netdev_vhost_get_stats, .get_custom_stats = netdev_vhost_get_custom_stats, \
     }
 
 const struct netdev_class netdev_vhostuser_class = VHOST_CLASS("dpdkvhostuser");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * bundles.c - the logical ports of NORMAL (rows of Port) and mirrors, as the bridge configured them.
+ * bundles.c - the logical ports of NORMAL (rows of Port) and mirrors, as the bridge configured
+ * them.
  *
  * Main thread; translation sees copies in views (view.c).
  */
@@ -9,7 +10,8 @@
 
 #include "ofproto/ofproto_priv.h"
 
-/* --- bundles --------------------------------------------------------------------------------------- */
+/* --- bundles
+ * --------------------------------------------------------------------------------------- */
 
 static struct ofbundle **
 find_bundle(struct ofproto *p, const char *name)
@@ -147,7 +149,8 @@ ofproto_bundle_del(struct ofproto *p, const char *name)
     ofproto_view_changed(p);
 }
 
-/* --- mirrors ---------------------------------------------------------------------------------------- */
+/* --- mirrors
+ * ---------------------------------------------------------------------------------------- */
 
 static char **
 copy_strings(const char *const *strings, size_t n)

@@ -4,9 +4,9 @@
  * rules of one mask.
  *
  * The reported bits: a subtable that is skipped because no prefix of its length matches costs the
- * leading bits of the address that show this; one that fails in a stage costs the mask of the stages
- * up to there; one that fails at the end costs its whole mask, but of the L4 ports only the leading
- * bits that tell the packet's ports from all those in the subtable.
+ * leading bits of the address that show this; one that fails in a stage costs the mask of the
+ * stages up to there; one that fails at the end costs its whole mask, but of the L4 ports only the
+ * leading bits that tell the packet's ports from all those in the subtable.
  */
 #include "ofproto/cls.h"
 
@@ -14,8 +14,8 @@
 
 #include "ofproto/cls_int.h"
 
-/* A subtable's place in the order of search moves only when the highest priority passes a multiple of
- * this, so that rules that come in ascending order do not sort on each insertion. */
+/* A subtable's place in the order of search moves only when the highest priority passes a multiple
+ * of this, so that rules that come in ascending order do not sort on each insertion. */
 #define BOUND_STEP 64
 
 struct cls *
@@ -66,7 +66,8 @@ cls_n_subtables(const struct cls *cls)
     return HASH_COUNT(cls->subtables);
 }
 
-/* --- the order of search ------------------------------------------------------------------------ */
+/* --- the order of search ------------------------------------------------------------------------
+ */
 
 /* Publishes an order in which 'st' stands where its bound puts it; 'remove': not at all. */
 static void
@@ -105,7 +106,8 @@ bound_for(int32_t priority)
     return priority | (BOUND_STEP - 1);
 }
 
-/* --- writing -------------------------------------------------------------------------------------- */
+/* --- writing
+ * -------------------------------------------------------------------------------------- */
 
 size_t
 cls_values_size(const struct match *match)
@@ -222,7 +224,8 @@ cls_rule_get_match(const struct cls_rule *rule, struct match *match)
     }
 }
 
-/* --- searching ------------------------------------------------------------------------------------ */
+/* --- searching
+ * ------------------------------------------------------------------------------------ */
 
 /* What one search has learned from the tries so far. */
 struct lookup {
@@ -363,8 +366,8 @@ search_subtable(struct lookup *l, const struct cls_subtable *st)
 }
 
 static void
-lookup_init(struct lookup *l, const struct cls *cls, cls_version_t version,
-            const struct flow *flow, struct flow_mask *wc)
+lookup_init(struct lookup *l, const struct cls *cls, cls_version_t version, const struct flow *flow,
+            struct flow_mask *wc)
 {
     l->cls = cls;
     l->flow = flow;
@@ -484,8 +487,8 @@ cls_overlaps(const struct cls *cls, cls_version_t version, const struct match *m
             continue;
         }
         for (uint32_t i = 0; i <= s->mask; i++) {
-            struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&s->slot[i],
-                                                                    memory_order_relaxed));
+            struct cls_rule *r =
+                cls_slot_rule(atomic_load_explicit(&s->slot[i], memory_order_relaxed));
 
             for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed)) {
                 if (r->priority == priority && cls_rule_is_visible(r, version) &&
@@ -498,7 +501,8 @@ cls_overlaps(const struct cls *cls, cls_version_t version, const struct match *m
     return false;
 }
 
-/* --- visiting ------------------------------------------------------------------------------------- */
+/* --- visiting
+ * ------------------------------------------------------------------------------------- */
 
 struct rule_array {
     struct cls_rule **rules;
@@ -542,8 +546,7 @@ collect_subtable(struct rule_array *a, const struct cls_subtable *st, cls_versio
     const struct cls_slots *s = rcu_get_protected(&st->slots);
 
     for (uint32_t i = 0; s && i <= s->mask; i++) {
-        struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&s->slot[i],
-                                                                memory_order_relaxed));
+        struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&s->slot[i], memory_order_relaxed));
         if (r && (!match || values_overlap(r, match))) {
             collect_list(a, r, version);
         }
@@ -551,8 +554,8 @@ collect_subtable(struct rule_array *a, const struct cls_subtable *st, cls_versio
 }
 
 void
-cls_visit_loose(struct cls *cls, cls_version_t version, const struct match *match,
-                cls_visit_fn *cb, void *aux)
+cls_visit_loose(struct cls *cls, cls_version_t version, const struct match *match, cls_visit_fn *cb,
+                void *aux)
 {
     struct rule_array a = {NULL, 0, 0};
     struct cls_subtable *same = match ? cls_subtable_by_mask(cls, &match->mask) : NULL;

@@ -33,7 +33,7 @@ struct match;
 
 typedef uint64_t cls_version_t;
 #define CLS_VERSION_MIN UINT64_C(1)
-#define CLS_VERSION_NEVER UINT64_MAX  /* as 'remove': not removed */
+#define CLS_VERSION_NEVER UINT64_MAX /* as 'remove': not removed */
 
 /* A rule as the classifier sees it; embedded as the LAST member of struct rule, because the values
  * follow it: 'n_words' words of the match, those whose bit is set in the subtable's mask map. */
@@ -100,7 +100,7 @@ bool cls_overlaps(const struct cls *, cls_version_t, const struct match *, int p
 typedef bool cls_visit_fn(struct cls_rule *, void *aux);
 void cls_visit_loose(struct cls *, cls_version_t, const struct match *, cls_visit_fn *, void *aux);
 
-size_t cls_n_rules(const struct cls *);      /* linked ones, of any version */
+size_t cls_n_rules(const struct cls *); /* linked ones, of any version */
 size_t cls_n_subtables(const struct cls *);
 
 /* Which fields have tries: MFF ids as bits of enum cls_trie_field; default all. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cls_filter.c - see cls_filter.h.  Open addressing with linear probing, at most three quarters full;
- * a rebuild makes a new array and leaves the old one to readers until a grace period has passed.
+ * cls_filter.c - see cls_filter.h.  Open addressing with linear probing, at most three quarters
+ * full; a rebuild makes a new array and leaves the old one to readers until a grace period has
+ * passed.
  */
 #include "ofproto/cls_filter.h"
 

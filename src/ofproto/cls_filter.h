@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cls_filter.h - a counted set of 32-bit hashes: which partial hashes do the rules of a subtable have
- * after a stage.  "Not in the set" is certain, "in the set" may be a coincidence.
+ * cls_filter.h - a counted set of 32-bit hashes: which partial hashes do the rules of a subtable
+ * have after a stage.  "Not in the set" is certain, "in the set" may be a coincidence.
  *
  * One writer; lock-free readers under RCU.  A slot is hash << 32 | count; a count of zero keeps the
  * slot's hash until the next rebuild, so that probe sequences stay whole.

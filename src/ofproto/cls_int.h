@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cls_int.h - the classifier's own structures, shared by cls.c (lookup, life) and cls_subtable.c (one
- * mask's hash of rules).
+ * cls_int.h - the classifier's own structures, shared by cls.c (lookup, life) and cls_subtable.c
+ * (one mask's hash of rules).
  */
 #ifndef OFPROTO_CLS_INT_H
 #define OFPROTO_CLS_INT_H 1
@@ -13,41 +13,42 @@
 #include "ofproto/cls_filter.h"
 #include "ofproto/cls_trie.h"
 
-/* In this order the words of a flow are looked at; a miss in one stage says nothing of the later. */
+/* In this order the words of a flow are looked at; a miss in one stage says nothing of the later.
+ */
 enum cls_stage { CLS_STAGE_META, CLS_STAGE_L2, CLS_STAGE_L3, CLS_STAGE_L4, CLS_N_STAGES };
 
-/* A slot is the upper 16 bits of a rule's hash and a pointer to the first of the rules with the same
- * match; 0 is empty, CLS_TOMB was in use. */
+/* A slot is the upper 16 bits of a rule's hash and a pointer to the first of the rules with the
+ * same match; 0 is empty, CLS_TOMB was in use. */
 #define CLS_TOMB UINT64_C(1)
 #define CLS_PTR_BITS 48
 #define CLS_PTR_MASK ((UINT64_C(1) << CLS_PTR_BITS) - 1)
 struct cls_slots {
     uint32_t mask;
-    uint32_t n_used;                     /* not empty; main only */
-    uint32_t n_live;                     /* with a rule; main only */
-    _Atomic uint64_t slot[];             /* w main, r all */
+    uint32_t n_used;         /* not empty; main only */
+    uint32_t n_live;         /* with a rule; main only */
+    _Atomic uint64_t slot[]; /* w main, r all */
 };
 
 /* All rules with one mask.  Constant but where noted. */
 struct cls_subtable {
-    UT_hash_handle hh;                   /* in cls->subtables, by map and mask; main only */
-    uint32_t id;                         /* order of creation */
+    UT_hash_handle hh; /* in cls->subtables, by map and mask; main only */
+    uint32_t id;       /* order of creation */
     uint16_t n_words;
-    uint8_t stage_end[CLS_N_STAGES];     /* words [0, stage_end[s]) belong to stages up to s */
-    uint8_t last_stage;                  /* the last one that has words */
-    uint8_t plen[CLS_N_TRIES];           /* prefix length of the field, 0: not one */
+    uint8_t stage_end[CLS_N_STAGES]; /* words [0, stage_end[s]) belong to stages up to s */
+    uint8_t last_stage;              /* the last one that has words */
+    uint8_t plen[CLS_N_TRIES];       /* prefix length of the field, 0: not one */
     bool has_tries;
-    uint8_t ports_plen;                  /* bits of tp_src,tp_dst up to the last in the mask */
-    uint8_t word[FLOW_WORDS];            /* which words, in stage order */
-    int32_t bound;                       /* main: no rule has a higher priority */
-    _Atomic uint32_t n_refs;             /* w all: rules not released, and the classifier */
-    size_t n_rules;                      /* main */
-    size_t n_removed;                    /* main: since 'bound' was computed */
-    RCU_PTR(struct cls_slots) slots;     /* w main, r all */
+    uint8_t ports_plen;              /* bits of tp_src,tp_dst up to the last in the mask */
+    uint8_t word[FLOW_WORDS];        /* which words, in stage order */
+    int32_t bound;                   /* main: no rule has a higher priority */
+    _Atomic uint32_t n_refs;         /* w all: rules not released, and the classifier */
+    size_t n_rules;                  /* main */
+    size_t n_removed;                /* main: since 'bound' was computed */
+    RCU_PTR(struct cls_slots) slots; /* w main, r all */
     struct cls_filter filter[CLS_N_STAGES - 1]; /* w main, r all */
-    struct cls_trie ports;               /* w main, r all */
-    uint64_t map;                        /* bitmap of the words; 'mask' follows: the hash's key */
-    uint64_t mask[FLOW_WORDS];           /* of word[i]; zero behind n_words */
+    struct cls_trie ports;                      /* w main, r all */
+    uint64_t map;              /* bitmap of the words; 'mask' follows: the hash's key */
+    uint64_t mask[FLOW_WORDS]; /* of word[i]; zero behind n_words */
 };
 
 /* The order of search; replaced as a whole. */
@@ -60,15 +61,16 @@ struct cls_order {
 };
 
 struct cls {
-    RCU_PTR(struct cls_order) order;     /* w main, r all */
-    struct cls_trie tries[CLS_N_TRIES];  /* w main, r all */
-    _Atomic unsigned tries_enabled;      /* bits of enum cls_trie_field; w main, r all */
-    struct cls_subtable *subtables;      /* main only */
-    size_t n_rules;                      /* main only */
-    uint32_t next_id;                    /* main only */
+    RCU_PTR(struct cls_order) order;    /* w main, r all */
+    struct cls_trie tries[CLS_N_TRIES]; /* w main, r all */
+    _Atomic unsigned tries_enabled;     /* bits of enum cls_trie_field; w main, r all */
+    struct cls_subtable *subtables;     /* main only */
+    size_t n_rules;                     /* main only */
+    uint32_t next_id;                   /* main only */
 };
 
-/* --- cls_subtable.c: main only unless noted ---------------------------------------------------- */
+/* --- cls_subtable.c: main only unless noted ----------------------------------------------------
+ */
 
 struct cls_subtable *cls_subtable_create(struct cls *, const struct flow_mask *);
 /* Frees after a grace period. */
@@ -83,8 +85,7 @@ int32_t cls_subtable_max_priority(const struct cls_subtable *);
 static inline struct cls_rule *
 cls_slot_rule(uint64_t slot)
 {
-    return slot == CLS_TOMB ? NULL
-                            : (struct cls_rule *)(uintptr_t)(slot & CLS_PTR_MASK);
+    return slot == CLS_TOMB ? NULL : (struct cls_rule *)(uintptr_t)(slot & CLS_PTR_MASK);
 }
 
 /* Continues a hash over the words [from, to) of the subtable's mask.  Any thread. */

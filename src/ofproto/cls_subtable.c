@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cls_subtable.c - the rules of one mask: an open-addressed hash of their values, whose slots lead to
- * lists of rules with the same match in descending order of priority, newest first; the stages'
+ * cls_subtable.c - the rules of one mask: an open-addressed hash of their values, whose slots lead
+ * to lists of rules with the same match in descending order of priority, newest first; the stages'
  * filters; the trie of L4 ports.
  *
  * Main only; readers follow slots and lists meanwhile (cls.h).
@@ -17,17 +17,15 @@ const struct cls_trie_field_info cls_trie_fields[CLS_N_TRIES] = {
     [CLS_TRIE_IPV6_SRC] = {offsetof(struct flow, ipv6_src), 128},
 };
 
-#define WORDS_FROM(FIRST, LAST)                                                                    \
-    (FLOW_WORD_BIT(LAST) | (FLOW_WORD_BIT(LAST) - FLOW_WORD_BIT(FIRST)))
+#define WORDS_FROM(FIRST, LAST) (FLOW_WORD_BIT(LAST) | (FLOW_WORD_BIT(LAST) - FLOW_WORD_BIT(FIRST)))
 
 /* Which words are looked at in which stage; the first gets what the others leave. */
 #define STAGE_L2 (FLOW_WORD_BIT(dl_dst) | FLOW_WORD_BIT(vlans))
-#define STAGE_L3                                                                                   \
-    (FLOW_WORD_BIT(dl_src) | FLOW_WORD_BIT(nw_src) | WORDS_FROM(ipv6_src, ipv6_label) |            \
+#define STAGE_L3                                                                        \
+    (FLOW_WORD_BIT(dl_src) | FLOW_WORD_BIT(nw_src) | WORDS_FROM(ipv6_src, ipv6_label) | \
      WORDS_FROM(mpls_lse, packet_type))
-#define STAGE_L4                                                                                   \
-    (FLOW_WORD_BIT(tp_src) | WORDS_FROM(arp_sha, nd_target.s6_addr[15]) |                          \
-     FLOW_WORD_BIT(igmp_group))
+#define STAGE_L4 \
+    (FLOW_WORD_BIT(tp_src) | WORDS_FROM(arp_sha, nd_target.s6_addr[15]) | FLOW_WORD_BIT(igmp_group))
 static const uint64_t stage_words[CLS_N_STAGES] = {
     [CLS_STAGE_META] = ~(STAGE_L2 | STAGE_L3 | STAGE_L4),
     [CLS_STAGE_L2] = STAGE_L2,
@@ -185,8 +183,8 @@ slots_reserve(struct cls_subtable *st)
     }
     struct cls_slots *s = slots_create(size);
     for (uint32_t i = 0; old && i <= old->mask; i++) {
-        struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&old->slot[i],
-                                                                memory_order_relaxed));
+        struct cls_rule *r =
+            cls_slot_rule(atomic_load_explicit(&old->slot[i], memory_order_relaxed));
         if (r) {
             slots_put(s, r->hash, r);
         }
@@ -225,8 +223,7 @@ static void
 slot_set(_Atomic uint64_t *slot, struct cls_rule *rule)
 {
     atomic_store_explicit(slot,
-                          (uint64_t)(rule->hash >> 16) << CLS_PTR_BITS |
-                              (uint64_t)(uintptr_t)rule,
+                          (uint64_t)(rule->hash >> 16) << CLS_PTR_BITS | (uint64_t)(uintptr_t)rule,
                           memory_order_release);
 }
 
@@ -323,8 +320,7 @@ cls_subtable_max_priority(const struct cls_subtable *st)
     int32_t max = INT32_MIN;
 
     for (uint32_t i = 0; s && i <= s->mask; i++) {
-        struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&s->slot[i],
-                                                                memory_order_relaxed));
+        struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&s->slot[i], memory_order_relaxed));
         if (r) {
             max = MAX(max, r->priority);
         }

@@ -13,9 +13,9 @@
 #include "base/util.h"
 
 struct cls_trie_node {
-    uint32_t bits;                              /* constant, left-aligned, rest zero */
-    _Atomic uint32_t count;                     /* w main, r all: rules here * 64 + own bits */
-    RCU_PTR(struct cls_trie_node) edge[2];      /* w main, r all */
+    uint32_t bits;                         /* constant, left-aligned, rest zero */
+    _Atomic uint32_t count;                /* w main, r all: rules here * 64 + own bits */
+    RCU_PTR(struct cls_trie_node) edge[2]; /* w main, r all */
 };
 
 /* One word for both, so that a node is 24 bytes and malloc() adds no more than 8. */
@@ -106,9 +106,10 @@ branch_create(const uint32_t *key, unsigned ofs, unsigned plen)
     return top;
 }
 
-/* Replaces 'node' by a parent with its first 'c' bits, and the branch to the new prefix beside it. */
+/* Replaces 'node' by a parent with its first 'c' bits, and the branch to the new prefix beside it.
+ */
 static void
-node_split(RCU_PTR(struct cls_trie_node) *link, struct cls_trie_node *node, unsigned c,
+node_split(RCU_PTR(struct cls_trie_node) * link, struct cls_trie_node *node, unsigned c,
            const uint32_t *key, unsigned ofs, unsigned plen)
 {
     uint32_t rest = shift_left(node->bits, c);
@@ -158,7 +159,7 @@ cls_trie_insert(struct cls_trie *trie, const uint32_t *key, unsigned plen)
 
 /* Takes away a node that counts nothing any more, or joins it with its only child. */
 static bool
-node_prune(RCU_PTR(struct cls_trie_node) *link)
+node_prune(RCU_PTR(struct cls_trie_node) * link)
 {
     struct cls_trie_node *node = rcu_get_protected(link);
     struct cls_trie_node *a = rcu_get_protected(&node->edge[0]);
@@ -178,9 +179,8 @@ node_prune(RCU_PTR(struct cls_trie_node) *link)
     }
 
     uint32_t below = node_n_bits(node) == 32 ? 0 : child->bits >> node_n_bits(node);
-    struct cls_trie_node *joined = node_create(node->bits | below,
-                                               node_n_bits(node) + node_n_bits(child),
-                                               node_n_here(child));
+    struct cls_trie_node *joined =
+        node_create(node->bits | below, node_n_bits(node) + node_n_bits(child), node_n_here(child));
     for (int i = 0; i < 2; i++) {
         rcu_assign(&joined->edge[i], rcu_get_protected(&child->edge[i]));
     }
@@ -193,7 +193,7 @@ node_prune(RCU_PTR(struct cls_trie_node) *link)
 void
 cls_trie_remove(struct cls_trie *trie, const uint32_t *key, unsigned plen)
 {
-    RCU_PTR(struct cls_trie_node) *links[CLS_TRIE_MAX_BITS + 2];
+    RCU_PTR(struct cls_trie_node) * links[CLS_TRIE_MAX_BITS + 2];
     RCU_PTR(struct cls_trie_node) *link = &trie->root;
     unsigned ofs = 0, depth = 0;
 
@@ -254,7 +254,8 @@ cls_trie_lookup(const struct cls_trie *trie, const uint32_t *key, unsigned key_b
 
     memset(r, 0, sizeof *r);
     while (node) {
-        unsigned c = common_bits(node->bits, key_bits_at(key, ofs, node_n_bits(node)), node_n_bits(node));
+        unsigned c =
+            common_bits(node->bits, key_bits_at(key, ofs, node_n_bits(node)), node_n_bits(node));
 
         if (c < node_n_bits(node)) {
             r->n_bits = ofs + c + 1;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cls_trie.h - the set of prefixes of one field that a table's rules use, as a path-compressed binary
- * trie with counts.
+ * cls_trie.h - the set of prefixes of one field that a table's rules use, as a path-compressed
+ * binary trie with counts.
  *
- * For a packet's value it answers two questions: which prefix lengths can match (all other subtables
- * can be skipped), and how many leading bits of the value decide that.
+ * For a packet's value it answers two questions: which prefix lengths can match (all other
+ * subtables can be skipped), and how many leading bits of the value decide that.
  *
  * One writer; lock-free readers under RCU: nodes that readers can see only change their counts and
- * edges, everything else is done on copies.  Keys are arrays of 32-bit words in host order, the first
- * bit is the most significant one of the first word.
+ * edges, everything else is done on copies.  Keys are arrays of 32-bit words in host order, the
+ * first bit is the most significant one of the first word.
  */
 #ifndef OFPROTO_CLS_TRIE_H
 #define OFPROTO_CLS_TRIE_H 1
@@ -26,8 +26,8 @@ struct cls_trie {
 };
 
 struct cls_trie_result {
-    unsigned n_bits;                               /* leading bits that decided */
-    uint64_t plens[CLS_TRIE_MAX_BITS / 64 + 1];    /* bit N: a prefix of N bits matches */
+    unsigned n_bits;                            /* leading bits that decided */
+    uint64_t plens[CLS_TRIE_MAX_BITS / 64 + 1]; /* bit N: a prefix of N bits matches */
 };
 
 /* Counts one more, or one less, rule with the first 'plen' (1...128) bits of 'key'. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * conj.c - conjunctive matches (ovs-fields(7)): rules with conjunction(id, k/n) are clauses.  When for
- * some id a packet matches a clause of each dimension 1..n at one priority, it matches the rules that
- * say conj_id=id; clauses alone match nothing.
+ * conj.c - conjunctive matches (ovs-fields(7)): rules with conjunction(id, k/n) are clauses.  When
+ * for some id a packet matches a clause of each dimension 1..n at one priority, it matches the
+ * rules that say conj_id=id; clauses alone match nothing.
  *
- * Any thread under RCU.  Called only when the best match is a clause, so tables without conjunctions
- * never come here.
+ * Any thread under RCU.  Called only when the best match is a clause, so tables without
+ * conjunctions never come here.
  */
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@
 /* What is known of one id at one priority. */
 struct conj {
     uint32_t id;
-    uint64_t clauses;   /* bitmap of those that matched */
+    uint64_t clauses; /* bitmap of those that matched */
     unsigned n_clauses;
 };
 
@@ -28,7 +28,8 @@ actions_of(const struct cls_rule *r)
 static void
 add_clauses(struct conj **conjs, size_t *n, const struct rule_actions *a)
 {
-    OFPACT_FOR_EACH (act, rule_acts(a), a->size) {
+    OFPACT_FOR_EACH(act, rule_acts(a), a->size)
+    {
         const struct ofpact_conjunction *c = OFPACT_CAST(ofpact_conjunction, act);
         size_t i = 0;
 
@@ -72,8 +73,8 @@ best_ordinary(const struct cls *cls, cls_version_t version, const struct flow *f
 
 /* The rule for the first id that the clauses in rules[from, to) make up, or NULL. */
 static const struct cls_rule *
-resolve(const struct cls *cls, cls_version_t version, const struct flow *flow,
-        struct flow_mask *wc, const struct cls_rule **rules, size_t from, size_t to)
+resolve(const struct cls *cls, cls_version_t version, const struct flow *flow, struct flow_mask *wc,
+        const struct cls_rule **rules, size_t from, size_t to)
 {
     const struct cls_rule *found = NULL;
     struct conj *conjs = NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * controller.c - one configured target of a bridge: an active one that is kept connected, or a passive
- * one on which any number of peers may connect.
+ * controller.c - one configured target of a bridge: an active one that is kept connected, or a
+ * passive one on which any number of peers may connect.
  *
  * Main thread.
  */
@@ -19,13 +19,13 @@ LOG_MODULE(connmgr);
 struct controller {
     struct connmgr *mgr;
     struct ofproto *ofproto;
-    struct ofproto_controller_cfg cfg;  /* strings are ours */
+    struct ofproto_controller_cfg cfg; /* strings are ours */
     uint32_t versions;
-    struct reconnect *rc;               /* active */
-    struct listener *listener;          /* passive */
-    struct ofconn *conn;                /* active: the connection while there is one */
-    size_t n_peers;                     /* passive */
-    char *error;                        /* the target cannot be used */
+    struct reconnect *rc;      /* active */
+    struct listener *listener; /* passive */
+    struct ofconn *conn;       /* active: the connection while there is one */
+    size_t n_peers;            /* passive */
+    char *error;               /* the target cannot be used */
 };
 
 int
@@ -69,7 +69,9 @@ connect_conn(struct controller *ctl, struct stream *stream)
     return c;
 }
 
-/* --- active -------------------------------------------------------------------------------------------------- */
+/* --- active
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void
 active_open(struct stream *stream, void *ctl_)
@@ -128,7 +130,9 @@ static const struct stream_callbacks active_callbacks = {
     .on_drained = active_drained,
 };
 
-/* --- passive ------------------------------------------------------------------------------------------------- */
+/* --- passive
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void
 peer_read(struct stream *stream, void *c)
@@ -176,7 +180,9 @@ accepted(struct listener *listener, struct stream *stream, void *ctl_)
     stream_set_callbacks(stream, &ofconn_peer_callbacks, c);
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 struct controller *
 controller_create(struct connmgr *mgr, struct ofproto *ofproto,
@@ -283,7 +289,9 @@ controller_get_status(const struct controller *ctl, struct ofproto_controller_st
         .target = ctl->cfg.target,
         .is_connected = controller_is_connected(ctl),
         .role = roles[ctl->conn ? ctl->conn->role : OFPCR_ROLE_EQUAL],
-        .state = ctl->rc ? reconnect_state(ctl->rc) : ctl->listener ? "ACTIVE" : "VOID",
+        .state = ctl->rc         ? reconnect_state(ctl->rc)
+                 : ctl->listener ? "ACTIVE"
+                                 : "VOID",
         .secs_since_connect = ctl->rc ? reconnect_secs_since_connect(ctl->rc) : -1,
         .secs_since_disconnect = ctl->rc ? reconnect_secs_since_disconnect(ctl->rc) : -1,
         .last_error = ctl->rc ? reconnect_last_error(ctl->rc) : ctl->error,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * flow_text.c - flows in the text form of ovs-ofctl that come from a file of the daemon's own rather
- * than from a controller: the start-up file (src/bridge/startup.c).  Main thread.
+ * flow_text.c - flows in the text form of ovs-ofctl that come from a file of the daemon's own
+ * rather than from a controller: the start-up file (src/bridge/startup.c).  Main thread.
  */
 #include "base/util.h"
 #include "flow/text.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * from_handlers.c - what translations in other threads ask of main: packets for controllers, learned
- * flows, lower timeouts.
+ * from_handlers.c - what translations in other threads ask of main: packets for controllers,
+ * learned flows, lower timeouts.
  *
  * Any thread puts a job on a bounded queue; main runs them from the loop's hook, in order.  A full
  * queue drops and counts: a flood of misses must not fill the memory.
@@ -20,11 +20,11 @@ struct handler_job {
     struct handler_job *next;
     enum { JOB_PACKET_IN, JOB_LEARN, JOB_TIMEOUTS, JOB_DIRTY } kind;
     struct ofproto *ofproto;
-    struct ofproto_packet_in pin;   /* pointers lead into 'bytes' */
+    struct ofproto_packet_in pin; /* pointers lead into 'bytes' */
     struct flow flow;
     struct ofproto_learned learned;
     struct match match;
-    struct rule *rule;              /* JOB_TIMEOUTS: a reference */
+    struct rule *rule; /* JOB_TIMEOUTS: a reference */
     uint16_t idle, hard;
     uint64_t bytes[];
 };
@@ -120,7 +120,8 @@ ofproto_mark_dirty(struct ofproto *p)
     put(p, job);
 }
 
-/* --- main -------------------------------------------------------------------------------------------- */
+/* --- main
+ * -------------------------------------------------------------------------------------------- */
 
 static size_t
 count_cookie(struct ofproto *p, const struct ofproto_learned *l)

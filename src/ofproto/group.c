@@ -17,7 +17,8 @@ struct ofgroup_map {
     struct ofgroup *groups[]; /* by group_id, each with a reference */
 };
 
-/* --- reading ------------------------------------------------------------------------------------------ */
+/* --- reading
+ * ------------------------------------------------------------------------------------------ */
 
 /* Place of the first group whose id is not below 'id'. */
 static size_t
@@ -104,7 +105,8 @@ ofgroup_credit(struct ofgroup *g, struct ofbucket *bucket, uint64_t packets, uin
     }
 }
 
-/* --- writing: main ------------------------------------------------------------------------------------ */
+/* --- writing: main
+ * ------------------------------------------------------------------------------------ */
 
 bool
 group_exists(const struct ofproto *p, uint32_t group_id)
@@ -139,8 +141,8 @@ group_create(struct ofproto *p, const struct ofp_group *spec)
         g->buckets[i].weight = b->weight;
         g->buckets[i].watch_port = b->watch_port;
         g->buckets[i].watch_group = b->watch_group;
-        g->buckets[i].actions = rule_actions_get(p->all, ofpacts_data(&b->actions),
-                                                 b->actions.size);
+        g->buckets[i].actions =
+            rule_actions_get(p->all, ofpacts_data(&b->actions), b->actions.size);
     }
     return g;
 }
@@ -185,7 +187,8 @@ is_loop(const struct ofproto *p, const struct ofp_group *spec, uint32_t id, int 
     for (size_t i = 0; i < spec->n_buckets; i++) {
         const struct ofpacts *acts = &spec->buckets[i].actions;
 
-        OFPACT_FOR_EACH (a, ofpacts_data(acts), acts->size) {
+        OFPACT_FOR_EACH(a, ofpacts_data(acts), acts->size)
+        {
             if (a->type == OFPACT_GROUP) {
                 uint32_t next_id = OFPACT_CAST(ofpact_group, a)->group_id;
                 const struct ofgroup *next = map_find(rcu_get_protected(&p->groups), next_id);
@@ -376,7 +379,8 @@ group_mod_apply(struct flow_txn *txn, const struct ofp_group *cmd)
     return error;
 }
 
-/* --- undoing -------------------------------------------------------------------------------------------- */
+/* --- undoing
+ * -------------------------------------------------------------------------------------------- */
 
 struct groups_saved {
     size_t n;
@@ -432,7 +436,8 @@ groups_forget(struct groups_saved *saved)
     free(saved);
 }
 
-/* --- replies ------------------------------------------------------------------------------------------- */
+/* --- replies
+ * ------------------------------------------------------------------------------------------- */
 
 void
 groups_visit(const struct ofproto *p, uint32_t group_id,

@@ -19,22 +19,22 @@ struct ofp_group;
 struct ofbucket {
     uint32_t bucket_id;
     uint16_t weight;
-    ofp_port_t watch_port;         /* OFPP_NONE: none */
-    uint32_t watch_group;          /* UINT32_MAX: none */
+    ofp_port_t watch_port; /* OFPP_NONE: none */
+    uint32_t watch_group;  /* UINT32_MAX: none */
     const struct rule_actions *actions;
-    struct rule_stats stats;       /* by ofgroup_credit() */
+    struct rule_stats stats; /* by ofgroup_credit() */
 };
 
 struct ofgroup {
     struct ofproto *ofproto;
     uint32_t group_id;
-    uint8_t type;                  /* enum ofgroup_type */
-    uint8_t method;                /* enum ofgroup_method */
+    uint8_t type;   /* enum ofgroup_type */
+    uint8_t method; /* enum ofgroup_method */
     uint64_t method_param;
-    struct flow_mask hash_fields;  /* OFGROUP_METHOD_HASH: which bits to hash; empty: five-tuple */
+    struct flow_mask hash_fields; /* OFGROUP_METHOD_HASH: which bits to hash; empty: five-tuple */
     int64_t created_ms, modified_ms;
     _Atomic uint32_t n_refs;
-    struct ofp_group *spec;        /* as the controller gave it, for descriptions; main only */
+    struct ofp_group *spec; /* as the controller gave it, for descriptions; main only */
     struct rule_stats stats;
     size_t n_buckets;
     struct ofbucket buckets[];
@@ -43,7 +43,8 @@ struct ofgroup {
 /* As rule_ref() and rule_unref(). */
 bool ofgroup_ref(struct ofgroup *);
 void ofgroup_unref(struct ofgroup *);
-/* Counts packets for one of the group's buckets, or, if that is NULL, for the group.  Any thread. */
+/* Counts packets for one of the group's buckets, or, if that is NULL, for the group.  Any thread.
+ */
 void ofgroup_credit(struct ofgroup *, struct ofbucket *bucket, uint64_t packets, uint64_t bytes);
 
 #endif /* ofproto/group.h */

@@ -31,19 +31,19 @@ enum { GRAT_ARP_LOCK_MS = 5000, REFRESH_MS = 1000, EXPIRE_PERIOD_MS = 1000 };
 
 struct mac_entry {
     RCU_PTR(struct mac_entry) next;
-    uint64_t key;                    /* constant: vlan << 48 | MAC */
-    _Atomic uint32_t bundle_id;      /* w under the lock, r all */
-    bool is_static;                  /* constant: a change makes a new entry */
-    _Atomic int64_t used_ms;         /* w under the lock, r all */
-    int64_t grat_lock_until_ms;      /* under the lock */
-    struct port_macs *port;          /* under the lock */
-    TAILQ_ENTRY(mac_entry) by_use;   /* in port->macs; under the lock */
+    uint64_t key;                  /* constant: vlan << 48 | MAC */
+    _Atomic uint32_t bundle_id;    /* w under the lock, r all */
+    bool is_static;                /* constant: a change makes a new entry */
+    _Atomic int64_t used_ms;       /* w under the lock, r all */
+    int64_t grat_lock_until_ms;    /* under the lock */
+    struct port_macs *port;        /* under the lock */
+    TAILQ_ENTRY(mac_entry) by_use; /* in port->macs; under the lock */
 };
 
 struct port_macs {
     uint32_t bundle_id;
     size_t n, n_static;
-    TAILQ_HEAD(, mac_entry) macs;    /* least recently used first, static ones nowhere */
+    TAILQ_HEAD(, mac_entry) macs; /* least recently used first, static ones nowhere */
     TAILQ_HEAD(, mac_entry) statics;
     UT_hash_handle hh;
 };
@@ -55,16 +55,16 @@ struct mac_chains {
 
 struct mac_table {
     _Atomic uint32_t n_refs;
-    _Atomic bool is_live;                  /* w main, r all */
-    RCU_PTR(struct mac_chains) chains;     /* w under the lock, r all */
-    _Atomic(uint64_t *) flood_vlans;       /* w main, r all under RCU; NULL: none */
+    _Atomic bool is_live;              /* w main, r all */
+    RCU_PTR(struct mac_chains) chains; /* w under the lock, r all */
+    _Atomic(uint64_t *) flood_vlans;   /* w main, r all under RCU; NULL: none */
     _Atomic uint32_t seqs[MAC_TABLE_N_SEQS];
-    pthread_mutex_t lock;                  /* the members below */
+    pthread_mutex_t lock; /* the members below */
     struct port_macs *ports;
     size_t n, n_static, max;
     int64_t aging_ms;
     uint64_t learned, expired, evicted, moved;
-    struct loop_timer timer;               /* main */
+    struct loop_timer timer; /* main */
 };
 
 /* A counter of all tables' changes, which xlate_state_seq() reports. */
@@ -124,7 +124,8 @@ key_changed(struct mac_table *mt, uint64_t key)
     atomic_fetch_add_explicit(&global_seq, 1, memory_order_acq_rel);
 }
 
-/* --- chains ------------------------------------------------------------------------------------ */
+/* --- chains ------------------------------------------------------------------------------------
+ */
 
 static struct mac_chains *
 chains_create(size_t max)
@@ -171,7 +172,8 @@ chains_remove(struct mac_chains *c, struct mac_entry *e)
     rcu_assign(link, rcu_get_protected(&e->next));
 }
 
-/* --- entries: under the lock ------------------------------------------------------------------- */
+/* --- entries: under the lock -------------------------------------------------------------------
+ */
 
 static struct port_macs *
 port_get(struct mac_table *mt, uint32_t bundle_id)
@@ -270,7 +272,8 @@ entry_add(struct mac_table *mt, uint64_t key, uint32_t bundle_id, bool is_static
     return e;
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------
+ */
 
 static void
 expire_timer(void *mt_)
@@ -409,7 +412,8 @@ mac_table_configure(struct mac_table *mt, int aging_s, int max_entries, const ui
     pthread_mutex_unlock(&mt->lock);
 }
 
-/* --- lookup and learning: any thread ----------------------------------------------------------- */
+/* --- lookup and learning: any thread -----------------------------------------------------------
+ */
 
 bool
 mac_table_lookup(const struct mac_table *mt, uint16_t vlan, struct rte_ether_addr mac,
@@ -430,8 +434,8 @@ may_learn(const struct mac_table *mt, const struct mac_source *src)
 {
     const uint64_t *flood_vlans = atomic_load_explicit(&mt->flood_vlans, memory_order_acquire);
 
-    return !(src->mac.addr_bytes[0] & 1)
-           && !(flood_vlans && bitmap_is_set(flood_vlans, src->vlan & 0xfff));
+    return !(src->mac.addr_bytes[0] & 1) &&
+           !(flood_vlans && bitmap_is_set(flood_vlans, src->vlan & 0xfff));
 }
 
 /* True if the entry, found without the lock, needs no write. */
@@ -444,14 +448,15 @@ is_fresh(const struct mac_entry *e, const struct mac_source *src, int64_t now_ms
         }
         return true;
     }
-    return !src->is_grat_arp
-           && atomic_load_explicit(&e->bundle_id, memory_order_relaxed) == src->bundle_id
-           && now_ms - atomic_load_explicit(&e->used_ms, memory_order_relaxed) < REFRESH_MS;
+    return !src->is_grat_arp &&
+           atomic_load_explicit(&e->bundle_id, memory_order_relaxed) == src->bundle_id &&
+           now_ms - atomic_load_explicit(&e->used_ms, memory_order_relaxed) < REFRESH_MS;
 }
 
 /* Under the lock. */
 static enum mac_learned
-entry_update(struct mac_table *mt, struct mac_entry *e, const struct mac_source *src, int64_t now_ms)
+entry_update(struct mac_table *mt, struct mac_entry *e, const struct mac_source *src,
+             int64_t now_ms)
 {
     bool same = e->port->bundle_id == src->bundle_id;
 
@@ -507,7 +512,8 @@ mac_table_learn(struct mac_table *mt, const struct mac_source *src)
     return result;
 }
 
-/* --- main -------------------------------------------------------------------------------------- */
+/* --- main --------------------------------------------------------------------------------------
+ */
 
 void
 mac_table_flush(struct mac_table *mt)
@@ -640,8 +646,8 @@ void
 mac_table_get_stats(struct mac_table *mt, struct mac_table_stats *s)
 {
     pthread_mutex_lock(&mt->lock);
-    *s = (struct mac_table_stats){mt->learned, mt->expired, mt->evicted, mt->moved,
-                                  mt->n, mt->n_static, mt->max};
+    *s = (struct mac_table_stats){mt->learned, mt->expired,  mt->evicted, mt->moved,
+                                  mt->n,       mt->n_static, mt->max};
     pthread_mutex_unlock(&mt->lock);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mac_table.h - which MAC address was last seen on which logical port, per VLAN: what NORMAL learns.
+ * mac_table.h - which MAC address was last seen on which logical port, per VLAN: what NORMAL
+ * learns.
  *
  * Lookups take no lock (RCU).  Learning takes the table's lock only when something changes: a new
  * address, a move, or an entry whose time of last use is more than a second old.  So handlers that
@@ -57,7 +58,7 @@ bool mac_table_lookup(const struct mac_table *, uint16_t vlan, struct rte_ether_
                       struct mac_where *);
 
 enum mac_learned {
-    MAC_KNOWN,     /* nothing to do: same place, or static, or must not be learned */
+    MAC_KNOWN, /* nothing to do: same place, or static, or must not be learned */
     MAC_NEW,
     MAC_MOVED,
 };
@@ -65,8 +66,8 @@ struct mac_source {
     struct rte_ether_addr mac;
     uint16_t vlan;
     uint32_t bundle_id;
-    bool is_grat_arp;  /* a gratuitous ARP: locks the entry for 5 s against a bond's reflections */
-    bool is_bond;      /* came in on a bond */
+    bool is_grat_arp; /* a gratuitous ARP: locks the entry for 5 s against a bond's reflections */
+    bool is_bond;     /* came in on a bond */
 };
 /* Learns, moves or refreshes.  Any thread. */
 enum mac_learned mac_table_learn(struct mac_table *, const struct mac_source *);
@@ -77,7 +78,8 @@ uint32_t mac_table_seq(const struct mac_table *, uint32_t index);
 /* Grows with every change of any table. */
 uint64_t mac_table_global_seq(void);
 
-/* --- main: commands and configuration ---------------------------------------------------------- */
+/* --- main: commands and configuration ----------------------------------------------------------
+ */
 
 /* Removes what was learned, not static entries. */
 void mac_table_flush(struct mac_table *);

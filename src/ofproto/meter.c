@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * meter.c - OpenFlow meters (1.3 section 5.7): a bridge's numbers, each with a meter of the datapath
- * behind it; and their messages.
+ * meter.c - OpenFlow meters (1.3 section 5.7): a bridge's numbers, each with a meter of the
+ * datapath behind it; and their messages.
  *
- * Main writes; translation looks numbers up under RCU in a sorted array that is replaced as a whole.
+ * Main writes; translation looks numbers up under RCU in a sorted array that is replaced as a
+ * whole.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +28,9 @@ struct ofmeter_map {
     struct ofmeter *meters[]; /* by id */
 };
 
-/* --- the map ------------------------------------------------------------------------------------------------- */
+/* --- the map
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static size_t
 lower_bound(const struct ofmeter_map *map, uint32_t id)
@@ -118,7 +121,9 @@ alloc_dp_meter(struct ofprotos *all)
     return (uint32_t)i;
 }
 
-/* --- changing -------------------------------------------------------------------------------------------------- */
+/* --- changing
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static enum ofperr
 check_config(const struct ofp_meter_config *c)
@@ -156,8 +161,9 @@ set_in_datapath(const struct ofproto *p, uint32_t dp_id, const struct ofp_meter_
         dc.bands[i].burst = c->flags & OFPMF_BURST ? c->bands[i].burst : 0;
     }
     error = p->all->dp ? dp_meter_set(p->all->dp, dp_id, &dc) : 0;
-    return !error ? OFPERR_OK : error == -ENOSPC ? OFPERR_OFPMMFC_OUT_OF_METERS
-                                                 : OFPERR_OFPMMFC_UNKNOWN;
+    return !error             ? OFPERR_OK
+           : error == -ENOSPC ? OFPERR_OFPMMFC_OUT_OF_METERS
+                              : OFPERR_OFPMMFC_UNKNOWN;
 }
 
 static enum ofperr
@@ -165,8 +171,8 @@ put_meter(struct ofproto *p, struct ofp_meter_config *c, const struct ofmeter *o
 {
     struct ofmeter *m;
     uint32_t dp_id = old ? old->dp_id : alloc_dp_meter(p->all);
-    enum ofperr error = dp_id == UINT32_MAX ? OFPERR_OFPMMFC_OUT_OF_METERS
-                                            : set_in_datapath(p, dp_id, c);
+    enum ofperr error =
+        dp_id == UINT32_MAX ? OFPERR_OFPMMFC_OUT_OF_METERS : set_in_datapath(p, dp_id, c);
 
     if (error) {
         if (!old && dp_id != UINT32_MAX) {
@@ -230,8 +236,8 @@ meter_mod(struct flow_txn *txn, enum ofp_meter_command command, struct ofp_meter
         if (c->meter_id != OFP_METER_ALL) {
             delete_meter(txn, c->meter_id);
         }
-        while (c->meter_id == OFP_METER_ALL &&
-               (map = rcu_get_protected(&p->meters)) != NULL && map->n) {
+        while (c->meter_id == OFP_METER_ALL && (map = rcu_get_protected(&p->meters)) != NULL &&
+               map->n) {
             delete_meter(txn, map->meters[0]->id);
         }
         return OFPERR_OK;
@@ -246,7 +252,9 @@ meter_mod(struct flow_txn *txn, enum ofp_meter_command command, struct ofp_meter
     return old ? put_meter(p, c, old) : OFPERR_OFPMMFC_UNKNOWN_METER;
 }
 
-/* --- messages -------------------------------------------------------------------------------------------------- */
+/* --- messages
+ * --------------------------------------------------------------------------------------------------
+ */
 
 enum ofperr
 handle_meter_mod(struct ofconn *c, const struct ofp_msg *msg)

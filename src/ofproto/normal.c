@@ -55,8 +55,8 @@ is_reserved(const struct rte_ether_addr *mac)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
-        if (!memcmp(mac->addr_bytes, reserved[i].mac, 5)
-            && (mac->addr_bytes[5] & reserved[i].last_mask) == reserved[i].mac[5]) {
+        if (!memcmp(mac->addr_bytes, reserved[i].mac, 5) &&
+            (mac->addr_bytes[5] & reserved[i].last_mask) == reserved[i].mac[5]) {
             return true;
         }
     }
@@ -97,12 +97,11 @@ is_admissible(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan
         xlate_report(ctx, TRACE_DETAIL, "packet has reserved destination MAC, dropping");
         return false;
     }
-    if (in->has_bond && in->bond.mode == OFPROTO_BOND_SLB
-        && ctx->flow.dl_dst.addr_bytes[0] & 1) {
+    if (in->has_bond && in->bond.mode == OFPROTO_BOND_SLB && ctx->flow.dl_dst.addr_bytes[0] & 1) {
         /* The other switch floods to each of our links: what we sent ourselves comes back. */
         xlate_dep_mac(ctx, ctx->view->mac_table, vlan, ctx->flow.dl_src);
-        if (mac_table_lookup(ctx->view->mac_table, vlan, ctx->flow.dl_src, &where)
-            && where.bundle_id != in->id && !is_gratuitous_arp(ctx)) {
+        if (mac_table_lookup(ctx->view->mac_table, vlan, ctx->flow.dl_src, &where) &&
+            where.bundle_id != in->id && !is_gratuitous_arp(ctx)) {
             xlate_report(ctx, TRACE_DETAIL, "SLB bond thinks this packet looped back, dropping");
             return false;
         }
@@ -267,8 +266,10 @@ xlate_normal(struct xlate_ctx *ctx)
         return;
     }
     if (in->out_mirrors) {
-        xlate_report_error(ctx, "dropping packet received on port %s, which is reserved "
-                                "exclusively for mirroring", in->name);
+        xlate_report_error(ctx,
+                           "dropping packet received on port %s, which is reserved "
+                           "exclusively for mirroring",
+                           in->name);
         return;
     }
     if (!xlate_vlan_input(ctx, in, &vlan)) {

@@ -2,12 +2,13 @@
 /*
  * ofconn.h - one OpenFlow connection of a bridge: a controller's, or one on BR.mgmt.
  *
- * Bytes come from a stream; whole messages are handled in order, a bounded amount of work at a time,
- * so that a busy connection leaves room for others.  A message whose answer takes longer (a barrier, a
- * large dump) blocks the connection: later messages wait, and so answers keep their order.
+ * Bytes come from a stream; whole messages are handled in order, a bounded amount of work at a
+ * time, so that a busy connection leaves room for others.  A message whose answer takes longer (a
+ * barrier, a large dump) blocks the connection: later messages wait, and so answers keep their
+ * order.
  *
- * Main thread.  ofconn.c has the life of a connection, ofconn_*.c handle the messages, connmgr.c and
- * controller.c own connections.
+ * Main thread.  ofconn.c has the life of a connection, ofconn_*.c handle the messages, connmgr.c
+ * and controller.c own connections.
  */
 #ifndef OFPROTO_OFCONN_H
 #define OFPROTO_OFCONN_H 1
@@ -24,28 +25,28 @@ struct ofmonitors;
 
 struct ofconn {
     struct ofconn *next;
-    struct ofproto *ofproto;            /* constant */
-    struct connmgr *mgr;                /* constant */
-    struct controller *controller;      /* constant; NULL: accepted on BR.mgmt */
-    struct stream *stream;              /* ours unless the controller's reconnector owns it */
-    bool is_active;                     /* the reconnector owns the stream */
-    bool is_primary;                    /* else a service connection */
-    bool in_process;                    /* handling messages: do not free */
-    bool closing;                       /* nothing more is read; close when it can be done */
-    bool dead;                          /* gone: free after handling */
-    bool is_scheduled;                  /* ofconn_process() was posted */
+    struct ofproto *ofproto;       /* constant */
+    struct connmgr *mgr;           /* constant */
+    struct controller *controller; /* constant; NULL: accepted on BR.mgmt */
+    struct stream *stream;         /* ours unless the controller's reconnector owns it */
+    bool is_active;                /* the reconnector owns the stream */
+    bool is_primary;               /* else a service connection */
+    bool in_process;               /* handling messages: do not free */
+    bool closing;                  /* nothing more is read; close when it can be done */
+    bool dead;                     /* gone: free after handling */
+    bool is_scheduled;             /* ofconn_process() was posted */
     uint32_t allowed_versions;
-    uint8_t version;                    /* 0 until HELLO has come */
+    uint8_t version; /* 0 until HELLO has come */
 
-    struct wr out;                      /* replies of this turn, not yet given to the stream */
-    struct barrier_wait *barrier;       /* or NULL */
-    struct dump *dump;                  /* or NULL */
-    uint64_t mod_seq;                   /* ofprotos_seq() after its last change */
-    struct ofbundle_msgs *bundles;      /* open ones, by id */
-    struct ofmonitors *monitors;        /* flow monitors, or NULL */
+    struct wr out;                 /* replies of this turn, not yet given to the stream */
+    struct barrier_wait *barrier;  /* or NULL */
+    struct dump *dump;             /* or NULL */
+    uint64_t mod_seq;              /* ofprotos_seq() after its last change */
+    struct ofbundle_msgs *bundles; /* open ones, by id */
+    struct ofmonitors *monitors;   /* flow monitors, or NULL */
     int64_t last_rx_ms;
     bool echo_sent;
-    int probe_ms;                       /* 0: never */
+    int probe_ms; /* 0: never */
 
     /* What the peer chose. */
     enum ofp_flow_format flow_format;
@@ -56,9 +57,9 @@ struct ofconn {
     uint16_t miss_send_len;
     struct ofp_async_config async;
     enum ofp_role role;
-    bool async_enabled;                 /* Controller.enable_async_messages */
-    int rate_limit, burst_limit;        /* packet-ins; 0: none */
-    int64_t rate_tokens_ms;             /* thousandths of packets */
+    bool async_enabled;          /* Controller.enable_async_messages */
+    int rate_limit, burst_limit; /* packet-ins; 0: none */
+    int64_t rate_tokens_ms;      /* thousandths of packets */
     int64_t rate_filled_ms;
 };
 
@@ -103,14 +104,16 @@ enum ofperr handle_table_desc(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_table_mod(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_packet_out(struct ofconn *, const struct ofp_msg *);
 /* Decodes into 'fm' and checks against the switch. */
-enum ofperr ofconn_decode_flow_mod(struct ofconn *, const struct ofp_msg *, struct ofp_flow_mod *fm);
-/* Checks a list of actions; 'match' may be NULL.  With 'p' NULL groups and meters need not exist. */
+enum ofperr ofconn_decode_flow_mod(struct ofconn *, const struct ofp_msg *,
+                                   struct ofp_flow_mod *fm);
+/* Checks a list of actions; 'match' may be NULL.  With 'p' NULL groups and meters need not exist.
+ */
 enum ofperr ofconn_check_acts(const struct ofproto *, struct ofpacts *, const struct match *,
                               uint8_t table_id, enum ofp_version);
 
 /* ofconn_dump.c */
-/* Lists 'rules' (taken, with the references) as flow statistics or, with 'monitor_flags' (taken; OFPFMF_* for each), as
- * what flow monitors found at first. */
+/* Lists 'rules' (taken, with the references) as flow statistics or, with 'monitor_flags' (taken;
+ * OFPFMF_* for each), as what flow monitors found at first. */
 enum ofperr dump_start(struct ofconn *, const struct ofp_msg *request, struct rule **rules,
                        uint16_t *monitor_flags, size_t n);
 void dump_continue(void *ofconn);
@@ -161,7 +164,8 @@ void ofconn_bundles_run(struct ofconn *); /* idle ones time out */
 void ofconn_bundles_destroy(struct ofconn *);
 
 /* ofconn_async.c */
-/* OFPC_INVALID_TTL_TO_CONTROLLER of OpenFlow 1.0 to 1.2 is one bit of what 1.3 calls the asynchronous configuration. */
+/* OFPC_INVALID_TTL_TO_CONTROLLER of OpenFlow 1.0 to 1.2 is one bit of what 1.3 calls the
+ * asynchronous configuration. */
 bool ofconn_wants_invalid_ttl(const struct ofconn *);
 void ofconn_set_invalid_ttl(struct ofconn *, bool wanted);
 void ofconn_send_flow_removed(struct ofconn *, const struct rule *, uint8_t reason);
@@ -180,14 +184,15 @@ uint64_t connmgr_generation(const struct connmgr *);
 void connmgr_miss_changed(struct connmgr *);
 /* The request that is being handled, for flow monitors; NULL: none. */
 void connmgr_set_request(struct connmgr *, const struct ofconn *, uint32_t xid);
-/* Tells the others that want to know (REQUESTFORWARD) of a group-mod or meter-mod that 'from' had done; other messages
- * are nobody's business. */
+/* Tells the others that want to know (REQUESTFORWARD) of a group-mod or meter-mod that 'from' had
+ * done; other messages are nobody's business. */
 void connmgr_forward_request(struct connmgr *, const struct ofconn *from, const struct ofp_msg *);
 /* Copies for BR.snoop what a primary connection sent or received. */
 void connmgr_snoop(struct connmgr *, const void *data, size_t size);
 
 /* controller.c: one configured target */
-extern const struct stream_callbacks ofconn_peer_callbacks; /* of accepted streams; arg: the ofconn */
+extern const struct stream_callbacks
+    ofconn_peer_callbacks; /* of accepted streams; arg: the ofconn */
 struct controller *controller_create(struct connmgr *, struct ofproto *,
                                      const struct ofproto_controller_cfg *, uint32_t versions,
                                      struct tls_config *);

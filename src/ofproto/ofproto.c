@@ -15,7 +15,8 @@
 
 LOG_MODULE(ofproto);
 
-/* --- the set ------------------------------------------------------------------------------------ */
+/* --- the set ------------------------------------------------------------------------------------
+ */
 
 static void
 each_iteration(void *all_)
@@ -138,7 +139,8 @@ ofprotos_flow_restore_wait(const struct ofprotos *all)
     return all->flow_restore_wait;
 }
 
-/* --- a bridge ------------------------------------------------------------------------------------- */
+/* --- a bridge
+ * ------------------------------------------------------------------------------------- */
 
 int
 ofproto_create(struct ofprotos *all, const char *name, struct ofproto **pp, char **errorp)
@@ -233,7 +235,8 @@ publish_view(struct ofproto *p)
     changes_put(p->all, OFPROTO_CHANGE_VIEW, p, 0);
 }
 
-/* Do patch ports of 'p' lead to other bridges, or theirs here, in a way that the views do not have? */
+/* Do patch ports of 'p' lead to other bridges, or theirs here, in a way that the views do not have?
+ */
 static bool
 has_patch_ports(const struct ofproto *p)
 {
@@ -281,7 +284,8 @@ ofproto_flush(struct ofproto *p)
     connmgr_flushed(p->connmgr);
 }
 
-/* --- configuration --------------------------------------------------------------------------------- */
+/* --- configuration
+ * --------------------------------------------------------------------------------- */
 
 static uint64_t
 dpid_from_mac(const struct rte_ether_addr *mac)

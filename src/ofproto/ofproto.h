@@ -87,45 +87,45 @@ enum ofproto_band { OFPROTO_OUT_OF_BAND, OFPROTO_IN_BAND };
 
 /* One row of Controller.  Strings are copied. */
 struct ofproto_controller_cfg {
-    const char *target;            /* "tcp:IP[:PORT]", ssl:, unix:, ptcp:, pssl:, punix: */
-    const char *type;              /* "primary", "service" or NULL: by target */
-    int max_backoff_ms;            /* 0: 8000 */
-    int inactivity_probe_ms;       /* 0: no probes; -1: not set, 5000 */
+    const char *target;      /* "tcp:IP[:PORT]", ssl:, unix:, ptcp:, pssl:, punix: */
+    const char *type;        /* "primary", "service" or NULL: by target */
+    int max_backoff_ms;      /* 0: 8000 */
+    int inactivity_probe_ms; /* 0: no probes; -1: not set, 5000 */
     enum ofproto_band band;
-    bool enable_async_messages;    /* default true */
-    int rate_limit, burst_limit;   /* packet-ins per second; 0: no limit */
-    int queue_size;                /* 0: controller-queue-size of the bridge */
+    bool enable_async_messages;  /* default true */
+    int rate_limit, burst_limit; /* packet-ins per second; 0: no limit */
+    int queue_size;              /* 0: controller-queue-size of the bridge */
     uint8_t dscp;
 };
 
 /* One Flow_Table row. */
 struct ofproto_table_cfg {
     uint8_t table_id;
-    const char *name;              /* NULL: none */
-    uint32_t max_flows;            /* UINT32_MAX: no limit */
-    bool evict;                    /* overflow_policy=evict */
-    const char *prefixes;          /* "ip_dst,ip_src", "none", NULL: default */
+    const char *name;     /* NULL: none */
+    uint32_t max_flows;   /* UINT32_MAX: no limit */
+    bool evict;           /* overflow_policy=evict */
+    const char *prefixes; /* "ip_dst,ip_src", "none", NULL: default */
 };
 
 struct ofproto_cfg {
     enum ofproto_fail_mode fail_mode;
-    uint64_t dpid;                     /* 0: from 'mac' */
-    struct rte_ether_addr mac;         /* of the local port, for dpid and LOCAL's hw_addr */
-    const char *dp_desc, *dp_sn;       /* NULL: "None" */
-    int mac_aging_s;                   /* 300; 15..3600 */
-    int mac_table_size;                /* 8192 */
+    uint64_t dpid;               /* 0: from 'mac' */
+    struct rte_ether_addr mac;   /* of the local port, for dpid and LOCAL's hw_addr */
+    const char *dp_desc, *dp_sn; /* NULL: "None" */
+    int mac_aging_s;             /* 300; 15..3600 */
+    int mac_table_size;          /* 8192 */
     bool forward_bpdu;
-    uint32_t versions;                 /* OFP_VERSION_BIT()s; 0: all */
-    int controller_queue_size;         /* 0: 100 */
-    int bundle_idle_timeout_s;         /* 0: 10 */
-    int vlan_limit;                    /* 0: no limit */
+    uint32_t versions;         /* OFP_VERSION_BIT()s; 0: all */
+    int controller_queue_size; /* 0: 100 */
+    int bundle_idle_timeout_s; /* 0: 10 */
+    int vlan_limit;            /* 0: no limit */
     bool mcast_snooping;
-    const uint64_t *flood_vlans;       /* bitmap of 4096 bits or NULL: VLANs without learning */
+    const uint64_t *flood_vlans; /* bitmap of 4096 bits or NULL: VLANs without learning */
     const struct ofproto_table_cfg *tables;
     size_t n_tables;
     const struct ofproto_controller_cfg *controllers;
     size_t n_controllers;
-    struct tls_config *tls;            /* for ssl: and pssl:, may be NULL; ref'd */
+    struct tls_config *tls; /* for ssl: and pssl:, may be NULL; ref'd */
 };
 
 /* Makes the bridge look like 'cfg'.  Idempotent; unchanged controllers keep their connections. */
@@ -142,10 +142,10 @@ void ofproto_flush(struct ofproto *);
 struct ofproto_controller_status {
     const char *target;
     bool is_connected;
-    const char *role;       /* "other", "master", "slave" */
-    const char *state;      /* "ACTIVE", "BACKOFF", "CONNECTING", "VOID", ... */
+    const char *role;  /* "other", "master", "slave" */
+    const char *state; /* "ACTIVE", "BACKOFF", "CONNECTING", "VOID", ... */
     int64_t secs_since_connect, secs_since_disconnect; /* -1: never */
-    const char *last_error; /* NULL: none */
+    const char *last_error;                            /* NULL: none */
 };
 /* Calls 'cb' once for each configured controller (for a passive one: whether it has any peer). */
 void ofproto_controllers_status(const struct ofproto *,
@@ -156,12 +156,12 @@ void ofproto_controllers_status(const struct ofproto *,
 
 struct ofproto_port_cfg {
     const char *name;
-    struct netdev *netdev;     /* borrowed until ofproto_port_del() */
-    odp_port_t odp_port;       /* ODPP_NONE: a patch port, which has no datapath port */
-    ofp_port_t wanted;         /* ofport_request or the database's last ofport; 0: any */
-    bool wanted_is_request;    /* ofport_request: take it if no other port *requests* it */
-    const char *patch_peer;    /* name of the other port (maybe of another bridge), or NULL */
-    struct tnl_port *tunnel;   /* tunnel/'s view of the port, or NULL */
+    struct netdev *netdev;   /* borrowed until ofproto_port_del() */
+    odp_port_t odp_port;     /* ODPP_NONE: a patch port, which has no datapath port */
+    ofp_port_t wanted;       /* ofport_request or the database's last ofport; 0: any */
+    bool wanted_is_request;  /* ofport_request: take it if no other port *requests* it */
+    const char *patch_peer;  /* name of the other port (maybe of another bridge), or NULL */
+    struct tnl_port *tunnel; /* tunnel/'s view of the port, or NULL */
 };
 
 /* Adds a port; its number is in '*out': OFPP_LOCAL when the name is the bridge's own, 'wanted' when
@@ -207,17 +207,17 @@ struct ofproto_bond_cfg {
     enum ofproto_bond_mode mode;
     int up_delay_ms, down_delay_ms, rebalance_ms;
     uint32_t hash_basis;
-    const char *primary;           /* name of a member or NULL */
+    const char *primary; /* name of a member or NULL */
     bool all_members_active;
 };
 
 struct ofproto_bundle_cfg {
     const char *name;
     enum ofproto_vlan_mode vlan_mode;
-    int tag;                       /* 0...4095; -1: none (trunk) */
-    const uint64_t *trunks;        /* bitmap of 4096 bits; NULL: all */
-    const uint64_t *cvlans;        /* dot1q-tunnel; NULL: all */
-    uint16_t qinq_ethtype;         /* 0: 0x88a8 */
+    int tag;                /* 0...4095; -1: none (trunk) */
+    const uint64_t *trunks; /* bitmap of 4096 bits; NULL: all */
+    const uint64_t *cvlans; /* dot1q-tunnel; NULL: all */
+    uint16_t qinq_ethtype;  /* 0: 0x88a8 */
     enum ofproto_priority_tags priority_tags;
     bool is_protected;
     const ofp_port_t *members;
@@ -234,12 +234,14 @@ void ofproto_bundle_del(struct ofproto *, const char *name);
 struct ofproto_mirror_cfg {
     const char *name;
     bool select_all;
-    const char *const *select_src; size_t n_src;
-    const char *const *select_dst; size_t n_dst;
-    const uint64_t *select_vlans;  /* 4096 bits or NULL: all */
-    const char *output_port;       /* NULL: output_vlan */
-    int output_vlan;               /* -1: none */
-    uint16_t snaplen;              /* 0: whole packets */
+    const char *const *select_src;
+    size_t n_src;
+    const char *const *select_dst;
+    size_t n_dst;
+    const uint64_t *select_vlans; /* 4096 bits or NULL: all */
+    const char *output_port;      /* NULL: output_vlan */
+    int output_vlan;              /* -1: none */
+    uint16_t snaplen;             /* 0: whole packets */
 };
 /* Replaces all mirrors of the bridge (at most 32). */
 void ofproto_mirrors_set(struct ofproto *, const struct ofproto_mirror_cfg *, size_t n);
@@ -247,14 +249,15 @@ void ofproto_mirrors_set(struct ofproto *, const struct ofproto_mirror_cfg *, si
 int ofproto_mirror_get_stats(const struct ofproto *, const char *name, uint64_t *packets,
                              uint64_t *bytes);
 
-/* --- flows as text (the start-up file) --------------------------------------------------------- */
+/* --- flows as text (the start-up file) ---------------------------------------------------------
+ */
 
-/* Checks a flow in the syntax of `ovs-ofctl add-flow`; 'is_port' says which names of ports are known.
- * NULL, or a new text that says what is wrong. */
+/* Checks a flow in the syntax of `ovs-ofctl add-flow`; 'is_port' says which names of ports are
+ * known. NULL, or a new text that says what is wrong. */
 char *ofproto_flow_text_check(const char *text, bool (*is_port)(const void *aux, const char *name),
                               const void *aux);
-/* Adds flows in one step, with 'replace' in place of all that are there.  'errors' gets a new text for
- * each flow that could not be added, NULL for the others. */
+/* Adds flows in one step, with 'replace' in place of all that are there.  'errors' gets a new text
+ * for each flow that could not be added, NULL for the others. */
 void ofproto_flows_from_text(struct ofproto *, bool replace, const char *const *texts, size_t n,
                              char **errors);
 

@@ -52,29 +52,29 @@ enum ofport_config {
 struct view_port {
     const char *name;
     ofp_port_t ofp_port;
-    odp_port_t odp_port;               /* ODPP_NONE for patch ports */
-    uint32_t config;                   /* enum ofport_config */
-    bool link_up;                      /* may carry traffic; patch: the peer exists */
+    odp_port_t odp_port; /* ODPP_NONE for patch ports */
+    uint32_t config;     /* enum ofport_config */
+    bool link_up;        /* may carry traffic; patch: the peer exists */
     struct netdev *netdev;
-    struct tnl_port *tunnel;           /* or NULL */
-    struct ofproto *peer_ofproto;      /* patch with a peer that names us back, else NULL */
-    ofp_port_t peer_port;              /* in peer_ofproto */
-    const struct view_bundle *bundle;  /* NULL: in none */
+    struct tnl_port *tunnel;          /* or NULL */
+    struct ofproto *peer_ofproto;     /* patch with a peer that names us back, else NULL */
+    ofp_port_t peer_port;             /* in peer_ofproto */
+    const struct view_bundle *bundle; /* NULL: in none */
     struct ofport_counters *counters;
 };
 
 /* One logical port of NORMAL. */
 struct view_bundle {
     const char *name;
-    uint32_t id;                       /* stable while the bundle lives; never reused */
+    uint32_t id; /* stable while the bundle lives; never reused */
     enum ofproto_vlan_mode vlan_mode;
-    int tag;                           /* -1: none */
+    int tag; /* -1: none */
     uint16_t qinq_ethtype;
     enum ofproto_priority_tags priority_tags;
     bool is_protected;
-    bool all_vlans;                    /* trunks not restricted: 'trunks' is not set */
+    bool all_vlans; /* trunks not restricted: 'trunks' is not set */
     bool all_cvlans;
-    uint64_t trunks[4096 / 64];        /* VLANs that it carries (tag included where implied) */
+    uint64_t trunks[4096 / 64]; /* VLANs that it carries (tag included where implied) */
     uint64_t cvlans[4096 / 64];
     const struct view_port **members;
     size_t n_members;
@@ -86,9 +86,9 @@ struct view_bundle {
 
 struct view_mirror {
     const char *name;
-    const struct view_bundle *out;     /* NULL: out_vlan */
-    int out_vlan;                      /* -1 */
-    uint16_t snaplen;                  /* 0: whole */
+    const struct view_bundle *out; /* NULL: out_vlan */
+    int out_vlan;                  /* -1 */
+    uint16_t snaplen;              /* 0: whole */
     bool all_vlans;
     uint64_t vlans[4096 / 64];
     struct rule_stats *stats;
@@ -98,9 +98,9 @@ enum ofproto_frag { OFPROTO_FRAG_NORMAL = 0, OFPROTO_FRAG_DROP = 1, OFPROTO_FRAG
 
 /* What happens to a packet that no rule of a table matches. */
 enum ofproto_miss {
-    OFPROTO_MISS_DEFAULT,    /* by protocol: OF1.0 to the controllers that want it, else drop */
+    OFPROTO_MISS_DEFAULT, /* by protocol: OF1.0 to the controllers that want it, else drop */
     OFPROTO_MISS_CONTROLLER,
-    OFPROTO_MISS_CONTINUE,   /* to the next table (OF1.1/1.2 TABLE_MOD) */
+    OFPROTO_MISS_CONTINUE, /* to the next table (OF1.1/1.2 TABLE_MOD) */
     OFPROTO_MISS_DROP,
 };
 
@@ -111,22 +111,22 @@ struct ofproto_view {
     enum ofproto_fail_mode fail_mode;
     enum ofproto_frag frag;
     bool forward_bpdu;
-    bool flow_restore_wait;            /* forward nothing */
-    bool wants_packet_in_on_miss;      /* some controller does, under MISS_DEFAULT */
-    int vlan_limit;                    /* 0: none */
-    struct rte_ether_addr mac;         /* of the local port */
-    const uint64_t *flood_vlans;       /* 4096 bits or NULL */
+    bool flow_restore_wait;       /* forward nothing */
+    bool wants_packet_in_on_miss; /* some controller does, under MISS_DEFAULT */
+    int vlan_limit;               /* 0: none */
+    struct rte_ether_addr mac;    /* of the local port */
+    const uint64_t *flood_vlans;  /* 4096 bits or NULL */
     struct mac_table *mac_table;
-    uint8_t miss[OFPROTO_N_TABLES];    /* enum ofproto_miss */
-    const struct view_port *local;     /* or NULL */
-    struct view_port *ports;           /* in ascending order of ofp_port */
+    uint8_t miss[OFPROTO_N_TABLES]; /* enum ofproto_miss */
+    const struct view_port *local;  /* or NULL */
+    struct view_port *ports;        /* in ascending order of ofp_port */
     size_t n_ports;
-    struct view_bundle *bundles;       /* in ascending order of id */
+    struct view_bundle *bundles; /* in ascending order of id */
     size_t n_bundles;
     struct view_mirror *mirrors;
     size_t n_mirrors;
     /* private */
-    uint16_t *port_index;              /* hash of ofp_port to place in 'ports' + 1 */
+    uint16_t *port_index; /* hash of ofp_port to place in 'ports' + 1 */
     uint32_t port_index_mask;
 };
 
@@ -150,8 +150,8 @@ cls_version_t ofproto_version(const struct ofproto *);
  * Adds what was consulted to 'wc', which may be NULL.  Honours view->frag for the caller: no. */
 struct rule *ofproto_lookup(const struct ofproto *, cls_version_t version, uint8_t table_id,
                             const struct flow *, struct flow_mask *wc);
-/* True if the table has or had clauses of conjunctive matches: then rules of lower priority than the
- * one found may have decided, too. */
+/* True if the table has or had clauses of conjunctive matches: then rules of lower priority than
+ * the one found may have decided, too. */
 bool ofproto_table_had_clauses(const struct ofproto *, uint8_t table_id);
 struct ofgroup *ofproto_group_lookup(const struct ofproto *, cls_version_t version,
                                      uint32_t group_id);
@@ -178,10 +178,10 @@ enum ofproto_change_kind {
 };
 struct ofproto_change {
     enum ofproto_change_kind kind;
-    struct ofproto *ofproto;     /* NULL for OFPROTO_CHANGE_ALL */
-    struct rule *rule;           /* RULE_*: a reference that the consumer drops by rule_unref() */
+    struct ofproto *ofproto; /* NULL for OFPROTO_CHANGE_ALL */
+    struct rule *rule;       /* RULE_*: a reference that the consumer drops by rule_unref() */
     uint32_t group_id;
-    cls_version_t version;       /* in which it became visible */
+    cls_version_t version; /* in which it became visible */
 };
 /* Takes all changes since the last call, in order, into a new array that the caller frees (with
  * the rules' references); '*seq' becomes the ofprotos_seq() that they lead to.  NULL and 0 when
@@ -197,18 +197,18 @@ void ofproto_changes_free(struct ofproto_change *, size_t n);
 
 /* A packet for the controllers.  Everything is copied. */
 struct ofproto_packet_in {
-    const void *data;                /* the frame */
+    const void *data; /* the frame */
     size_t len;
-    size_t total_len;                /* before it was cut to what a message can carry */
-    uint8_t reason;                  /* OFPR_* numbers of OpenFlow 1.4 */
-    bool is_miss;                    /* table miss without a rule */
+    size_t total_len; /* before it was cut to what a message can carry */
+    uint8_t reason;   /* OFPR_* numbers of OpenFlow 1.4 */
+    bool is_miss;     /* table miss without a rule */
     uint8_t table_id;
-    uint64_t cookie;                 /* UINT64_MAX: no rule */
-    uint16_t controller_id;          /* 0 */
-    const struct flow *flow;         /* metadata: in_port, registers, tunnel, ct */
+    uint64_t cookie;         /* UINT64_MAX: no rule */
+    uint16_t controller_id;  /* 0 */
+    const struct flow *flow; /* metadata: in_port, registers, tunnel, ct */
     const void *userdata;
     size_t userdata_len;
-    const void *continuation;        /* opaque, from pause; NULL: none */
+    const void *continuation; /* opaque, from pause; NULL: none */
     size_t continuation_len;
 };
 void ofproto_packet_in(struct ofproto *, const struct ofproto_packet_in *);
@@ -218,10 +218,10 @@ struct ofproto_learned {
     uint8_t table_id;
     uint16_t priority;
     uint16_t idle_timeout, hard_timeout;
-    uint16_t flags;                  /* enum rule_flags */
+    uint16_t flags; /* enum rule_flags */
     uint64_t cookie;
-    uint32_t limit;                  /* 0: none; else at most so many flows with this cookie */
-    bool delete_strict;              /* delete instead of add */
+    uint32_t limit;     /* 0: none; else at most so many flows with this cookie */
+    bool delete_strict; /* delete instead of add */
     const struct match *match;
     const struct ofpact *acts;
     size_t acts_size;
@@ -240,11 +240,11 @@ void ofproto_mark_dirty(struct ofproto *);
 struct ofproto_packet_out {
     const void *data;
     size_t len;
-    const struct flow *metadata;     /* ofp_in_port (a port, OFPP_CONTROLLER, _NONE, _LOCAL), tunnel,
-                                      * registers; other members are to be extracted */
+    const struct flow *metadata; /* ofp_in_port (a port, OFPP_CONTROLLER, _NONE, _LOCAL), tunnel,
+                                  * registers; other members are to be extracted */
     const struct ofpact *acts;
     size_t acts_size;
-    cls_version_t version;           /* of the translation */
+    cls_version_t version; /* of the translation */
 };
 
 /* --- implemented by the files of translation (mac_table.c, xlate*.c) ------------------------- */

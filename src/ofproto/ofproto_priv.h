@@ -26,73 +26,75 @@
 struct connmgr;
 struct ofconn;
 
-/* --- the set ------------------------------------------------------------------------------------ */
+/* --- the set ------------------------------------------------------------------------------------
+ */
 
 struct garbage;
 struct handler_job;
 
 struct ofprotos {
-    struct loop *loop;                       /* constant */
-    struct dp *dp;                           /* constant, may be NULL */
+    struct loop *loop; /* constant */
+    struct dp *dp;     /* constant, may be NULL */
     struct ofproto_hooks hooks;
     void *hooks_aux;
-    struct ofproto *by_name;                 /* uthash */
-    _Atomic uint64_t by_odp[DP_MAX_PORTS];   /* pointer << 16 | ofp_port; w main, r all */
-    _Atomic uint64_t seq;                    /* w main, r all */
-    uint64_t synced_seq;                     /* the datapath follows all up to here */
+    struct ofproto *by_name;               /* uthash */
+    _Atomic uint64_t by_odp[DP_MAX_PORTS]; /* pointer << 16 | ofp_port; w main, r all */
+    _Atomic uint64_t seq;                  /* w main, r all */
+    uint64_t synced_seq;                   /* the datapath follows all up to here */
     bool flow_restore_wait;
-    struct rule_actions_set *actions;        /* interned lists (rule.c) */
-    pthread_mutex_t lock;                    /* the members below; leaf lock */
-    struct ofproto_change *changes;          /* under 'lock' */
+    struct rule_actions_set *actions; /* interned lists (rule.c) */
+    pthread_mutex_t lock;             /* the members below; leaf lock */
+    struct ofproto_change *changes;   /* under 'lock' */
     size_t n_changes, allocated_changes;
-    struct handler_job *jobs, **last_job;    /* from other threads, in order */
+    struct handler_job *jobs, **last_job; /* from other threads, in order */
     size_t n_jobs;
-    struct garbage *ripe;                    /* grace period over: to be unlinked */
-    struct garbage *garbage;                 /* main only: all batches that wait */
-    struct loop_timer timer;                 /* once a second */
-    uint64_t dp_meters[DP_MAX_METERS / 64];  /* the datapath's meters in use */
-    uint64_t netdev_seq;                     /* netdev_global_change_seq() last looked at */
+    struct garbage *ripe;                   /* grace period over: to be unlinked */
+    struct garbage *garbage;                /* main only: all batches that wait */
+    struct loop_timer timer;                /* once a second */
+    uint64_t dp_meters[DP_MAX_METERS / 64]; /* the datapath's meters in use */
+    uint64_t netdev_seq;                    /* netdev_global_change_seq() last looked at */
 };
 
-/* --- a bridge ------------------------------------------------------------------------------------ */
+/* --- a bridge ------------------------------------------------------------------------------------
+ */
 
 struct oftable {
-    struct cls *cls;                         /* constant */
-    char *name;                              /* NULL: default */
-    uint32_t max_flows;                      /* UINT32_MAX: no limit */
+    struct cls *cls;    /* constant */
+    char *name;         /* NULL: default */
+    uint32_t max_flows; /* UINT32_MAX: no limit */
     bool evict;
-    uint8_t miss;                            /* enum ofproto_miss */
-    size_t n_flows;                          /* not hidden, not removed */
-    _Atomic uint64_t n_matched, n_missed;    /* w all, r main */
-    _Atomic bool had_clauses;                /* conjunction(); w main before the version, r all */
+    uint8_t miss;                         /* enum ofproto_miss */
+    size_t n_flows;                       /* not hidden, not removed */
+    _Atomic uint64_t n_matched, n_missed; /* w all, r main */
+    _Atomic bool had_clauses;             /* conjunction(); w main before the version, r all */
 };
 
 struct ofport {
-    UT_hash_handle hh;                       /* by ofp_port */
+    UT_hash_handle hh; /* by ofp_port */
     struct ofproto *ofproto;
     char *name;
-    char *peer;                              /* patch peer's name or NULL */
+    char *peer; /* patch peer's name or NULL */
     struct netdev *netdev;
     struct tnl_port *tunnel;
     ofp_port_t ofp_port;
     odp_port_t odp_port;
-    uint32_t config;                         /* OFPPC_* */
-    struct ofp_port desc;                    /* as last told to controllers */
+    uint32_t config;      /* OFPPC_* */
+    struct ofp_port desc; /* as last told to controllers */
     uint64_t netdev_seq;
     int64_t created_ms;
-    struct ofbundle *bundle;                 /* NULL: in none */
-    struct ofport_counters *counters;        /* freed after a grace period */
+    struct ofbundle *bundle;          /* NULL: in none */
+    struct ofport_counters *counters; /* freed after a grace period */
 };
 
 struct ofbundle {
     struct ofbundle *next;
     char *name;
     uint32_t id;
-    struct ofproto_bundle_cfg cfg;           /* pointers in it are ours or NULL */
+    struct ofproto_bundle_cfg cfg; /* pointers in it are ours or NULL */
     uint64_t trunks[4096 / 64], cvlans[4096 / 64];
     struct ofproto_bond_cfg bond;
     char *bond_primary;
-    ofp_port_t *members;                     /* those that exist are in the bundle */
+    ofp_port_t *members; /* those that exist are in the bundle */
     size_t n_members;
 };
 
@@ -106,23 +108,23 @@ struct ofmirror {
     char *out_port;
     int out_vlan;
     uint16_t snaplen;
-    struct rule_stats *stats;                /* freed after a grace period */
+    struct rule_stats *stats; /* freed after a grace period */
 };
 
 enum { OFPROTO_MAX_MIRRORS = 32 };
 
 struct ofproto {
-    UT_hash_handle hh;                       /* in ofprotos->by_name */
-    char *name;                              /* constant */
-    struct ofprotos *all;                    /* constant */
-    RCU_PTR(struct ofproto_view) view;       /* w main, r all */
-    _Atomic cls_version_t version;           /* w main, r all */
+    UT_hash_handle hh;                 /* in ofprotos->by_name */
+    char *name;                        /* constant */
+    struct ofprotos *all;              /* constant */
+    RCU_PTR(struct ofproto_view) view; /* w main, r all */
+    _Atomic cls_version_t version;     /* w main, r all */
     struct oftable tables[OFPROTO_N_TABLES + 1];
-    struct mac_table *mac_table;             /* constant */
+    struct mac_table *mac_table; /* constant */
 
-    struct ofport *ports;                    /* by ofp_port */
-    int64_t *port_freed_ms;                  /* by ofp_port: when it was last in use; 0: never */
-    struct ofbundle *bundles;                /* in order of id */
+    struct ofport *ports;     /* by ofp_port */
+    int64_t *port_freed_ms;   /* by ofp_port: when it was last in use; 0: never */
+    struct ofbundle *bundles; /* in order of id */
     uint32_t next_bundle_id;
     struct ofmirror mirrors[OFPROTO_MAX_MIRRORS];
     size_t n_mirrors;
@@ -139,22 +141,22 @@ struct ofproto {
     uint64_t flood_vlans[4096 / 64];
     enum ofproto_frag frag;
 
-    struct rule **expirable;                 /* rules with timeouts */
+    struct rule **expirable; /* rules with timeouts */
     size_t n_expirable, allocated_expirable;
-    RCU_PTR(struct ofgroup_map) groups;      /* w main, r all (group.c) */
-    RCU_PTR(struct ofmeter_map) meters;      /* w main, r all (meter.c) */
+    RCU_PTR(struct ofgroup_map) groups; /* w main, r all (group.c) */
+    RCU_PTR(struct ofmeter_map) meters; /* w main, r all (meter.c) */
     struct ofp_tlv_map tlv_maps[OFP_TUN_METADATA_FIELDS];
     size_t n_tlv_maps;
     struct connmgr *connmgr;
-    struct ofp_flow_mod fm;                  /* scratch: decoded flow-mod, memory is kept */
+    struct ofp_flow_mod fm; /* scratch: decoded flow-mod, memory is kept */
 };
 
 /* ofproto.c */
-void ofproto_view_changed(struct ofproto *);       /* marks; ofproto_commit() publishes */
+void ofproto_view_changed(struct ofproto *); /* marks; ofproto_commit() publishes */
 
 /* view.c */
 struct ofproto_view *view_build(struct ofproto *);
-void view_destroy(void *view);                     /* fits rcu_defer() */
+void view_destroy(void *view); /* fits rcu_defer() */
 
 /* conj.c: what cls_lookup() would find if clauses of conjunctive matches were no rules themselves,
  * but the rules for the conj_ids that they make up.  Any thread under RCU. */
@@ -164,13 +166,14 @@ const struct cls_rule *conj_lookup(const struct cls *, cls_version_t, const stru
 /* ports.c */
 struct ofport *ofport_find(const struct ofproto *, ofp_port_t);
 struct ofport *ofport_by_name(const struct ofproto *, const char *name);
-void ofports_refresh(struct ofproto *);            /* all whose netdev moved */
-void ofports_destroy(struct ofproto *);            /* all ports, bundles, mirrors */
+void ofports_refresh(struct ofproto *); /* all whose netdev moved */
+void ofports_destroy(struct ofproto *); /* all ports, bundles, mirrors */
 void ofport_get_stats(const struct ofport *, struct netdev_stats *);
 /* Applies config bits under 'mask'; 0 or an ofperr. */
 void ofport_update_config(struct ofport *, uint32_t config, uint32_t mask);
 
-/* --- rules: rule.c -------------------------------------------------------------------------------- */
+/* --- rules: rule.c
+ * -------------------------------------------------------------------------------- */
 
 struct rule_actions_set *rule_actions_set_create(void);
 void rule_actions_set_destroy(struct rule_actions_set *);
@@ -185,25 +188,26 @@ struct rule_new {
     uint64_t cookie;
     uint16_t idle_timeout, hard_timeout, importance, flags;
     const struct match *match;
-    const struct rule_actions *actions;   /* taken */
-    struct rule *stats_from;              /* counts go on with this rule's, or NULL */
-    int64_t created_ms;                   /* 0: now */
+    const struct rule_actions *actions; /* taken */
+    struct rule *stats_from;            /* counts go on with this rule's, or NULL */
+    int64_t created_ms;                 /* 0: now */
 };
 struct rule *rule_create(struct ofproto *, const struct rule_new *);
 
-/* --- tables: flow_table.c ------------------------------------------------------------------------- */
+/* --- tables: flow_table.c
+ * ------------------------------------------------------------------------- */
 
 /* A transaction: changes to tables that become visible together, or are undone. */
 struct flow_txn_op {
     struct rule *rule;
     enum { FLOW_OP_ADD, FLOW_OP_REMOVE } kind;
-    uint8_t reason;                       /* OFPRR_* */
-    bool silent;                          /* replaced: no flow-removed */
-    bool is_modify;                       /* of an ADD: it replaces the rule before it, by a modify */
+    uint8_t reason; /* OFPRR_* */
+    bool silent;    /* replaced: no flow-removed */
+    bool is_modify; /* of an ADD: it replaces the rule before it, by a modify */
 };
 struct flow_txn {
     struct ofproto *ofproto;
-    cls_version_t version;                /* in which it will be visible */
+    cls_version_t version; /* in which it will be visible */
     struct flow_txn_op *ops;
     size_t n_ops, allocated_ops;
 };
@@ -227,7 +231,8 @@ void flow_tables_flush(struct ofproto *);
 /* Unlinks what a grace period has freed; a loop hook. */
 void flow_garbage_run(struct ofprotos *);
 
-/* --- flow_mod.c ----------------------------------------------------------------------------------- */
+/* --- flow_mod.c
+ * ----------------------------------------------------------------------------------- */
 
 /* Does what a decoded flow-mod says within a transaction; 0 or the error to send. */
 enum ofperr flow_mod_apply(struct flow_txn *, const struct ofp_flow_mod *);
@@ -247,7 +252,8 @@ void rules_unref(struct rule **, size_t n);
 /* What a flow-stats reply says about a rule; fills in 'match', too. */
 void rule_get_stats(const struct rule *, struct match *, struct ofp_flow_stats *);
 
-/* --- changes.c, from_handlers.c ---------------------------------------------------------------------- */
+/* --- changes.c, from_handlers.c
+ * ---------------------------------------------------------------------- */
 
 void changes_put_rule(struct ofprotos *, struct rule *, bool added, cls_version_t);
 void changes_put(struct ofprotos *, enum ofproto_change_kind, struct ofproto *, uint32_t group_id);
@@ -257,7 +263,8 @@ void changes_forget(struct ofprotos *, const struct ofproto *);
 void handler_jobs_run(struct ofprotos *);
 void handler_jobs_forget(struct ofprotos *, const struct ofproto *); /* NULL: all */
 
-/* --- group.c ------------------------------------------------------------------------------------------ */
+/* --- group.c
+ * ------------------------------------------------------------------------------------------ */
 
 void groups_destroy(struct ofproto *);
 /* Does the group exist (as of the next version)? */
@@ -273,13 +280,15 @@ void groups_forget(struct groups_saved *);
 void groups_visit(const struct ofproto *, uint32_t group_id,
                   void (*cb)(const struct ofgroup *, void *aux), void *aux);
 
-/* --- meter.c ------------------------------------------------------------------------------------------ */
+/* --- meter.c
+ * ------------------------------------------------------------------------------------------ */
 
 bool meter_exists(const struct ofproto *, uint32_t meter_id);
 /* With the rules that use them. */
 void meters_destroy_all(struct ofproto *);
 
-/* --- connmgr.c ---------------------------------------------------------------------------------------- */
+/* --- connmgr.c
+ * ---------------------------------------------------------------------------------------- */
 
 struct connmgr *connmgr_create(struct ofproto *);
 void connmgr_destroy(struct connmgr *);
@@ -295,10 +304,10 @@ void connmgr_flushed(struct connmgr *);
 /* What happened to a rule, for flow monitors. */
 struct rule_event {
     struct rule *rule;
-    uint8_t event;                         /* OFPFME_* */
-    uint8_t reason;                        /* OFPRR_*, of a removal */
+    uint8_t event;                          /* OFPFME_* */
+    uint8_t reason;                         /* OFPRR_*, of a removal */
     const struct rule_actions *old_actions; /* that were replaced, or NULL */
-    const struct ofconn *requester;        /* who asked for the change, or NULL; set by connmgr */
+    const struct ofconn *requester;         /* who asked for the change, or NULL; set by connmgr */
     uint32_t request_xid;
 };
 bool connmgr_has_monitors(const struct connmgr *);

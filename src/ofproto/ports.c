@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ports.c - a bridge's ports: numbers, configuration bits, link state, counters, and what controllers
- * are told of them.  Bundles and mirrors are in bundles.c.
+ * ports.c - a bridge's ports: numbers, configuration bits, link state, counters, and what
+ * controllers are told of them.  Bundles and mirrors are in bundles.c.
  *
  * Main thread.
  */
@@ -35,7 +35,8 @@ ofport_by_name(const struct ofproto *p, const char *name)
     return NULL;
 }
 
-/* --- what controllers are told -------------------------------------------------------------------- */
+/* --- what controllers are told
+ * -------------------------------------------------------------------- */
 
 /* The speed of the fastest mode among 'features'; 0 for a device that names none. */
 static uint32_t
@@ -154,7 +155,8 @@ ofport_update_config(struct ofport *port, uint32_t config, uint32_t mask)
     }
 }
 
-/* --- adding and removing --------------------------------------------------------------------------- */
+/* --- adding and removing
+ * --------------------------------------------------------------------------- */
 
 static bool
 number_is_free(const struct ofproto *p, ofp_port_t n)
@@ -312,7 +314,8 @@ ofports_destroy(struct ofproto *p)
     ofproto_mirrors_set(p, NULL, 0);
 }
 
-/* --- queries ------------------------------------------------------------------------------------------ */
+/* --- queries
+ * ------------------------------------------------------------------------------------------ */
 
 ofp_port_t
 ofproto_port_by_name(const struct ofproto *p, const char *name)

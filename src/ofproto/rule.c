@@ -2,8 +2,8 @@
 /*
  * rule.c - flow entries: making them, counting, freeing; and the shared lists of actions.
  *
- * Main makes rules; references are counted from any thread.  The last reference gone, a rule is freed
- * after a grace period.
+ * Main makes rules; references are counted from any thread.  The last reference gone, a rule is
+ * freed after a grace period.
  */
 #include "ofproto/rule.h"
 
@@ -13,7 +13,8 @@
 #include "ofproto/ofproto_priv.h"
 #include "openflow/ofp_action.h"
 
-/* --- actions --------------------------------------------------------------------------------------- */
+/* --- actions
+ * --------------------------------------------------------------------------------------- */
 
 /* One shared list.  Counted under the set's lock only when the count may reach zero. */
 struct shared_actions {
@@ -25,7 +26,7 @@ struct shared_actions {
 struct rule_actions_set {
     pthread_mutex_t lock; /* leaf lock: 'all', and counts that fall to zero */
     struct shared_actions *all;
-    uint32_t n_refs;      /* under 'lock': lists, and one of the creator */
+    uint32_t n_refs; /* under 'lock': lists, and one of the creator */
 };
 
 struct rule_actions_set *
@@ -61,14 +62,15 @@ rule_actions_set_destroy(struct rule_actions_set *set)
 static void
 classify_actions(struct rule_actions *a, const struct ofpact *acts, size_t size)
 {
-    OFPACT_FOR_EACH (act, acts, size) {
+    OFPACT_FOR_EACH(act, acts, size)
+    {
         a->has_learn |= act->type == OFPACT_LEARN;
         a->has_groups |= act->type == OFPACT_GROUP;
         a->has_conj |= act->type == OFPACT_CONJUNCTION;
         if (act->type == OFPACT_WRITE_ACTIONS || act->type == OFPACT_CLONE) {
             size_t inner_size;
-            const struct ofpact *inner = ofpact_nest_actions(OFPACT_CAST(ofpact_nest, act),
-                                                             &inner_size);
+            const struct ofpact *inner =
+                ofpact_nest_actions(OFPACT_CAST(ofpact_nest, act), &inner_size);
 
             classify_actions(a, inner, inner_size); /* Depth: OFPACTS_MAX_DEPTH. */
         }
@@ -144,7 +146,8 @@ rule_actions_unref(const struct rule_actions *a)
     }
 }
 
-/* --- rules ------------------------------------------------------------------------------------------ */
+/* --- rules
+ * ------------------------------------------------------------------------------------------ */
 
 struct rule *
 rule_create(struct ofproto *ofproto, const struct rule_new *rn)
@@ -217,8 +220,8 @@ rule_credit(struct rule *r, uint64_t packets, uint64_t bytes, int64_t used_ms)
         atomic_fetch_add_explicit(&s->bytes, bytes, memory_order_relaxed);
     }
     while (used_ms > used &&
-           !atomic_compare_exchange_weak_explicit(&s->used_ms, &used, used_ms,
-                                                  memory_order_relaxed, memory_order_relaxed)) {
+           !atomic_compare_exchange_weak_explicit(&s->used_ms, &used, used_ms, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
         continue;
     }
 }

@@ -18,19 +18,19 @@ struct ofpact;
  * few outcomes holds a handful of these. */
 struct rule_actions {
     _Atomic uint32_t n_refs;
-    uint32_t size;              /* bytes of 'acts' */
-    uint32_t meter_id;          /* first meter, or 0 */
-    bool has_groups;            /* some action leads to a group */
-    bool has_learn;             /* translation has side effects */
-    bool has_conj;              /* conjunction(): the rule is one clause of a match */
-    uint64_t acts[];            /* struct ofpact list: rule_acts() */
+    uint32_t size;     /* bytes of 'acts' */
+    uint32_t meter_id; /* first meter, or 0 */
+    bool has_groups;   /* some action leads to a group */
+    bool has_learn;    /* translation has side effects */
+    bool has_conj;     /* conjunction(): the rule is one clause of a match */
+    uint64_t acts[];   /* struct ofpact list: rule_acts() */
 };
 
 /* What was counted for a flow entry.  Lives on when a modify replaces the rule. */
 struct rule_stats {
-    _Atomic uint64_t packets;   /* w revalidators and handlers, r main */
+    _Atomic uint64_t packets; /* w revalidators and handlers, r main */
     _Atomic uint64_t bytes;
-    _Atomic int64_t used_ms;    /* clock_now_ms() of the last packet; at first: of creation */
+    _Atomic int64_t used_ms; /* clock_now_ms() of the last packet; at first: of creation */
 };
 
 struct rule {
@@ -39,17 +39,17 @@ struct rule {
     uint64_t cookie;                    /* constant: a modify makes a new rule */
     struct rule_stats *stats;           /* constant; own_stats, or those of 'stats_from' */
     struct rule_stats own_stats;
-    struct rule *stats_from;            /* constant; the rule that this one modified, or NULL */
-    int64_t created_ms;                 /* constant */
-    int64_t modified_ms;                /* constant; clock_now_ms() of the last add or modify */
+    struct rule *stats_from; /* constant; the rule that this one modified, or NULL */
+    int64_t created_ms;      /* constant */
+    int64_t modified_ms;     /* constant; clock_now_ms() of the last add or modify */
     _Atomic uint32_t n_refs;
-    uint16_t idle_timeout;              /* seconds; w main (fin_timeout), r main */
+    uint16_t idle_timeout; /* seconds; w main (fin_timeout), r main */
     uint16_t hard_timeout;
     uint16_t importance;
-    uint16_t flags;                     /* constant: enum rule_flags */
-    uint8_t table_id;                   /* constant */
-    uint32_t expire_pos;                /* w main: place in the expiry heap + 1, or 0 */
-    struct cls_rule cls;                /* last: values follow */
+    uint16_t flags;      /* constant: enum rule_flags */
+    uint8_t table_id;    /* constant */
+    uint32_t expire_pos; /* w main: place in the expiry heap + 1, or 0 */
+    struct cls_rule cls; /* last: values follow */
 };
 
 enum rule_flags {
@@ -58,7 +58,7 @@ enum rule_flags {
     RULE_RESET_COUNTS = 1 << 2,
     RULE_NO_PKT_COUNTS = 1 << 3,
     RULE_NO_BYT_COUNTS = 1 << 4,
-    RULE_HIDDEN_READONLY = 1 << 5,   /* ours: table-miss, fail-open, in-band */
+    RULE_HIDDEN_READONLY = 1 << 5, /* ours: table-miss, fail-open, in-band */
 };
 
 static inline const struct ofpact *

@@ -63,8 +63,8 @@ trace_append(struct trace_list *list, enum trace_type type, const char *fmt, ...
 static bool
 is_indented(enum trace_type type)
 {
-    return type == TRACE_ACTION || type == TRACE_DETAIL || type == TRACE_WARN
-           || type == TRACE_ERROR;
+    return type == TRACE_ACTION || type == TRACE_DETAIL || type == TRACE_WARN ||
+           type == TRACE_ERROR;
 }
 
 static void
@@ -80,7 +80,8 @@ list_format(const struct trace_list *list, int level, struct text *out)
 {
     const struct trace_node *node;
 
-    STAILQ_FOREACH (node, list, link) {
+    STAILQ_FOREACH(node, list, link)
+    {
         int step = STAILQ_NEXT(node, link) || is_indented(node->type);
         int indent = (level + step) * 4;
 

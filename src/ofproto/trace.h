@@ -2,9 +2,9 @@
 /*
  * trace.h - what a translation did, as a tree: bridges, tables, actions, and remarks on them.
  *
- * A translation appends to the tree as it goes (xlate_report()); ofproto/trace prints it afterwards.
- * A node that is the last of its list prints in its parent's column, so that a chain of resubmits
- * does not wander to the right.  One thread.
+ * A translation appends to the tree as it goes (xlate_report()); ofproto/trace prints it
+ * afterwards. A node that is the last of its list prints in its parent's column, so that a chain of
+ * resubmits does not wander to the right.  One thread.
  */
 #ifndef OFPROTO_TRACE_H
 #define OFPROTO_TRACE_H 1

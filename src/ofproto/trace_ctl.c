@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * trace_ctl.c - ofproto/trace and ofproto/trace-packet-out: what would the switch do with this packet?
+ * trace_ctl.c - ofproto/trace and ofproto/trace-packet-out: what would the switch do with this
+ * packet?
  *
  * The translation is the handlers' own (xlate.h), with a sink for remarks.  The packet comes as an
- * OpenFlow flow and a bridge, or as a datapath flow; with -generate or with the packet's bytes in hex,
- * the side effects happen too.  Main thread.
+ * OpenFlow flow and a bridge, or as a datapath flow; with -generate or with the packet's bytes in
+ * hex, the side effects happen too.  Main thread.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ struct request {
     char *error;
 };
 
-/* --- names of ports ---------------------------------------------------------------------------- */
+/* --- names of ports ----------------------------------------------------------------------------
+ */
 
 static bool
 lookup_ofp_port(const void *view, const char *name, ofp_port_t *port)
@@ -52,8 +54,8 @@ static const char *
 name_odp_port(const void *all, odp_port_t odp_port)
 {
     struct ofproto_port_ref ref = ofprotos_port_by_odp(all, odp_port);
-    const struct view_port *p = ref.ofproto ? view_port(ofproto_view(ref.ofproto), ref.ofp_port)
-                                            : NULL;
+    const struct view_port *p =
+        ref.ofproto ? view_port(ofproto_view(ref.ofproto), ref.ofp_port) : NULL;
 
     return p ? p->name : NULL;
 }
@@ -72,7 +74,8 @@ lookup_odp_port(const void *all, const char *name, odp_port_t *port)
     return false;
 }
 
-/* --- arguments --------------------------------------------------------------------------------- */
+/* --- arguments ---------------------------------------------------------------------------------
+ */
 
 /* "nw_dst=1.0.0.0/8" is a match, not a packet. */
 static char *
@@ -146,8 +149,8 @@ parse_frame(struct request *r, const char *text)
 {
     size_t n = strlen(text);
 
-    if (n % 2 || n < 2 * ETH_HEADER_SIZE || n > 2 * MAX_FRAME
-        || strspn(text, "0123456789abcdefABCDEF") != n) {
+    if (n % 2 || n < 2 * ETH_HEADER_SIZE || n > 2 * MAX_FRAME ||
+        strspn(text, "0123456789abcdefABCDEF") != n) {
         return false;
     }
     r->frame_size = (uint32_t)(n / 2);
@@ -166,8 +169,8 @@ is_dp_name(const struct ofprotos *all, const char *s)
     const struct dp *dp = ofprotos_dp(all);
     size_t n = dp ? strlen(dp_type(dp)) : 0;
 
-    return dp && (!strcmp(s, dp_name(dp))
-                  || (!strncmp(s, dp_type(dp), n) && s[n] == '@' && !strcmp(s + n + 1, dp_name(dp))));
+    return dp && (!strcmp(s, dp_name(dp)) ||
+                  (!strncmp(s, dp_type(dp), n) && s[n] == '@' && !strcmp(s + n + 1, dp_name(dp))));
 }
 
 /* Takes options out of 'argv'; returns the number of what is left in 'words'. */
@@ -232,7 +235,8 @@ parse_request(struct request *r, int argc, const char *argv[])
     }
 }
 
-/* --- the packet -------------------------------------------------------------------------------- */
+/* --- the packet --------------------------------------------------------------------------------
+ */
 
 /* Given bytes say what the packet is; the flow keeps its metadata. */
 static void
@@ -284,7 +288,8 @@ complete_flow(struct flow *flow)
     }
 }
 
-/* --- the answer -------------------------------------------------------------------------------- */
+/* --- the answer --------------------------------------------------------------------------------
+ */
 
 static void
 put_megaflow(struct text *t, const struct flow *flow, const struct flow_mask *mask,

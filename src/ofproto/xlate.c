@@ -83,7 +83,8 @@ words_fini(struct xlate_words *words)
     }
 }
 
-/* --- bridges ----------------------------------------------------------------------------------- */
+/* --- bridges -----------------------------------------------------------------------------------
+ */
 
 /* Each bridge is read in one version and one view for the whole of a translation. */
 const struct xlate_bridge *
@@ -106,7 +107,8 @@ xlate_bridge_get(struct xlate_ctx *ctx, const struct ofproto *ofproto)
     return b;
 }
 
-/* --- tables ------------------------------------------------------------------------------------ */
+/* --- tables ------------------------------------------------------------------------------------
+ */
 
 /* False once a limit is passed that keeps loops of tables finite. */
 static bool
@@ -119,7 +121,8 @@ may_go_deeper(struct xlate_ctx *ctx)
         xlate_report_error(ctx, "over %d resubmit actions", XLATE_MAX_RESUBMITS);
         xlate_fail(ctx, XLATE_TOO_MANY_RESUBMITS);
     } else if (ctx->out->actions.size > XLATE_MAX_ACTIONS) {
-        xlate_report_error(ctx, "resubmits yielded over %d kB of actions", XLATE_MAX_ACTIONS / 1024);
+        xlate_report_error(ctx, "resubmits yielded over %d kB of actions",
+                           XLATE_MAX_ACTIONS / 1024);
         xlate_fail(ctx, XLATE_TOO_MANY_RESUBMITS);
     } else if (ctx->stack.n * 8 > XLATE_MAX_STACK) {
         xlate_report_error(ctx, "resubmits yielded over %d kB of stack", XLATE_MAX_STACK / 1024);
@@ -173,8 +176,10 @@ run_rule(struct xlate_ctx *ctx, const struct rule *rule, uint8_t table_id)
     bool deepens = table_id <= old_table;
 
     if (ctx->in_at_mirror) {
-        xlate_report_error(ctx, "dropping packet received on port %s, which is reserved "
-                                "exclusively for mirroring", ctx->in_at_mirror->name);
+        xlate_report_error(ctx,
+                           "dropping packet received on port %s, which is reserved "
+                           "exclusively for mirroring",
+                           ctx->in_at_mirror->name);
         return;
     }
     ctx->rule = rule;
@@ -192,8 +197,8 @@ table_miss_to_controller(const struct xlate_ctx *ctx, uint8_t table_id)
 {
     uint8_t miss = ctx->view->miss[table_id];
 
-    return miss == OFPROTO_MISS_CONTROLLER
-           || (miss == OFPROTO_MISS_DEFAULT && ctx->view->wants_packet_in_on_miss);
+    return miss == OFPROTO_MISS_CONTROLLER ||
+           (miss == OFPROTO_MISS_DEFAULT && ctx->view->wants_packet_in_on_miss);
 }
 
 static void
@@ -201,8 +206,8 @@ table_miss(struct xlate_ctx *ctx, uint8_t table_id, bool may_packet_in)
 {
     const struct view_port *in = view_port(ctx->view, ctx->flow.ofp_in_port);
 
-    if (may_packet_in && table_miss_to_controller(ctx, table_id)
-        && !(in && in->config & OFPORT_NO_PACKET_IN)) {
+    if (may_packet_in && table_miss_to_controller(ctx, table_id) &&
+        !(in && in->config & OFPORT_NO_PACKET_IN)) {
         const struct xlate_to_controller to = {
             .max_len = UINT16_MAX,
             .reason = 0,
@@ -234,15 +239,16 @@ xlate_table(struct xlate_ctx *ctx, ofp_port_t in_port, uint8_t table_id, bool ma
         return;
     }
     if (ctx->flow.nw_frag & NW_FRAG_ANY && ctx->view->frag == OFPROTO_FRAG_DROP) {
-        xlate_report(ctx, TRACE_WARN, "Packets are IP fragments and the fragment handling mode is "
-                                      "\"drop\".");
+        xlate_report(ctx, TRACE_WARN,
+                     "Packets are IP fragments and the fragment handling mode is "
+                     "\"drop\".");
         return;
     }
     ctx->flow.ofp_in_port = in_port;
     rule = table_lookup(ctx, table_id);
     credit_lookup(ctx, table_id, rule);
-    while (!rule && honor_miss && table_id + 1 < OFPROTO_N_TABLES
-           && ctx->view->miss[table_id] == OFPROTO_MISS_CONTINUE) {
+    while (!rule && honor_miss && table_id + 1 < OFPROTO_N_TABLES &&
+           ctx->view->miss[table_id] == OFPROTO_MISS_CONTINUE) {
         table_id++;
         rule = table_lookup(ctx, table_id);
         credit_lookup(ctx, table_id, rule);
@@ -257,7 +263,8 @@ xlate_table(struct xlate_ctx *ctx, ofp_port_t in_port, uint8_t table_id, bool ma
     ctx->trace = trace;
 }
 
-/* --- begin and end ----------------------------------------------------------------------------- */
+/* --- begin and end -----------------------------------------------------------------------------
+ */
 
 void
 xlate_commit(struct xlate_ctx *ctx)
@@ -299,8 +306,8 @@ mask_finish(struct flow_mask *wc, const struct flow *flow)
         wc->bits.tcp_flags = 0;
     }
     /* ICMP types and codes are 8 bits in fields of 16. */
-    if ((flow_dl_type_is(flow, ETH_TYPE_IP) && flow->nw_proto == IP_PROTO_ICMP)
-        || (flow_dl_type_is(flow, ETH_TYPE_IPV6) && flow->nw_proto == IP_PROTO_ICMPV6)) {
+    if ((flow_dl_type_is(flow, ETH_TYPE_IP) && flow->nw_proto == IP_PROTO_ICMP) ||
+        (flow_dl_type_is(flow, ETH_TYPE_IPV6) && flow->nw_proto == IP_PROTO_ICMPV6)) {
         wc->bits.tp_src &= htons(UINT8_MAX);
         wc->bits.tp_dst &= htons(UINT8_MAX);
     }
@@ -469,7 +476,8 @@ xlate_out_fini(struct xlate_out *out)
     xlate_deps_destroy(out->deps);
 }
 
-/* --- MAC tables of bridges (ofproto_int.h) --------------------------------------------------------------- */
+/* --- MAC tables of bridges (ofproto_int.h)
+ * --------------------------------------------------------------- */
 
 struct mac_table *
 xlate_mac_table_create(struct ofproto *ofproto)

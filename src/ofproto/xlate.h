@@ -47,15 +47,15 @@ struct xlate_in {
 };
 
 struct xlate_out {
-    struct dp_actions actions;   /* complete: an explicit drop reason where nothing is sent */
-    struct flow_mask mask;       /* bits consulted; packet words only; exact in_port, recirc_id */
-    uint32_t slow;               /* DP_SLOW_*: not 0: packets must come to a handler one by one,
-                                  * 'actions' is what this one gets */
-    int error;                   /* 0, or why everything is dropped: xlate_out_error_text() */
-    bool drop_unknown;           /* the datapath port belongs to no bridge: install nothing */
-    struct xlate_cache *cache;   /* whom to credit later packets to; the caller's */
-    struct xlate_deps *deps;     /* what the result depends on; the caller's */
-    struct flow final_flow;      /* what the pipeline made of the packet, for ofproto/trace */
+    struct dp_actions actions; /* complete: an explicit drop reason where nothing is sent */
+    struct flow_mask mask;     /* bits consulted; packet words only; exact in_port, recirc_id */
+    uint32_t slow;             /* DP_SLOW_*: not 0: packets must come to a handler one by one,
+                                * 'actions' is what this one gets */
+    int error;                 /* 0, or why everything is dropped: xlate_out_error_text() */
+    bool drop_unknown;         /* the datapath port belongs to no bridge: install nothing */
+    struct xlate_cache *cache; /* whom to credit later packets to; the caller's */
+    struct xlate_deps *deps;   /* what the result depends on; the caller's */
+    struct flow final_flow;    /* what the pipeline made of the packet, for ofproto/trace */
 };
 /* "Recursion too deep", for out->error. */
 const char *xlate_out_error_text(const struct xlate_out *);
@@ -65,8 +65,8 @@ void xlate(const struct xlate_in *, struct xlate_out *out);
 /* Frees what is still in there: set 'cache' and 'deps' to NULL to keep them. */
 void xlate_out_fini(struct xlate_out *);
 
-/* Credits rules, ports, mirrors and refreshes MAC entries for packets that the datapath forwarded by
- * itself.  'used_ms': when the last of them came. */
+/* Credits rules, ports, mirrors and refreshes MAC entries for packets that the datapath forwarded
+ * by itself.  'used_ms': when the last of them came. */
 void xlate_cache_credit(const struct xlate_cache *, uint64_t packets, uint64_t bytes,
                         int64_t used_ms, uint16_t tcp_flags);
 void xlate_cache_destroy(struct xlate_cache *); /* NULL is fine; any thread */
@@ -76,13 +76,13 @@ void xlate_cache_destroy(struct xlate_cache *); /* NULL is fine; any thread */
 bool xlate_deps_affected(const struct xlate_deps *, const struct flow *key,
                          const struct flow_mask *mask, const struct ofproto_change *changes,
                          size_t n_changes);
-/* The same from afar, for an index of many results: a rule that came or went can matter to a result only
- * if 'all', or if xlate_change_sum() shares a bit of 'tables', its 'priority' is not lower, and its match
- * agrees with the megaflow in the words outside 'changed'. */
+/* The same from afar, for an index of many results: a rule that came or went can matter to a result
+ * only if 'all', or if xlate_change_sum() shares a bit of 'tables', its 'priority' is not lower,
+ * and its match agrees with the megaflow in the words outside 'changed'. */
 struct xlate_deps_sum {
-    uint64_t tables;    /* a bit for each table looked up; tables may share one */
-    uint64_t changed;   /* words of the flow that actions had changed at some lookup */
-    uint32_t priority;  /* of the lowest rule found, + 1; 0: none was, or it says nothing */
+    uint64_t tables;   /* a bit for each table looked up; tables may share one */
+    uint64_t changed;  /* words of the flow that actions had changed at some lookup */
+    uint32_t priority; /* of the lowest rule found, + 1; 0: none was, or it says nothing */
     bool all;
 };
 const struct xlate_deps_sum *xlate_deps_sum(const struct xlate_deps *);

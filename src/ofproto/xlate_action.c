@@ -149,8 +149,8 @@ do_meter(struct xlate_ctx *ctx, const struct ofpact_meter *a)
     }
 }
 
-/* From here on actions go into the list of the record at 'pos': what they do is done after what stands
- * before the record, and what stands in the record's other lists is not done. */
+/* From here on actions go into the list of the record at 'pos': what they do is done after what
+ * stands before the record, and what stands in the record's other lists is not done. */
 static void
 nest_begin(struct xlate_ctx *ctx, uint32_t pos)
 {
@@ -387,7 +387,8 @@ xlate_actions(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size, boo
         xlate_report(ctx, TRACE_ACTION, "drop");
         return;
     }
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         if (ctx->error || ctx->exit) {
             break;
         }

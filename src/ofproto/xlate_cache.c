@@ -16,12 +16,12 @@
 #include "ofproto/xlate_int.h"
 
 struct cache_bridge {
-    struct ofproto *ofproto;  /* valid only if the table is live */
-    struct mac_table *macs;   /* a reference */
+    struct ofproto *ofproto; /* valid only if the table is live */
+    struct mac_table *macs;  /* a reference */
 };
 
 struct xlate_cache {
-    struct cache_bridge *bridges;  /* behind 'entries' */
+    struct cache_bridge *bridges; /* behind 'entries' */
     uint32_t n_bridges;
     uint32_t n;
     struct xc_entry entries[];
@@ -50,13 +50,14 @@ xlate_credit_add(struct xlate_ctx *ctx, enum xc_type type)
     return e;
 }
 
-/* --- crediting --------------------------------------------------------------------------------- */
+/* --- crediting ---------------------------------------------------------------------------------
+ */
 
 struct credit {
     uint64_t packets, bytes;
     int64_t used_ms;
     uint16_t tcp_flags;
-    bool first;         /* by the translation itself, which had its other effects already */
+    bool first; /* by the translation itself, which had its other effects already */
 };
 
 static void
@@ -154,7 +155,8 @@ xlate_cache_credit(const struct xlate_cache *cache, uint64_t packets, uint64_t b
     }
 }
 
-/* --- references -------------------------------------------------------------------------------- */
+/* --- references --------------------------------------------------------------------------------
+ */
 
 /* False if what it is about is on its way out. */
 static bool

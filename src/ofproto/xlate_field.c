@@ -97,8 +97,8 @@ field_is_there(struct xlate_ctx *ctx, const struct mf_field *mf)
 static bool
 is_vlan_field(enum mf_id id)
 {
-    return id == MF_VLAN_TCI || id == MF_DL_VLAN || id == MF_VLAN_VID || id == MF_DL_VLAN_PCP
-           || id == MF_VLAN_PCP;
+    return id == MF_VLAN_TCI || id == MF_DL_VLAN || id == MF_VLAN_VID || id == MF_DL_VLAN_PCP ||
+           id == MF_VLAN_PCP;
 }
 
 /* Writing a tag whose "present" bit stays clear must not leave half a tag. */
@@ -272,7 +272,8 @@ xlate_dec_ttl(struct xlate_ctx *ctx, const struct ofpact_cnt_ids *a)
     return true;
 }
 
-/* --- MPLS -------------------------------------------------------------------------------------- */
+/* --- MPLS --------------------------------------------------------------------------------------
+ */
 
 static void
 set_lse(struct xlate_ctx *ctx, uint32_t value, uint32_t mask)
@@ -305,8 +306,9 @@ push_mpls(struct xlate_ctx *ctx, uint16_t ethertype)
     int n = flow_n_mpls(&ctx->flow, ctx->wc);
 
     if (n >= FLOW_MAX_MPLS) {
-        xlate_report_error(ctx, "dropping packet on which an MPLS push action can't be performed as "
-                                "it would have more MPLS LSEs than the %d supported.",
+        xlate_report_error(ctx,
+                           "dropping packet on which an MPLS push action can't be performed as "
+                           "it would have more MPLS LSEs than the %d supported.",
                            FLOW_MAX_MPLS);
         xlate_fail(ctx, XLATE_TOO_MANY_MPLS_LABELS);
         return false;
@@ -331,8 +333,7 @@ xlate_mpls(struct xlate_ctx *ctx, const struct ofpact *a)
     if (a->type == OFPACT_POP_MPLS) {
         flow_pop_mpls(&ctx->flow, htons(OFPACT_CAST(ofpact_ethertype, a)->ethertype), ctx->wc);
     } else if (a->type == OFPACT_SET_MPLS_LABEL) {
-        set_lse(ctx, OFPACT_CAST(ofpact_mpls_label, a)->label << MPLS_LABEL_SHIFT,
-                MPLS_LABEL_MASK);
+        set_lse(ctx, OFPACT_CAST(ofpact_mpls_label, a)->label << MPLS_LABEL_SHIFT, MPLS_LABEL_MASK);
     } else if (a->type == OFPACT_SET_MPLS_TC) {
         set_lse(ctx, (uint32_t)OFPACT_CAST(ofpact_u8, a)->value << MPLS_TC_SHIFT, MPLS_TC_MASK);
     } else if (a->type == OFPACT_SET_MPLS_TTL) {

@@ -3,8 +3,8 @@
  * xlate_group.c - groups, and the actions that choose among ports or values by a hash: multipath,
  * bundle.
  *
- * A select group chooses when the megaflow is made: the hashed fields become part of its mask, so that
- * each flow that hashes differently has a megaflow of its own.
+ * A select group chooses when the megaflow is made: the hashed fields become part of its mask, so
+ * that each flow that hashes differently has a megaflow of its own.
  */
 #include <string.h>
 
@@ -23,7 +23,8 @@ mix32(uint32_t x, uint32_t basis)
     return (uint32_t)(h >> 32);
 }
 
-/* --- hashes over fields ------------------------------------------------------------------------ */
+/* --- hashes over fields ------------------------------------------------------------------------
+ */
 
 static void
 mask_l3(struct xlate_ctx *ctx)
@@ -46,8 +47,8 @@ mask_l4(struct xlate_ctx *ctx, bool udp)
         return;
     }
     FLOW_MASK_SET(ctx->wc, nw_proto);
-    if (f->nw_proto == IP_PROTO_TCP || f->nw_proto == IP_PROTO_SCTP
-        || (udp && f->nw_proto == IP_PROTO_UDP)) {
+    if (f->nw_proto == IP_PROTO_TCP || f->nw_proto == IP_PROTO_SCTP ||
+        (udp && f->nw_proto == IP_PROTO_UDP)) {
         FLOW_MASK_SET(ctx->wc, tp_src);
         FLOW_MASK_SET(ctx->wc, tp_dst);
     }
@@ -126,7 +127,8 @@ hash_5tuple(struct xlate_ctx *ctx)
     return flow_hash_5tuple(&ctx->flow, 0);
 }
 
-/* --- groups ------------------------------------------------------------------------------------ */
+/* --- groups ------------------------------------------------------------------------------------
+ */
 
 static bool group_is_alive(struct xlate_ctx *, uint32_t group_id, int depth);
 
@@ -143,8 +145,8 @@ bucket_is_alive(struct xlate_ctx *ctx, const struct ofbucket *b, int depth)
 {
     bool watches = b->watch_port != OFPP_NONE || b->watch_group != UINT32_MAX;
 
-    return !watches || (b->watch_port != OFPP_NONE && port_is_alive(ctx, b->watch_port))
-           || (b->watch_group != UINT32_MAX && group_is_alive(ctx, b->watch_group, depth + 1));
+    return !watches || (b->watch_port != OFPP_NONE && port_is_alive(ctx, b->watch_port)) ||
+           (b->watch_group != UINT32_MAX && group_is_alive(ctx, b->watch_group, depth + 1));
 }
 
 static bool
@@ -298,7 +300,8 @@ xlate_group(struct xlate_ctx *ctx, uint32_t group_id)
     }
 }
 
-/* --- multipath --------------------------------------------------------------------------------- */
+/* --- multipath ---------------------------------------------------------------------------------
+ */
 
 static uint16_t
 highest_random(uint32_t hash, uint16_t n_links)
@@ -366,7 +369,8 @@ xlate_multipath(struct xlate_ctx *ctx, const struct ofpact_multipath *a)
     xlate_report_subfield(ctx, &a->dst);
 }
 
-/* --- bundle ------------------------------------------------------------------------------------ */
+/* --- bundle ------------------------------------------------------------------------------------
+ */
 
 static ofp_port_t
 bundle_choose(struct xlate_ctx *ctx, const struct ofpact_bundle *a)

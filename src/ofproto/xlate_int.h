@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * xlate_int.h - what the files of translation share: the state of one translation, and who does what.
+ * xlate_int.h - what the files of translation share: the state of one translation, and who does
+ * what.
  *
  *   xlate.c          begins and ends a translation; tables
  *   xlate_action.c   the list of actions, one by one
@@ -16,8 +17,8 @@
  *   xlate_deps.c     what the result depends on
  *
  * A translation keeps two flows: 'flow' is what the OpenFlow pipeline sees, 'base' is what the
- * datapath's packet looks like after the actions emitted so far.  flow_commit() emits what makes the
- * difference, just before something is sent.
+ * datapath's packet looks like after the actions emitted so far.  flow_commit() emits what makes
+ * the difference, just before something is sent.
  */
 #ifndef OFPROTO_XLATE_INT_H
 #define OFPROTO_XLATE_INT_H 1
@@ -30,10 +31,10 @@
 enum {
     XLATE_MAX_DEPTH = 64,
     XLATE_MAX_RESUBMITS = 64 * 64,
-    XLATE_MAX_ACTIONS = 65536,  /* bytes of datapath actions before resubmits are refused */
-    XLATE_MAX_STACK = 65536,    /* bytes */
-    XLATE_MAX_BRIDGES = 32,     /* remembered with their view and version */
-    XLATE_MAX_NEST = 16,        /* datapath lists in each other */
+    XLATE_MAX_ACTIONS = 65536, /* bytes of datapath actions before resubmits are refused */
+    XLATE_MAX_STACK = 65536,   /* bytes */
+    XLATE_MAX_BRIDGES = 32,    /* remembered with their view and version */
+    XLATE_MAX_NEST = 16,       /* datapath lists in each other */
 };
 
 enum xlate_error {
@@ -106,20 +107,20 @@ struct xlate_patch {
 struct xlate_ctx {
     const struct xlate_in *in;
     struct xlate_out *out;
-    struct flow_mask *wc;             /* &out->mask */
+    struct flow_mask *wc; /* &out->mask */
     struct flow flow;
     struct flow base;
-    struct flow first;                /* as it came, with pipeline words clear */
+    struct flow first; /* as it came, with pipeline words clear */
 
     const struct xlate_bridge *bridge;
-    const struct ofproto_view *view;  /* bridge->view */
+    const struct ofproto_view *view; /* bridge->view */
     struct xlate_bridge bridges[XLATE_MAX_BRIDGES];
     size_t n_bridges;
     const struct xlate_patch *patch;
 
-    const struct rule *rule;          /* whose actions these are; NULL: packet-out or miss */
+    const struct rule *rule; /* whose actions these are; NULL: packet-out or miss */
     uint8_t table_id;
-    int depth;                        /* of tables in tables */
+    int depth; /* of tables in tables */
     int n_resubmits;
     bool in_group, in_action_set, in_packet_out;
     bool exit;
@@ -128,21 +129,21 @@ struct xlate_ctx {
     struct ofpacts action_set;
     struct xlate_words stack;
     uint32_t orig_priority;
-    uint32_t mirrors;                 /* that have had this packet */
+    uint32_t mirrors;                       /* that have had this packet */
     const struct view_bundle *in_at_mirror; /* the output of a mirror, where nothing may come in */
-    uint32_t nest[XLATE_MAX_NEST];    /* where unfinished nested lists begin, in out->actions */
+    uint32_t nest[XLATE_MAX_NEST];        /* where unfinished nested lists begin, in out->actions */
     uint32_t nest_header[XLATE_MAX_NEST]; /* and how long their own headers are */
     int n_nest;
-    bool sent;                        /* something was output */
+    bool sent; /* something was output */
 
-    bool collects;                    /* credits are wanted */
+    bool collects; /* credits are wanted */
     struct xc_entry *credits;
     size_t n_credits, cap_credits;
     struct xc_entry first_credits[48];
     struct xlate_words deps;
-    bool deps_all;                    /* too many: depends on everything */
+    bool deps_all; /* too many: depends on everything */
 
-    struct trace_list *trace;         /* NULL: nobody listens */
+    struct trace_list *trace; /* NULL: nobody listens */
 };
 
 /* --- xlate.c --- */
@@ -160,7 +161,8 @@ void xlate_report_subfield(struct xlate_ctx *, const struct mf_subfield *);
 /* Opens the level of a table that matched 'rule', or NULL: none; the caller restores *outer. */
 void xlate_report_table(struct xlate_ctx *, uint8_t table_id, const struct rule *,
                         struct trace_list **outer);
-/* Names of OpenFlow ports for remarks: NULL unless the trace wants them, else '*names' filled in. */
+/* Names of OpenFlow ports for remarks: NULL unless the trace wants them, else '*names' filled in.
+ */
 const struct mf_port_names *xlate_names(const struct xlate_ctx *, struct mf_port_names *names);
 const char *xlate_port_name(const void *view, ofp_port_t);
 /* Emits what makes the datapath's packet like 'flow'. */
@@ -190,7 +192,7 @@ bool xlate_mpls(struct xlate_ctx *, const struct ofpact *);
 struct xlate_output {
     ofp_port_t port;
     uint16_t controller_max_len;
-    uint32_t truncate;              /* 0: no */
+    uint32_t truncate; /* 0: no */
     bool may_packet_in;
 };
 void xlate_output(struct xlate_ctx *, const struct xlate_output *);
@@ -233,8 +235,8 @@ bool xlate_vlan_input(struct xlate_ctx *, const struct view_bundle *, uint16_t *
 /* True if 'bundle' carries what came in from 'from' in 'vlan'. */
 bool xlate_vlan_includes(const struct xlate_ctx *, const struct view_bundle *from,
                          const struct view_bundle *bundle, uint16_t vlan);
-/* Changes the tags of 'flow' as 'bundle' sends a packet of 'vlan' that came in from 'from' (NULL: from
- * none: tags as they are).  False if it cannot be. */
+/* Changes the tags of 'flow' as 'bundle' sends a packet of 'vlan' that came in from 'from' (NULL:
+ * from none: tags as they are).  False if it cannot be. */
 bool xlate_vlan_output(struct xlate_ctx *, const struct view_bundle *from,
                        const struct view_bundle *bundle, uint16_t vlan);
 

@@ -71,8 +71,8 @@ put_output(struct ofpacts *acts, const union mf_value *value)
     struct ofpact_output *o;
 
     /* A real port, or one of the few others that make sense. */
-    if (port < OFPP_MAX || port == OFPP_IN_PORT || port == OFPP_FLOOD || port == OFPP_LOCAL
-        || port == OFPP_ALL) {
+    if (port < OFPP_MAX || port == OFPP_IN_PORT || port == OFPP_FLOOD || port == OFPP_LOCAL ||
+        port == OFPP_ALL) {
         o = ofpacts_put_struct(acts, OUTPUT, struct ofpact_output);
         o->port = port;
     }
@@ -82,7 +82,8 @@ static void
 learn_fill(struct xlate_ctx *ctx, const struct ofpact_learn *a, struct xc_learn *l)
 {
     match_init_any(&l->match);
-    OFPACT_LEARN_FOR_EACH (spec, a) {
+    OFPACT_LEARN_FOR_EACH(spec, a)
+    {
         union mf_value value;
 
         if (spec->src_type == LEARN_SRC_FIELD) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * xlate_mirror.c - mirrors (rows of Mirror): copies of what a logical port receives or sends go to an
- * output port, or flood a VLAN of their own.
+ * xlate_mirror.c - mirrors (rows of Mirror): copies of what a logical port receives or sends go to
+ * an output port, or flood a VLAN of their own.
  *
  * Each mirror takes a packet once, however many selected ports it passes.
  */

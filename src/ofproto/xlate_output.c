@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * xlate_output.c - sending: to a port, to all of them, through a patch port into the next bridge, to
- * the controllers.
+ * xlate_output.c - sending: to a port, to all of them, through a patch port into the next bridge,
+ * to the controllers.
  */
 #include <string.h>
 
@@ -17,15 +17,17 @@
 COVERAGE_DEFINE(xlate_patch_loop);
 COVERAGE_DEFINE(xlate_packet_in);
 
-/* --- patch ports ------------------------------------------------------------------------------- */
+/* --- patch ports -------------------------------------------------------------------------------
+ */
 
-/* True if the packet, as it is now, went into 'port' before on its way: it would go round for ever. */
+/* True if the packet, as it is now, went into 'port' before on its way: it would go round for ever.
+ */
 static bool
 is_loop(const struct xlate_ctx *ctx, const struct view_port *port)
 {
     for (const struct xlate_patch *p = ctx->patch; p; p = p->outer) {
-        if (p->port->counters == port->counters
-            && !memcmp(p->flow, &ctx->flow, FLOW_KEY_WORDS * sizeof ctx->flow.w[0])) {
+        if (p->port->counters == port->counters &&
+            !memcmp(p->flow, &ctx->flow, FLOW_KEY_WORDS * sizeof ctx->flow.w[0])) {
             return true;
         }
     }
@@ -42,7 +44,8 @@ credit_port(struct xlate_ctx *ctx, enum xc_type type, const struct view_port *po
     }
 }
 
-/* What the pipeline of the next bridge starts with: the packet, and nothing that is this bridge's. */
+/* What the pipeline of the next bridge starts with: the packet, and nothing that is this bridge's.
+ */
 static void
 forget_pipeline(struct xlate_ctx *ctx, ofp_port_t in_port)
 {
@@ -131,11 +134,13 @@ output_patch(struct xlate_ctx *ctx, const struct view_port *out)
     ctx->view = here->view;
     ctx->bridge = here;
     ctx->patch = hop.outer;
-    /* What the peer changed in the datapath's packet, flow_commit() changes back when it matters. */
+    /* What the peer changed in the datapath's packet, flow_commit() changes back when it matters.
+     */
     ctx->flow = old;
 }
 
-/* --- ports ------------------------------------------------------------------------------------- */
+/* --- ports -------------------------------------------------------------------------------------
+ */
 
 void
 xlate_output_port(struct xlate_ctx *ctx, const struct view_port *port, uint32_t truncate)
@@ -175,9 +180,8 @@ output_all(struct xlate_ctx *ctx, bool flood)
     for (size_t i = 0; i < view->n_ports; i++) {
         const struct view_port *port = &view->ports[i];
 
-        if (port->ofp_port == ctx->flow.ofp_in_port
-            || (flood && port->config & OFPORT_NO_FLOOD) || port->config & OFPORT_NO_FWD
-            || (port->odp_port == ODPP_NONE && !port->peer_ofproto)) {
+        if (port->ofp_port == ctx->flow.ofp_in_port || (flood && port->config & OFPORT_NO_FLOOD) ||
+            port->config & OFPORT_NO_FWD || (port->odp_port == ODPP_NONE && !port->peer_ofproto)) {
             continue;
         }
         xlate_output_port(ctx, port, 0);
@@ -246,7 +250,8 @@ xlate_output(struct xlate_ctx *ctx, const struct xlate_output *o)
     }
 }
 
-/* --- controllers ------------------------------------------------------------------------------- */
+/* --- controllers -------------------------------------------------------------------------------
+ */
 
 static bool
 is_table_miss_flow(const struct rule *rule)
@@ -266,24 +271,24 @@ xlate_packet_in_reason(const struct xlate_ctx *ctx)
     if (ctx->rule && is_table_miss_flow(ctx->rule)) {
         return OFPR_EXPLICIT_MISS;
     }
-    return ctx->in_group ? OFPR_GROUP
+    return ctx->in_group        ? OFPR_GROUP
            : ctx->in_action_set ? OFPR_ACTION_SET
            : ctx->in_packet_out ? OFPR_PACKET_OUT
                                 : OFPR_ACTION;
 }
 
-/* Does to 'm' what the datapath actions before this moment do to the packet's headers.  Where a list
- * is unfinished (check_pkt_len), what was done inside counts too. */
+/* Does to 'm' what the datapath actions before this moment do to the packet's headers.  Where a
+ * list is unfinished (check_pkt_len), what was done inside counts too. */
 static void
 apply_headers(struct rte_mbuf *m, struct packet_layers *ly, const uint8_t *data, uint32_t size)
 {
     DP_ACTION_FOREACH (a, data, size) {
         const void *p = a;
 
-#define APPLY_SET(STRUCT, CALL)                                                                    \
-    do {                                                                                           \
-        const struct STRUCT *s = p;                                                                \
-        (void)CALL;                                                                                \
+#define APPLY_SET(STRUCT, CALL)     \
+    do {                            \
+        const struct STRUCT *s = p; \
+        (void)CALL;                 \
     } while (0)
         if (a->type == DP_ACT_PUSH_VLAN) {
             const struct dp_act_push_vlan *v = p;
@@ -321,7 +326,8 @@ apply_headers(struct rte_mbuf *m, struct packet_layers *ly, const uint8_t *data,
     }
 }
 
-/* A copy of the packet as it is at this point of the pipeline; NULL if there is no buffer for it. */
+/* A copy of the packet as it is at this point of the pipeline; NULL if there is no buffer for it.
+ */
 static struct rte_mbuf *
 packet_as_now(struct xlate_ctx *ctx)
 {
@@ -378,13 +384,14 @@ put_userspace(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
 {
     struct dp_act_userspace u = {
         .kind = DP_USERSPACE_CONTROLLER,
-        .controller = {
-            .dont_send = !ctx->in->side_effects,
-            .reason = to->reason,
-            .rule_cookie = ctx->rule ? ctx->rule->cookie : UINT64_MAX,
-            .controller_id = to->controller_id,
-            .max_len = to->max_len,
-        },
+        .controller =
+            {
+                .dont_send = !ctx->in->side_effects,
+                .reason = to->reason,
+                .rule_cookie = ctx->rule ? ctx->rule->cookie : UINT64_MAX,
+                .controller_id = to->controller_id,
+                .max_len = to->max_len,
+            },
     };
 
     dp_put_userspace(&ctx->out->actions, &u);

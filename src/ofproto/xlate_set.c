@@ -80,7 +80,8 @@ action_place(enum ofpact_type type)
 static void
 append_all(struct ofpacts *out, const struct ofpact *acts, size_t size, enum place place)
 {
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         if (action_place((enum ofpact_type)a->type) == place) {
             ofpacts_append(out, a, a->len);
         }
@@ -92,7 +93,8 @@ append_last(struct ofpacts *out, const struct ofpact *acts, size_t size, enum pl
 {
     const struct ofpact *last = NULL;
 
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         if (action_place((enum ofpact_type)a->type) == place) {
             last = a;
         }
@@ -114,8 +116,7 @@ xlate_order_actions(const struct ofpact *acts, size_t size, struct ofpacts *out)
         }
     }
     /* A group says where the packet goes; without one an output does. */
-    if (!append_last(out, acts, size, PLACE_GROUP)
-        && !append_last(out, acts, size, PLACE_OUTPUT)) {
+    if (!append_last(out, acts, size, PLACE_GROUP) && !append_last(out, acts, size, PLACE_OUTPUT)) {
         append_last(out, acts, size, PLACE_RESUBMIT);
     }
 }
@@ -136,7 +137,8 @@ report_set(struct xlate_ctx *ctx, const char *verb, const struct ofpact *acts, s
 static void
 note_output(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size)
 {
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         if (a->type == OFPACT_OUTPUT) {
             ctx->flow.actset_output = OFPACT_CAST(ofpact_output, a)->port;
         } else if (a->type == OFPACT_GROUP) {

@@ -11,9 +11,9 @@
  *   dot1q-tunnel     T                 T if V in cvlans,   outer tag removed    not sent
  *                                      outer tag pushed
  *
- * A priority tag (VID 0) counts as no tag, but one with a priority goes from trunk to trunk as it is,
- * whatever other_config:priority-tags says.  Only the outer tag is looked at where vlan-limit is 1;
- * else an access port takes no packets with a tag behind that of its VLAN.
+ * A priority tag (VID 0) counts as no tag, but one with a priority goes from trunk to trunk as it
+ * is, whatever other_config:priority-tags says.  Only the outer tag is looked at where vlan-limit
+ * is 1; else an access port takes no packets with a tag behind that of its VLAN.
  */
 #include <string.h>
 
@@ -30,8 +30,8 @@ tci_vid(rte_be16_t tci)
 static bool
 trunks_vlan(const struct view_bundle *b, uint16_t vlan)
 {
-    bool has_native = b->vlan_mode == OFPROTO_VLAN_NATIVE_TAGGED
-                      || b->vlan_mode == OFPROTO_VLAN_NATIVE_UNTAGGED;
+    bool has_native =
+        b->vlan_mode == OFPROTO_VLAN_NATIVE_TAGGED || b->vlan_mode == OFPROTO_VLAN_NATIVE_UNTAGGED;
 
     if (has_native && b->tag > 0 && (vlan == 0 || vlan == b->tag)) {
         return vlan;
@@ -55,16 +55,20 @@ xlate_vlan_input(struct xlate_ctx *ctx, const struct view_bundle *b, uint16_t *v
     switch (b->vlan_mode) {
     case OFPROTO_VLAN_ACCESS:
         if (vid) {
-            xlate_report_error(ctx, "dropping VLAN %d tagged packet received on port %s configured as "
-                                    "VLAN %d access port", vid, b->name, tag);
+            xlate_report_error(ctx,
+                               "dropping VLAN %d tagged packet received on port %s configured as "
+                               "VLAN %d access port",
+                               vid, b->name, tag);
             return false;
         }
         *vlan = tag;
         return true;
     case OFPROTO_VLAN_DOT1Q_TUNNEL:
         if (!allows_cvlan(b, vid)) {
-            xlate_report_error(ctx, "dropping VLAN %d packet received on dot1q-tunnel port %s that "
-                                    "excludes this VLAN", vid, b->name);
+            xlate_report_error(ctx,
+                               "dropping VLAN %d packet received on dot1q-tunnel port %s that "
+                               "excludes this VLAN",
+                               vid, b->name);
             return false;
         }
         *vlan = tag;
@@ -81,8 +85,10 @@ xlate_vlan_input(struct xlate_ctx *ctx, const struct view_bundle *b, uint16_t *v
         break;
     }
     if (!trunks_vlan(b, vid)) {
-        xlate_report_error(ctx, "dropping VLAN %d packet received on port %s not configured for "
-                                "trunking VLAN %d", vid, b->name, vid);
+        xlate_report_error(ctx,
+                           "dropping VLAN %d packet received on port %s not configured for "
+                           "trunking VLAN %d",
+                           vid, b->name, vid);
         return false;
     }
     *vlan = vid;
@@ -108,8 +114,7 @@ xlate_vlan_includes(const struct xlate_ctx *ctx, const struct view_bundle *from,
 {
     switch (b->vlan_mode) {
     case OFPROTO_VLAN_ACCESS:
-        return vlan == b->tag
-               && (ctx->view->vlan_limit == 1 || !inner_vid(ctx, from, vlan));
+        return vlan == b->tag && (ctx->view->vlan_limit == 1 || !inner_vid(ctx, from, vlan));
     case OFPROTO_VLAN_DOT1Q_TUNNEL:
         return vlan == b->tag && (b->all_cvlans || allows_cvlan(b, inner_vid(ctx, from, vlan)));
     case OFPROTO_VLAN_TRUNK:
@@ -146,8 +151,8 @@ passes_priority(const struct view_bundle *b, uint16_t vlan)
 static bool
 sends_priority_tag(const struct view_bundle *b, uint16_t vlan, uint16_t pcp)
 {
-    return b->priority_tags == OFPROTO_PRIO_TAGS_ALWAYS
-           || (pcp && (b->priority_tags == OFPROTO_PRIO_TAGS_NONZERO || passes_priority(b, vlan)));
+    return b->priority_tags == OFPROTO_PRIO_TAGS_ALWAYS ||
+           (pcp && (b->priority_tags == OFPROTO_PRIO_TAGS_NONZERO || passes_priority(b, vlan)));
 }
 
 bool

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* NXM and OXM: fields and matches as type-length-value.
  *
- * See nxm.h for the contract and flow/field.def for the fields.  Several fields may name the same bits of struct flow
- * (tp_src is TCP's, UDP's and SCTP's); writing a match takes those whose prerequisites the match itself guarantees, and
- * skip_alias() decides the rest.  A dump of a hundred thousand flows runs through nxm_put_match(), hence the bitmap
- * of words that rules most fields out at once.
+ * See nxm.h for the contract and flow/field.def for the fields.  Several fields may name the same
+ * bits of struct flow (tp_src is TCP's, UDP's and SCTP's); writing a match takes those whose
+ * prerequisites the match itself guarantees, and skip_alias() decides the rest.  A dump of a
+ * hundred thousand flows runs through nxm_put_match(), hence the bitmap of words that rules most
+ * fields out at once.
  */
 #include "openflow/nxm.h"
 
@@ -30,7 +31,7 @@ pull_tlv(struct rd *in, struct tlv *t)
     uint32_t header = rd_u32(in);
     uint8_t len = header & 0xff;
 
-    t->class = (uint16_t) (header >> 16);
+    t->class = (uint16_t)(header >> 16);
     t->field = (header >> 9) & 0x7f;
     t->masked = (header >> 8) & 1;
     t->experimenter = 0;
@@ -48,8 +49,8 @@ pull_tlv(struct rd *in, struct tlv *t)
 static bool
 tlv_is_cookie(const struct tlv *t)
 {
-    return t->class == NXM_CLASS_NX && t->field == NXM_FIELD_COOKIE
-           && t->payload_size == NXM_COOKIE_SIZE * (1 + t->masked);
+    return t->class == NXM_CLASS_NX && t->field == NXM_FIELD_COOKIE &&
+           t->payload_size == NXM_COOKIE_SIZE * (1 + t->masked);
 }
 
 static const struct mf_field *
@@ -216,8 +217,8 @@ nxm_pull_match(struct rd *in, bool loose, struct match *match, uint64_t *cookie,
     return 0;
 }
 
-/* The code for 'mf': of the version or, where it has none (NXM has not, and OpenFlow 1.0 may carry OXM in extensions),
- * the first OXM code. */
+/* The code for 'mf': of the version or, where it has none (NXM has not, and OpenFlow 1.0 may carry
+ * OXM in extensions), the first OXM code. */
 static const struct mf_code *
 code_for(const struct mf_field *mf, uint8_t version)
 {
@@ -238,7 +239,7 @@ void
 nxm_put_header(struct wr *out, const struct mf_field *mf, bool masked, uint8_t version)
 {
     const struct mf_code *code = code_for(mf, version);
-    uint32_t len = (uint32_t) mf->n_bytes * (1 + masked);
+    uint32_t len = (uint32_t)mf->n_bytes * (1 + masked);
 
     if (!code) {
         return;
@@ -246,8 +247,8 @@ nxm_put_header(struct wr *out, const struct mf_field *mf, bool masked, uint8_t v
     if (code->oxm_class == OXM_CLASS_EXPERIMENTER) {
         len += 4;
     }
-    wr_u32(out, (uint32_t) code->oxm_class << 16 | (uint32_t) code->oxm_field << 9
-                    | (uint32_t) masked << 8 | len);
+    wr_u32(out, (uint32_t)code->oxm_class << 16 | (uint32_t)code->oxm_field << 9 |
+                    (uint32_t)masked << 8 | len);
     if (code->oxm_class == OXM_CLASS_EXPERIMENTER) {
         wr_u32(out, code->experimenter);
     }
@@ -309,8 +310,8 @@ nxm_put_match(struct wr *out, const struct match *match, uint8_t version, uint64
     if (cookie_mask) {
         bool masked = cookie_mask != UINT64_MAX;
 
-        wr_u32(out, NXM_CLASS_NX << 16 | NXM_FIELD_COOKIE << 9 | (uint32_t) masked << 8
-                        | NXM_COOKIE_SIZE * (1 + masked));
+        wr_u32(out, NXM_CLASS_NX << 16 | NXM_FIELD_COOKIE << 9 | (uint32_t)masked << 8 |
+                        NXM_COOKIE_SIZE * (1 + masked));
         wr_u64(out, cookie & cookie_mask);
         if (masked) {
             wr_u64(out, cookie_mask);
@@ -320,8 +321,8 @@ nxm_put_match(struct wr *out, const struct match *match, uint8_t version, uint64
         const struct mf_field *mf = mf_from_id(id);
         union mf_value value, mask;
 
-        if (!(mf->flow_words & words) || mf_is_all_wild(mf, &match->mask)
-            || skip_alias(id, match, version) || !mf_match_prereqs_ok(mf, match)) {
+        if (!(mf->flow_words & words) || mf_is_all_wild(mf, &match->mask) ||
+            skip_alias(id, match, version) || !mf_match_prereqs_ok(mf, match)) {
             continue;
         }
         memset(&value, 0, sizeof value);
@@ -363,6 +364,6 @@ oxm_put_match(struct wr *out, const struct match *match, enum ofp_version versio
     wr_u16(out, OFPMT_OXM);
     wr_u16(out, 0);
     nxm_put_match(out, match, version, 0, 0);
-    wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+    wr_set_u16(out, start + 2, (uint16_t)(out->size - start));
     wr_align(out, start, 8);
 }

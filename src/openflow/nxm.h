@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Matches and fields on the wire: NXM and OXM TLVs (OpenFlow 1.2 and later, Nicira's extension of 1.0), OpenFlow 1.0's
- * struct ofp_match and OpenFlow 1.1's.
+/* Matches and fields on the wire: NXM and OXM TLVs (OpenFlow 1.2 and later, Nicira's extension
+ * of 1.0), OpenFlow 1.0's struct ofp_match and OpenFlow 1.1's.
  *
- * A TLV header is 32 bits: class, field, has-mask, length of what follows; class 0xffff is followed by a 32-bit experimenter
- * id that counts as part of the length (OpenFlow 1.3.1, section 7.2.3).  Fields, codes and prerequisites stand in
- * flow/field.def.  Pure functions; any thread.
+ * A TLV header is 32 bits: class, field, has-mask, length of what follows; class 0xffff is followed
+ * by a 32-bit experimenter id that counts as part of the length (OpenFlow 1.3.1, section 7.2.3).
+ * Fields, codes and prerequisites stand in flow/field.def.  Pure functions; any thread.
  */
 #ifndef OPENFLOW_NXM_H
 #define OPENFLOW_NXM_H 1
@@ -14,21 +14,25 @@
 #include "openflow/ofp_error.h"
 #include "openflow/ofp_wire.h"
 
-/* Takes one TLV: field, value, mask (all ones where it has none).  'masked' (may be NULL) says whether it had one.
- * OFPBMC_BAD_FIELD for one that we do not know, with the TLV skipped and *field NULL. */
+/* Takes one TLV: field, value, mask (all ones where it has none).  'masked' (may be NULL) says
+ * whether it had one. OFPBMC_BAD_FIELD for one that we do not know, with the TLV skipped and *field
+ * NULL. */
 enum ofperr nxm_pull_entry(struct rd *in, const struct mf_field **field, union mf_value *value,
                            union mf_value *mask, bool *masked);
 
-/* Takes a header without payload, as in actions and learn specs.  NULL to 'masked' where a mask bit is an error. */
+/* Takes a header without payload, as in actions and learn specs.  NULL to 'masked' where a mask bit
+ * is an error. */
 enum ofperr nxm_pull_header(struct rd *in, const struct mf_field **field, bool *masked);
 
-/* Decodes all of 'in' as a match.  'loose': unknown fields are skipped and prerequisites are not checked, as in
- * packet-ins.  'cookie' and 'cookie_mask' (may be NULL: then they are errors) receive NXM_NX_COOKIE. */
+/* Decodes all of 'in' as a match.  'loose': unknown fields are skipped and prerequisites are not
+ * checked, as in packet-ins.  'cookie' and 'cookie_mask' (may be NULL: then they are errors)
+ * receive NXM_NX_COOKIE. */
 enum ofperr nxm_pull_match(struct rd *in, bool loose, struct match *match, uint64_t *cookie,
                            uint64_t *cookie_mask);
 
-/* Appends the match as TLVs, in the deployed switch's order; 'version' 0 means NXM (Nicira extension messages), else OXM of
- * that OpenFlow version.  A cookie goes first where cookie_mask is not 0. */
+/* Appends the match as TLVs, in the deployed switch's order; 'version' 0 means NXM (Nicira
+ * extension messages), else OXM of that OpenFlow version.  A cookie goes first where cookie_mask is
+ * not 0. */
 void nxm_put_match(struct wr *out, const struct match *match, uint8_t version, uint64_t cookie,
                    uint64_t cookie_mask);
 

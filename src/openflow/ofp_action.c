@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Lists of decoded actions: building, walking, and the questions that tables ask of them.
  *
- * See ofp_action.h.  The codec stands in action_decode.c and action_encode.c, the rules of a valid list in
- * action_check.c, the text in action_format.c and action_parse.c.
+ * See ofp_action.h.  The codec stands in action_decode.c and action_encode.c, the rules of a valid
+ * list in action_check.c, the text in action_format.c and action_parse.c.
  */
 #include "openflow/ofp_action.h"
 
@@ -14,7 +14,7 @@ void
 ofpacts_fini(struct ofpacts *list)
 {
     free(list->data);
-    *list = (struct ofpacts) { 0 };
+    *list = (struct ofpacts){0};
 }
 
 static uint8_t *
@@ -23,7 +23,7 @@ reserve(struct ofpacts *list, size_t n)
     size_t need = list->size + n;
 
     if (need > list->cap) {
-        size_t grown = MAX(list->cap * 2, (size_t) 64);
+        size_t grown = MAX(list->cap * 2, (size_t)64);
 
         list->cap = MAX(need, grown);
         list->data = xrealloc(list->data, list->cap);
@@ -44,11 +44,11 @@ void *
 ofpacts_put(struct ofpacts *list, enum ofpact_type type, size_t size)
 {
     size_t len = OFPACT_ROUND(size);
-    struct ofpact *a = (struct ofpact *) (void *) reserve(list, len);
+    struct ofpact *a = (struct ofpact *)(void *)reserve(list, len);
 
     memset(a, 0, len);
-    a->type = (uint8_t) type;
-    a->len = (uint32_t) len;
+    a->type = (uint8_t)type;
+    a->len = (uint32_t)len;
     list->size += len;
     return a;
 }
@@ -63,7 +63,7 @@ ofpacts_put_set_field(struct ofpacts *list, enum mf_id id, const void *value, co
     memset(&ones, 0, sizeof ones);
     mf_exact_mask(mf, &ones);
     sf = ofpacts_put(list, OFPACT_SET_FIELD, sizeof *sf + 2u * mf->n_bytes);
-    sf->field = (uint16_t) id;
+    sf->field = (uint16_t)id;
     sf->n_bytes = mf->n_bytes;
     memcpy(sf->data, value, mf->n_bytes);
     memcpy(sf->data + mf->n_bytes, mask ? mask : ones.b, mf->n_bytes);
@@ -86,9 +86,9 @@ ofpacts_open(struct ofpacts *list, enum ofpact_type type, size_t header_size)
 void
 ofpacts_close(struct ofpacts *list, size_t ofs)
 {
-    struct ofpact *a = (struct ofpact *) (void *) (list->data + ofs);
+    struct ofpact *a = (struct ofpact *)(void *)(list->data + ofs);
 
-    a->len = (uint32_t) (list->size - ofs);
+    a->len = (uint32_t)(list->size - ofs);
 }
 
 const char *
@@ -134,21 +134,21 @@ learn_spec_size(const struct ofpact_learn_spec *spec)
 static const struct ofpact_learn_spec *
 learn_spec_at(const struct ofpact_learn *a, const uint8_t *p)
 {
-    const uint8_t *end = (const uint8_t *) (a + 1) + a->specs_size;
+    const uint8_t *end = (const uint8_t *)(a + 1) + a->specs_size;
 
-    return p < end ? (const struct ofpact_learn_spec *) (const void *) p : NULL;
+    return p < end ? (const struct ofpact_learn_spec *)(const void *)p : NULL;
 }
 
 const struct ofpact_learn_spec *
 ofpact_learn_first(const struct ofpact_learn *a)
 {
-    return learn_spec_at(a, (const uint8_t *) (a + 1));
+    return learn_spec_at(a, (const uint8_t *)(a + 1));
 }
 
 const struct ofpact_learn_spec *
 ofpact_learn_next(const struct ofpact_learn *a, const struct ofpact_learn_spec *spec)
 {
-    return learn_spec_at(a, (const uint8_t *) spec + learn_spec_size(spec));
+    return learn_spec_at(a, (const uint8_t *)spec + learn_spec_size(spec));
 }
 
 /* The list that 'a' contains, or NULL. */
@@ -167,7 +167,7 @@ nested(const struct ofpact *a, size_t *size)
 static bool
 outputs_to(const struct ofpact *a, ofp_port_t port)
 {
-    switch ((int) a->type) {
+    switch ((int)a->type) {
     case OFPACT_OUTPUT:
         return OFPACT_CAST(ofpact_output, a)->port == port;
     case OFPACT_OUTPUT_TRUNC:
@@ -184,7 +184,8 @@ outputs_to(const struct ofpact *a, ofp_port_t port)
 bool
 ofpacts_output_to_port(const struct ofpact *acts, size_t size, ofp_port_t port)
 {
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         const struct ofpact *inner;
         size_t inner_size = 0;
 
@@ -202,7 +203,8 @@ ofpacts_output_to_port(const struct ofpact *acts, size_t size, ofp_port_t port)
 bool
 ofpacts_output_to_group(const struct ofpact *acts, size_t size, uint32_t group_id)
 {
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         const struct ofpact *inner;
         size_t inner_size = 0;
 
@@ -220,7 +222,8 @@ ofpacts_output_to_group(const struct ofpact *acts, size_t size, uint32_t group_i
 uint32_t
 ofpacts_meter(const struct ofpact *acts, size_t size)
 {
-    OFPACT_FOR_EACH (a, acts, size) {
+    OFPACT_FOR_EACH(a, acts, size)
+    {
         if (a->type == OFPACT_METER) {
             return OFPACT_CAST(ofpact_meter, a)->meter_id;
         }

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Decoded OpenFlow actions and instructions.
  *
- * A list of actions ("ofpacts") is one flat, 8-byte aligned run of bytes: each action is a 'struct ofpact_*'
- * that begins with a 'struct ofpact' header whose 'len' leads to the next one.  Lists nest by containment
- * (clone, write_actions, ct).  A list holds no pointers, so it is copied with memcpy and compared with memcmp
- * (all padding is zero), and one flow's actions are one allocation.
+ * A list of actions ("ofpacts") is one flat, 8-byte aligned run of bytes: each action is a 'struct
+ * ofpact_*' that begins with a 'struct ofpact' header whose 'len' leads to the next one.  Lists
+ * nest by containment (clone, write_actions, ct).  A list holds no pointers, so it is copied with
+ * memcpy and compared with memcmp (all padding is zero), and one flow's actions are one allocation.
  *
- * The same list comes from every OpenFlow version: what a peer wrote as OFPAT_SET_VLAN_VID, set_field or
- * NXAST_REG_LOAD keeps its kind in 'raw' only where the text form tells them apart.  Instructions stand in
- * the list too, in the order in which the specification executes them: METER, the apply-actions in place,
- * CLEAR_ACTIONS, WRITE_ACTIONS, WRITE_METADATA, GOTO_TABLE.
+ * The same list comes from every OpenFlow version: what a peer wrote as OFPAT_SET_VLAN_VID,
+ * set_field or NXAST_REG_LOAD keeps its kind in 'raw' only where the text form tells them apart.
+ * Instructions stand in the list too, in the order in which the specification executes them: METER,
+ * the apply-actions in place, CLEAR_ACTIONS, WRITE_ACTIONS, WRITE_METADATA, GOTO_TABLE.
  *
- * Everything here is a pure function of its arguments; any thread.  Input from peers is hostile: decoding
- * yields an OpenFlow error, never an assertion, and nesting is bounded by OFPACTS_MAX_DEPTH.
+ * Everything here is a pure function of its arguments; any thread.  Input from peers is hostile:
+ * decoding yields an OpenFlow error, never an assertion, and nesting is bounded by
+ * OFPACTS_MAX_DEPTH.
  *
- * Values are in host byte order unless a comment says otherwise.  Ports are in OpenFlow 1.0's 16-bit form
- * (OFPP_LOCAL is 0xfffe), as in struct flow.
+ * Values are in host byte order unless a comment says otherwise.  Ports are in OpenFlow 1.0's
+ * 16-bit form (OFPP_LOCAL is 0xfffe), as in struct flow.
  */
 #ifndef OPENFLOW_OFP_ACTION_H
 #define OPENFLOW_OFP_ACTION_H 1
@@ -47,16 +48,16 @@ enum {
 /* How a peer wrote an action where that shows in the text form; in 'struct ofpact'. */
 enum ofpact_raw {
     OFPACT_RAW_DEFAULT = 0,
-    OFPACT_RAW_REG_LOAD,     /* SET_FIELD that came as NXAST_REG_LOAD: "load:". */
-    OFPACT_RAW_REG_LOAD2,    /* SET_FIELD that came as NXAST_REG_LOAD2. */
-    OFPACT_RAW_CNT_IDS,     /* DEC_TTL that came with controller ids: "dec_ttl(1,2)". */
-    OFPACT_RAW_SET_TUNNEL64, /* SET_TUNNEL that came as 64 bits: "set_tunnel64:". */
-    OFPACT_RAW_CONTROLLER2,  /* CONTROLLER that came as NXAST_CONTROLLER2. */
-    OFPACT_RAW_LEARN2,       /* LEARN that came as NXAST_LEARN2 (with limit). */
-    OFPACT_RAW_SAMPLE2,      /* SAMPLE with sampling_port. */
-    OFPACT_RAW_SAMPLE3,      /* SAMPLE with direction. */
+    OFPACT_RAW_REG_LOAD,       /* SET_FIELD that came as NXAST_REG_LOAD: "load:". */
+    OFPACT_RAW_REG_LOAD2,      /* SET_FIELD that came as NXAST_REG_LOAD2. */
+    OFPACT_RAW_CNT_IDS,        /* DEC_TTL that came with controller ids: "dec_ttl(1,2)". */
+    OFPACT_RAW_SET_TUNNEL64,   /* SET_TUNNEL that came as 64 bits: "set_tunnel64:". */
+    OFPACT_RAW_CONTROLLER2,    /* CONTROLLER that came as NXAST_CONTROLLER2. */
+    OFPACT_RAW_LEARN2,         /* LEARN that came as NXAST_LEARN2 (with limit). */
+    OFPACT_RAW_SAMPLE2,        /* SAMPLE with sampling_port. */
+    OFPACT_RAW_SAMPLE3,        /* SAMPLE with direction. */
     OFPACT_RAW_RESUBMIT_TABLE, /* RESUBMIT that came with a table: "resubmit(1,2)". */
-    OFPACT_RAW_POP_VLAN,     /* STRIP_VLAN that came from OpenFlow 1.1 or later: "pop_vlan". */
+    OFPACT_RAW_POP_VLAN,       /* STRIP_VLAN that came from OpenFlow 1.1 or later: "pop_vlan". */
     OFPACT_RAW_METER_ACTION, /* METER that came as OpenFlow 1.5's action, not as the instruction. */
 };
 
@@ -151,13 +152,14 @@ struct ofpact_group {
     uint32_t group_id;
 };
 
-/* set_field and load: 'data' holds the field's value and then its mask, each of the field's size in bytes, big-endian and
- * aligned as the field is on the wire; bits outside the mask are zero in the value. */
+/* set_field and load: 'data' holds the field's value and then its mask, each of the field's size in
+ * bytes, big-endian and aligned as the field is on the wire; bits outside the mask are zero in the
+ * value. */
 struct ofpact_set_field {
     struct ofpact ofpact;
-    uint16_t field;      /* enum mf_id. */
-    uint8_t n_bytes;     /* Size of the field: 'data' is twice that. */
-    bool flow_has_vlan;  /* Set by ofpacts_check(): a VLAN tag is there when this runs. */
+    uint16_t field;     /* enum mf_id. */
+    uint8_t n_bytes;    /* Size of the field: 'data' is twice that. */
+    bool flow_has_vlan; /* Set by ofpacts_check(): a VLAN tag is there when this runs. */
     uint8_t data[];
 };
 
@@ -191,9 +193,9 @@ struct ofpact_delete_field {
 
 struct ofpact_vlan_vid {
     struct ofpact ofpact;
-    uint16_t vid;               /* 0...4095. */
-    bool push_vlan_if_needed;   /* OpenFlow 1.0's meaning: add a tag where there is none. */
-    bool flow_has_vlan;         /* Set by ofpacts_check(). */
+    uint16_t vid;             /* 0...4095. */
+    bool push_vlan_if_needed; /* OpenFlow 1.0's meaning: add a tag where there is none. */
+    bool flow_has_vlan;       /* Set by ofpacts_check(). */
 };
 
 struct ofpact_vlan_pcp {
@@ -264,19 +266,22 @@ struct ofpact_fin_timeout {
 
 struct ofpact_resubmit {
     struct ofpact ofpact;
-    uint16_t port;    /* OFPP_IN_PORT: keep the packet's. */
-    uint8_t table_id; /* 255: the current table. */
-    bool with_ct_orig; /* Look up with the conntrack original tuple as addresses ("resubmit(,1,ct)"). */
+    uint16_t port;     /* OFPP_IN_PORT: keep the packet's. */
+    uint8_t table_id;  /* 255: the current table. */
+    bool with_ct_orig; /* Look up with the conntrack original tuple as addresses
+                          ("resubmit(,1,ct)"). */
 };
 
-/* One template of learn(): writes 'n_bits' from 'src' or from 'imm' to a match or to an action of the flow learned. */
+/* One template of learn(): writes 'n_bits' from 'src' or from 'imm' to a match or to an action of
+ * the flow learned. */
 struct ofpact_learn_spec {
     struct mf_subfield src; /* Valid where src_type is LEARN_SRC_FIELD. */
     struct mf_subfield dst; /* Valid where dst_type is not LEARN_DST_OUTPUT. */
     uint16_t n_bits;
     uint8_t src_type; /* enum ofpact_learn_src. */
     uint8_t dst_type; /* enum ofpact_learn_dst. */
-    uint16_t imm_size; /* Bytes of 'imm', big-endian, right-aligned; 0 unless LEARN_SRC_IMMEDIATE. */
+    uint16_t
+        imm_size; /* Bytes of 'imm', big-endian, right-aligned; 0 unless LEARN_SRC_IMMEDIATE. */
     uint16_t pad;
     uint8_t imm[]; /* Padded to 8 bytes. */
 };
@@ -298,17 +303,17 @@ struct ofpact_learn {
     uint16_t fin_hard_timeout;
     uint8_t table_id;
     uint8_t pad[3];
-    uint32_t limit;                 /* 0: none. */
-    struct mf_subfield result_dst;  /* n_bits is 0 where there is none. */
-    uint32_t specs_size;            /* Bytes of specs, which follow at offset ofpact_learn_specs(). */
+    uint32_t limit;                /* 0: none. */
+    struct mf_subfield result_dst; /* n_bits is 0 where there is none. */
+    uint32_t specs_size; /* Bytes of specs, which follow at offset ofpact_learn_specs(). */
 };
 
 /* Iterates: 'SPEC' is a const struct ofpact_learn_spec *. */
 const struct ofpact_learn_spec *ofpact_learn_first(const struct ofpact_learn *a);
 const struct ofpact_learn_spec *ofpact_learn_next(const struct ofpact_learn *a,
                                                   const struct ofpact_learn_spec *spec);
-#define OFPACT_LEARN_FOR_EACH(SPEC, LEARN)                                                                             \
-    for (const struct ofpact_learn_spec *SPEC = ofpact_learn_first(LEARN); SPEC;                                       \
+#define OFPACT_LEARN_FOR_EACH(SPEC, LEARN)                                       \
+    for (const struct ofpact_learn_spec *SPEC = ofpact_learn_first(LEARN); SPEC; \
          SPEC = ofpact_learn_next(LEARN, SPEC))
 
 struct ofpact_conjunction {
@@ -343,7 +348,7 @@ struct ofpact_note {
 
 struct ofpact_sample {
     struct ofpact ofpact;
-    uint16_t probability; /* 1...65535. */
+    uint16_t probability;   /* 1...65535. */
     uint16_t sampling_port; /* OFPP_NONE where absent. */
     uint8_t direction;      /* 0 default, 1 ingress, 2 egress. */
     uint32_t collector_set_id;
@@ -375,7 +380,8 @@ struct ofpact_ct {
     uint16_t alg; /* 0, 21 (ftp) or 69 (tftp). */
     uint8_t recirc_table;
     uint8_t pad[5];
-    uint64_t actions[]; /* At most one NAT; SET_FIELD and REG_MOVE of ct_mark and ct_label ("exec(...)"). */
+    uint64_t actions[]; /* At most one NAT; SET_FIELD and REG_MOVE of ct_mark and ct_label
+                           ("exec(...)"). */
 };
 
 #define OFPACT_NAT_SRC 0x01
@@ -386,11 +392,12 @@ struct ofpact_ct {
 
 struct ofpact_nat {
     struct ofpact ofpact;
-    uint8_t range_af; /* 0: no addresses, 4, 6. */
-    uint8_t flags;    /* OFPACT_NAT_*. */
-    uint16_t port_min; /* 0: no ports. */
-    uint16_t port_max; /* 0: only port_min. */
-    uint8_t addr_min[16]; /* Network order; an IPv4 address takes the first four bytes.  All zeros in addr_max: only addr_min. */
+    uint8_t range_af;     /* 0: no addresses, 4, 6. */
+    uint8_t flags;        /* OFPACT_NAT_*. */
+    uint16_t port_min;    /* 0: no ports. */
+    uint16_t port_max;    /* 0: only port_min. */
+    uint8_t addr_min[16]; /* Network order; an IPv4 address takes the first four bytes.  All zeros
+                             in addr_max: only addr_min. */
     uint8_t addr_max[16];
 };
 
@@ -425,56 +432,61 @@ ofpacts_clear(struct ofpacts *list)
 }
 void ofpacts_append(struct ofpacts *list, const struct ofpact *acts, size_t size);
 
-/* Appends a zeroed action of 'type' with 'size' bytes (rounded up); the pointer is valid until the next append. */
+/* Appends a zeroed action of 'type' with 'size' bytes (rounded up); the pointer is valid until the
+ * next append. */
 void *ofpacts_put(struct ofpacts *list, enum ofpact_type type, size_t size);
 
-/* Appends an action of 'type' as in: struct ofpact_output *o = ofpacts_put_struct(&list, OUTPUT, struct ofpact_output); */
-#define ofpacts_put_struct(LIST, TYPE, STRUCT) ((STRUCT *) ofpacts_put(LIST, OFPACT_##TYPE, sizeof(STRUCT)))
+/* Appends an action of 'type' as in: struct ofpact_output *o = ofpacts_put_struct(&list, OUTPUT,
+ * struct ofpact_output); */
+#define ofpacts_put_struct(LIST, TYPE, STRUCT) \
+    ((STRUCT *)ofpacts_put(LIST, OFPACT_##TYPE, sizeof(STRUCT)))
 
-/* Appends a SET_FIELD of the bits of 'mask' (all bits where NULL); 'value' and 'mask' are of the field's size, big-endian. */
-struct ofpact_set_field *ofpacts_put_set_field(struct ofpacts *list, enum mf_id field, const void *value,
-                                               const void *mask);
+/* Appends a SET_FIELD of the bits of 'mask' (all bits where NULL); 'value' and 'mask' are of the
+ * field's size, big-endian. */
+struct ofpact_set_field *ofpacts_put_set_field(struct ofpacts *list, enum mf_id field,
+                                               const void *value, const void *mask);
 
-/* A nested action: open returns its offset; close fixes its length after the inner actions were put. */
+/* A nested action: open returns its offset; close fixes its length after the inner actions were
+ * put. */
 size_t ofpacts_open(struct ofpacts *list, enum ofpact_type type, size_t header_size);
 void ofpacts_close(struct ofpacts *list, size_t ofs);
 
 static inline const struct ofpact *
 ofpacts_data(const struct ofpacts *list)
 {
-    return (const struct ofpact *) (const void *) list->data;
+    return (const struct ofpact *)(const void *)list->data;
 }
 
 static inline const struct ofpact *
 ofpact_next(const struct ofpact *a)
 {
-    return (const struct ofpact *) (const void *) ((const uint8_t *) a + a->len);
+    return (const struct ofpact *)(const void *)((const uint8_t *)a + a->len);
 }
 
 static inline const struct ofpact *
 ofpact_end(const struct ofpact *acts, size_t size)
 {
-    return (const struct ofpact *) (const void *) ((const uint8_t *) acts + size);
+    return (const struct ofpact *)(const void *)((const uint8_t *)acts + size);
 }
 
-#define OFPACT_FOR_EACH(A, ACTS, SIZE)                                                                                 \
+#define OFPACT_FOR_EACH(A, ACTS, SIZE) \
     for (const struct ofpact *A = (ACTS); A < ofpact_end(ACTS, SIZE); A = ofpact_next(A))
 
 /* The action as its own struct; 'a' must be of the right type. */
-#define OFPACT_CAST(STRUCT, A) ((const struct STRUCT *) (const void *) (A))
+#define OFPACT_CAST(STRUCT, A) ((const struct STRUCT *)(const void *)(A))
 
 static inline const struct ofpact *
 ofpact_nest_actions(const struct ofpact_nest *a, size_t *size)
 {
     *size = a->ofpact.len - offsetof(struct ofpact_nest, actions);
-    return (const struct ofpact *) (const void *) a->actions;
+    return (const struct ofpact *)(const void *)a->actions;
 }
 
 static inline const struct ofpact *
 ofpact_ct_actions(const struct ofpact_ct *a, size_t *size)
 {
     *size = a->ofpact.len - offsetof(struct ofpact_ct, actions);
-    return (const struct ofpact *) (const void *) a->actions;
+    return (const struct ofpact *)(const void *)a->actions;
 }
 
 /* "output", "set_field", ... */
@@ -490,37 +502,43 @@ ofpacts_equal(const struct ofpact *a, size_t a_size, const struct ofpact *b, siz
     return a_size == b_size && (!a_size || !memcmp(a, b, a_size));
 }
 
-/* Whether some action outputs to 'port' (also within nested lists; for out_port filters, which look at output, enqueue
- * and controller), or leads to 'group'. */
+/* Whether some action outputs to 'port' (also within nested lists; for out_port filters, which look
+ * at output, enqueue and controller), or leads to 'group'. */
 bool ofpacts_output_to_port(const struct ofpact *acts, size_t size, ofp_port_t port);
 bool ofpacts_output_to_group(const struct ofpact *acts, size_t size, uint32_t group_id);
 
 /* The meter that the list passes through first, or 0. */
 uint32_t ofpacts_meter(const struct ofpact *acts, size_t size);
 
-/* Decodes all of 'in' as actions (not instructions) of 'version', appends to 'out'.  On error 'out' keeps its former
- * contents. */
+/* Decodes all of 'in' as actions (not instructions) of 'version', appends to 'out'.  On error 'out'
+ * keeps its former contents. */
 enum ofperr ofpacts_decode(struct rd *in, enum ofp_version version, struct ofpacts *out);
 
-/* As ofpacts_decode(), for the body of a flow-mod or flow-stats: actions at OpenFlow 1.0, else instructions. */
-enum ofperr ofpacts_decode_instructions(struct rd *in, enum ofp_version version, struct ofpacts *out);
+/* As ofpacts_decode(), for the body of a flow-mod or flow-stats: actions at OpenFlow 1.0, else
+ * instructions. */
+enum ofperr ofpacts_decode_instructions(struct rd *in, enum ofp_version version,
+                                        struct ofpacts *out);
 
-/* Appends the wire form of 'acts' to 'out', as actions (instructions in the list are left out), or as what a flow
- * carries.  What 'version' cannot say at all is left out, as the deployed switch does. */
-void ofpacts_encode(const struct ofpact *acts, size_t size, enum ofp_version version, struct wr *out);
-void ofpacts_encode_instructions(const struct ofpact *acts, size_t size, enum ofp_version version, struct wr *out);
+/* Appends the wire form of 'acts' to 'out', as actions (instructions in the list are left out), or
+ * as what a flow carries.  What 'version' cannot say at all is left out, as the deployed switch
+ * does. */
+void ofpacts_encode(const struct ofpact *acts, size_t size, enum ofp_version version,
+                    struct wr *out);
+void ofpacts_encode_instructions(const struct ofpact *acts, size_t size, enum ofp_version version,
+                                 struct wr *out);
 
 /* What ofpacts_check() needs to know. */
 struct ofpacts_check {
-    const struct match *match; /* The flow's match; NULL for packet-outs and groups: no prerequisite is checked. */
-    ofp_port_t max_ports;       /* Ordinary ports are below this (OFPP_MAX, or the switch's). */
-    uint8_t table_id;          /* The flow's table; 255: none (no goto check). */
+    const struct match
+        *match; /* The flow's match; NULL for packet-outs and groups: no prerequisite is checked. */
+    ofp_port_t max_ports; /* Ordinary ports are below this (OFPP_MAX, or the switch's). */
+    uint8_t table_id;     /* The flow's table; 255: none (no goto check). */
     uint8_t n_tables;
     enum ofp_version version;
 };
 
-/* Checks a whole list: ports, table order, prerequisites, meters, conjunction rules, write-actions contents; fills in the
- * actions' 'flow_has_vlan' and 'flow_ip_proto'.  0 or the error to send. */
+/* Checks a whole list: ports, table order, prerequisites, meters, conjunction rules, write-actions
+ * contents; fills in the actions' 'flow_has_vlan' and 'flow_ip_proto'.  0 or the error to send. */
 enum ofperr ofpacts_check(struct ofpact *acts, size_t size, const struct ofpacts_check *check);
 
 #endif

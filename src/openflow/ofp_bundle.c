@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Bundles: OpenFlow 1.4 section 7.3.9, and the ONF extension (experimenter types 2300 and 2301) at 1.3.
+/* Bundles: OpenFlow 1.4 section 7.3.9, and the ONF extension (experimenter types 2300 and 2301)
+ * at 1.3.
  *
  * See ofp_bundle.h.
  */
@@ -39,8 +40,8 @@ ofp_bundle_ctrl_encode(const struct ofp_bundle_ctrl *bc, enum ofp_version versio
 static bool
 may_be_bundled(enum ofp_type type)
 {
-    return type == OFPTYPE_FLOW_MOD || type == OFPTYPE_GROUP_MOD || type == OFPTYPE_PORT_MOD
-           || type == OFPTYPE_PACKET_OUT;
+    return type == OFPTYPE_FLOW_MOD || type == OFPTYPE_GROUP_MOD || type == OFPTYPE_PORT_MOD ||
+           type == OFPTYPE_PACKET_OUT;
 }
 
 enum ofperr
@@ -50,7 +51,7 @@ ofp_bundle_add_decode(const struct ofp_msg *msg, struct ofp_bundle_add *ba)
     size_t inner_size;
     enum ofperr error;
 
-    *ba = (struct ofp_bundle_add) { .bundle_id = rd_u32(&in) };
+    *ba = (struct ofp_bundle_add){.bundle_id = rd_u32(&in)};
     rd_skip(&in, 2);
     ba->flags = rd_u16(&in);
     if (rd_left(&in) < OFP_HEADER_SIZE) {

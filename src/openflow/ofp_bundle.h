@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Bundle control and bundle add: OpenFlow 1.4 and later, and the ONF extension at 1.3.  Pure functions; any thread. */
+/* Bundle control and bundle add: OpenFlow 1.4 and later, and the ONF extension at 1.3.  Pure
+ * functions; any thread. */
 #ifndef OPENFLOW_OFP_BUNDLE_H
 #define OPENFLOW_OFP_BUNDLE_H 1
 
@@ -32,8 +33,9 @@ struct ofp_bundle_add {
     uint16_t flags;
     struct ofp_msg msg; /* The message inside, headers understood. */
 };
-/* Errors of the message inside and of the bundle: OFPBFC_MSG_BAD_LEN, _MSG_BAD_XID, _BAD_VERSION, _MSG_UNSUP (a type that
- * may not stand in a bundle: all but flow-mod, group-mod, port-mod, packet-out), or what ofp_msg_decode() says. */
+/* Errors of the message inside and of the bundle: OFPBFC_MSG_BAD_LEN, _MSG_BAD_XID, _BAD_VERSION,
+ * _MSG_UNSUP (a type that may not stand in a bundle: all but flow-mod, group-mod, port-mod,
+ * packet-out), or what ofp_msg_decode() says. */
 enum ofperr ofp_bundle_add_decode(const struct ofp_msg *msg, struct ofp_bundle_add *ba);
 void ofp_bundle_add_encode(uint32_t bundle_id, uint16_t flags, const void *inner, size_t inner_size,
                            enum ofp_version version, uint32_t xid, struct wr *out);

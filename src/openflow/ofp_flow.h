@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Messages about flows: flow-mods, flow and aggregate statistics, flow-removed, and the options of connections that
- * concern them.
+/* Messages about flows: flow-mods, flow and aggregate statistics, flow-removed, and the options of
+ * connections that concern them.
  *
- * Every encoding (OpenFlow 1.0 to 1.5, Nicira's) decodes into the same structs.  Decoding checks what can be checked
- * without a switch: lengths, matches (prerequisites, duplicates, masks), actions' own arguments, flags, commands.
- * What depends on ports, tables and the match as a whole is ofpacts_check()'s (ofp_action.h).
- * Pure functions; any thread.  Structs that hold a 'struct ofpacts' are to be zero-initialised, may be used for
- * message after message (the memory is kept), and are released with their _fini function.
+ * Every encoding (OpenFlow 1.0 to 1.5, Nicira's) decodes into the same structs.  Decoding checks
+ * what can be checked without a switch: lengths, matches (prerequisites, duplicates, masks),
+ * actions' own arguments, flags, commands. What depends on ports, tables and the match as a whole
+ * is ofpacts_check()'s (ofp_action.h). Pure functions; any thread.  Structs that hold a 'struct
+ * ofpacts' are to be zero-initialised, may be used for message after message (the memory is kept),
+ * and are released with their _fini function.
  */
 #ifndef OPENFLOW_OFP_FLOW_H
 #define OPENFLOW_OFP_FLOW_H 1
@@ -41,7 +42,8 @@ struct ofp_flow_mod {
     uint16_t priority;
     uint16_t idle_timeout; /* Seconds; 0: none. */
     uint16_t hard_timeout;
-    uint16_t flags;      /* OFPFF_*.  OpenFlow 1.0...1.2 ADD and MODIFY imply OFPFF_RESET_COUNTS as deployed switches do. */
+    uint16_t flags; /* OFPFF_*.  OpenFlow 1.0...1.2 ADD and MODIFY imply OFPFF_RESET_COUNTS as
+                       deployed switches do. */
     uint16_t importance;
     uint32_t buffer_id;  /* OFP_BUFFER_NONE, else the switch answers OFPBRC_BUFFER_UNKNOWN. */
     ofp_port_t out_port; /* DELETE only: OFPP_NONE (any) or a port. */
@@ -49,7 +51,8 @@ struct ofp_flow_mod {
     struct ofpacts actions;
 };
 
-/* 'table_id_in_command': the connection enabled NXT_FLOW_MOD_TABLE_ID (OpenFlow 1.0 and NXT_FLOW_MOD). */
+/* 'table_id_in_command': the connection enabled NXT_FLOW_MOD_TABLE_ID (OpenFlow 1.0 and
+ * NXT_FLOW_MOD). */
 enum ofperr ofp_flow_mod_decode(const struct ofp_msg *msg, bool table_id_in_command,
                                 struct ofp_flow_mod *fm);
 void ofp_flow_mod_fini(struct ofp_flow_mod *fm);
@@ -77,7 +80,8 @@ struct ofp_flow_stats_request {
 enum ofperr ofp_flow_stats_request_decode(const struct ofp_msg *msg,
                                           struct ofp_flow_stats_request *fsr);
 void ofp_flow_stats_request_encode(const struct ofp_flow_stats_request *fsr,
-                                   enum ofp_version version, bool nxm, uint32_t xid, struct wr *out);
+                                   enum ofp_version version, bool nxm, uint32_t xid,
+                                   struct wr *out);
 
 /* One flow in a reply. */
 #define OFP_AGE_UNKNOWN (-1)
@@ -90,8 +94,9 @@ struct ofp_flow_stats {
     uint64_t n_bytes;
     uint32_t duration_sec;
     uint32_t duration_nsec;
-    int32_t idle_age; /* Seconds since the last packet, or OFP_AGE_UNKNOWN.  Travels in NXST_FLOW and OpenFlow 1.5. */
-    int32_t hard_age; /* Seconds since the last modification, or OFP_AGE_UNKNOWN. */
+    int32_t idle_age;  /* Seconds since the last packet, or OFP_AGE_UNKNOWN.  Travels in NXST_FLOW
+                          and OpenFlow 1.5. */
+    int32_t hard_age;  /* Seconds since the last modification, or OFP_AGE_UNKNOWN. */
     uint32_t priority; /* Above 65535: a hidden flow, which only people see. */
     uint16_t idle_timeout;
     uint16_t hard_timeout;
@@ -100,12 +105,12 @@ struct ofp_flow_stats {
     uint8_t table_id;
 };
 
-/* Appends one flow to a reply that ofp_mp_begin() began as the answer to the request.  'flow_age': the connection sent
- * NXT_FLOW_AGE.  Match and actions take the form of mp->raw and mp->version. */
+/* Appends one flow to a reply that ofp_mp_begin() began as the answer to the request.  'flow_age':
+ * the connection sent NXT_FLOW_AGE.  Match and actions take the form of mp->raw and mp->version. */
 void ofp_flow_stats_encode(struct ofp_mp *mp, const struct ofp_flow_stats *fs, bool flow_age);
 
-/* Decodes one flow from a reply's body: 0, an error, or at the end EOF (-1).  'match' and 'actions' are where
- * fs->match and fs->actions will point to. */
+/* Decodes one flow from a reply's body: 0, an error, or at the end EOF (-1).  'match' and 'actions'
+ * are where fs->match and fs->actions will point to. */
 int ofp_flow_stats_decode(const struct ofp_msg *msg, struct rd *body, bool flow_age,
                           struct match *match, struct ofpacts *actions, struct ofp_flow_stats *fs);
 
@@ -150,7 +155,8 @@ enum ofperr ofp_set_flow_format_decode(const struct ofp_msg *msg, enum ofp_flow_
 enum ofperr ofp_flow_mod_table_id_decode(const struct ofp_msg *msg, bool *enable);
 
 /* One line for people, as 'ovs-appctl bridge/dump-flows' prints a flow:
- * "duration=1s, n_packets=2, n_bytes=108, priority=10,tcp,tp_dst=80,actions=NORMAL".  A table other than 0 comes first
+ * "duration=1s, n_packets=2, n_bytes=108, priority=10,tcp,tp_dst=80,actions=NORMAL".  A table other
+ * than 0 comes first
  * ("table_id=254, ") and so does a cookie other than 0 ("cookie=0x5, "). */
 void ofp_flow_format_line(const struct ofp_flow_stats *fs, const struct mf_port_names *ports,
                           struct text *out);

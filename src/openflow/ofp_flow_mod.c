@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Flow-mods in their three encodings: OpenFlow 1.0, OpenFlow 1.1 and later, Nicira's NXT_FLOW_MOD; and the two messages that
- * choose between them.
+/* Flow-mods in their three encodings: OpenFlow 1.0, OpenFlow 1.1 and later, Nicira's NXT_FLOW_MOD;
+ * and the two messages that choose between them.
  *
- * See ofp_flow.h.  Called by ofproto for each flow-mod of a connection or bundle, so it reuses the caller's memory.
+ * See ofp_flow.h.  Called by ofproto for each flow-mod of a connection or bundle, so it reuses the
+ * caller's memory.
  */
 #include "openflow/nxm.h"
 #include "openflow/ofp_flow.h"
@@ -46,19 +47,20 @@ set_flags(uint16_t raw, const struct ofp_msg *msg, struct ofp_flow_mod *fm)
     return 0;
 }
 
-/* The 16-bit command of OpenFlow 1.0 and NXT_FLOW_MOD, which may hold the table in its high byte. */
+/* The 16-bit command of OpenFlow 1.0 and NXT_FLOW_MOD, which may hold the table in its high byte.
+ */
 static enum ofperr
 set_command(uint16_t command, bool table_id_in_command, struct ofp_flow_mod *fm)
 {
     fm->table_id = OFP_TABLE_ALL;
     if (table_id_in_command) {
-        fm->table_id = (uint8_t) (command >> 8);
+        fm->table_id = (uint8_t)(command >> 8);
         command &= 0xff;
     }
     if (command > OFPFC_DELETE_STRICT) {
         return OFPERR_OFPFMFC_BAD_COMMAND;
     }
-    fm->command = (uint8_t) command;
+    fm->command = (uint8_t)command;
     return 0;
 }
 
@@ -109,8 +111,8 @@ decode_nx(const struct ofp_msg *msg, bool table_id_in_command, struct ofp_flow_m
     if (!rd_ok(body)) {
         return OFPERR_OFPBMC_BAD_LEN;
     }
-    error = error ? error
-                  : nxm_pull_match(&match, false, &fm->match, &fm->cookie, &fm->cookie_mask);
+    error =
+        error ? error : nxm_pull_match(&match, false, &fm->match, &fm->cookie, &fm->cookie_mask);
     error = error ? error : set_flags(flags, msg, fm);
     if (!error && fm->command == OFPFC_ADD && fm->cookie_mask) {
         return OFPERR_NXBRC_NXM_INVALID;
@@ -167,7 +169,7 @@ ofp_flow_mod_decode(const struct ofp_msg *msg, bool table_id_in_command, struct 
     struct rd body = msg->body;
     enum ofperr error;
 
-    *fm = (struct ofp_flow_mod) { .out_group = OFP_GROUP_ANY, .actions = actions };
+    *fm = (struct ofp_flow_mod){.out_group = OFP_GROUP_ANY, .actions = actions};
     ofpacts_clear(&fm->actions);
     error = msg->raw == OFPRAW_OFPT10_FLOW_MOD ? decode10(msg, table_id_in_command, fm, &body)
             : msg->raw == OFPRAW_NXT_FLOW_MOD  ? decode_nx(msg, table_id_in_command, fm, &body)
@@ -188,9 +190,7 @@ ofp_flow_mod_decode(const struct ofp_msg *msg, bool table_id_in_command, struct 
 static uint16_t
 wire_flags(const struct ofp_flow_mod *fm, enum ofp_version version)
 {
-    uint16_t known = version >= OFP13_VERSION   ? 0x1f
-                     : version >= OFP12_VERSION ? 0x07
-                                                : 0x03;
+    uint16_t known = version >= OFP13_VERSION ? 0x1f : version >= OFP12_VERSION ? 0x07 : 0x03;
 
     return fm->flags & known;
 }
@@ -198,7 +198,7 @@ wire_flags(const struct ofp_flow_mod *fm, enum ofp_version version)
 static uint16_t
 wire_command(const struct ofp_flow_mod *fm, bool table_id_in_command)
 {
-    return (uint16_t) (fm->command | (table_id_in_command ? fm->table_id << 8 : 0));
+    return (uint16_t)(fm->command | (table_id_in_command ? fm->table_id << 8 : 0));
 }
 
 static size_t
@@ -236,13 +236,13 @@ encode_nx(const struct ofp_flow_mod *fm, enum ofp_version version, bool table_id
     wr_u16(out, fm->hard_timeout);
     wr_u16(out, fm->priority);
     wr_u32(out, fm->buffer_id);
-    wr_u16(out, (uint16_t) fm->out_port);
+    wr_u16(out, (uint16_t)fm->out_port);
     wr_u16(out, wire_flags(fm, version));
     len_ofs = out->size;
     wr_zeros(out, 8);
     match = out->size;
     nxm_put_match(out, &fm->match, 0, fm->cookie, fm->cookie_mask);
-    wr_set_u16(out, len_ofs, (uint16_t) (out->size - match));
+    wr_set_u16(out, len_ofs, (uint16_t)(out->size - match));
     wr_align(out, match, 8);
     return start;
 }
@@ -259,7 +259,7 @@ encode10(const struct ofp_flow_mod *fm, bool table_id_in_command, uint32_t xid, 
     wr_u16(out, fm->hard_timeout);
     wr_u16(out, fm->priority);
     wr_u32(out, fm->buffer_id);
-    wr_u16(out, (uint16_t) fm->out_port);
+    wr_u16(out, (uint16_t)fm->out_port);
     wr_u16(out, wire_flags(fm, OFP10_VERSION));
     return start;
 }
@@ -269,8 +269,8 @@ ofp_flow_mod_encode(const struct ofp_flow_mod *fm, enum ofp_version version, boo
                     bool table_id_in_command, uint32_t xid, struct wr *out)
 {
     size_t start = version > OFP10_VERSION ? encode11(fm, version, xid, out)
-                   : nxm ? encode_nx(fm, version, table_id_in_command, xid, out)
-                         : encode10(fm, table_id_in_command, xid, out);
+                   : nxm                   ? encode_nx(fm, version, table_id_in_command, xid, out)
+                                           : encode10(fm, table_id_in_command, xid, out);
 
     ofpacts_encode_instructions(ofpacts_data(&fm->actions), fm->actions.size, version, out);
     ofp_msg_end(out, start);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Flow statistics, aggregates and flow-removed, in every encoding.
  *
- * See ofp_flow.h.  A flow's entry in a reply is written in place, without copies: a dump of a hundred thousand flows is the
- * longest message that a switch sends.
+ * See ofp_flow.h.  A flow's entry in a reply is written in place, without copies: a dump of a
+ * hundred thousand flows is the longest message that a switch sends.
  */
 #include "openflow/nxm.h"
 #include "openflow/ofp_flow.h"
@@ -55,7 +55,7 @@ ofp_flow_stats_request_decode(const struct ofp_msg *msg, struct ofp_flow_stats_r
     struct rd body = msg->body;
     enum ofperr error;
 
-    *fsr = (struct ofp_flow_stats_request) { .out_group = OFP_GROUP_ANY };
+    *fsr = (struct ofp_flow_stats_request){.out_group = OFP_GROUP_ANY};
     fsr->aggregate = msg->type == OFPTYPE_AGGREGATE_STATS_REQUEST;
     if (msg->raw == OFPRAW_OFPST10_FLOW_REQUEST || msg->raw == OFPRAW_OFPST10_AGGREGATE_REQUEST) {
         error = ofp10_match_pull(&body, &fsr->match);
@@ -78,8 +78,9 @@ ofp_flow_stats_request_encode(const struct ofp_flow_stats_request *fsr, enum ofp
     size_t start, match, len_ofs;
 
     if (version > OFP10_VERSION) {
-        start = ofp_msg_begin(
-            out, agg ? OFPRAW_OFPST11_AGGREGATE_REQUEST : OFPRAW_OFPST11_FLOW_REQUEST, version, xid);
+        start =
+            ofp_msg_begin(out, agg ? OFPRAW_OFPST11_AGGREGATE_REQUEST : OFPRAW_OFPST11_FLOW_REQUEST,
+                          version, xid);
         wr_u8(out, fsr->table_id);
         wr_zeros(out, 3);
         wr_u32(out, ofp_port_to_wire32(fsr->out_port));
@@ -89,24 +90,25 @@ ofp_flow_stats_request_encode(const struct ofp_flow_stats_request *fsr, enum ofp
         wr_u64(out, fsr->cookie_mask);
         ofp_match_put(out, &fsr->match, version);
     } else if (nxm) {
-        start = ofp_msg_begin(
-            out, agg ? OFPRAW_NXST_AGGREGATE_REQUEST : OFPRAW_NXST_FLOW_REQUEST, version, xid);
-        wr_u16(out, (uint16_t) fsr->out_port);
+        start = ofp_msg_begin(out, agg ? OFPRAW_NXST_AGGREGATE_REQUEST : OFPRAW_NXST_FLOW_REQUEST,
+                              version, xid);
+        wr_u16(out, (uint16_t)fsr->out_port);
         len_ofs = out->size;
         wr_u16(out, 0);
         wr_u8(out, fsr->table_id);
         wr_zeros(out, 3);
         match = out->size;
         nxm_put_match(out, &fsr->match, 0, fsr->cookie, fsr->cookie_mask);
-        wr_set_u16(out, len_ofs, (uint16_t) (out->size - match));
+        wr_set_u16(out, len_ofs, (uint16_t)(out->size - match));
         wr_align(out, match, 8);
     } else {
-        start = ofp_msg_begin(
-            out, agg ? OFPRAW_OFPST10_AGGREGATE_REQUEST : OFPRAW_OFPST10_FLOW_REQUEST, version, xid);
+        start =
+            ofp_msg_begin(out, agg ? OFPRAW_OFPST10_AGGREGATE_REQUEST : OFPRAW_OFPST10_FLOW_REQUEST,
+                          version, xid);
         ofp10_match_put(out, &fsr->match);
         wr_u8(out, fsr->table_id);
         wr_u8(out, 0);
-        wr_u16(out, (uint16_t) fsr->out_port);
+        wr_u16(out, (uint16_t)fsr->out_port);
     }
     ofp_msg_end(out, start);
 }
@@ -117,7 +119,7 @@ ofp_flow_stats_request_encode(const struct ofp_flow_stats_request *fsr, enum ofp
 static uint16_t
 age_to_wire(int32_t age)
 {
-    return age < 0 ? 0 : age < UINT16_MAX ? (uint16_t) (age + 1) : UINT16_MAX;
+    return age < 0 ? 0 : age < UINT16_MAX ? (uint16_t)(age + 1) : UINT16_MAX;
 }
 
 static int32_t
@@ -170,7 +172,7 @@ entry_nx(struct wr *out, const struct ofp_flow_stats *fs, bool flow_age)
     put_counts(out, fs, false);
     match = out->size;
     nxm_put_match(out, fs->match, 0, 0, 0);
-    wr_set_u16(out, len_ofs, (uint16_t) (out->size - match));
+    wr_set_u16(out, len_ofs, (uint16_t)(out->size - match));
     wr_align(out, match, 8);
 }
 
@@ -190,13 +192,13 @@ entry11(struct wr *out, const struct ofp_flow_stats *fs, enum ofp_version versio
 static void
 entry15(struct wr *out, const struct ofp_flow_stats *fs, enum ofp_version version)
 {
-    struct ofp_oxs oxs = { .has = OFP_OXS_DURATION | OFP_OXS_PACKET_COUNT | OFP_OXS_BYTE_COUNT };
+    struct ofp_oxs oxs = {.has = OFP_OXS_DURATION | OFP_OXS_PACKET_COUNT | OFP_OXS_BYTE_COUNT};
 
     oxs.duration_sec = fs->duration_sec;
     oxs.duration_nsec = fs->duration_nsec;
     if (fs->idle_age != OFP_AGE_UNKNOWN) {
         oxs.has |= OFP_OXS_IDLE_TIME;
-        oxs.idle_sec = (uint32_t) fs->idle_age;
+        oxs.idle_sec = (uint32_t)fs->idle_age;
     }
     oxs.n_packets = unknown_to_zero(fs->n_packets);
     oxs.n_bytes = unknown_to_zero(fs->n_bytes);
@@ -234,7 +236,7 @@ ofp_flow_stats_encode(struct ofp_mp *mp, const struct ofp_flow_stats *fs, bool f
         wr_truncate(out, start);
         return;
     }
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
     ofp_mp_commit(mp);
 }
 
@@ -297,16 +299,15 @@ pull_entry15(struct rd *in, enum ofp_version version, struct match *match,
     }
     fs->duration_sec = oxs.duration_sec;
     fs->duration_nsec = oxs.duration_nsec;
-    fs->idle_age = oxs.has & OFP_OXS_IDLE_TIME ? (int32_t) (oxs.idle_sec & INT32_MAX)
-                                               : OFP_AGE_UNKNOWN;
+    fs->idle_age =
+        oxs.has & OFP_OXS_IDLE_TIME ? (int32_t)(oxs.idle_sec & INT32_MAX) : OFP_AGE_UNKNOWN;
     fs->n_packets = oxs.has & OFP_OXS_PACKET_COUNT ? oxs.n_packets : UINT64_MAX;
     fs->n_bytes = oxs.has & OFP_OXS_BYTE_COUNT ? oxs.n_bytes : UINT64_MAX;
     return 0;
 }
 
 static enum ofperr
-pull_entry(const struct ofp_msg *msg, struct rd *in, struct match *match,
-           struct ofp_flow_stats *fs)
+pull_entry(const struct ofp_msg *msg, struct rd *in, struct match *match, struct ofp_flow_stats *fs)
 {
     enum ofperr error;
 
@@ -349,8 +350,8 @@ ofp_flow_stats_decode(const struct ofp_msg *msg, struct rd *body, bool flow_age,
         return OFPERR_OFPBRC_BAD_LEN;
     }
     in = rd_sub(body, len - 2u);
-    *fs = (struct ofp_flow_stats) { .match = match, .idle_age = OFP_AGE_UNKNOWN,
-                                    .hard_age = OFP_AGE_UNKNOWN };
+    *fs = (struct ofp_flow_stats){
+        .match = match, .idle_age = OFP_AGE_UNKNOWN, .hard_age = OFP_AGE_UNKNOWN};
     error = pull_entry(msg, &in, match, fs);
     if (error || !rd_ok(&in)) {
         return error ? error : OFPERR_OFPBRC_BAD_LEN;
@@ -379,8 +380,8 @@ ofp_aggregate_stats_reply_encode(const struct ofp_aggregate_stats *stats,
     }
     start = ofp_msg_begin(out, raw, request->version, request->xid);
     if (raw == OFPRAW_OFPST15_AGGREGATE_REPLY) {
-        struct ofp_oxs oxs = { .has = OFP_OXS_FLOW_COUNT | OFP_OXS_PACKET_COUNT
-                                      | OFP_OXS_BYTE_COUNT };
+        struct ofp_oxs oxs = {.has =
+                                  OFP_OXS_FLOW_COUNT | OFP_OXS_PACKET_COUNT | OFP_OXS_BYTE_COUNT};
 
         oxs.n_flows = stats->n_flows;
         oxs.n_packets = unknown_to_zero(stats->n_packets);
@@ -435,7 +436,7 @@ removed_nx(const struct ofp_flow_removed *fr, struct wr *out)
     wr_u64(out, fr->cookie);
     wr_u16(out, fr->priority);
     wr_u8(out, reason_to_wire(fr->reason, OFP10_VERSION));
-    wr_u8(out, (uint8_t) (fr->table_id + 1)); /* 0 means that the sender does not say. */
+    wr_u8(out, (uint8_t)(fr->table_id + 1)); /* 0 means that the sender does not say. */
     wr_u32(out, fr->duration_sec);
     wr_u32(out, fr->duration_nsec);
     wr_u16(out, fr->idle_timeout);
@@ -445,7 +446,7 @@ removed_nx(const struct ofp_flow_removed *fr, struct wr *out)
     wr_u64(out, fr->n_bytes);
     match = out->size;
     nxm_put_match(out, &fr->match, 0, 0, 0);
-    wr_set_u16(out, len_ofs, (uint16_t) (out->size - match));
+    wr_set_u16(out, len_ofs, (uint16_t)(out->size - match));
     wr_align(out, match, 8);
 }
 
@@ -484,7 +485,7 @@ removed11(const struct ofp_flow_removed *fr, enum ofp_version version, struct wr
 static void
 removed15(const struct ofp_flow_removed *fr, enum ofp_version version, struct wr *out)
 {
-    struct ofp_oxs oxs = { .has = OFP_OXS_DURATION | OFP_OXS_PACKET_COUNT | OFP_OXS_BYTE_COUNT };
+    struct ofp_oxs oxs = {.has = OFP_OXS_DURATION | OFP_OXS_PACKET_COUNT | OFP_OXS_BYTE_COUNT};
 
     oxs.duration_sec = fr->duration_sec;
     oxs.duration_nsec = fr->duration_nsec;
@@ -552,7 +553,7 @@ ofp_flow_removed_decode(const struct ofp_msg *msg, struct ofp_flow_removed *fr)
     struct rd in = msg->body, match;
     uint16_t x;
 
-    *fr = (struct ofp_flow_removed) { .table_id = OFP_TABLE_ALL };
+    *fr = (struct ofp_flow_removed){.table_id = OFP_TABLE_ALL};
     if (msg->raw == OFPRAW_OFPT15_FLOW_REMOVED) {
         return removed_decode15(msg, &in, fr);
     }
@@ -570,7 +571,7 @@ ofp_flow_removed_decode(const struct ofp_msg *msg, struct ofp_flow_removed *fr)
     fr->n_packets = rd_u64(&in);
     fr->n_bytes = rd_u64(&in);
     if (of10 || nx) {
-        fr->table_id = nx ? (uint8_t) (fr->table_id - 1) : OFP_TABLE_ALL;
+        fr->table_id = nx ? (uint8_t)(fr->table_id - 1) : OFP_TABLE_ALL;
     } else {
         fr->hard_timeout = x;
         return ofp_match_pull(&in, msg->version, &fr->match);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Group-mods and group descriptions: OpenFlow 1.1's buckets and OpenFlow 1.5's, and the Nicira messages that carry the
- * latter to older versions.  Group statistics and features are in ofp_group_stats.c.
+/* Group-mods and group descriptions: OpenFlow 1.1's buckets and OpenFlow 1.5's, and the Nicira
+ * messages that carry the latter to older versions.  Group statistics and features are in
+ * ofp_group_stats.c.
  *
- * See ofp_group.h.  OpenFlow 1.1.0 section A.3.4.2, OpenFlow 1.5.0 sections 7.3.4.3 and 7.3.5.7; the selection method
- * is Netronome's experimenter property.
+ * See ofp_group.h.  OpenFlow 1.1.0 section A.3.4.2, OpenFlow 1.5.0 sections 7.3.4.3 and 7.3.5.7;
+ * the selection method is Netronome's experimenter property.
  */
 #include "openflow/ofp_group.h"
 
@@ -22,7 +23,7 @@ enum { BUCKET_WEIGHT = 0, BUCKET_WATCH_PORT = 1, BUCKET_WATCH_GROUP = 2 };
 const char *
 ofp_group_type_name(enum ofp_group_type type)
 {
-    static const char *const names[] = { "all", "select", "indirect", "fast_failover" };
+    static const char *const names[] = {"all", "select", "indirect", "fast_failover"};
 
     return type < ARRAY_SIZE(names) ? names[type] : NULL;
 }
@@ -34,7 +35,7 @@ ofp_group_fini(struct ofp_group *group)
         ofpacts_fini(&group->buckets[i].actions);
     }
     free(group->buckets);
-    *group = (struct ofp_group) { 0 };
+    *group = (struct ofp_group){0};
 }
 
 void
@@ -46,7 +47,7 @@ ofp_group_copy(struct ofp_group *dst, const struct ofp_group *src)
         const struct ofpacts *acts = &src->buckets[i].actions;
 
         dst->buckets[i] = src->buckets[i];
-        dst->buckets[i].actions = (struct ofpacts) { 0 };
+        dst->buckets[i].actions = (struct ofpacts){0};
         ofpacts_append(&dst->buckets[i].actions, ofpacts_data(acts), acts->size);
     }
 }
@@ -63,8 +64,8 @@ add_bucket(struct ofp_group *group)
         group->buckets = xreallocarray(group->buckets, cap, sizeof *group->buckets);
     }
     b = &group->buckets[group->n_buckets++];
-    *b = (struct ofp_bucket) { .bucket_id = OFPG_BUCKET_ALL, .watch_port = OFPP_NONE,
-                               .watch_group = OFP_GROUP_ANY };
+    *b = (struct ofp_bucket){
+        .bucket_id = OFPG_BUCKET_ALL, .watch_port = OFPP_NONE, .watch_group = OFP_GROUP_ANY};
     return b;
 }
 
@@ -81,7 +82,7 @@ pull_buckets11(struct rd *in, enum ofp_version version, struct ofp_group *group)
             return OFPERR_OFPGMFC_BAD_BUCKET;
         }
         body = rd_sub(in, len - 2u);
-        b->bucket_id = (uint32_t) group->n_buckets - 1;
+        b->bucket_id = (uint32_t)group->n_buckets - 1;
         b->weight = rd_u16(&body);
         if (!ofp_port_from_wire32(rd_u32(&body), &b->watch_port)) {
             return OFPERR_OFPGMFC_BAD_WATCH;
@@ -235,12 +236,12 @@ pull_selection_method(struct ofp_prop *prop, struct ofp_group *group)
     if (!rd_ok(&prop->body)) {
         return OFPERR_OFPBPC_BAD_LEN;
     }
-    if (group->command != OFPGC_ADD && group->command != OFPGC_MODIFY
-        && group->command != OFPGC_ADD_OR_MOD) {
+    if (group->command != OFPGC_ADD && group->command != OFPGC_MODIFY &&
+        group->command != OFPGC_ADD_OR_MOD) {
         return OFPERR_OFPBPC_BAD_VALUE;
     }
-    if (group->type != OFPGT_SELECT
-        || group->selection_method[sizeof group->selection_method - 1]) {
+    if (group->type != OFPGT_SELECT ||
+        group->selection_method[sizeof group->selection_method - 1]) {
         return OFPERR_OFPBPC_BAD_VALUE;
     }
     if (strcmp(group->selection_method, "hash") && strcmp(group->selection_method, "dp_hash")) {
@@ -315,8 +316,8 @@ check_command(const struct ofp_group *group)
 static enum ofperr
 check_group_mod(const struct ofp_group *group)
 {
-    bool whole = group->command == OFPGC_ADD || group->command == OFPGC_MODIFY
-                 || group->command == OFPGC_ADD_OR_MOD;
+    bool whole = group->command == OFPGC_ADD || group->command == OFPGC_MODIFY ||
+                 group->command == OFPGC_ADD_OR_MOD;
     enum ofperr error = check_command(group);
 
     if (error) {
@@ -325,12 +326,12 @@ check_group_mod(const struct ofp_group *group)
     if (group->type > OFPGT_FF) {
         return OFPERR_OFPGMFC_BAD_TYPE;
     }
-    if (group->group_id > OFP_GROUP_MAX
-        && (group->command != OFPGC_DELETE || group->group_id != OFP_GROUP_ALL)) {
+    if (group->group_id > OFP_GROUP_MAX &&
+        (group->command != OFPGC_DELETE || group->group_id != OFP_GROUP_ALL)) {
         return OFPERR_OFPGMFC_INVALID_GROUP;
     }
-    if ((group->command == OFPGC_DELETE || group->command == OFPGC_REMOVE_BUCKET)
-        && group->n_buckets) {
+    if ((group->command == OFPGC_DELETE || group->command == OFPGC_REMOVE_BUCKET) &&
+        group->n_buckets) {
         return OFPERR_OFPGMFC_INVALID_GROUP;
     }
     if (whole && group->type == OFPGT_INDIRECT && group->n_buckets != 1) {
@@ -388,7 +389,7 @@ put_bucket11(struct wr *out, const struct ofp_bucket *b, enum ofp_version versio
     wr_u32(out, b->watch_group);
     wr_u32(out, 0);
     ofpacts_encode(ofpacts_data(&b->actions), b->actions.size, version, out);
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
 }
 
 static void
@@ -401,9 +402,9 @@ put_bucket15(struct wr *out, const struct ofp_bucket *b, uint8_t type, enum ofp_
     wr_u32(out, b->bucket_id);
     acts = out->size;
     ofpacts_encode(ofpacts_data(&b->actions), b->actions.size, version, out);
-    wr_set_u16(out, start + 2, (uint16_t) (out->size - acts));
+    wr_set_u16(out, start + 2, (uint16_t)(out->size - acts));
     if (type == OFPGT_SELECT) {
-        uint8_t weight[4] = { (uint8_t) (b->weight >> 8), (uint8_t) b->weight, 0, 0 };
+        uint8_t weight[4] = {(uint8_t)(b->weight >> 8), (uint8_t)b->weight, 0, 0};
 
         ofp_prop_put(out, BUCKET_WEIGHT, weight, sizeof weight);
     }
@@ -413,7 +414,7 @@ put_bucket15(struct wr *out, const struct ofp_bucket *b, uint8_t type, enum ofp_
     if (b->watch_group != OFP_GROUP_ANY) {
         ofp_prop_put_u32(out, BUCKET_WATCH_GROUP, b->watch_group);
     }
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
 }
 
 static void
@@ -436,7 +437,7 @@ put_group_props(struct wr *out, const struct ofp_group *group, enum ofp_version 
 
             memset(&mask, 0, sizeof mask);
             mf_get(mf, &group->hash_mask, &unused, &mask);
-            nxm_put_entry(out, mf, &mask, NULL, version == OFP10_VERSION ? 0 : (uint8_t) version);
+            nxm_put_entry(out, mf, &mask, NULL, version == OFP10_VERSION ? 0 : (uint8_t)version);
         }
     }
     ofp_prop_end(out, prop);
@@ -452,7 +453,7 @@ put_buckets15(struct wr *out, const struct ofp_group *group, size_t len_ofs,
     for (size_t i = 0; i < group->n_buckets; i++) {
         put_bucket15(out, &group->buckets[i], group->type, version);
     }
-    wr_set_u16(out, len_ofs, (uint16_t) (out->size - start));
+    wr_set_u16(out, len_ofs, (uint16_t)(out->size - start));
     put_group_props(out, group, version);
 }
 
@@ -517,7 +518,7 @@ ofp_group_desc_encode(struct ofp_mp *mp, const struct ofp_group *group)
         wr_truncate(out, start);
         return;
     }
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
     ofp_mp_commit(mp);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Messages about groups: group-mod, descriptions, statistics, features; OpenFlow 1.1 to 1.5, and the Nicira forms that bring
- * OpenFlow 1.5's to older versions.
+/* Messages about groups: group-mod, descriptions, statistics, features; OpenFlow 1.1 to 1.5, and
+ * the Nicira forms that bring OpenFlow 1.5's to older versions.
  *
- * Pure functions; any thread.  A 'struct ofp_group' owns its buckets: zero-initialise it, release it with
- * ofp_group_fini().
+ * Pure functions; any thread.  A 'struct ofp_group' owns its buckets: zero-initialise it, release
+ * it with ofp_group_fini().
  */
 #ifndef OPENFLOW_OFP_GROUP_H
 #define OPENFLOW_OFP_GROUP_H 1
@@ -52,7 +52,8 @@ struct ofp_group {
     uint32_t command_bucket_id;
     size_t n_buckets;
     struct ofp_bucket *buckets;
-    char selection_method[OFP_SELECTION_METHOD_MAX]; /* "" none, "hash", "dp_hash"; cut and terminated. */
+    char selection_method[OFP_SELECTION_METHOD_MAX]; /* "" none, "hash", "dp_hash"; cut and
+                                                        terminated. */
     uint64_t selection_method_param;
     /* fields(...) of "hash": which fields, with what masks. */
     bool hash_field[MF_N_IDS];
@@ -91,7 +92,7 @@ struct ofp_group_features {
     uint32_t types;         /* Bitmap of enum ofp_group_type. */
     uint32_t capabilities;  /* OFPGFC_*. */
     uint32_t max_groups[4]; /* By type. */
-    uint32_t actions[4];    /* Wire bitmaps of action types, by type; see ofp_group_features_init(). */
+    uint32_t actions[4]; /* Wire bitmaps of action types, by type; see ofp_group_features_init(). */
 };
 #define OFPGFC_SELECT_WEIGHT 0x1
 #define OFPGFC_SELECT_LIVENESS 0x2

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The fixed-size matches of OpenFlow 1.0 (40 bytes) and OpenFlow 1.1 (88 bytes).
  *
- * OpenFlow 1.0 has no rule against matching, say, a TCP port without the IP protocol: such fields are ignored, which
- * drop_unreachable() does.  OpenFlow 1.1 answers with an error.  Layouts: OpenFlow 1.0.0 section 5.2.3, OpenFlow 1.1.0
- * section A.2.3.
+ * OpenFlow 1.0 has no rule against matching, say, a TCP port without the IP protocol: such fields
+ * are ignored, which drop_unreachable() does.  OpenFlow 1.1 answers with an error.  Layouts:
+ * OpenFlow 1.0.0 section 5.2.3, OpenFlow 1.1.0 section A.2.3.
  */
 #include "openflow/nxm.h"
 
@@ -56,7 +56,7 @@ wild_to_mask(unsigned int n_wild)
 static unsigned int
 mask_to_wild(rte_be32_t mask)
 {
-    return mask ? (unsigned int) __builtin_ctz(rte_be_to_cpu_32(mask)) : 32;
+    return mask ? (unsigned int)__builtin_ctz(rte_be_to_cpu_32(mask)) : 32;
 }
 
 /* Clears the L4 ports where the match does not lead to a protocol that has them. */
@@ -68,9 +68,9 @@ drop_unreachable(struct match *m)
     bool arp = flow_is_arp(&m->flow);
     uint8_t proto = m->flow.nw_proto;
     bool v6 = flow_dl_type_is(&m->flow, ETH_TYPE_IPV6);
-    bool l4 = ip && w->bits.nw_proto == 0xff
-              && (proto == IP_PROTO_TCP || proto == IP_PROTO_UDP || proto == IP_PROTO_SCTP
-                  || (proto == IP_PROTO_ICMP && !v6) || (proto == IP_PROTO_ICMPV6 && v6));
+    bool l4 = ip && w->bits.nw_proto == 0xff &&
+              (proto == IP_PROTO_TCP || proto == IP_PROTO_UDP || proto == IP_PROTO_SCTP ||
+               (proto == IP_PROTO_ICMP && !v6) || (proto == IP_PROTO_ICMPV6 && v6));
 
     if (!l4) {
         FLOW_MASK_CLEAR(w, tp_src);
@@ -103,7 +103,7 @@ set_vlan10(uint32_t wild, uint16_t dl_vlan, uint8_t pcp, struct match *m)
         mask |= VLAN_VID_MASK | VLAN_CFI;
     }
     if (!(wild & FW10_DL_VLAN_PCP)) {
-        tci |= (uint16_t) ((pcp << VLAN_PCP_SHIFT) & VLAN_PCP_MASK) | VLAN_CFI;
+        tci |= (uint16_t)((pcp << VLAN_PCP_SHIFT) & VLAN_PCP_MASK) | VLAN_CFI;
         mask |= VLAN_PCP_MASK | VLAN_CFI;
     }
     if (mask) {
@@ -189,7 +189,7 @@ put_vlan10(const struct match *m, uint16_t *dl_vlan, uint8_t *pcp)
         wild |= FW10_DL_VLAN;
     }
     if (mask & VLAN_PCP_MASK) {
-        *pcp = (uint8_t) ((tci & VLAN_PCP_MASK) >> VLAN_PCP_SHIFT);
+        *pcp = (uint8_t)((tci & VLAN_PCP_MASK) >> VLAN_PCP_SHIFT);
     } else {
         wild |= FW10_DL_VLAN_PCP;
     }
@@ -217,7 +217,7 @@ ofp10_match_put(struct wr *out, const struct match *m)
     wild |= mask_to_wild(w->nw_src) << FW10_NW_SRC_SHIFT;
     wild |= mask_to_wild(w->nw_dst) << FW10_NW_DST_SHIFT;
     wr_u32(out, wild);
-    wr_u16(out, (uint16_t) f->ofp_in_port);
+    wr_u16(out, (uint16_t)f->ofp_in_port);
     wr_bytes(out, &f->dl_src, sizeof f->dl_src);
     wr_bytes(out, &f->dl_dst, sizeof f->dl_dst);
     wr_u16(out, dl_vlan);
@@ -269,7 +269,7 @@ set_vlan11(const struct match11 *o, struct match *m)
         if (o->pcp > 7) {
             return OFPERR_OFPBMC_BAD_VALUE;
         }
-        tci |= (uint16_t) (o->pcp << VLAN_PCP_SHIFT);
+        tci |= (uint16_t)(o->pcp << VLAN_PCP_SHIFT);
         mask |= VLAN_PCP_MASK;
     }
     match_set_vlan_tci_masked(m, rte_cpu_to_be_16(tci), rte_cpu_to_be_16(mask));
@@ -280,7 +280,7 @@ static enum ofperr
 set_port11(const struct match11 *o, bool src, struct match *m)
 {
     uint16_t port = src ? o->tp_src : o->tp_dst;
-    union mf_value value = { .b = { 0 } };
+    union mf_value value = {.b = {0}};
     enum mf_id id;
 
     if (o->wild & (src ? FW11_TP_SRC : FW11_TP_DST)) {
@@ -302,11 +302,11 @@ set_port11(const struct match11 *o, bool src, struct match *m)
         break;
     case IP_PROTO_ICMP:
     case IP_PROTO_ICMPV6:
-        if (port > UINT8_MAX
-            || (m->flow.nw_proto == IP_PROTO_ICMPV6) != flow_dl_type_is(&m->flow, ETH_TYPE_IPV6)) {
+        if (port > UINT8_MAX ||
+            (m->flow.nw_proto == IP_PROTO_ICMPV6) != flow_dl_type_is(&m->flow, ETH_TYPE_IPV6)) {
             return OFPERR_OFPBMC_BAD_FIELD;
         }
-        value.b[0] = (uint8_t) port;
+        value.b[0] = (uint8_t)port;
         id = m->flow.nw_proto == IP_PROTO_ICMP ? (src ? MF_ICMPV4_TYPE : MF_ICMPV4_CODE)
                                                : (src ? MF_ICMPV6_TYPE : MF_ICMPV6_CODE);
         break;
@@ -345,7 +345,7 @@ set_network11(const struct match11 *o, struct match *m)
 static void
 set_mpls11(const struct match11 *o, struct match *m)
 {
-    union mf_value value = { .b = { 0 } };
+    union mf_value value = {.b = {0}};
 
     if (!flow_is_mpls(&m->flow)) {
         return;
@@ -367,7 +367,7 @@ pull_mac11(struct rd *in, struct rte_ether_addr *mac, struct rte_ether_addr *mas
     rd_copy(in, mac, sizeof *mac);
     rd_copy(in, mask, sizeof *mask);
     for (int i = 0; i < 6; i++) {
-        mask->addr_bytes[i] = (uint8_t) ~mask->addr_bytes[i];
+        mask->addr_bytes[i] = (uint8_t)~mask->addr_bytes[i];
         mac->addr_bytes[i] &= mask->addr_bytes[i];
     }
 }
@@ -378,7 +378,7 @@ ofp11_match_pull(struct rd *in, struct match *m)
     uint16_t type = rd_u16(in);
     uint16_t len = rd_u16(in);
     uint32_t in_port = rd_u32(in);
-    struct match11 o = { .wild = rd_u32(in) };
+    struct match11 o = {.wild = rd_u32(in)};
     uint64_t metadata, metadata_wild;
     enum ofperr error;
     uint16_t dl_type;
@@ -440,7 +440,7 @@ put_mac11(struct wr *out, const struct rte_ether_addr *mac, const struct rte_eth
 {
     wr_bytes(out, mac, sizeof *mac);
     for (int i = 0; i < 6; i++) {
-        wr_u8(out, (uint8_t) ~mask->addr_bytes[i]);
+        wr_u8(out, (uint8_t)~mask->addr_bytes[i]);
     }
 }
 
@@ -461,7 +461,7 @@ put_vlan11(const struct match *m, struct match11 *o)
     if (!(mask & VLAN_PCP_MASK)) {
         return FW11_DL_VLAN_PCP;
     }
-    o->pcp = (uint8_t) (tci >> VLAN_PCP_SHIFT);
+    o->pcp = (uint8_t)(tci >> VLAN_PCP_SHIFT);
     return 0;
 }
 
@@ -470,7 +470,7 @@ ofp11_match_put(struct wr *out, const struct match *m)
 {
     const struct flow *f = &m->flow;
     const struct flow *w = &m->mask.bits;
-    struct match11 o = { 0 };
+    struct match11 o = {0};
     uint32_t lse = rte_be_to_cpu_32(f->mpls_lse[0]), lse_mask = rte_be_to_cpu_32(w->mpls_lse[0]);
 
     o.wild = put_vlan11(m, &o);

@@ -13,7 +13,7 @@ void
 ofp_meter_config_fini(struct ofp_meter_config *config)
 {
     free(config->bands);
-    *config = (struct ofp_meter_config) { 0 };
+    *config = (struct ofp_meter_config){0};
 }
 
 static enum ofperr
@@ -21,7 +21,7 @@ pull_band(struct rd *in, struct ofp_meter_band *band)
 {
     uint16_t type = rd_u16(in), len = rd_u16(in);
 
-    *band = (struct ofp_meter_band) { .type = type };
+    *band = (struct ofp_meter_band){.type = type};
     band->rate = rd_u32(in);
     band->burst = rd_u32(in);
     if (!rd_ok(in) || len != BAND_SIZE) {
@@ -55,8 +55,8 @@ ofp_meter_mod_decode(const struct ofp_msg *msg, enum ofp_meter_command *command,
     if (cmd == OFPMC_DELETE) {
         return 0;
     }
-    if (config->flags & ~FLAGS_ALL
-        || ((config->flags & OFPMF_KBPS) && (config->flags & OFPMF_PKTPS))) {
+    if (config->flags & ~FLAGS_ALL ||
+        ((config->flags & OFPMF_KBPS) && (config->flags & OFPMF_PKTPS))) {
         return OFPERR_OFPMMFC_BAD_FLAGS;
     }
     n = rd_left(&in) / BAND_SIZE;
@@ -97,7 +97,7 @@ ofp_meter_mod_encode(enum ofp_meter_command command, const struct ofp_meter_conf
 {
     size_t start = ofp_msg_begin(out, OFPRAW_OFPT13_METER_MOD, version, xid);
 
-    wr_u16(out, (uint16_t) command);
+    wr_u16(out, (uint16_t)command);
     wr_u16(out, config->flags);
     wr_u32(out, config->meter_id);
     put_bands(out, config);
@@ -123,7 +123,7 @@ ofp_meter_config_encode(struct ofp_mp *mp, const struct ofp_meter_config *config
     wr_u16(out, config->flags);
     wr_u32(out, config->meter_id);
     put_bands(out, config);
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
     ofp_mp_commit(mp);
 }
 
@@ -145,7 +145,7 @@ ofp_meter_stats_encode(struct ofp_mp *mp, const struct ofp_meter_stats *s)
         wr_u64(out, s->bands[i].n_packets);
         wr_u64(out, s->bands[i].n_bytes);
     }
-    wr_set_u16(out, start + 4, (uint16_t) (out->size - start));
+    wr_set_u16(out, start + 4, (uint16_t)(out->size - start));
     ofp_mp_commit(mp);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Messages about meters (OpenFlow 1.3 and later).  Pure functions; any thread.
  *
- * A 'struct ofp_meter_config' owns its bands: zero-initialise it, release it with ofp_meter_config_fini().
+ * A 'struct ofp_meter_config' owns its bands: zero-initialise it, release it with
+ * ofp_meter_config_fini().
  */
 #ifndef OPENFLOW_OFP_METER_H
 #define OPENFLOW_OFP_METER_H 1

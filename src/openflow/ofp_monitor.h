@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Flow monitors: Nicira's at OpenFlow 1.0-1.2, ONF's at 1.3, the standard's since 1.4.  Pure functions; any thread. */
+/* Flow monitors: Nicira's at OpenFlow 1.0-1.2, ONF's at 1.3, the standard's since 1.4.  Pure
+ * functions; any thread. */
 #ifndef OPENFLOW_OFP_MONITOR_H
 #define OPENFLOW_OFP_MONITOR_H 1
 
@@ -13,8 +14,9 @@
 #define OFPFMF_MODIFY 0x08
 #define OFPFMF_INSTRUCTIONS 0x10
 #define OFPFMF_NO_ABBREV 0x20
-/* ONLY_OWN, 0x40, is taken for NO_ABBREV: so do the deployed switch and the ovs-ofctl that goes with it, for which a
- * monitor without it would have own changes abbreviated and one with it would miss all others. */
+/* ONLY_OWN, 0x40, is taken for NO_ABBREV: so do the deployed switch and the ovs-ofctl that goes
+ * with it, for which a monitor without it would have own changes abbreviated and one with it would
+ * miss all others. */
 
 enum ofp_flow_monitor_command {
     OFPFMC_ADD = 0,

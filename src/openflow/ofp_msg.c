@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reads and writes the headers of OpenFlow messages, and cuts long multipart replies into messages.
  *
- * See ofp_msg.h for the contract and ofp_msg.def for the list of encodings.  A header leads to its encoding through one
- * table, indexed by class, version and number, because a bundle of a hundred thousand flow-mods passes here twice.
- * Layouts: OpenFlow 1.0.0 sections 5.1 and 5.3.5, OpenFlow 1.3.1 sections 7.1 and 7.3.5.
+ * See ofp_msg.h for the contract and ofp_msg.def for the list of encodings.  A header leads to its
+ * encoding through one table, indexed by class, version and number, because a bundle of a hundred
+ * thousand flow-mods passes here twice. Layouts: OpenFlow 1.0.0 sections 5.1 and 5.3.5,
+ * OpenFlow 1.3.1 sections 7.1 and 7.3.5.
  */
 #include "openflow/ofp_msg.h"
 
-#define N_VERSION_SLOTS (OFP_VERSION_MAX + 2) /* The last one is for all versions that we do not know. */
+#define N_VERSION_SLOTS \
+    (OFP_VERSION_MAX + 2) /* The last one is for all versions that we do not know. */
 #define N_NUMBER_SLOTS 128
 
 #define OFPT_EXPERIMENTER 4
@@ -28,8 +30,8 @@ struct raw_info {
 };
 
 static const struct raw_info raws[OFPRAW_N] = {
-#define OFPRAW(NAME, TYPE, CLASS, MIN, MAX, NUMBER, SIZE, UNIT)                                    \
-    { #NAME, OFPTYPE_##TYPE, CLASS, MIN, MAX, NUMBER, SIZE, UNIT },
+#define OFPRAW(NAME, TYPE, CLASS, MIN, MAX, NUMBER, SIZE, UNIT) \
+    {#NAME, OFPTYPE_##TYPE, CLASS, MIN, MAX, NUMBER, SIZE, UNIT},
 #include "openflow/ofp_msg.def"
 #undef OFPRAW
 };
@@ -39,7 +41,7 @@ static const struct raw_info raws[OFPRAW_N] = {
 
 /* The encoding plus 1, or 0. */
 static const uint8_t raw_index[N_CLASSES][N_VERSION_SLOTS][N_NUMBER_SLOTS] = {
-#define OFPRAW(NAME, TYPE, CLASS, MIN, MAX, NUMBER, SIZE, UNIT)                                    \
+#define OFPRAW(NAME, TYPE, CLASS, MIN, MAX, NUMBER, SIZE, UNIT) \
     [CLASS][VERSION_SLOT(MIN)... VERSION_SLOT(MAX)][NUMBER_SLOT(NUMBER)] = OFPRAW_##NAME + 1,
 #include "openflow/ofp_msg.def"
 #undef OFPRAW
@@ -152,7 +154,7 @@ ofp_msg_decode(const void *data, size_t size, struct ofp_msg *msg)
     uint16_t length;
     uint8_t type;
 
-    *msg = (struct ofp_msg) { .data = data, .size = size, .body = rd_init(data, size) };
+    *msg = (struct ofp_msg){.data = data, .size = size, .body = rd_init(data, size)};
     msg->version = rd_u8(&msg->body);
     type = rd_u8(&msg->body);
     length = rd_u16(&msg->body);
@@ -190,8 +192,8 @@ bool
 ofp_raw_for(enum ofp_type type, enum ofp_version version, enum ofp_raw *raw)
 {
     for (unsigned int i = 0; i < OFPRAW_N; i++) {
-        if (raws[i].type == type && version >= raws[i].min_version
-            && version <= raws[i].max_version) {
+        if (raws[i].type == type && version >= raws[i].min_version &&
+            version <= raws[i].max_version) {
             *raw = i;
             return true;
         }
@@ -199,8 +201,7 @@ ofp_raw_for(enum ofp_type type, enum ofp_version version, enum ofp_raw *raw)
     return false;
 }
 
-static bool
-class_is_request(enum raw_class class)
+static bool class_is_request(enum raw_class class)
 {
     return class == REQ || class == NXREQ || class == ONFREQ;
 }
@@ -221,8 +222,8 @@ ofp_mp_reply_raw(const struct ofp_msg *request, enum ofp_raw *raw)
 {
     const struct raw_info *info = &raws[request->raw];
 
-    return class_is_request(info->class)
-           && raw_find(info->class + 1, request->version, info->number, raw);
+    return class_is_request(info->class) &&
+           raw_find(info->class + 1, request->version, info->number, raw);
 }
 
 static void
@@ -252,13 +253,13 @@ ofp_msg_begin(struct wr *out, enum ofp_raw raw, enum ofp_version version, uint32
     const struct raw_info *info = &raws[raw];
     size_t start = out->size;
 
-    wr_u8(out, (uint8_t) version);
+    wr_u8(out, (uint8_t)version);
     wr_u8(out, 0);
     wr_u16(out, 0);
     wr_u32(out, xid);
     switch (info->class) {
     case OFPT:
-        out->data[start + 1] = (uint8_t) info->number;
+        out->data[start + 1] = (uint8_t)info->number;
         break;
     case NXT:
     case ONFT:
@@ -286,7 +287,7 @@ ofp_msg_begin(struct wr *out, enum ofp_raw raw, enum ofp_version version, uint32
 void
 ofp_msg_end(struct wr *out, size_t start)
 {
-    wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+    wr_set_u16(out, start + 2, (uint16_t)(out->size - start));
 }
 
 bool
@@ -305,7 +306,7 @@ void
 ofp_mp_begin(struct ofp_mp *mp, struct wr *out, enum ofp_raw raw, enum ofp_version version,
              uint32_t xid)
 {
-    *mp = (struct ofp_mp) { .out = out, .raw = raw, .version = version, .xid = xid };
+    *mp = (struct ofp_mp){.out = out, .raw = raw, .version = version, .xid = xid};
     mp->start = ofp_msg_begin(out, raw, version, xid);
     mp->committed = out->size;
     mp->soft_max = OFP_MSG_MAX;
@@ -316,7 +317,7 @@ ofp_mp_commit(struct ofp_mp *mp)
 {
     size_t entry_size = mp->out->size - mp->committed;
     uint8_t *entry;
-    struct wr next = { 0 };
+    struct wr next = {0};
 
     if (mp->out->size - mp->start <= mp->soft_max) {
         mp->committed = mp->out->size;
@@ -334,7 +335,7 @@ ofp_mp_commit(struct ofp_mp *mp)
     memmove(entry + next.size, entry, entry_size);
     memcpy(entry, next.data, next.size);
     wr_fini(&next);
-    wr_set_u16(mp->out, mp->start + 2, (uint16_t) (mp->committed - mp->start));
+    wr_set_u16(mp->out, mp->start + 2, (uint16_t)(mp->committed - mp->start));
     wr_set_u16(mp->out, mp->start + OFP_HEADER_SIZE + 2, OFPMPF_MORE);
     mp->start = mp->committed;
     mp->committed = mp->out->size;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* OpenFlow message headers: which message is this, where does its body begin; and the writing of headers.
+/* OpenFlow message headers: which message is this, where does its body begin; and the writing of
+ * headers.
  *
- * A message has a meaning (enum ofp_type: what a switch dispatches on) and an encoding (enum ofp_raw: which struct the
- * body has); ofp_msg.def lists both.  A connection collects whole messages by ofp_msg_size(), calls ofp_msg_decode(),
- * switches on 'type' and hands the decoded 'struct ofp_msg' to the decoder of that type in ofp_*.h.  When decoding
- * fails it answers with ofperr_encode_reply().
+ * A message has a meaning (enum ofp_type: what a switch dispatches on) and an encoding (enum
+ * ofp_raw: which struct the body has); ofp_msg.def lists both.  A connection collects whole
+ * messages by ofp_msg_size(), calls ofp_msg_decode(), switches on 'type' and hands the decoded
+ * 'struct ofp_msg' to the decoder of that type in ofp_*.h.  When decoding fails it answers with
+ * ofperr_encode_reply().
  *
  *     struct ofp_msg msg;
  *     enum ofperr error = ofp_msg_decode(data, size, &msg);
@@ -12,8 +14,8 @@
  *     case OFPTYPE_FLOW_MOD:
  *         error = ofp_flow_mod_decode(&msg, &fm, ...);
  *
- * To write: ofp_msg_begin() and ofp_msg_end() around the body, or, for a multipart reply that may need more than one
- * message, a 'struct ofp_mp'.  Pure functions; any thread.
+ * To write: ofp_msg_begin() and ofp_msg_end() around the body, or, for a multipart reply that may
+ * need more than one message, a 'struct ofp_mp'.  Pure functions; any thread.
  */
 #ifndef OPENFLOW_OFP_MSG_H
 #define OPENFLOW_OFP_MSG_H 1
@@ -132,37 +134,38 @@ struct ofp_msg {
 };
 #define OFPMPF_MORE 0x1
 
-/* The size that the header of a message announces, from its first four bytes; below 8 it is hostile (close). */
+/* The size that the header of a message announces, from its first four bytes; below 8 it is hostile
+ * (close). */
 static inline uint16_t
 ofp_msg_size(const uint8_t header[4])
 {
-    return (uint16_t) (header[2] << 8 | header[3]);
+    return (uint16_t)(header[2] << 8 | header[3]);
 }
 
-/* Understands the headers of one whole message.  Errors: OFPBRC_BAD_LEN, _BAD_VERSION, _BAD_TYPE, _BAD_STAT, _BAD_VENDOR,
- * _BAD_SUBTYPE.  On error version and xid are nevertheless filled in. */
+/* Understands the headers of one whole message.  Errors: OFPBRC_BAD_LEN, _BAD_VERSION, _BAD_TYPE,
+ * _BAD_STAT, _BAD_VENDOR, _BAD_SUBTYPE.  On error version and xid are nevertheless filled in. */
 enum ofperr ofp_msg_decode(const void *data, size_t size, struct ofp_msg *msg);
 
 /* "OFPT_FLOW_MOD", "NXST_FLOW reply", ... as logs and tools name it. */
 const char *ofp_raw_name(enum ofp_raw raw);
 
-/* The encoding of 'type' that 'version' uses by default: the standard one where there is one, else the extension.
- * false where the version has none. */
+/* The encoding of 'type' that 'version' uses by default: the standard one where there is one, else
+ * the extension. false where the version has none. */
 bool ofp_raw_for(enum ofp_type type, enum ofp_version version, enum ofp_raw *raw);
 
 /* Whether 'type' is a multipart request (a further part of one may follow). */
 bool ofp_type_is_multipart_request(enum ofp_type type);
 
-/* Appends the headers of a message of encoding 'raw'; returns the offset to give to ofp_msg_end(), which fixes the length.
- * 'raw' must exist in 'version'. */
+/* Appends the headers of a message of encoding 'raw'; returns the offset to give to ofp_msg_end(),
+ * which fixes the length. 'raw' must exist in 'version'. */
 size_t ofp_msg_begin(struct wr *out, enum ofp_raw raw, enum ofp_version version, uint32_t xid);
 void ofp_msg_end(struct wr *out, size_t start);
 
 /* A message without body, such as a barrier reply; false where 'version' has no such message. */
 bool ofp_msg_put_empty(struct wr *out, enum ofp_type type, enum ofp_version version, uint32_t xid);
 
-/* Writes a multipart reply of any size: a run of messages in 'out', each below 64 kB and all but the last marked
- * OFPMPF_MORE.
+/* Writes a multipart reply of any size: a run of messages in 'out', each below 64 kB and all but
+ * the last marked OFPMPF_MORE.
  *
  *     struct ofp_mp mp;
  *     ofp_mp_begin(&mp, &out, OFPRAW_NXST_FLOW_REPLY, version, xid);
@@ -178,10 +181,12 @@ struct ofp_mp {
     size_t committed; /* Offset up to which whole entries stand. */
     size_t soft_max;  /* Start a new message when an entry would make it longer than this. */
 };
-void ofp_mp_begin(struct ofp_mp *mp, struct wr *out, enum ofp_raw raw, enum ofp_version version, uint32_t xid);
+void ofp_mp_begin(struct ofp_mp *mp, struct wr *out, enum ofp_raw raw, enum ofp_version version,
+                  uint32_t xid);
 
-/* Ends one entry, which the caller has written to mp->out since the last commit; moves it into a new message if the
- * current one would exceed 64 kB.  An entry that does not fit into a message by itself is dropped: returns false. */
+/* Ends one entry, which the caller has written to mp->out since the last commit; moves it into a
+ * new message if the current one would exceed 64 kB.  An entry that does not fit into a message by
+ * itself is dropped: returns false. */
 bool ofp_mp_commit(struct ofp_mp *mp);
 void ofp_mp_end(struct ofp_mp *mp);
 

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* OXS counters; see ofp_oxs.h.  Used by flow statistics, aggregates and flow-removed of OpenFlow 1.5. */
+/* OXS counters; see ofp_oxs.h.  Used by flow statistics, aggregates and flow-removed of
+ * OpenFlow 1.5. */
 #include "openflow/ofp_oxs.h"
 
 #define OXS_CLASS 0x8002u
 
-enum { OXS_DURATION = 0, OXS_IDLE_TIME = 1, OXS_FLOW_COUNT = 3, OXS_PACKET_COUNT = 4,
-       OXS_BYTE_COUNT = 5 };
+enum {
+    OXS_DURATION = 0,
+    OXS_IDLE_TIME = 1,
+    OXS_FLOW_COUNT = 3,
+    OXS_PACKET_COUNT = 4,
+    OXS_BYTE_COUNT = 5
+};
 
 static void
 put_header(struct wr *out, unsigned int field, unsigned int size)
@@ -42,7 +48,7 @@ ofp_oxs_put(struct wr *out, const struct ofp_oxs *oxs)
         put_header(out, OXS_BYTE_COUNT, 8);
         wr_u64(out, oxs->n_bytes);
     }
-    wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+    wr_set_u16(out, start + 2, (uint16_t)(out->size - start));
     wr_align(out, start, 8);
 }
 
@@ -90,7 +96,7 @@ ofp_oxs_pull(struct rd *in, struct ofp_oxs *oxs)
     uint16_t len;
     struct rd body;
 
-    *oxs = (struct ofp_oxs) { 0 };
+    *oxs = (struct ofp_oxs){0};
     rd_skip(in, 2);
     len = rd_u16(in);
     if (!rd_ok(in) || len < 4) {

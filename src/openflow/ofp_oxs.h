@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* OXS: the counters of a flow as type-length-value, OpenFlow 1.5 section 7.2.4.  Private to the codec. */
+/* OXS: the counters of a flow as type-length-value, OpenFlow 1.5 section 7.2.4.  Private to the
+ * codec. */
 #ifndef OPENFLOW_OFP_OXS_H
 #define OPENFLOW_OFP_OXS_H 1
 

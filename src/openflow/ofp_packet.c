@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Packet-in in its six encodings, packet-out in its three, and NXT_RESUME.
  *
- * See ofp_packet.h.  Packet-ins are made by ofproto for each connection; nothing here is on the forwarding path.
+ * See ofp_packet.h.  Packet-ins are made by ofproto for each connection; nothing here is on the
+ * forwarding path.
  */
 #include "openflow/ofp_packet.h"
 
@@ -23,14 +24,9 @@ enum nxpint {
 };
 
 static const char *const reason_names[OFPR_N_REASONS] = {
-    [OFPR_NO_MATCH] = "no_match",
-    [OFPR_ACTION] = "action",
-    [OFPR_INVALID_TTL] = "invalid_ttl",
-    [OFPR_ACTION_SET] = "action_set",
-    [OFPR_GROUP] = "group",
-    [OFPR_PACKET_OUT] = "packet_out",
-    [OFPR_EXPLICIT_MISS] = "",
-    [OFPR_IMPLICIT_MISS] = "",
+    [OFPR_NO_MATCH] = "no_match",     [OFPR_ACTION] = "action",  [OFPR_INVALID_TTL] = "invalid_ttl",
+    [OFPR_ACTION_SET] = "action_set", [OFPR_GROUP] = "group",    [OFPR_PACKET_OUT] = "packet_out",
+    [OFPR_EXPLICIT_MISS] = "",        [OFPR_IMPLICIT_MISS] = "",
 };
 
 const char *
@@ -77,7 +73,7 @@ reason_to_wire(uint8_t reason, enum ofp_version version)
 static uint16_t
 total_len(const struct ofp_packet_in *pin)
 {
-    return pin->full_size > UINT16_MAX ? UINT16_MAX : (uint16_t) pin->full_size;
+    return pin->full_size > UINT16_MAX ? UINT16_MAX : (uint16_t)pin->full_size;
 }
 
 static void
@@ -93,7 +89,7 @@ encode_std(const struct ofp_packet_in *pin, enum ofp_version version, struct wr 
     }
     wr_u16(out, total_len(pin));
     if (version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t) in_port);
+        wr_u16(out, (uint16_t)in_port);
     }
     wr_u8(out, reason);
     wr_u8(out, version == OFP10_VERSION ? 0 : pin->table_id);
@@ -120,7 +116,7 @@ encode_nxt(const struct ofp_packet_in *pin, enum ofp_version version, struct wr 
     wr_zeros(out, 8);
     match = out->size;
     nxm_put_match(out, &pin->metadata, 0, 0, 0);
-    wr_set_u16(out, len_ofs, (uint16_t) (out->size - match));
+    wr_set_u16(out, len_ofs, (uint16_t)(out->size - match));
     wr_align(out, match, 8);
     wr_u16(out, 0);
 }
@@ -134,7 +130,7 @@ encode_nxt2(const struct ofp_packet_in *pin, enum ofp_version version, size_t n,
         ofp_prop_put(out, NXPINT_PACKET, pin->packet, n);
     }
     if (n != pin->full_size) {
-        ofp_prop_put_u32(out, NXPINT_FULL_LEN, (uint32_t) pin->full_size);
+        ofp_prop_put_u32(out, NXPINT_FULL_LEN, (uint32_t)pin->full_size);
     }
     if (pin->buffer_id != OFP_BUFFER_NONE) {
         ofp_prop_put_u32(out, NXPINT_BUFFER_ID, pin->buffer_id);
@@ -171,10 +167,10 @@ ofp_packet_in_encode(const struct ofp_packet_in *pin, enum ofp_version version,
                                                      : std;
     size_t start = ofp_msg_begin(out, raw, version, 0);
     size_t n = max_len == OFP_MAX_LEN_NO_BUFFER ? pin->packet_size
-                                                : MIN(pin->packet_size, (size_t) max_len);
+                                                : MIN(pin->packet_size, (size_t)max_len);
 
     /* Leave room for the headers and what else a message may hold. */
-    n = MIN(n, (size_t) (OFP_MSG_MAX - 4096));
+    n = MIN(n, (size_t)(OFP_MSG_MAX - 4096));
     if (raw == OFPRAW_NXT_PACKET_IN2) {
         encode_nxt2(pin, version, n, out);
     } else {
@@ -186,7 +182,8 @@ ofp_packet_in_encode(const struct ofp_packet_in *pin, enum ofp_version version,
         wr_bytes(out, pin->packet, n);
     }
     if (out->size - start > OFP_MSG_MAX) {
-        wr_truncate(out, start); /* Userdata and continuation alone are too long: nobody can receive it. */
+        wr_truncate(
+            out, start); /* Userdata and continuation alone are too long: nobody can receive it. */
         return;
     }
     ofp_msg_end(out, start);
@@ -306,8 +303,8 @@ decode_nxt2(struct rd *in, struct ofp_packet_in *pin)
 static void
 packet_in_init(struct ofp_packet_in *pin)
 {
-    *pin = (struct ofp_packet_in) { .buffer_id = OFP_BUFFER_NONE, .reason = OFPR_ACTION,
-                                    .cookie = UINT64_MAX };
+    *pin = (struct ofp_packet_in){
+        .buffer_id = OFP_BUFFER_NONE, .reason = OFPR_ACTION, .cookie = UINT64_MAX};
 }
 
 enum ofperr
@@ -361,8 +358,8 @@ set_metadata15(const struct match *match, struct flow *flow)
     for (int id = 0; id < MF_N_IDS; id++) {
         const struct mf_field *mf = mf_from_id(id);
 
-        if (!is_pipeline_field(id) && mf_match_prereqs_ok(mf, match)
-            && !mf_is_all_wild(mf, &match->mask)) {
+        if (!is_pipeline_field(id) && mf_match_prereqs_ok(mf, match) &&
+            !mf_is_all_wild(mf, &match->mask)) {
             return OFPERR_OFPBRC_PIPELINE_FIELDS_ONLY;
         }
     }
@@ -384,7 +381,7 @@ ofp_packet_out_decode(const struct ofp_msg *msg, struct ofp_packet_out *po)
     enum ofperr error = 0;
     uint16_t actions_len;
 
-    *po = (struct ofp_packet_out) { .actions = actions };
+    *po = (struct ofp_packet_out){.actions = actions};
     ofpacts_clear(&po->actions);
     po->buffer_id = rd_u32(&in);
     if (msg->raw == OFPRAW_OFPT15_PACKET_OUT) {
@@ -430,7 +427,7 @@ ofp_packet_out_encode(const struct ofp_packet_out *po, enum ofp_version version,
 
     wr_u32(out, po->buffer_id);
     if (version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t) po->flow.ofp_in_port);
+        wr_u16(out, (uint16_t)po->flow.ofp_in_port);
     } else if (version < OFP15_VERSION) {
         wr_u32(out, ofp_port_to_wire32(po->flow.ofp_in_port));
     }
@@ -448,7 +445,7 @@ ofp_packet_out_encode(const struct ofp_packet_out *po, enum ofp_version version,
     }
     acts = out->size;
     ofpacts_encode(ofpacts_data(&po->actions), po->actions.size, version, out);
-    wr_set_u16(out, len_ofs, (uint16_t) (out->size - acts));
+    wr_set_u16(out, len_ofs, (uint16_t)(out->size - acts));
     wr_bytes(out, po->packet, po->packet_size);
     ofp_msg_end(out, start);
 }

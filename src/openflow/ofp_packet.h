@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Packets between switch and controller: packet-in (every format), packet-out, and NXT_RESUME.
  *
- * A packet-in carries the pipeline's metadata as a match: in_port, tunnel, registers, metadata, pkt_mark, conntrack
- * fields.  NXT_PACKET_IN2 may carry a continuation, which a controller sends back in NXT_RESUME: its contents are the
- * switch's own, so here it is just bytes (properties that we neither read nor change).
- * Pure functions; any thread.
+ * A packet-in carries the pipeline's metadata as a match: in_port, tunnel, registers, metadata,
+ * pkt_mark, conntrack fields.  NXT_PACKET_IN2 may carry a continuation, which a controller sends
+ * back in NXT_RESUME: its contents are the switch's own, so here it is just bytes (properties that
+ * we neither read nor change). Pure functions; any thread.
  */
 #ifndef OPENFLOW_OFP_PACKET_H
 #define OPENFLOW_OFP_PACKET_H 1
@@ -63,7 +63,8 @@ struct ofp_packet_out {
     const uint8_t *packet; /* Borrowed; NULL where a buffer is meant. */
     size_t packet_size;
     uint32_t buffer_id;
-    struct flow flow; /* ofp_in_port, and, in OpenFlow 1.5, what else the match set (metadata, registers...). */
+    struct flow flow; /* ofp_in_port, and, in OpenFlow 1.5, what else the match set (metadata,
+                         registers...). */
     struct ofpacts actions;
 };
 enum ofperr ofp_packet_out_decode(const struct ofp_msg *msg, struct ofp_packet_out *po);

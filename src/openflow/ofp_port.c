@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Port descriptions, port-status, port-mod; port statistics are in ofp_port_stats.c.
  *
- * See ofp_port.h.  Three layouts: OpenFlow 1.0 (section 5.2.1 of its specification), 1.1 to 1.3, and 1.4 with properties.
+ * See ofp_port.h.  Three layouts: OpenFlow 1.0 (section 5.2.1 of its specification), 1.1 to 1.3,
+ * and 1.4 with properties.
  */
 #include "openflow/ofp_port.h"
 
@@ -30,7 +31,7 @@ features_from_10(uint32_t f)
 static void
 put_features(struct wr *out, const struct ofp_port *p, enum ofp_version version)
 {
-    const uint32_t f[] = { p->curr, p->advertised, p->supported, p->peer };
+    const uint32_t f[] = {p->curr, p->advertised, p->supported, p->peer};
 
     for (size_t i = 0; i < ARRAY_SIZE(f); i++) {
         wr_u32(out, version == OFP10_VERSION ? features_to_10(f[i]) : f[i]);
@@ -47,7 +48,7 @@ ofp_port_put(const struct ofp_port *p, enum ofp_version version, struct wr *out)
     size_t start = out->size;
 
     if (version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t) p->port_no);
+        wr_u16(out, (uint16_t)p->port_no);
         wr_bytes(out, p->hw_addr, 6);
     } else {
         wr_u32(out, ofp_port_to_wire32(p->port_no));
@@ -66,14 +67,14 @@ ofp_port_put(const struct ofp_port *p, enum ofp_version version, struct wr *out)
         wr_zeros(out, 4);
         put_features(out, p, version);
         ofp_prop_end(out, prop);
-        wr_set_u16(out, start + 4, (uint16_t) (out->size - start));
+        wr_set_u16(out, start + 4, (uint16_t)(out->size - start));
     }
 }
 
 static void
 pull_features(struct rd *in, enum ofp_version version, struct ofp_port *p)
 {
-    uint32_t *const f[] = { &p->curr, &p->advertised, &p->supported, &p->peer };
+    uint32_t *const f[] = {&p->curr, &p->advertised, &p->supported, &p->peer};
 
     for (size_t i = 0; i < ARRAY_SIZE(f); i++) {
         uint32_t x = rd_u32(in);
@@ -114,7 +115,7 @@ ofp_port_pull(struct rd *in, enum ofp_version version, struct ofp_port *p)
     bool known = true;
     size_t size = version == OFP10_VERSION ? 48 : version < OFP14_VERSION ? 64 : 0;
 
-    *p = (struct ofp_port) { 0 };
+    *p = (struct ofp_port){0};
     if (!rd_left(in)) {
         return -1;
     }
@@ -140,7 +141,8 @@ ofp_port_pull(struct rd *in, enum ofp_version version, struct ofp_port *p)
     rd_copy(&all, p->name, NAME_SIZE);
     p->name[NAME_SIZE - 1] = '\0';
     p->config = rd_u32(&all) & (version == OFP10_VERSION ? CONFIG10 : CONFIG11);
-    p->state = rd_u32(&all) & (version == OFP10_VERSION ? OFPPS_LINK_DOWN | OFPPS_STP_MASK : STATE11);
+    p->state =
+        rd_u32(&all) & (version == OFP10_VERSION ? OFPPS_LINK_DOWN | OFPPS_STP_MASK : STATE11);
     if (!rd_ok(&all)) {
         return OFPERR_OFPBRC_BAD_LEN;
     }
@@ -164,8 +166,8 @@ ofp_port_desc_request_decode(const struct ofp_msg *msg, ofp_port_t *port)
     struct rd body = msg->body;
 
     *port = OFPP_NONE;
-    if (msg->raw == OFPRAW_OFPST15_PORT_DESC_REQUEST
-        && !ofp_port_from_wire32(rd_u32(&body), port)) {
+    if (msg->raw == OFPRAW_OFPST15_PORT_DESC_REQUEST &&
+        !ofp_port_from_wire32(rd_u32(&body), port)) {
         return OFPERR_OFPBRC_BAD_PORT;
     }
     return 0;
@@ -182,7 +184,7 @@ ofp_port_status_encode(const struct ofp_port *port, enum ofp_port_reason reason,
         return;
     }
     start = ofp_msg_begin(out, raw, version, 0);
-    wr_u8(out, (uint8_t) reason);
+    wr_u8(out, (uint8_t)reason);
     wr_zeros(out, 7);
     ofp_port_put(port, version, out);
     ofp_msg_end(out, start);
@@ -201,7 +203,7 @@ ofp_port_status_decode(const struct ofp_msg *msg, struct ofp_port *port,
     }
     rd_skip(&in, 7);
     error = ofp_port_pull(&in, msg->version, port);
-    return error == -1 ? OFPERR_OFPBRC_BAD_LEN : (enum ofperr) error;
+    return error == -1 ? OFPERR_OFPBRC_BAD_LEN : (enum ofperr)error;
 }
 
 static enum ofperr
@@ -211,7 +213,7 @@ pull_port_mod_props(struct rd *in, struct ofp_port_mod *pm)
         struct ofp_prop prop;
         enum ofperr error = ofp_prop_pull(in, &prop);
 
-        error = error ? error
+        error = error                        ? error
                 : prop.type == PROP_ETHERNET ? ofp_prop_u32(&prop, &pm->advertise)
                                              : ofp_prop_unknown(&prop);
         if (error) {
@@ -228,7 +230,7 @@ ofp_port_mod_decode(const struct ofp_msg *msg, struct ofp_port_mod *pm)
     uint32_t known = of10 ? CONFIG10 : CONFIG11;
     struct rd in = msg->body;
 
-    *pm = (struct ofp_port_mod) { 0 };
+    *pm = (struct ofp_port_mod){0};
     if (of10) {
         pm->port_no = rd_u16(&in);
         rd_copy(&in, pm->hw_addr, 6);
@@ -264,7 +266,7 @@ ofp_port_mod_encode(const struct ofp_port_mod *pm, enum ofp_version version, uin
     }
     start = ofp_msg_begin(out, raw, version, xid);
     if (version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t) pm->port_no);
+        wr_u16(out, (uint16_t)pm->port_no);
         wr_bytes(out, pm->hw_addr, 6);
     } else {
         wr_u32(out, ofp_port_to_wire32(pm->port_no));

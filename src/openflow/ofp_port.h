@@ -51,9 +51,9 @@ struct ofp_port {
     ofp_port_t port_no;
     uint8_t hw_addr[6];
     char name[OFP_PORT_NAME_MAX];
-    uint32_t config;     /* OFPPC_*. */
-    uint32_t state;      /* OFPPS_*. */
-    uint32_t curr;       /* OFPPF_*. */
+    uint32_t config; /* OFPPC_*. */
+    uint32_t state;  /* OFPPS_*. */
+    uint32_t curr;   /* OFPPF_*. */
     uint32_t advertised;
     uint32_t supported;
     uint32_t peer;
@@ -61,7 +61,8 @@ struct ofp_port {
     uint32_t max_speed;
 };
 
-/* Appends the port's struct in the form of 'version', as FEATURES_REPLY (1.0-1.2), PORT_DESC and PORT_STATUS have it. */
+/* Appends the port's struct in the form of 'version', as FEATURES_REPLY (1.0-1.2), PORT_DESC and
+ * PORT_STATUS have it. */
 void ofp_port_put(const struct ofp_port *port, enum ofp_version version, struct wr *out);
 /* Takes the next port: 0, an error, or EOF (-1) at the end of 'in'. */
 int ofp_port_pull(struct rd *in, enum ofp_version version, struct ofp_port *port);

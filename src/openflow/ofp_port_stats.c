@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Port statistics; see ofp_port.h.  Counters that are not known travel as all ones, which the tools print as '?'. */
+/* Port statistics; see ofp_port.h.  Counters that are not known travel as all ones, which the tools
+ * print as '?'. */
 #include "base/util.h"
 #include "openflow/ofp_port.h"
 #include "openflow/ofp_prop.h"
@@ -15,8 +16,10 @@ static const size_t common[] = {
     offsetof(struct ofp_port_stats, rx_errors),  offsetof(struct ofp_port_stats, tx_errors),
 };
 static const size_t ethernet[] = {
-    offsetof(struct ofp_port_stats, rx_frame_err), offsetof(struct ofp_port_stats, rx_over_err),
-    offsetof(struct ofp_port_stats, rx_crc_err), offsetof(struct ofp_port_stats, collisions),
+    offsetof(struct ofp_port_stats, rx_frame_err),
+    offsetof(struct ofp_port_stats, rx_over_err),
+    offsetof(struct ofp_port_stats, rx_crc_err),
+    offsetof(struct ofp_port_stats, collisions),
 };
 #define RFC2819_FIRST offsetof(struct ofp_port_stats, rx_1_to_64_packets)
 #define RFC2819_LAST offsetof(struct ofp_port_stats, rx_jabber_errors)
@@ -26,7 +29,7 @@ get(const struct ofp_port_stats *s, size_t ofs)
 {
     uint64_t x;
 
-    memcpy(&x, (const uint8_t *) s + ofs, sizeof x);
+    memcpy(&x, (const uint8_t *)s + ofs, sizeof x);
     return x;
 }
 
@@ -44,7 +47,7 @@ pull_counters(struct rd *in, struct ofp_port_stats *s, const size_t ofs[], size_
     for (size_t i = 0; i < n; i++) {
         uint64_t x = rd_u64(in);
 
-        memcpy((uint8_t *) s + ofs[i], &x, sizeof x);
+        memcpy((uint8_t *)s + ofs[i], &x, sizeof x);
     }
 }
 
@@ -83,7 +86,7 @@ put14(struct wr *out, const struct ofp_port_stats *s)
         }
         ofp_prop_end(out, prop);
     }
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
 }
 
 void
@@ -97,7 +100,7 @@ ofp_port_stats_encode(struct ofp_mp *mp, const struct ofp_port_stats *s)
         return;
     }
     if (mp->version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t) s->port_no);
+        wr_u16(out, (uint16_t)s->port_no);
         wr_zeros(out, 6);
     } else {
         wr_u32(out, ofp_port_to_wire32(s->port_no));

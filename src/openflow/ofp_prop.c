@@ -84,7 +84,7 @@ ofp_prop_begin_exp(struct wr *out, uint32_t experimenter, uint32_t exp_type)
 void
 ofp_prop_end(struct wr *out, size_t start)
 {
-    wr_set_u16(out, start + 2, (uint16_t) (out->size - start));
+    wr_set_u16(out, start + 2, (uint16_t)(out->size - start));
     wr_align(out, start, 8);
 }
 
@@ -138,8 +138,8 @@ ofp_prop_unknown(const struct ofp_prop *prop)
     if (prop->type != OFP_PROP_EXPERIMENTER) {
         return OFPERR_OFPBPC_BAD_TYPE;
     }
-    return prop->experimenter == OFP_VENDOR_NX || prop->experimenter == OFP_VENDOR_ONF
-                   || prop->experimenter == OFP_VENDOR_NTR || prop->experimenter == OFP_VENDOR_INTEL
+    return prop->experimenter == OFP_VENDOR_NX || prop->experimenter == OFP_VENDOR_ONF ||
+                   prop->experimenter == OFP_VENDOR_NTR || prop->experimenter == OFP_VENDOR_INTEL
                ? OFPERR_OFPBPC_BAD_EXP_TYPE
                : OFPERR_OFPBPC_BAD_EXPERIMENTER;
 }

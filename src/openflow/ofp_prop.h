@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Properties: the type-length-value lists that OpenFlow 1.4 and Nicira's newer messages are made of.  Private to the codec.
+/* Properties: the type-length-value lists that OpenFlow 1.4 and Nicira's newer messages are made
+ * of.  Private to the codec.
  *
- * A property is a 16-bit type, a 16-bit length with this header but without the padding to 8 that follows, and a body.
- * Type 0xffff is an experimenter's: a 32-bit experimenter id and a 32-bit type follow.
+ * A property is a 16-bit type, a 16-bit length with this header but without the padding to 8 that
+ * follows, and a body. Type 0xffff is an experimenter's: a 32-bit experimenter id and a 32-bit type
+ * follow.
  */
 #ifndef OPENFLOW_OFP_PROP_H
 #define OPENFLOW_OFP_PROP_H 1
@@ -22,8 +24,8 @@ struct ofp_prop {
 /* Takes the next property with its padding. */
 enum ofperr ofp_prop_pull(struct rd *in, struct ofp_prop *prop);
 
-/* The body as one integer that fills it (a 16-bit one with 2 bytes of padding behind it, a 64-bit one after 4 of them, as
- * everywhere in OpenFlow): OFPBPC_BAD_LEN where it does not. */
+/* The body as one integer that fills it (a 16-bit one with 2 bytes of padding behind it, a 64-bit
+ * one after 4 of them, as everywhere in OpenFlow): OFPBPC_BAD_LEN where it does not. */
 enum ofperr ofp_prop_u8(struct ofp_prop *prop, uint8_t *x);
 enum ofperr ofp_prop_u16(struct ofp_prop *prop, uint16_t *x);
 enum ofperr ofp_prop_u32(struct ofp_prop *prop, uint32_t *x);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Queues: configuration and statistics in every version.  See ofp_queue.h.
  *
- * Layouts: OpenFlow 1.0.0 sections 5.2.2 and 5.3.4, OpenFlow 1.2 section A.3.6, OpenFlow 1.4 section 7.3.5.8.
+ * Layouts: OpenFlow 1.0.0 sections 5.2.2 and 5.3.4, OpenFlow 1.2 section A.3.6, OpenFlow 1.4
+ * section 7.3.5.8.
  */
 #include "openflow/ofp_queue.h"
 
@@ -58,7 +59,7 @@ ofp_queue_stats_encode(struct ofp_mp *mp, const struct ofp_queue_stats *s)
         wr_zeros(out, 6);
     }
     if (mp->version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t) s->port_no);
+        wr_u16(out, (uint16_t)s->port_no);
         wr_u16(out, 0);
     } else {
         wr_u32(out, ofp_port_to_wire32(s->port_no));
@@ -80,7 +81,7 @@ ofp_queue_config_reply_begin(struct ofp_queue_reply *reply, const struct ofp_msg
 {
     enum ofp_version version = request->version;
 
-    *reply = (struct ofp_queue_reply) { .is_multipart = version >= OFP14_VERSION };
+    *reply = (struct ofp_queue_reply){.is_multipart = version >= OFP14_VERSION};
     if (reply->is_multipart) {
         ofp_mp_begin(&reply->mp, out, OFPRAW_OFPST14_QUEUE_DESC_REPLY, version, request->xid);
         return;
@@ -92,7 +93,7 @@ ofp_queue_config_reply_begin(struct ofp_queue_reply *reply, const struct ofp_msg
                                                           : OFPRAW_OFPT11_QUEUE_GET_CONFIG_REPLY,
                                  version, request->xid);
     if (version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t) port_no);
+        wr_u16(out, (uint16_t)port_no);
         wr_zeros(out, 6);
     } else {
         wr_u32(out, ofp_port_to_wire32(port_no));
@@ -140,7 +141,7 @@ ofp_queue_config_encode(struct ofp_queue_reply *reply, const struct ofp_queue_co
     wr_zeros(out, version >= OFP12_VERSION ? 8 : 4);
     put_rate(out, PROP_MIN_RATE, c->min_rate, version);
     put_rate(out, PROP_MAX_RATE, c->max_rate, version);
-    wr_set_u16(out, len_ofs, (uint16_t) (out->size - start));
+    wr_set_u16(out, len_ofs, (uint16_t)(out->size - start));
     if (reply->is_multipart) {
         ofp_mp_commit(&reply->mp);
     } else if (out->size - reply->start > OFP_MSG_MAX) {

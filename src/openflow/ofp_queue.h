@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Messages about queues: configuration (QUEUE_GET_CONFIG, QUEUE_DESC) and statistics.  Pure functions; any thread. */
+/* Messages about queues: configuration (QUEUE_GET_CONFIG, QUEUE_DESC) and statistics.  Pure
+ * functions; any thread. */
 #ifndef OPENFLOW_OFP_QUEUE_H
 #define OPENFLOW_OFP_QUEUE_H 1
 
@@ -32,7 +33,8 @@ struct ofp_queue_config {
     uint16_t min_rate;
     uint16_t max_rate;
 };
-/* The reply is one message up to OpenFlow 1.3 and a multipart since; these write either.  'port_no' is the request's. */
+/* The reply is one message up to OpenFlow 1.3 and a multipart since; these write either.  'port_no'
+ * is the request's. */
 struct ofp_queue_reply {
     struct ofp_mp mp;
     bool is_multipart;

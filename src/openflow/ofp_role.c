@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Roles, role-status, asynchronous message configuration and requestforward; see ofp_switch.h.
  *
- * OpenFlow 1.2 section A.3.9 and 1.3 section A.3.10 for the standard messages, OpenFlow 1.4 section 7.3.10 for the
- * properties.  Nicira's role message numbers the roles from OTHER (0), PRIMARY (1), SECONDARY (2).
+ * OpenFlow 1.2 section A.3.9 and 1.3 section A.3.10 for the standard messages, OpenFlow 1.4
+ * section 7.3.10 for the properties.  Nicira's role message numbers the roles from OTHER (0),
+ * PRIMARY (1), SECONDARY (2).
  */
 #include "openflow/ofp_flow.h"
 #include "openflow/ofp_prop.h"
@@ -14,7 +15,7 @@ ofp_role_request_decode(const struct ofp_msg *msg, struct ofp_role_request *rr)
     struct rd in = msg->body;
     uint32_t role = rd_u32(&in);
 
-    *rr = (struct ofp_role_request) { .role = OFPCR_ROLE_NOCHANGE };
+    *rr = (struct ofp_role_request){.role = OFPCR_ROLE_NOCHANGE};
     if (msg->raw == OFPRAW_NXT_ROLE_REQUEST || msg->raw == OFPRAW_NXT_ROLE_REPLY) {
         if (role > 2) {
             return OFPERR_OFPRRFC_BAD_ROLE;
@@ -41,7 +42,7 @@ ofp_role_reply_encode(const struct ofp_role_request *reply, const struct ofp_msg
                                  request->version, request->xid);
 
     if (nx) {
-        wr_u32(out, reply->role ? (uint32_t) reply->role - 1 : 0);
+        wr_u32(out, reply->role ? (uint32_t)reply->role - 1 : 0);
     } else {
         wr_u32(out, reply->role);
         wr_u32(out, 0);
@@ -62,16 +63,16 @@ ofp_role_status_encode(enum ofp_role role, uint64_t generation_id, enum ofp_role
     }
     start = ofp_msg_begin(out, raw, version, 0);
     wr_u32(out, role);
-    wr_u8(out, (uint8_t) reason);
+    wr_u8(out, (uint8_t)reason);
     wr_zeros(out, 3);
     wr_u64(out, generation_id);
     ofp_msg_end(out, start);
 }
 
 #define BIT(N) (1u << (N))
-#define PACKET_IN_BITS                                                                             \
-    (BIT(OFPR_NO_MATCH) | BIT(OFPR_ACTION) | BIT(OFPR_INVALID_TTL) | BIT(OFPR_ACTION_SET)          \
-     | BIT(OFPR_GROUP) | BIT(OFPR_PACKET_OUT))
+#define PACKET_IN_BITS                                                                      \
+    (BIT(OFPR_NO_MATCH) | BIT(OFPR_ACTION) | BIT(OFPR_INVALID_TTL) | BIT(OFPR_ACTION_SET) | \
+     BIT(OFPR_GROUP) | BIT(OFPR_PACKET_OUT))
 #define PORT_STATUS_BITS 0x7u
 
 /* The reasons of a kind that a controller may name on the wire. */
@@ -100,8 +101,9 @@ known_bits(enum ofp_async_type type)
 void
 ofp_async_config_init(struct ofp_async_config *ac, enum ofp_version version)
 {
-    *ac = (struct ofp_async_config) { .primary = { 0 } };
-    /* Reasons that OpenFlow 1.4 split off from others count in every version: they are sent under their old name. */
+    *ac = (struct ofp_async_config){.primary = {0}};
+    /* Reasons that OpenFlow 1.4 split off from others count in every version: they are sent under
+     * their old name. */
     ac->primary[OFP_ASYNC_PACKET_IN] =
         (PACKET_IN_BITS & ~BIT(OFPR_INVALID_TTL)) | BIT(OFPR_EXPLICIT_MISS);
     if (version <= OFP12_VERSION) {
@@ -162,8 +164,8 @@ ofp_async_config_decode(const struct ofp_msg *msg, struct ofp_async_config *ac)
 {
     struct rd in = msg->body;
 
-    if (msg->raw == OFPRAW_OFPT14_SET_ASYNC || msg->raw == OFPRAW_NXT_SET_ASYNC_CONFIG2
-        || msg->raw == OFPRAW_OFPT14_GET_ASYNC_REPLY) {
+    if (msg->raw == OFPRAW_OFPT14_SET_ASYNC || msg->raw == OFPRAW_NXT_SET_ASYNC_CONFIG2 ||
+        msg->raw == OFPRAW_OFPT14_GET_ASYNC_REPLY) {
         struct ofp_async_config copy = *ac;
         enum ofperr error = decode_props(&in, msg->version, &copy);
 
@@ -213,8 +215,8 @@ ofp_requestforward_encode(const void *request, size_t request_size, enum ofp_ver
     enum ofp_raw raw;
     size_t start;
 
-    if (!ofp_raw_for(OFPTYPE_REQUESTFORWARD, version, &raw)
-        || request_size > OFP_MSG_MAX - 2 * OFP_HEADER_SIZE) {
+    if (!ofp_raw_for(OFPTYPE_REQUESTFORWARD, version, &raw) ||
+        request_size > OFP_MSG_MAX - 2 * OFP_HEADER_SIZE) {
         return;
     }
     start = ofp_msg_begin(out, raw, version, 0);

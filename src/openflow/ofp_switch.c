@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Hello, echo, features, configuration, description: the messages about the switch and the connection as a whole.
+/* Hello, echo, features, configuration, description: the messages about the switch and the
+ * connection as a whole.
  *
  * See ofp_switch.h; roles and asynchronous configuration are in ofp_role.c.
  */
@@ -17,7 +18,7 @@ ofp_hello_encode(uint32_t versions, uint32_t xid, struct wr *out)
     unsigned int highest = ofp_version_negotiate(versions, OFP_VERSIONS_ALL);
     size_t start = ofp_msg_begin(out, OFPRAW_OFPT_HELLO, highest, xid);
 
-    if (versions != ofp_version_bitmap_up_to((uint8_t) highest)) {
+    if (versions != ofp_version_bitmap_up_to((uint8_t)highest)) {
         wr_u16(out, HELLO_VERSION_BITMAP);
         wr_u16(out, 8);
         wr_u32(out, versions);
@@ -96,7 +97,7 @@ ofp_echo_reply_encode(const struct ofp_msg *request, struct wr *out)
 void
 ofp_features_init(struct ofp_features *f, enum ofp_version version)
 {
-    *f = (struct ofp_features) { .n_tables = 254 };
+    *f = (struct ofp_features){.n_tables = 254};
     f->capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_QUEUE_STATS;
     if (version > OFP10_VERSION) {
         f->capabilities |= OFPC_GROUP_STATS;
@@ -168,7 +169,7 @@ ofp_config_decode(const struct ofp_msg *msg, struct ofp_config *c)
     struct rd in = msg->body;
     uint16_t flags = rd_u16(&in);
 
-    *c = (struct ofp_config) { .frag = flags & FLAG_FRAG_MASK };
+    *c = (struct ofp_config){.frag = flags & FLAG_FRAG_MASK};
     c->has_invalid_ttl = msg->version < OFP13_VERSION;
     if (c->has_invalid_ttl) {
         known |= FLAG_INVALID_TTL;
@@ -187,14 +188,13 @@ ofp_config_encode(const struct ofp_config *c, enum ofp_type type, enum ofp_versi
     size_t start = ofp_msg_begin(out, raw, version, xid);
     bool ttl = c->invalid_ttl_to_controller && version < OFP13_VERSION;
 
-    wr_u16(out, (uint16_t) (c->frag | (ttl ? FLAG_INVALID_TTL : 0)));
+    wr_u16(out, (uint16_t)(c->frag | (ttl ? FLAG_INVALID_TTL : 0)));
     wr_u16(out, c->miss_send_len);
     ofp_msg_end(out, start);
 }
 
 void
-ofp_desc_encode(const struct ofp_desc *desc, enum ofp_version version, uint32_t xid,
-                struct wr *out)
+ofp_desc_encode(const struct ofp_desc *desc, enum ofp_version version, uint32_t xid, struct wr *out)
 {
     size_t start = ofp_msg_begin(out, OFPRAW_OFPST_DESC_REPLY, version, xid);
 

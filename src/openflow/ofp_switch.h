@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Messages about the switch and the connection: hello, echo, features, configuration, description, roles, asynchronous
- * message configuration, controller ids.
+/* Messages about the switch and the connection: hello, echo, features, configuration, description,
+ * roles, asynchronous message configuration, controller ids.
  *
  * Pure functions; any thread.
  */
@@ -11,9 +11,11 @@
 #include "openflow/ofp_packet.h"
 #include "openflow/ofp_port.h"
 
-/* HELLO: the header's version is the highest of 'versions', and the bitmap is sent where it says more than that. */
+/* HELLO: the header's version is the highest of 'versions', and the bitmap is sent where it says
+ * more than that. */
 void ofp_hello_encode(uint32_t versions, uint32_t xid, struct wr *out);
-/* The versions that the peer speaks.  Unknown or damaged elements are skipped, as the specification asks. */
+/* The versions that the peer speaks.  Unknown or damaged elements are skipped, as the specification
+ * asks. */
 enum ofperr ofp_hello_decode(const struct ofp_msg *msg, uint32_t *versions);
 /* The ERROR that ends a connection without a common version. */
 void ofp_hello_failed_encode(uint32_t ours, uint32_t theirs, uint32_t xid, struct wr *out);
@@ -29,9 +31,9 @@ void ofp_echo_reply_encode(const struct ofp_msg *request, struct wr *out);
 #define OFPC_GROUP_STATS 0x08 /* OpenFlow 1.1 and later; see 'capabilities'. */
 #define OFPC_IP_REASM 0x20
 #define OFPC_QUEUE_STATS 0x40
-#define OFPC_ARP_MATCH_IP 0x80    /* OpenFlow 1.0 and 1.1. */
-#define OFPC_PORT_BLOCKED 0x100   /* OpenFlow 1.2 and later. */
-#define OFPC_BUNDLES 0x200        /* OpenFlow 1.4 and later. */
+#define OFPC_ARP_MATCH_IP 0x80  /* OpenFlow 1.0 and 1.1. */
+#define OFPC_PORT_BLOCKED 0x100 /* OpenFlow 1.2 and later. */
+#define OFPC_BUNDLES 0x200      /* OpenFlow 1.4 and later. */
 #define OFPC_FLOW_MONITORING 0x400
 
 /* FEATURES_REPLY without its ports, which the caller appends with ofp_features_put_port(). */
@@ -47,7 +49,8 @@ struct ofp_features {
 void ofp_features_init(struct ofp_features *features, enum ofp_version version);
 size_t ofp_features_begin(const struct ofp_features *features, enum ofp_version version,
                           uint32_t xid, struct wr *out);
-/* Appends a port where the version has ports in FEATURES_REPLY and it fits into the message; else does nothing. */
+/* Appends a port where the version has ports in FEATURES_REPLY and it fits into the message; else
+ * does nothing. */
 void ofp_features_put_port(const struct ofp_port *port, enum ofp_version version, size_t start,
                            struct wr *out);
 void ofp_features_end(size_t start, struct wr *out);
@@ -106,8 +109,8 @@ enum ofp_role_reason {
 void ofp_role_status_encode(enum ofp_role role, uint64_t generation_id, enum ofp_role_reason reason,
                             enum ofp_version version, struct wr *out);
 
-/* Which asynchronous messages a controller wants: a bitmap of reasons for each kind, [0] in role other or primary, [1] in
- * role secondary. */
+/* Which asynchronous messages a controller wants: a bitmap of reasons for each kind, [0] in role
+ * other or primary, [1] in role secondary. */
 enum ofp_async_type {
     OFP_ASYNC_PACKET_IN,
     OFP_ASYNC_PORT_STATUS,
@@ -131,7 +134,8 @@ void ofp_async_config_reply_encode(const struct ofp_async_config *ac, enum ofp_v
 /* NXT_SET_CONTROLLER_ID. */
 enum ofperr ofp_controller_id_decode(const struct ofp_msg *msg, uint16_t *id);
 
-/* REQUESTFORWARD of a group-mod or meter-mod (a whole encoded message); nothing where the version has none. */
+/* REQUESTFORWARD of a group-mod or meter-mod (a whole encoded message); nothing where the version
+ * has none. */
 enum ofp_requestforward_reason {
     OFPRFR_GROUP_MOD = 0,
     OFPRFR_METER_MOD = 1,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Table statistics, descriptions, table-mod and table-status; table features are in ofp_table_features.c.
+/* Table statistics, descriptions, table-mod and table-status; table features are in
+ * ofp_table_features.c.
  *
- * See ofp_table.h.  Versions 1.0 to 1.2 tell in the statistics what a table can do; this switch's tables all can do
- * the same.
+ * See ofp_table.h.  Versions 1.0 to 1.2 tell in the statistics what a table can do; this switch's
+ * tables all can do the same.
  */
 #include "openflow/ofp_table.h"
 
@@ -107,11 +108,11 @@ put_desc(struct wr *out, const struct ofp_table_desc *d)
     wr_u32(out, desc_config(d));
     ofp_prop_put_u32(out, PROP_EVICTION, d->eviction_flags);
     if (d->vacancy) {
-        uint8_t v[4] = { d->vacancy_down, d->vacancy_up, d->vacancy_now, 0 };
+        uint8_t v[4] = {d->vacancy_down, d->vacancy_up, d->vacancy_now, 0};
 
         ofp_prop_put(out, PROP_VACANCY, v, sizeof v);
     }
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
 }
 
 void
@@ -176,7 +177,7 @@ ofp_table_mod_decode(const struct ofp_msg *msg, struct ofp_table_mod *tm)
     struct rd in = msg->body;
     uint32_t config;
 
-    *tm = (struct ofp_table_mod) { .table_id = rd_u8(&in) };
+    *tm = (struct ofp_table_mod){.table_id = rd_u8(&in)};
     rd_skip(&in, 3);
     config = rd_u32(&in);
     if (msg->version >= OFP14_VERSION) {
@@ -219,7 +220,7 @@ ofp_table_mod_encode(const struct ofp_table_mod *tm, enum ofp_version version, u
         ofp_prop_put_u32(out, PROP_EVICTION, tm->eviction_flags);
     }
     if (version >= OFP14_VERSION && tm->vacancy == OFP_TABLE_ON) {
-        uint8_t v[4] = { tm->vacancy_down, tm->vacancy_up, 0, 0 };
+        uint8_t v[4] = {tm->vacancy_down, tm->vacancy_up, 0, 0};
 
         ofp_prop_put(out, PROP_VACANCY, v, sizeof v);
     }
@@ -227,8 +228,8 @@ ofp_table_mod_encode(const struct ofp_table_mod *tm, enum ofp_version version, u
 }
 
 void
-ofp_table_status_encode(const struct ofp_table_desc *desc, uint8_t reason,
-                        enum ofp_version version, struct wr *out)
+ofp_table_status_encode(const struct ofp_table_desc *desc, uint8_t reason, enum ofp_version version,
+                        struct wr *out)
 {
     enum ofp_raw raw;
     size_t start;

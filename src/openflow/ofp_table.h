@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Messages about flow tables: statistics, features, descriptions, table-mod, table-status.  Pure functions; any thread.
+/* Messages about flow tables: statistics, features, descriptions, table-mod, table-status.  Pure
+ * functions; any thread.
  */
 #ifndef OPENFLOW_OFP_TABLE_H
 #define OPENFLOW_OFP_TABLE_H 1
@@ -10,7 +11,8 @@
 
 /* What a table does with a packet that no flow matches. */
 enum ofp_table_miss {
-    OFP_TABLE_MISS_DEFAULT = 0, /* By protocol: to the controller before OpenFlow 1.3, dropped since. */
+    OFP_TABLE_MISS_DEFAULT =
+        0, /* By protocol: to the controller before OpenFlow 1.3, dropped since. */
     OFP_TABLE_MISS_CONTROLLER,
     OFP_TABLE_MISS_CONTINUE,
     OFP_TABLE_MISS_DROP,
@@ -25,10 +27,12 @@ struct ofp_table_stats {
     uint64_t matched_count;
     enum ofp_table_miss miss_config;
 };
-/* Appends one table; what older versions say about a table's abilities is what this switch can do everywhere. */
+/* Appends one table; what older versions say about a table's abilities is what this switch can do
+ * everywhere. */
 void ofp_table_stats_encode(struct ofp_mp *mp, const struct ofp_table_stats *stats, bool has_next);
 
-/* Features of one table in a TABLE_FEATURES reply: every match field, action and instruction that we have. */
+/* Features of one table in a TABLE_FEATURES reply: every match field, action and instruction that
+ * we have. */
 struct ofp_table_features {
     uint8_t table_id;
     const char *name;
@@ -41,7 +45,8 @@ struct ofp_table_features {
 };
 void ofp_table_features_encode(struct ofp_mp *mp, const struct ofp_table_features *features);
 
-/* A TABLE_FEATURES request that is not empty asks to change tables: 'n_tables' says how many.  OFPBRC_... on damage. */
+/* A TABLE_FEATURES request that is not empty asks to change tables: 'n_tables' says how many.
+ * OFPBRC_... on damage. */
 enum ofperr ofp_table_features_request_decode(const struct ofp_msg *msg, size_t *n_tables);
 
 struct ofp_table_desc {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* TABLE_FEATURES: what one table can match, write and do, OpenFlow 1.3 section 7.3.5.5.
  *
- * Every table of this switch can do the same, so the lists come from the field table and from the actions that the encoder
- * knows.  The stock tools ask for this before each flow command (it has the tables' names), 254 tables at a time: hence
- * the lists are short of what one could say about misses, and repeat nothing.
+ * Every table of this switch can do the same, so the lists come from the field table and from the
+ * actions that the encoder knows.  The stock tools ask for this before each flow command (it has
+ * the tables' names), 254 tables at a time: hence the lists are short of what one could say about
+ * misses, and repeat nothing.
  */
 #include "base/util.h"
 #include "flow/field.h"
@@ -53,7 +54,7 @@ put_next_tables(struct wr *out, uint8_t table_id, unsigned int n_tables)
     size_t prop = ofp_prop_begin(out, TFPT_NEXT_TABLES);
 
     for (unsigned int next = table_id + 1u; next < n_tables; next++) {
-        wr_u8(out, (uint8_t) next);
+        wr_u8(out, (uint8_t)next);
     }
     ofp_prop_end(out, prop);
 }
@@ -61,8 +62,8 @@ put_next_tables(struct wr *out, uint8_t table_id, unsigned int n_tables)
 static void
 put_actions(struct wr *out, enum tfpt type, enum ofp_version version)
 {
-    static const uint8_t actions[] = { 0, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 28, 29 };
-    size_t prop = ofp_prop_begin(out, (uint16_t) type);
+    static const uint8_t actions[] = {0, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 28, 29};
+    size_t prop = ofp_prop_begin(out, (uint16_t)type);
 
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
         if (actions[i] <= 25 || version >= OFP15_VERSION) {
@@ -77,7 +78,7 @@ static void
 put_fields(struct wr *out, enum tfpt type, enum ofp_version version)
 {
     bool set = type == TFPT_WRITE_SETFIELD || type == TFPT_APPLY_SETFIELD;
-    size_t prop = ofp_prop_begin(out, (uint16_t) type);
+    size_t prop = ofp_prop_begin(out, (uint16_t)type);
 
     for (int id = 0; id < MF_N_IDS; id++) {
         const struct mf_field *mf = mf_from_id(id);
@@ -117,7 +118,7 @@ ofp_table_features_encode(struct ofp_mp *mp, const struct ofp_table_features *f)
     put_fields(out, TFPT_APPLY_SETFIELD, mp->version);
     put_fields(out, TFPT_MATCH, mp->version);
     put_fields(out, TFPT_WILDCARDS, mp->version);
-    wr_set_u16(out, start, (uint16_t) (out->size - start));
+    wr_set_u16(out, start, (uint16_t)(out->size - start));
     ofp_mp_commit(mp);
 }
 

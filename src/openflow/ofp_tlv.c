@@ -40,7 +40,7 @@ ofp_tlv_table_mod_decode(const struct ofp_msg *msg, struct ofp_tlv_table_mod *tm
     uint16_t command = rd_u16(&in);
     size_t n;
 
-    *tm = (struct ofp_tlv_table_mod) { .n = 0 };
+    *tm = (struct ofp_tlv_table_mod){.n = 0};
     rd_skip(&in, 6);
     if (command > OFP_TLV_CLEAR) {
         return OFPERR_NXTTMFC_BAD_COMMAND;
@@ -137,7 +137,7 @@ ofp_ct_flush_decode(const struct ofp_msg *msg, struct ofp_ct_flush *f)
 {
     struct rd in = msg->body;
 
-    *f = (struct ofp_ct_flush) { 0 };
+    *f = (struct ofp_ct_flush){0};
     if (msg->raw == OFPRAW_NXT_CT_FLUSH_ZONE) {
         if (!rd_zeros(&in, 6)) {
             return OFPERR_NXBRC_MUST_BE_ZERO;

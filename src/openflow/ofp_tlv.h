@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The tunnel option table (NXT_TLV_TABLE_*) and the conntrack flush messages.  Pure functions; any thread. */
+/* The tunnel option table (NXT_TLV_TABLE_*) and the conntrack flush messages.  Pure functions; any
+ * thread. */
 #ifndef OPENFLOW_OFP_TLV_H
 #define OPENFLOW_OFP_TLV_H 1
 

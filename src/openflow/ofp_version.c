@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Names of the OpenFlow versions and the choice of one that both peers speak.
  *
- * See ofp_version.h.  Called by the HELLO codec (ofp_switch.c), by connections in ofproto, and by the bridge
- * when it reads the 'protocols' column.
+ * See ofp_version.h.  Called by the HELLO codec (ofp_switch.c), by connections in ofproto, and by
+ * the bridge when it reads the 'protocols' column.
  */
 #include "openflow/ofp_version.h"
 
@@ -13,9 +13,9 @@ static const struct {
     const char *name;
     const char *short_name;
 } versions[OFP_VERSION_MAX + 1] = {
-    [OFP10_VERSION] = { "OpenFlow10", "OF1.0" }, [OFP11_VERSION] = { "OpenFlow11", "OF1.1" },
-    [OFP12_VERSION] = { "OpenFlow12", "OF1.2" }, [OFP13_VERSION] = { "OpenFlow13", "OF1.3" },
-    [OFP14_VERSION] = { "OpenFlow14", "OF1.4" }, [OFP15_VERSION] = { "OpenFlow15", "OF1.5" },
+    [OFP10_VERSION] = {"OpenFlow10", "OF1.0"}, [OFP11_VERSION] = {"OpenFlow11", "OF1.1"},
+    [OFP12_VERSION] = {"OpenFlow12", "OF1.2"}, [OFP13_VERSION] = {"OpenFlow13", "OF1.3"},
+    [OFP14_VERSION] = {"OpenFlow14", "OF1.4"}, [OFP15_VERSION] = {"OpenFlow15", "OF1.5"},
 };
 
 const char *
@@ -47,7 +47,7 @@ ofp_version_negotiate(uint32_t ours, uint32_t theirs)
 {
     uint32_t common = ours & theirs & OFP_VERSIONS_ALL;
 
-    return common ? 31 - (unsigned int) __builtin_clz(common) : 0;
+    return common ? 31 - (unsigned int)__builtin_clz(common) : 0;
 }
 
 uint32_t

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* OpenFlow protocol versions: wire numbers, sets of them, names, negotiation.
  *
- * A set of versions is a bitmap in which bit N stands for wire version N (so bit 4 is OpenFlow 1.3), exactly
- * as the version bitmap element of OFPT_HELLO has it (OpenFlow 1.3.1, section 7.5.1).
- * Pure functions; any thread.
+ * A set of versions is a bitmap in which bit N stands for wire version N (so bit 4 is
+ * OpenFlow 1.3), exactly as the version bitmap element of OFPT_HELLO has it (OpenFlow 1.3.1,
+ * section 7.5.1). Pure functions; any thread.
  */
 #ifndef OPENFLOW_OFP_VERSION_H
 #define OPENFLOW_OFP_VERSION_H 1
@@ -36,7 +36,8 @@ ofp_version_is_valid(unsigned int version)
 /* "OpenFlow13", as the database's 'protocols' column has it; NULL if 'version' is unknown. */
 const char *ofp_version_name(enum ofp_version version);
 
-/* "OF1.3", as printed between parentheses in message names; "OF0x07" style never occurs: NULL if unknown. */
+/* "OF1.3", as printed between parentheses in message names; "OF0x07" style never occurs: NULL if
+ * unknown. */
 const char *ofp_version_short_name(enum ofp_version version);
 
 /* Finds the version called 'name' ("OpenFlow13"); false if there is none. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The growable writer, and the two port numberings.
  *
- * See ofp_wire.h.  Memory grows by doubling; what is written is what we encode, so its size is ours and not a peer's.
+ * See ofp_wire.h.  Memory grows by doubling; what is written is what we encode, so its size is ours
+ * and not a peer's.
  */
 #include "openflow/ofp_wire.h"
 
@@ -28,7 +29,7 @@ void
 wr_fini(struct wr *w)
 {
     free(w->data);
-    *w = (struct wr) { 0 };
+    *w = (struct wr){0};
 }
 
 void
@@ -37,7 +38,7 @@ wr_reserve(struct wr *w, size_t n)
     size_t need = w->size + n;
 
     if (need > w->cap) {
-        size_t grown = MAX(w->cap * 2, (size_t) 64);
+        size_t grown = MAX(w->cap * 2, (size_t)64);
 
         w->cap = MAX(need, grown);
         w->data = xrealloc(w->data, w->cap);
@@ -75,7 +76,7 @@ wr_u8(struct wr *w, uint8_t x)
 void
 wr_u16(struct wr *w, uint16_t x)
 {
-    uint8_t b[2] = { (uint8_t) (x >> 8), (uint8_t) x };
+    uint8_t b[2] = {(uint8_t)(x >> 8), (uint8_t)x};
 
     wr_bytes(w, b, sizeof b);
 }
@@ -83,7 +84,7 @@ wr_u16(struct wr *w, uint16_t x)
 void
 wr_u32(struct wr *w, uint32_t x)
 {
-    uint8_t b[4] = { (uint8_t) (x >> 24), (uint8_t) (x >> 16), (uint8_t) (x >> 8), (uint8_t) x };
+    uint8_t b[4] = {(uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8), (uint8_t)x};
 
     wr_bytes(w, b, sizeof b);
 }
@@ -91,8 +92,8 @@ wr_u32(struct wr *w, uint32_t x)
 void
 wr_u64(struct wr *w, uint64_t x)
 {
-    wr_u32(w, (uint32_t) (x >> 32));
-    wr_u32(w, (uint32_t) x);
+    wr_u32(w, (uint32_t)(x >> 32));
+    wr_u32(w, (uint32_t)x);
 }
 
 void

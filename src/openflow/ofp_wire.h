@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Cursors over OpenFlow bytes: 'struct rd' reads and never past its end, 'struct wr' writes and grows.
+/* Cursors over OpenFlow bytes: 'struct rd' reads and never past its end, 'struct wr' writes and
+ * grows.
  *
- * All multi-byte integers on the wire are big-endian; these functions convert, so that decoded structures hold
- * host byte order unless a field's comment says otherwise (IPv4 and IPv6 addresses stay in network order).
+ * All multi-byte integers on the wire are big-endian; these functions convert, so that decoded
+ * structures hold host byte order unless a field's comment says otherwise (IPv4 and IPv6 addresses
+ * stay in network order).
  *
- * A reader that would run off its end yields zeros and latches 'bad'; a decoder may therefore read a whole
- * fixed structure and ask once, with rd_ok(), whether the bytes were there.  Nothing here allocates on
- * behalf of a length that the peer claims.  Any thread; no shared state.
+ * A reader that would run off its end yields zeros and latches 'bad'; a decoder may therefore read
+ * a whole fixed structure and ask once, with rd_ok(), whether the bytes were there.  Nothing here
+ * allocates on behalf of a length that the peer claims.  Any thread; no shared state.
  */
 #ifndef OPENFLOW_OFP_WIRE_H
 #define OPENFLOW_OFP_WIRE_H 1
@@ -28,13 +30,13 @@ struct rd {
 static inline struct rd
 rd_init(const void *data, size_t size)
 {
-    return (struct rd) { .p = data, .end = (const uint8_t *) data + size };
+    return (struct rd){.p = data, .end = (const uint8_t *)data + size};
 }
 
 static inline size_t
 rd_left(const struct rd *r)
 {
-    return (size_t) (r->end - r->p);
+    return (size_t)(r->end - r->p);
 }
 
 static inline bool
@@ -70,7 +72,7 @@ rd_sub(struct rd *r, size_t n)
 {
     const uint8_t *p = rd_bytes(r, n);
 
-    return p ? rd_init(p, n) : (struct rd) { .p = r->end, .end = r->end, .bad = true };
+    return p ? rd_init(p, n) : (struct rd){.p = r->end, .end = r->end, .bad = true};
 }
 
 static inline uint8_t
@@ -86,7 +88,7 @@ rd_u16(struct rd *r)
 {
     const uint8_t *p = rd_bytes(r, 2);
 
-    return p ? (uint16_t) (p[0] << 8 | p[1]) : 0;
+    return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
 }
 
 static inline uint32_t
@@ -94,7 +96,7 @@ rd_u32(struct rd *r)
 {
     const uint8_t *p = rd_bytes(r, 4);
 
-    return p ? (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16 | (uint32_t) p[2] << 8 | p[3] : 0;
+    return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
 static inline uint64_t
@@ -142,7 +144,8 @@ void wr_u16(struct wr *w, uint16_t x);
 void wr_u32(struct wr *w, uint32_t x);
 void wr_u64(struct wr *w, uint64_t x);
 
-/* Appends 's' into a field of 'n' bytes, cut so that a terminating zero always fits, zero-padded. */
+/* Appends 's' into a field of 'n' bytes, cut so that a terminating zero always fits, zero-padded.
+ */
 void wr_string(struct wr *w, const char *s, size_t n);
 
 /* Appends zeros until the bytes since offset 'start' are a multiple of 'align'. */
@@ -159,7 +162,7 @@ wr_truncate(struct wr *w, size_t size)
     w->size = size < w->size ? size : w->size;
 }
 
-#define OFP_ROUND8(N) (((size_t) (N) + 7) & ~(size_t) 7)
+#define OFP_ROUND8(N) (((size_t)(N) + 7) & ~(size_t)7)
 
 /* Limits of the protocol. */
 #define OFP_HEADER_SIZE 8
@@ -171,8 +174,9 @@ wr_truncate(struct wr *w, size_t size)
 #define OFP_VENDOR_INTEL 0x0000aa01u
 #define OFP_VENDOR_NTR 0x0000154du
 
-/* Ports are ofp_port_t in OpenFlow 1.0's 16-bit form (packet/types.h) in decoded structures of every version.  OpenFlow
- * 1.1 and later have 32 bits on the wire, where the reserved ports are 0xffffff00 and up. */
+/* Ports are ofp_port_t in OpenFlow 1.0's 16-bit form (packet/types.h) in decoded structures of
+ * every version.  OpenFlow 1.1 and later have 32 bits on the wire, where the reserved ports are
+ * 0xffffff00 and up. */
 
 /* Reads a 32-bit port: false where it has no 16-bit form. */
 bool ofp_port_from_wire32(uint32_t wire, ofp_port_t *port);

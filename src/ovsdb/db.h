@@ -52,9 +52,9 @@ int db_open_embedded(const struct db_embedded_cfg *cfg, struct db **dbp, char **
 
 struct db_client_cfg {
     struct loop *loop;
-    const char *remote;   /* "unix:PATH", "tcp:IP:PORT", "ssl:IP:PORT" */
-    const char *database; /* NULL: "Open_vSwitch" */
-    const char *lock;     /* NULL: "ovs_vswitchd" */
+    const char *remote;             /* "unix:PATH", "tcp:IP:PORT", "ssl:IP:PORT" */
+    const char *database;           /* NULL: "Open_vSwitch" */
+    const char *lock;               /* NULL: "ovs_vswitchd" */
     const struct tls_settings *tls; /* for "ssl:", else may be NULL */
 };
 
@@ -83,8 +83,8 @@ bool db_is_lock_contended(const struct db *db);
  * This switch's own write-backs do not count. */
 uint64_t db_seqno(const struct db *db);
 
-/* Calls 'cb' from the loop after db_seqno() grew, once for any number of commits that came together.
- * Called once soon after opening if the database is ready by then.  Only one callback. */
+/* Calls 'cb' from the loop after db_seqno() grew, once for any number of commits that came
+ * together. Called once soon after opening if the database is ready by then.  Only one callback. */
 typedef void db_change_cb(void *aux);
 void db_set_change_cb(struct db *db, db_change_cb *cb, void *aux);
 
@@ -95,7 +95,7 @@ void db_set_change_cb(struct db *db, db_change_cb *cb, void *aux);
 
 const struct db_row *db_first(const struct db *db, const char *table);
 const struct db_row *db_next(const struct db_row *row);
-#define DB_FOR_EACH_ROW(ROW, DB, TABLE)                                                            \
+#define DB_FOR_EACH_ROW(ROW, DB, TABLE) \
     for ((ROW) = db_first(DB, TABLE); (ROW) != NULL; (ROW) = db_next(ROW))
 
 const struct db_row *db_get(const struct db *db, const char *table, const struct uuid *uuid);
@@ -204,9 +204,9 @@ void db_txn_map_put(struct db_txn *txn, const struct db_row *row, const char *co
 typedef void db_txn_cb(void *aux, enum db_txn_status status, const char *error);
 void db_txn_commit(struct db_txn *txn, db_txn_cb *cb, void *aux);
 
-/* Executes an array of operations of RFC 7047, without the database's name, as one transaction of the
- * switch's own, at once.  For what rows cannot say: inserting and deleting.  Embedded face only.
- * Takes 'ops'.  0, or a negative errno and a new text in '*error'. */
+/* Executes an array of operations of RFC 7047, without the database's name, as one transaction of
+ * the switch's own, at once.  For what rows cannot say: inserting and deleting.  Embedded face
+ * only. Takes 'ops'.  0, or a negative errno and a new text in '*error'. */
 struct json_t;
 int db_execute(struct db *db, struct json_t *ops, char **error);
 

@@ -40,7 +40,7 @@ frame_put(struct frame_buf *f, const void *data, uint32_t size)
 static void
 put_be16(struct frame_buf *f, uint16_t value)
 {
-    const uint8_t bytes[2] = { (uint8_t) (value >> 8), (uint8_t) value };
+    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
 
     frame_put(f, bytes, sizeof bytes);
 }
@@ -86,7 +86,7 @@ frame_put_ipv6(struct frame_buf *f, const struct in6_addr *src, const struct in6
 {
     uint32_t ofs = f->size;
     struct rte_ipv6_hdr ip = {
-        .vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28 | (uint32_t) tclass << 20),
+        .vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28 | (uint32_t)tclass << 20),
         .proto = proto,
         .hop_limits = hlimit,
     };
@@ -138,8 +138,8 @@ finish_l4(uint8_t *l4, uint32_t size, uint8_t proto, uint32_t address_sum)
         return;
     }
     if (proto == IP_PROTO_UDP) {
-        l4[4] = (uint8_t) (size >> 8);
-        l4[5] = (uint8_t) size;
+        l4[4] = (uint8_t)(size >> 8);
+        l4[5] = (uint8_t)size;
     }
     memcpy(l4 + ofs, &csum, sizeof csum);
     sum = csum_add(0, l4, size);
@@ -167,8 +167,8 @@ frame_finish_ip(struct frame_buf *f, uint32_t ip_ofs)
     if (ip[0] >> 4 == 4 && size >= IPV4_SIZE) {
         uint16_t csum;
 
-        ip[2] = (uint8_t) (size >> 8);
-        ip[3] = (uint8_t) size;
+        ip[2] = (uint8_t)(size >> 8);
+        ip[3] = (uint8_t)size;
         memset(ip + 10, 0, 2);
         csum = csum_block(ip, IPV4_SIZE);
         memcpy(ip + 10, &csum, sizeof csum);
@@ -176,8 +176,8 @@ frame_finish_ip(struct frame_buf *f, uint32_t ip_ofs)
             finish_l4(ip + IPV4_SIZE, size - IPV4_SIZE, ip[9], csum_add(0, ip + 12, 8));
         }
     } else if (ip[0] >> 4 == 6 && size >= IPV6_SIZE) {
-        ip[4] = (uint8_t) ((size - IPV6_SIZE) >> 8);
-        ip[5] = (uint8_t) (size - IPV6_SIZE);
+        ip[4] = (uint8_t)((size - IPV6_SIZE) >> 8);
+        ip[5] = (uint8_t)(size - IPV6_SIZE);
         finish_l4(ip + IPV6_SIZE, size - IPV6_SIZE, ip[6], csum_add(0, ip + 8, 32));
     }
 }
@@ -193,7 +193,7 @@ compose_arp(void *mem, uint32_t cap, uint16_t op, const struct rte_ether_addr *s
             const struct rte_ether_addr *tha, const struct rte_ether_addr *eth_dst, rte_be32_t spa,
             rte_be32_t tpa)
 {
-    static const uint8_t head[] = { 0, 1, 8, 0, 6, 4 }; /* Ethernet, IPv4, address sizes */
+    static const uint8_t head[] = {0, 1, 8, 0, 6, 4}; /* Ethernet, IPv4, address sizes */
     struct frame_buf f = frame_buf_init(mem, cap);
 
     frame_put_eth(&f, sha, eth_dst, ETH_TYPE_ARP);
@@ -209,8 +209,8 @@ compose_arp(void *mem, uint32_t cap, uint16_t op, const struct rte_ether_addr *s
 uint32_t
 compose_rarp(void *mem, uint32_t cap, const struct rte_ether_addr *mac)
 {
-    static const uint8_t head[] = { 0, 1, 8, 0, 6, 4, 0, 3 }; /* ..., request reverse */
-    static const struct rte_ether_addr broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+    static const uint8_t head[] = {0, 1, 8, 0, 6, 4, 0, 3}; /* ..., request reverse */
+    static const struct rte_ether_addr broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
     struct frame_buf f = frame_buf_init(mem, cap);
 
     frame_put_eth(&f, mac, &broadcast, ETH_TYPE_RARP);
@@ -245,8 +245,8 @@ static void
 put_nd(struct frame_buf *f, uint8_t type, rte_be32_t flags, const struct in6_addr *target,
        uint8_t option, const struct rte_ether_addr *mac)
 {
-    const uint8_t head[4] = { type };
-    const uint8_t opt[2] = { option, 1 };
+    const uint8_t head[4] = {type};
+    const uint8_t opt[2] = {option, 1};
 
     frame_put(f, head, sizeof head);
     frame_put(f, &flags, sizeof flags);
@@ -259,8 +259,8 @@ uint32_t
 compose_nd_ns(void *mem, uint32_t cap, const struct rte_ether_addr *src,
               const struct in6_addr *ip_src, const struct in6_addr *target)
 {
-    struct in6_addr node = { .s6_addr = { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff } };
-    struct rte_ether_addr dst = { { 0x33, 0x33, 0xff } };
+    struct in6_addr node = {.s6_addr = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff}};
+    struct rte_ether_addr dst = {{0x33, 0x33, 0xff}};
     struct frame_buf f = frame_buf_init(mem, cap);
     uint32_t ip_ofs;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Compose packets: ARP requests and replies, ICMP errors' relatives, frames for tests, and (through
- * flow/compose.h) the packet of 'ofproto/trace -generate'.  Every composer writes into caller's memory
- * and returns the frame's size, or 0 if it did not fit.  Checksums are filled in.
+ * flow/compose.h) the packet of 'ofproto/trace -generate'.  Every composer writes into caller's
+ * memory and returns the frame's size, or 0 if it did not fit.  Checksums are filled in.
  */
 #ifndef SLUICE_PACKET_BUILD_H
 #define SLUICE_PACKET_BUILD_H 1
@@ -22,7 +22,7 @@ struct frame_buf {
 static inline struct frame_buf
 frame_buf_init(void *mem, uint32_t cap)
 {
-    return (struct frame_buf){ .data = mem, .cap = cap };
+    return (struct frame_buf){.data = mem, .cap = cap};
 }
 
 /* Appends zeroed room for 'size' bytes and returns it, or NULL on overflow. */
@@ -38,7 +38,8 @@ uint32_t frame_put_ipv4(struct frame_buf *f, rte_be32_t src, rte_be32_t dst, uin
 uint32_t frame_put_ipv6(struct frame_buf *f, const struct in6_addr *src, const struct in6_addr *dst,
                         uint8_t proto, uint8_t tclass, uint8_t hlimit);
 /* Fill lengths and checksums of the IP header at 'ip_ofs' (as the put functions returned it) and of
- * the TCP, UDP, SCTP, ICMP or ICMPv6 header after it, whose message ends at the end of the frame. */
+ * the TCP, UDP, SCTP, ICMP or ICMPv6 header after it, whose message ends at the end of the frame.
+ */
 void frame_finish_ip(struct frame_buf *f, uint32_t ip_ofs);
 
 /* An Ethernet ARP message of 42 bytes.  'op' in host order. */
@@ -55,7 +56,8 @@ uint32_t compose_nd_ns(void *mem, uint32_t cap, const struct rte_ether_addr *src
 uint32_t compose_nd_na(void *mem, uint32_t cap, const struct rte_ether_addr *src,
                        const struct rte_ether_addr *dst, const struct in6_addr *ip_src,
                        const struct in6_addr *ip_dst, rte_be32_t flags);
-/* An 802.1D RARP announcement as a bond sends after a failover: source and both hardware addresses 'mac'. */
+/* An 802.1D RARP announcement as a bond sends after a failover: source and both hardware addresses
+ * 'mac'. */
 uint32_t compose_rarp(void *mem, uint32_t cap, const struct rte_ether_addr *mac);
 
 #endif

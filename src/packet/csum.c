@@ -35,7 +35,7 @@ csum_add(uint32_t sum, const void *data, uint32_t size)
         size -= 2;
     }
     if (size) {
-        uint8_t last[2] = { *p, 0 };
+        uint8_t last[2] = {*p, 0};
         uint16_t half;
 
         memcpy(&half, last, sizeof half);
@@ -44,7 +44,7 @@ csum_add(uint32_t sum, const void *data, uint32_t size)
     wide = (wide & UINT32_MAX) + (wide >> 32);
     wide = (wide & UINT32_MAX) + (wide >> 32);
     /* Leave room for further additions without an overflow. */
-    return (uint32_t) ((wide & 0xffff) + (wide >> 16));
+    return (uint32_t)((wide & 0xffff) + (wide >> 16));
 }
 
 rte_be16_t
@@ -105,7 +105,7 @@ sum_packet(const struct rte_mbuf *m, uint32_t ofs, uint32_t size)
 static const struct rte_ipv4_hdr *
 ipv4_of(const struct rte_mbuf *m, const struct packet_layers *ly)
 {
-    const struct rte_ipv4_hdr *ip = packet_at((struct rte_mbuf *) m, ly->l3, sizeof *ip);
+    const struct rte_ipv4_hdr *ip = packet_at((struct rte_mbuf *)m, ly->l3, sizeof *ip);
 
     return ip && ip->version == 4 && ip->ihl >= 5 ? ip : NULL;
 }
@@ -113,13 +113,13 @@ ipv4_of(const struct rte_mbuf *m, const struct packet_layers *ly)
 static const struct rte_ipv6_hdr *
 ipv6_of(const struct rte_mbuf *m, const struct packet_layers *ly)
 {
-    const struct rte_ipv6_hdr *ip = packet_at((struct rte_mbuf *) m, ly->l3, sizeof *ip);
+    const struct rte_ipv6_hdr *ip = packet_at((struct rte_mbuf *)m, ly->l3, sizeof *ip);
 
-    return ip && (*(const uint8_t *) ip >> 4) == 6 ? ip : NULL;
+    return ip && (*(const uint8_t *)ip >> 4) == 6 ? ip : NULL;
 }
 
-/* A transport message: which protocol, where its checksum is, how long it is, and its pseudo-header's
- * sum without the length and protocol. */
+/* A transport message: which protocol, where its checksum is, how long it is, and its
+ * pseudo-header's sum without the length and protocol. */
 struct l4_msg {
     uint8_t proto;
     uint32_t size;
@@ -183,7 +183,7 @@ l4_msg_find(const struct rte_mbuf *m, const struct packet_layers *ly, struct l4_
     default:
         return false;
     }
-    return msg->size >= min && packet_at((struct rte_mbuf *) m, ly->l4, min);
+    return msg->size >= min && packet_at((struct rte_mbuf *)m, ly->l4, min);
 }
 
 /* The sum of pseudo-header and message as they stand, checksum field included. */
@@ -207,7 +207,7 @@ enum csum_state
 packet_verify_l3_csum(const struct rte_mbuf *m, const struct packet_layers *ly)
 {
     const struct rte_ipv4_hdr *ip = ipv4_of(m, ly);
-    const void *whole = ip ? packet_at((struct rte_mbuf *) m, ly->l3, ip->ihl * 4u) : NULL;
+    const void *whole = ip ? packet_at((struct rte_mbuf *)m, ly->l3, ip->ihl * 4u) : NULL;
 
     if (!whole) {
         return CSUM_NONE;
@@ -279,7 +279,7 @@ packet_verify_l4_csum(const struct rte_mbuf *m, const struct packet_layers *ly)
     }
     if (msg.proto == IP_PROTO_SCTP) {
         memcpy(&stored32, packet_data_const(m) + msg.csum_ofs, sizeof stored32);
-        return sctp_crc((struct rte_mbuf *) m, ly, msg.size) == stored32 ? CSUM_GOOD : CSUM_BAD;
+        return sctp_crc((struct rte_mbuf *)m, ly, msg.size) == stored32 ? CSUM_GOOD : CSUM_BAD;
     }
     memcpy(&stored, packet_data_const(m) + msg.csum_ofs, sizeof stored);
     if (msg.proto == IP_PROTO_UDP && msg.is_v4 && !stored) {
@@ -291,7 +291,7 @@ packet_verify_l4_csum(const struct rte_mbuf *m, const struct packet_layers *ly)
 int
 packet_fill_l3_csum(struct rte_mbuf *m, const struct packet_layers *ly)
 {
-    struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *) (uintptr_t) ipv4_of(m, ly);
+    struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(uintptr_t)ipv4_of(m, ly);
 
     if (!ip || !packet_at(m, ly->l3, ip->ihl * 4u)) {
         return -EINVAL;

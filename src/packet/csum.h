@@ -2,8 +2,8 @@
 /*
  * Internet checksums and SCTP's CRC32c: compute, verify, update incrementally (RFC 1071, RFC 1624).
  *
- * Sums are kept as the ones' complement sum of 16-bit words *as they lie in memory*; since the sum is
- * byte-order independent (RFC 1071 §2B), no swap is needed, and results are stored as they come.
+ * Sums are kept as the ones' complement sum of 16-bit words *as they lie in memory*; since the sum
+ * is byte-order independent (RFC 1071 §2B), no swap is needed, and results are stored as they come.
  */
 #ifndef SLUICE_PACKET_CSUM_H
 #define SLUICE_PACKET_CSUM_H 1
@@ -19,7 +19,7 @@ csum_fold(uint32_t sum)
 {
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
-    return (rte_be16_t) ~sum;
+    return (rte_be16_t)~sum;
 }
 
 /* The checksum of 'size' bytes. */
@@ -29,14 +29,14 @@ rte_be16_t csum_block(const void *data, uint32_t size);
 static inline rte_be16_t
 csum_update16(rte_be16_t csum, rte_be16_t from, rte_be16_t to)
 {
-    return csum_fold((uint32_t) (uint16_t) ~csum + (uint16_t) ~from + to);
+    return csum_fold((uint32_t)(uint16_t)~csum + (uint16_t)~from + to);
 }
 
 static inline rte_be16_t
 csum_update32(rte_be16_t csum, rte_be32_t from, rte_be32_t to)
 {
-    return csum_update16(csum_update16(csum, (rte_be16_t) from, (rte_be16_t) to),
-                         (rte_be16_t) (from >> 16), (rte_be16_t) (to >> 16));
+    return csum_update16(csum_update16(csum, (rte_be16_t)from, (rte_be16_t)to),
+                         (rte_be16_t)(from >> 16), (rte_be16_t)(to >> 16));
 }
 
 /* The same for 'size' bytes, 'size' even. */
@@ -62,7 +62,8 @@ int packet_fill_l4_csum(struct rte_mbuf *m, const struct packet_layers *ly);
  */
 void packet_finish_csum(struct rte_mbuf *m, const struct packet_layers *ly);
 
-/* One step of CRC32c over contiguous bytes of any alignment; starts from and ends in a raw register. */
+/* One step of CRC32c over contiguous bytes of any alignment; starts from and ends in a raw
+ * register. */
 uint32_t csum_crc32c_add(uint32_t crc, const void *data, uint32_t size);
 
 /* CRC32c as SCTP uses it (RFC 9260 appendix A) over 'size' bytes of the packet from 'ofs'. */

@@ -9,11 +9,11 @@ enum { MAX_HEADERS = 8, IP6_SIZE = 40, IP6_NEXT_OFS = 6, EXT_MIN_SIZE = 8 };
 bool
 ip6_chain_walk(const struct rte_mbuf *m_, uint32_t l3, struct ip6_chain *chain)
 {
-    struct rte_mbuf *m = (struct rte_mbuf *) (uintptr_t) m_;
+    struct rte_mbuf *m = (struct rte_mbuf *)(uintptr_t)m_;
     const uint8_t *ip = packet_at(m, l3, IP6_SIZE);
     uint32_t ofs = l3 + IP6_SIZE;
 
-    *chain = (struct ip6_chain){ 0 };
+    *chain = (struct ip6_chain){0};
     if (!ip) {
         return false;
     }
@@ -30,7 +30,7 @@ ip6_chain_walk(const struct rte_mbuf *m_, uint32_t l3, struct ip6_chain *chain)
         case IPPROTO_AH:
             break;
         default:
-            chain->l4 = (uint16_t) ofs;
+            chain->l4 = (uint16_t)ofs;
             return ofs < UINT16_MAX;
         }
         ext = packet_at(m, ofs, EXT_MIN_SIZE);

@@ -8,10 +8,10 @@
 #include "packet/packet.h"
 
 struct ip6_chain {
-    uint8_t proto;       /* of the upper layer */
-    uint16_t l4;         /* its offset from the start of the packet */
-    bool is_fragment;    /* a fragment header with an offset or "more fragments" */
-    bool has_routing;    /* a routing header with segments left: the final destination is in there */
+    uint8_t proto;    /* of the upper layer */
+    uint16_t l4;      /* its offset from the start of the packet */
+    bool is_fragment; /* a fragment header with an offset or "more fragments" */
+    bool has_routing; /* a routing header with segments left: the final destination is in there */
 };
 
 /* Walks the chain of the IPv6 header at 'l3'.  False if it is cut or longer than any sane one. */

@@ -13,7 +13,7 @@ static void
 shift_layer(uint16_t *ofs, int delta)
 {
     if (*ofs != PACKET_LAYER_NONE) {
-        *ofs = (uint16_t) (*ofs + delta);
+        *ofs = (uint16_t)(*ofs + delta);
     }
 }
 
@@ -35,7 +35,7 @@ insert_at(struct rte_mbuf *m, uint32_t ofs, uint16_t size)
     if (rte_pktmbuf_data_len(m) < ofs) {
         return -EINVAL;
     }
-    new = (uint8_t *) rte_pktmbuf_prepend(m, size);
+    new = (uint8_t *)rte_pktmbuf_prepend(m, size);
     if (!new) {
         return -ENOBUFS;
     }
@@ -56,7 +56,7 @@ remove_at(struct rte_mbuf *m, uint32_t ofs, uint16_t size)
 static uint16_t
 read_be16(const uint8_t *p)
 {
-    return (uint16_t) (p[0] << 8 | p[1]);
+    return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 static bool
@@ -68,7 +68,7 @@ is_vlan_type(uint16_t type)
 int
 packet_push_vlan(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t tpid, rte_be16_t tci)
 {
-    const rte_be16_t tag[2] = { tpid, (rte_be16_t) (tci & ~rte_cpu_to_be_16(VLAN_CFI)) };
+    const rte_be16_t tag[2] = {tpid, (rte_be16_t)(tci & ~rte_cpu_to_be_16(VLAN_CFI))};
     int retval;
 
     if (rte_pktmbuf_data_len(m) < ETH_HEADER_SIZE) {
@@ -116,8 +116,7 @@ ethertype_ofs(struct rte_mbuf *m)
 }
 
 int
-packet_push_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethertype,
-                 rte_be32_t lse)
+packet_push_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethertype, rte_be32_t lse)
 {
     uint32_t ofs = ethertype_ofs(m);
     int retval;
@@ -132,7 +131,7 @@ packet_push_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethert
     memcpy(packet_data(m) + ofs, &ethertype, sizeof ethertype);
     memcpy(packet_data(m) + ofs + 2, &lse, sizeof lse);
     packet_layers_shift(ly, MPLS_ENTRY_SIZE);
-    ly->l2_5 = (uint16_t) (ofs + 2);
+    ly->l2_5 = (uint16_t)(ofs + 2);
     return 0;
 }
 
@@ -151,7 +150,7 @@ packet_pop_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t etherty
     memcpy(packet_data(m) + ofs, &ethertype, sizeof ethertype);
     remove_at(m, ofs + 2, MPLS_ENTRY_SIZE);
     packet_layers_shift(ly, -MPLS_ENTRY_SIZE);
-    ly->l2_5 = is_last ? PACKET_LAYER_NONE : (uint16_t) (ofs + 2);
+    ly->l2_5 = is_last ? PACKET_LAYER_NONE : (uint16_t)(ofs + 2);
     return 0;
 }
 
@@ -182,7 +181,7 @@ packet_truncate(struct rte_mbuf *m, struct packet_layers *ly, uint32_t max_size)
     }
     rest = seg->next;
     seg->next = NULL;
-    seg->data_len = (uint16_t) RTE_MIN(left, (uint32_t) seg->data_len);
+    seg->data_len = (uint16_t)RTE_MIN(left, (uint32_t)seg->data_len);
     m->nb_segs = n_segs;
     m->pkt_len = max_size;
     while (rest) {
@@ -193,7 +192,7 @@ packet_truncate(struct rte_mbuf *m, struct packet_layers *ly, uint32_t max_size)
         rte_pktmbuf_free_seg(rest);
         rest = next;
     }
-    ly->l2_pad = (uint16_t) (ly->l2_pad > size - max_size ? ly->l2_pad - (size - max_size) : 0);
+    ly->l2_pad = (uint16_t)(ly->l2_pad > size - max_size ? ly->l2_pad - (size - max_size) : 0);
     drop_layer_beyond(&ly->l2_5, max_size);
     drop_layer_beyond(&ly->l3, max_size);
     drop_layer_beyond(&ly->l4, max_size);
@@ -213,12 +212,12 @@ packet_pullup(struct rte_mbuf *m, uint32_t size)
     }
     while (m->data_len < size) {
         struct rte_mbuf *next = m->next;
-        uint16_t n = (uint16_t) RTE_MIN((uint32_t) next->data_len, size - m->data_len);
+        uint16_t n = (uint16_t)RTE_MIN((uint32_t)next->data_len, size - m->data_len);
 
         memcpy(packet_data(m) + m->data_len, packet_data(next), n);
-        m->data_len = (uint16_t) (m->data_len + n);
-        next->data_off = (uint16_t) (next->data_off + n);
-        next->data_len = (uint16_t) (next->data_len - n);
+        m->data_len = (uint16_t)(m->data_len + n);
+        next->data_off = (uint16_t)(next->data_off + n);
+        next->data_len = (uint16_t)(next->data_len - n);
         if (!next->data_len) {
             m->next = next->next;
             m->nb_segs--;
@@ -269,7 +268,7 @@ packet_from_bytes(struct rte_mempool *pool, const void *data, uint32_t size)
             rte_pktmbuf_free(first);
             return NULL;
         }
-        n = (uint16_t) RTE_MIN(size, (uint32_t) rte_pktmbuf_tailroom(seg));
+        n = (uint16_t)RTE_MIN(size, (uint32_t)rte_pktmbuf_tailroom(seg));
         memcpy(packet_data(seg), p, n);
         seg->data_len = n;
         p += n;

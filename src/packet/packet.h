@@ -9,7 +9,8 @@
  *
  * Any thread may call these on a packet that it owns.  The header bytes (data of the first segment)
  * must be writable: a clone made by rte_pktmbuf_clone() goes through packet_unshare() first.
- * Functions that return an int return 0 or a negative errno and leave the packet unchanged on error.
+ * Functions that return an int return 0 or a negative errno and leave the packet unchanged on
+ * error.
  *
  * Next: packet/rewrite.h (set fields), packet/csum.h (checksums), packet/build.h (compose packets).
  */
@@ -62,7 +63,7 @@ packet_data_const(const struct rte_mbuf *m)
 static inline void *
 packet_at(struct rte_mbuf *m, uint32_t ofs, uint32_t size)
 {
-    return ofs != PACKET_LAYER_NONE && (uint64_t) ofs + size <= rte_pktmbuf_data_len(m)
+    return ofs != PACKET_LAYER_NONE && (uint64_t)ofs + size <= rte_pktmbuf_data_len(m)
                ? packet_data(m) + ofs
                : NULL;
 }
@@ -84,10 +85,12 @@ int packet_pop_vlan(struct rte_mbuf *m, struct packet_layers *ly);
 int packet_push_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethertype,
                      rte_be32_t lse);
 
-/* Removes the outermost MPLS entry and makes 'ethertype' the EtherType; -EINVAL if there is none. */
+/* Removes the outermost MPLS entry and makes 'ethertype' the EtherType; -EINVAL if there is none.
+ */
 int packet_pop_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethertype);
 
-/* Cuts the packet to 'max_size' bytes, if it is longer.  Layers that no longer exist become NONE. */
+/* Cuts the packet to 'max_size' bytes, if it is longer.  Layers that no longer exist become NONE.
+ */
 void packet_truncate(struct rte_mbuf *m, struct packet_layers *ly, uint32_t max_size);
 
 /*
@@ -101,14 +104,16 @@ bool packet_is_shared(const struct rte_mbuf *m);
 
 /*
  * Returns a packet with the same bytes and metadata that nobody else sees: 'm' itself where it is
- * not shared, else a copy from 'pool' ('m' is then freed).  NULL, with 'm' freed, when 'pool' is empty.
+ * not shared, else a copy from 'pool' ('m' is then freed).  NULL, with 'm' freed, when 'pool' is
+ * empty.
  */
 struct rte_mbuf *packet_unshare(struct rte_mbuf *m, struct rte_mempool *pool);
 
 /* Returns a new deep copy from 'pool', with the usual headroom, or NULL when the pool is empty. */
 struct rte_mbuf *packet_copy(const struct rte_mbuf *m, struct rte_mempool *pool);
 
-/* Returns a new packet from 'pool' that holds 'size' bytes of 'data', chained if need be, or NULL. */
+/* Returns a new packet from 'pool' that holds 'size' bytes of 'data', chained if need be, or NULL.
+ */
 struct rte_mbuf *packet_from_bytes(struct rte_mempool *pool, const void *data, uint32_t size);
 
 #endif

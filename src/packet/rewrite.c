@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * rewrite.c - set Ethernet, IP and transport fields, checksums following.  ARP, neighbour discovery and
- * MPLS are in rewrite_other.c.
+ * rewrite.c - set Ethernet, IP and transport fields, checksums following.  ARP, neighbour discovery
+ * and MPLS are in rewrite_other.c.
  */
 #include "packet/rewrite.h"
 
@@ -32,7 +32,7 @@ merge(void *out, const void *old, const void *value, const void *mask, uint32_t 
     uint8_t *r = out;
 
     for (uint32_t i = 0; i < size; i++) {
-        r[i] = (uint8_t) ((o[i] & ~k[i]) | (v[i] & k[i]));
+        r[i] = (uint8_t)((o[i] & ~k[i]) | (v[i] & k[i]));
     }
 }
 
@@ -49,7 +49,8 @@ packet_set_eth(struct rte_mbuf *m, const struct set_eth *value, const struct set
     return 0;
 }
 
-/* --- transport checksums after a change of what they cover ------------------------------------- */
+/* --- transport checksums after a change of what they cover -------------------------------------
+ */
 
 /* The checksum at 'field' after bytes that it covers changed.  With 'is_pseudo' the field holds the
  * plain sum of the pseudo-header for a NIC to finish.  'is_udp': zero has a meaning. */
@@ -60,7 +61,7 @@ adjust(uint8_t *field, const void *from, const void *to, uint32_t size, bool is_
 
     memcpy(&csum, field, sizeof csum);
     if (is_pseudo) {
-        csum = (rte_be16_t) ~csum_update((rte_be16_t) ~csum, from, to, size);
+        csum = (rte_be16_t)~csum_update((rte_be16_t)~csum, from, to, size);
     } else {
         if (is_udp && !csum) {
             return;
@@ -120,7 +121,7 @@ static void
 set_ipv4_address(struct rte_mbuf *m, const struct packet_layers *ly, struct rte_ipv4_hdr *ip,
                  uint32_t ofs, rte_be32_t value, rte_be32_t mask)
 {
-    uint8_t *field = (uint8_t *) ip + ofs;
+    uint8_t *field = (uint8_t *)ip + ofs;
     rte_be32_t old, new;
 
     memcpy(&old, field, sizeof old);
@@ -148,13 +149,13 @@ packet_set_ipv4(struct rte_mbuf *m, const struct packet_layers *ly, const struct
     if (mask->tos) {
         memcpy(&words[0], ip, sizeof words[0]);
         ip->type_of_service =
-            (uint8_t) ((ip->type_of_service & ~mask->tos) | (value->tos & mask->tos));
+            (uint8_t)((ip->type_of_service & ~mask->tos) | (value->tos & mask->tos));
         memcpy(&words[1], ip, sizeof words[1]);
         ip->hdr_checksum = csum_update16(ip->hdr_checksum, words[0], words[1]);
     }
     if (mask->ttl) {
         memcpy(&words[0], &ip->time_to_live, sizeof words[0]);
-        ip->time_to_live = (uint8_t) ((ip->time_to_live & ~mask->ttl) | (value->ttl & mask->ttl));
+        ip->time_to_live = (uint8_t)((ip->time_to_live & ~mask->ttl) | (value->ttl & mask->ttl));
         memcpy(&words[1], &ip->time_to_live, sizeof words[1]);
         ip->hdr_checksum = csum_update16(ip->hdr_checksum, words[0], words[1]);
     }
@@ -184,21 +185,21 @@ packet_set_ipv6(struct rte_mbuf *m, const struct packet_layers *ly, const struct
     struct ip6_chain chain;
     uint32_t first, first_mask, first_value;
 
-    if (!ip || *(uint8_t *) ip >> 4 != 6) {
+    if (!ip || *(uint8_t *)ip >> 4 != 6) {
         return -EINVAL;
     }
     if (!ip6_chain_walk(m, ly->l3, &chain)) {
-        chain = (struct ip6_chain){ .proto = IPPROTO_NONE };
+        chain = (struct ip6_chain){.proto = IPPROTO_NONE};
     }
     set_ipv6_address(m, ly, chain.proto, ip->src_addr, &value->src, &mask->src, true);
     /* With segments left, the pseudo-header's destination is the last one of the routing header. */
-    set_ipv6_address(m, ly, chain.proto, ip->dst_addr, &value->dst, &mask->dst,
-                     !chain.has_routing);
+    set_ipv6_address(m, ly, chain.proto, ip->dst_addr, &value->dst, &mask->dst, !chain.has_routing);
     first = rte_be_to_cpu_32(ip->vtc_flow);
-    first_mask = (uint32_t) mask->tclass << 20 | (rte_be_to_cpu_32(mask->label) & IPV6_LABEL_MASK);
-    first_value = (uint32_t) value->tclass << 20 | (rte_be_to_cpu_32(value->label) & IPV6_LABEL_MASK);
+    first_mask = (uint32_t)mask->tclass << 20 | (rte_be_to_cpu_32(mask->label) & IPV6_LABEL_MASK);
+    first_value =
+        (uint32_t)value->tclass << 20 | (rte_be_to_cpu_32(value->label) & IPV6_LABEL_MASK);
     ip->vtc_flow = rte_cpu_to_be_32((first & ~first_mask) | (first_value & first_mask));
-    ip->hop_limits = (uint8_t) ((ip->hop_limits & ~mask->hlimit) | (value->hlimit & mask->hlimit));
+    ip->hop_limits = (uint8_t)((ip->hop_limits & ~mask->hlimit) | (value->hlimit & mask->hlimit));
     return 0;
 }
 
@@ -248,7 +249,7 @@ packet_set_sctp(struct rte_mbuf *m, const struct packet_layers *ly, const struct
     uint32_t size, stored, before, after;
     uint8_t old[4];
 
-    if (!sctp || rte_pktmbuf_pkt_len(m) < (uint32_t) ly->l4 + ly->l2_pad + SCTP_SIZE) {
+    if (!sctp || rte_pktmbuf_pkt_len(m) < (uint32_t)ly->l4 + ly->l2_pad + SCTP_SIZE) {
         return -EINVAL;
     }
     size = rte_pktmbuf_pkt_len(m) - ly->l4 - ly->l2_pad;

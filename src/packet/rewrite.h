@@ -7,9 +7,10 @@
  * may have any value in 'value'.  All members are in network order.
  *
  * Checksums are updated incrementally (RFC 1624), so a packet that arrived with a wrong checksum
- * leaves with a wrong one.  UDP: a zero IPv4 checksum means "none" and stays; a result of zero goes out
- * as 0xffff.  SCTP's CRC32c is recomputed, keeping the error of a packet that had a wrong one.  Where
- * the mbuf asks the NIC for a checksum (RTE_MBUF_F_TX_*_CKSUM) the pseudo-header sum is kept right.
+ * leaves with a wrong one.  UDP: a zero IPv4 checksum means "none" and stays; a result of zero goes
+ * out as 0xffff.  SCTP's CRC32c is recomputed, keeping the error of a packet that had a wrong one.
+ * Where the mbuf asks the NIC for a checksum (RTE_MBUF_F_TX_*_CKSUM) the pseudo-header sum is kept
+ * right.
  *
  * All return 0, or -EINVAL if the packet has no such header (then nothing was changed).
  */
@@ -63,7 +64,8 @@ struct set_arp {
     uint16_t pad;
 };
 
-/* Neighbour solicitation or advertisement: target and the first sll and tll options that are there. */
+/* Neighbour solicitation or advertisement: target and the first sll and tll options that are there.
+ */
 struct set_nd {
     struct in6_addr target;
     struct rte_ether_addr sll;
@@ -79,10 +81,10 @@ struct set_nd_ext {
 };
 
 int packet_set_eth(struct rte_mbuf *m, const struct set_eth *value, const struct set_eth *mask);
-int packet_set_ipv4(struct rte_mbuf *m, const struct packet_layers *ly, const struct set_ipv4 *value,
-                    const struct set_ipv4 *mask);
-int packet_set_ipv6(struct rte_mbuf *m, const struct packet_layers *ly, const struct set_ipv6 *value,
-                    const struct set_ipv6 *mask);
+int packet_set_ipv4(struct rte_mbuf *m, const struct packet_layers *ly,
+                    const struct set_ipv4 *value, const struct set_ipv4 *mask);
+int packet_set_ipv6(struct rte_mbuf *m, const struct packet_layers *ly,
+                    const struct set_ipv6 *value, const struct set_ipv6 *mask);
 int packet_set_tcp(struct rte_mbuf *m, const struct packet_layers *ly, const struct set_tp *value,
                    const struct set_tp *mask);
 int packet_set_udp(struct rte_mbuf *m, const struct packet_layers *ly, const struct set_tp *value,
@@ -90,8 +92,8 @@ int packet_set_udp(struct rte_mbuf *m, const struct packet_layers *ly, const str
 int packet_set_sctp(struct rte_mbuf *m, const struct packet_layers *ly, const struct set_tp *value,
                     const struct set_tp *mask);
 /* Type and code of an ICMP or ICMPv6 message, whichever the packet's L3 header says it is. */
-int packet_set_icmp(struct rte_mbuf *m, const struct packet_layers *ly, const struct set_icmp *value,
-                    const struct set_icmp *mask);
+int packet_set_icmp(struct rte_mbuf *m, const struct packet_layers *ly,
+                    const struct set_icmp *value, const struct set_icmp *mask);
 int packet_set_arp(struct rte_mbuf *m, const struct packet_layers *ly, const struct set_arp *value,
                    const struct set_arp *mask);
 int packet_set_nd(struct rte_mbuf *m, const struct packet_layers *ly, const struct set_nd *value,

@@ -29,7 +29,7 @@ merge(uint8_t *bytes, const void *value, const void *mask, uint32_t size)
     const uint8_t *v = value, *k = mask;
 
     for (uint32_t i = 0; i < size; i++) {
-        bytes[i] = (uint8_t) ((bytes[i] & ~k[i]) | (v[i] & k[i]));
+        bytes[i] = (uint8_t)((bytes[i] & ~k[i]) | (v[i] & k[i]));
     }
 }
 
@@ -64,8 +64,8 @@ nd_set(uint8_t *nd, uint8_t *field, const void *value, const void *mask, uint32_
     memcpy(nd + ND_CSUM, &csum, sizeof csum);
 }
 
-/* The first option of type 'type' with a link-layer address of Ethernet's size, or NULL.  Stops at an
- * option that lies about its length. */
+/* The first option of type 'type' with a link-layer address of Ethernet's size, or NULL.  Stops at
+ * an option that lies about its length. */
 static uint8_t *
 nd_find_option(struct rte_mbuf *m, const struct packet_layers *ly, uint8_t type)
 {
@@ -119,7 +119,7 @@ packet_set_nd_ext(struct rte_mbuf *m, const struct packet_layers *ly,
     nd_set(nd, nd + ND_RESERVED, &value->reserved, &mask->reserved, sizeof value->reserved);
     opt = packet_at(m, ly->l4 + ND_SIZE, 2);
     if (opt && mask->options_type) {
-        const uint8_t v[2] = { value->options_type, 0 }, k[2] = { mask->options_type, 0 };
+        const uint8_t v[2] = {value->options_type, 0}, k[2] = {mask->options_type, 0};
 
         nd_set(nd, opt, v, k, sizeof v);
     }

@@ -24,8 +24,8 @@ typedef uint32_t odp_port_t;
  * whatever the protocol version on the wire is.  Host order.
  */
 typedef uint32_t ofp_port_t;
-#define OFPP_MAX 0xff00        /* ports from 1 to OFPP_MAX - 1 are real */
-#define OFPP_UNSET 0xfff7      /* actset_output before any output */
+#define OFPP_MAX 0xff00   /* ports from 1 to OFPP_MAX - 1 are real */
+#define OFPP_UNSET 0xfff7 /* actset_output before any output */
 #define OFPP_IN_PORT 0xfff8
 #define OFPP_TABLE 0xfff9
 #define OFPP_NORMAL 0xfffa
@@ -33,7 +33,7 @@ typedef uint32_t ofp_port_t;
 #define OFPP_ALL 0xfffc
 #define OFPP_CONTROLLER 0xfffd
 #define OFPP_LOCAL 0xfffe
-#define OFPP_NONE 0xffff       /* "ANY" where OpenFlow 1.1+ says so */
+#define OFPP_NONE 0xffff /* "ANY" where OpenFlow 1.1+ says so */
 
 /* Host-order EtherTypes.  A dl_type below ETH_TYPE_MIN cannot come from an Ethernet II frame. */
 #define ETH_TYPE_IP 0x0800
@@ -49,7 +49,7 @@ typedef uint32_t ofp_port_t;
 #define ETH_TYPE_CFM 0x8902
 #define ETH_TYPE_TEB 0x6558
 #define ETH_TYPE_NSH 0x894f
-#define ETH_TYPE_NONE 0x05ff   /* dl_type of a frame without an EtherType (802.2 LLC) */
+#define ETH_TYPE_NONE 0x05ff /* dl_type of a frame without an EtherType (802.2 LLC) */
 #define ETH_TYPE_MIN 0x0600
 
 #define ETH_HEADER_SIZE 14

@@ -152,8 +152,8 @@ dump_flow(struct dp *dp, struct dp_flow *flow, void *ctx_)
 
     dp_flow_get_key(flow, &key, &mask);
     if (ofprotos_port_by_odp(ctx->sp->ofprotos, key.in_port).ofproto == ctx->ofproto) {
-        unsigned how = DP_FLOW_OF_BRIDGE | (ctx->verbose ? DP_FLOW_VERBOSE : 0)
-                       | (ctx->with_names ? DP_FLOW_NAMES : 0);
+        unsigned how = DP_FLOW_OF_BRIDGE | (ctx->verbose ? DP_FLOW_VERBOSE : 0) |
+                       (ctx->with_names ? DP_FLOW_NAMES : 0);
         dp_flow_format(dp, flow, how, &ctx->text);
         text_putc(&ctx->text, '\n');
     }
@@ -191,33 +191,32 @@ dpif_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *s
 static void
 dpif_show_dp_features(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
 {
-    static const char features[] =
-        "Masked set action: Yes\n"
-        "Tunnel push pop: No\n"
-        "Ufid: Yes\n"
-        "Truncate action: Yes\n"
-        "Clone action: Yes\n"
-        "Sample nesting: 10\n"
-        "Conntrack eventmask: No\n"
-        "Conntrack clear: No\n"
-        "Max dp_hash algorithm: 1\n"
-        "Check pkt length action: Yes\n"
-        "Conntrack timeout policy: No\n"
-        "Explicit Drop action: Yes\n"
-        "Optimized Balance TCP mode: No\n"
-        "Conntrack all-zero IP SNAT: No\n"
-        "MPLS Label add: No\n"
-        "Max VLAN headers: 2\n"
-        "Max MPLS depth: 3\n"
-        "Recirc: Yes\n"
-        "CT state: No\n"
-        "CT zone: No\n"
-        "CT mark: No\n"
-        "CT label: No\n"
-        "CT state NAT: No\n"
-        "CT orig tuple: No\n"
-        "CT orig tuple for IPv6: No\n"
-        "IPv6 ND Extension: No\n";
+    static const char features[] = "Masked set action: Yes\n"
+                                   "Tunnel push pop: No\n"
+                                   "Ufid: Yes\n"
+                                   "Truncate action: Yes\n"
+                                   "Clone action: Yes\n"
+                                   "Sample nesting: 10\n"
+                                   "Conntrack eventmask: No\n"
+                                   "Conntrack clear: No\n"
+                                   "Max dp_hash algorithm: 1\n"
+                                   "Check pkt length action: Yes\n"
+                                   "Conntrack timeout policy: No\n"
+                                   "Explicit Drop action: Yes\n"
+                                   "Optimized Balance TCP mode: No\n"
+                                   "Conntrack all-zero IP SNAT: No\n"
+                                   "MPLS Label add: No\n"
+                                   "Max VLAN headers: 2\n"
+                                   "Max MPLS depth: 3\n"
+                                   "Recirc: Yes\n"
+                                   "CT state: No\n"
+                                   "CT zone: No\n"
+                                   "CT mark: No\n"
+                                   "CT label: No\n"
+                                   "CT state NAT: No\n"
+                                   "CT orig tuple: No\n"
+                                   "CT orig tuple for IPv6: No\n"
+                                   "IPv6 ND Extension: No\n";
     struct slowpath *sp = sp_;
 
     (void)argc;
@@ -233,7 +232,7 @@ dpif_ctl_init(struct slowpath *sp)
 {
     unixctl_register("dpif/show", "", 0, 0, dpif_show, sp);
     unixctl_register("dpif/dump-dps", "", 0, 0, dpif_dump_dps, sp);
-    unixctl_register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3,
-                     dpif_dump_flows, sp);
+    unixctl_register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, dpif_dump_flows,
+                     sp);
     unixctl_register("dpif/show-dp-features", "bridge", 1, 1, dpif_show_dp_features, sp);
 }

@@ -30,12 +30,12 @@ upcall_show(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
     }
     str_init(&s);
     str_printf(&s, "%s@%s:\n", dp_type(sp->dp), dp_name(sp->dp));
-    str_printf(&s, "  flows         : (current %zu) (avg %" PRIu64 ") (max %" PRIu64
-               ") (limit %zu)\n", dp_n_flows(sp->dp), atomic_load(&sp->avg_flows),
-               atomic_load(&sp->max_flows), dp_flow_limit(sp->dp));
+    str_printf(&s,
+               "  flows         : (current %zu) (avg %" PRIu64 ") (max %" PRIu64 ") (limit %zu)\n",
+               dp_n_flows(sp->dp), atomic_load(&sp->avg_flows), atomic_load(&sp->max_flows),
+               dp_flow_limit(sp->dp));
     str_printf(&s, "  dump duration : %" PRIu64 "ms\n", atomic_load(&sp->dump_duration_ms));
-    str_printf(&s, "  ufid enabled : %s\n\n",
-               atomic_load(&sp->settings.ufid) ? "true" : "false");
+    str_printf(&s, "  ufid enabled : %s\n\n", atomic_load(&sp->settings.ufid) ? "true" : "false");
     for (unsigned i = 0; i < sp->n_revalidators; i++) {
         str_printf(&s, "  %u: (keys %" PRIu64 ")\n", sp->n_handlers + i,
                    atomic_load(&sp->revalidators[i].n_keys));
@@ -82,8 +82,7 @@ disable_ufid(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
 
     (void)argc;
     (void)argv;
-    set_bool(conn, sp, &sp->settings.ufid, false,
-             "Datapath dumping tersely using UFID disabled");
+    set_bool(conn, sp, &sp->settings.ufid, false, "Datapath dumping tersely using UFID disabled");
 }
 
 static void

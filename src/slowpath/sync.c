@@ -62,7 +62,8 @@ sync_try(void *slowpath_)
         return true;
     }
     if (!dp_n_flows(sp->dp)) {
-        /* In this order: a flow of an older translation is counted before it is put in the index. */
+        /* In this order: a flow of an older translation is counted before it is put in the index.
+         */
         flow_index_set_seq(sp->index, seq);
         if (sync_is_idle(sp)) {
             return true;

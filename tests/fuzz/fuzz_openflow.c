@@ -36,8 +36,11 @@ try_flow_mod(const struct ofp_msg *msg)
     struct ofp_flow_mod fm = {0};
 
     if (!ofp_flow_mod_decode(msg, true, &fm)) {
-        struct ofpacts_check check = {.match = &fm.match, .max_ports = OFPP_MAX, .table_id = 0,
-                                      .n_tables = 254, .version = msg->version};
+        struct ofpacts_check check = {.match = &fm.match,
+                                      .max_ports = OFPP_MAX,
+                                      .table_id = 0,
+                                      .n_tables = 254,
+                                      .version = msg->version};
         struct wr out = {0};
 
         format_actions(&fm.actions);

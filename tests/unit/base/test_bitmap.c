@@ -38,8 +38,7 @@ scans_like_the_slow_twin(void **state)
             assert_int_equal(bitmap_scan(bitmap, true, i, n), slow_scan(bits, true, i, n));
             assert_int_equal(bitmap_scan(bitmap, false, i, n), slow_scan(bits, false, i, n));
         }
-        BITMAP_FOREACH_SET(bit, bitmap, n)
-        {
+        BITMAP_FOREACH_SET (bit, bitmap, n) {
             assert_true(bits[bit] && bitmap_is_set(bitmap, bit));
             bitmap_clear(bitmap, bit);
             count--;

@@ -138,8 +138,7 @@ find(const char *table, const char *name)
 {
     const struct db_row *row;
 
-    DB_FOR_EACH_ROW(row, db, table)
-    {
+    DB_FOR_EACH_ROW (row, db, table) {
         if (!strcmp(row_str(row, "name"), name)) {
             return row;
         }
@@ -215,8 +214,9 @@ test_unknown_keys_are_named_with_their_line(void **state)
                 ":4: bridges.br0.ports.p.tags: unknown key \"tags\"");
     check_error("{\"bridges\": {\"br0\": {\"fail-mode\": \"secure\"}}}",
                 ":1: bridges.br0.fail-mode: unknown key \"fail-mode\"");
-    check_error("{\"bridges\": {\"b\": {\"ports\": {\"p\": {\"interfaces\": {\"e\": {\n\"tag\": 1}}}}}}}",
-                ":2: bridges.b.ports.p.interfaces.e.tag: unknown key \"tag\"");
+    check_error(
+        "{\"bridges\": {\"b\": {\"ports\": {\"p\": {\"interfaces\": {\"e\": {\n\"tag\": 1}}}}}}}",
+        ":2: bridges.b.ports.p.interfaces.e.tag: unknown key \"tag\"");
     check_error("{\"bridges\": {\"b\": {\"ports\": {\"p\": {\"type\": \"tap\","
                 "\n\"interfaces\": {\"e\": {}}}}}}}",
                 ":1: bridges.b.ports.p.type: belongs into \"interfaces\" here");
@@ -238,7 +238,8 @@ test_values_are_checked_against_the_schema(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        char *text = xasprintf("{\"bridges\": {\"br0\": {\"ports\": {\"p\": {\n%s}}}}}", bad[i].port);
+        char *text =
+            xasprintf("{\"bridges\": {\"br0\": {\"ports\": {\"p\": {\n%s}}}}}", bad[i].port);
         char *error = load_error(text);
 
         assert_non_null(error);
@@ -256,10 +257,12 @@ test_values_are_checked_against_the_schema(void **state)
 static void
 test_names_are_unique_in_the_switch(void **state)
 {
-    check_error("{\"bridges\": {\"a\": {\"ports\": {\"p\": {}}},\n\"b\": {\"ports\": {\"p\": {}}}}}",
-                ":2: bridges.b.ports.p: there is another port of this name");
-    check_error("{\"bridges\": {\"a\": {\"ports\": {\"p\": {}, \"q\": {\"interfaces\": {\"p\": {}}}}}}}",
-                ":1: bridges.a.ports.q: there is another interface called \"p\"");
+    check_error(
+        "{\"bridges\": {\"a\": {\"ports\": {\"p\": {}}},\n\"b\": {\"ports\": {\"p\": {}}}}}",
+        ":2: bridges.b.ports.p: there is another port of this name");
+    check_error(
+        "{\"bridges\": {\"a\": {\"ports\": {\"p\": {}, \"q\": {\"interfaces\": {\"p\": {}}}}}}}",
+        ":1: bridges.a.ports.q: there is another interface called \"p\"");
     check_error("{\"bridges\": {\"a\": {}, \"b\": {\"ports\": {\"a\": {}}}}}",
                 ":1: bridges.b.ports.a: there is another port of this name");
 }
@@ -289,8 +292,7 @@ test_missing_file_is_told(void **state)
     char *error;
 
     assert_true(startup_load("/nonexistent/x.json", &st, &error) < 0);
-    assert_string_equal(error,
-                        "/nonexistent/x.json: cannot read (No such file or directory)");
+    assert_string_equal(error, "/nonexistent/x.json: cannot read (No such file or directory)");
     free(error);
     assert_true(startup_load("/", &st, &error) < 0);
     free(error);
@@ -412,7 +414,8 @@ test_ports_and_interfaces_move(void **state)
     assert_null(find("Port", "bond0"));
     assert_true(has_port("br1", "e1") && has_port("br1", "e2"));
     /* And back into a bond. */
-    apply("{\"bridges\": {\"br0\": {\"ports\": {\"b\": {\"interfaces\": {\"e1\": {}, \"e2\": {}}}}}}}");
+    apply("{\"bridges\": {\"br0\": {\"ports\": {\"b\": {\"interfaces\": {\"e1\": {}, \"e2\": "
+          "{}}}}}}}");
     assert_int_equal(row_n(find("Port", "b"), "interfaces"), 2);
     assert_null(find("Port", "e1"));
     assert_int_equal(db_n_rows(db, "Interface"), 5);
@@ -426,8 +429,9 @@ test_flows_replace_once_and_wait_for_their_ports(void **state)
     struct startup *st;
 
     free(write_file("flows", "priority=2,actions=drop\n"));
-    st = load("{\"bridges\": {\"a\": {\"ports\": {\"late\": {}}, \"flows_file\": \"flows\", \"flows\":"
-              " [\"in_port=late,actions=drop\", \"actions=drop\"]}, \"b\": {}}}");
+    st = load(
+        "{\"bridges\": {\"a\": {\"ports\": {\"late\": {}}, \"flows_file\": \"flows\", \"flows\":"
+        " [\"in_port=late,actions=drop\", \"actions=drop\"]}, \"b\": {}}}");
     missing_port = "late";
     startup_install_flows(st, "b", NULL);
     startup_install_flows(st, "unknown", NULL);

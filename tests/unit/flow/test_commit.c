@@ -137,8 +137,7 @@ execute(const struct dp_actions *acts, struct rte_mbuf *m, struct packet_layers 
         assert_int_equal(CALL, 0);                   \
     } while (0)
 
-    DP_ACTION_FOREACH(a, acts->data, acts->size)
-    {
+    DP_ACTION_FOREACH (a, acts->data, acts->size) {
         switch (a->type) {
         case DP_ACT_SET_ETH:
             RUN(dp_act_set_eth, packet_set_eth(m, &s->value, &s->mask));

@@ -181,8 +181,8 @@ test_dummy_commands(void **state)
 {
     struct netdev *netdev = make_ok("d1", "dummy-pmd", "n_rxq=2");
     struct rte_mbuf *mbufs[NETDEV_MAX_BURST];
-    const char *good[] = {"netdev-dummy/receive",           "d1", "--qid", "1",
-                          "010203040506070809101112080045", "--len", "64", NULL};
+    const char *good[] = {"netdev-dummy/receive",           "d1",    "--qid", "1",
+                          "010203040506070809101112080045", "--len", "64",    NULL};
     const char *bad[] = {"netdev-dummy/receive", "d1", "xyz", NULL};
     bool ok;
 

@@ -53,7 +53,8 @@ random_flow(struct flow *f)
     f->dl_type = random_range(8) ? htobe16_(ETH_TYPE_IP) : htobe16_(ETH_TYPE_IPV6);
     f->dl_dst.addr_bytes[5] = (uint8_t)random_range(2);
     f->vlans[0].tci = htobe16_(0x1000 | random_range(2));
-    f->nw_src = htobe32_(0x0a000000 | random_range(4) << 22 | random_range(4) << 7 | random_range(3));
+    f->nw_src =
+        htobe32_(0x0a000000 | random_range(4) << 22 | random_range(4) << 7 | random_range(3));
     f->nw_dst = htobe32_(random_range(2) ? 0xc0a80000 | random_range(4) : random_u32());
     f->ipv6_src.s6_addr[0] = (uint8_t)(random_range(2) * 0x20);
     f->ipv6_src.s6_addr[6] = (uint8_t)random_range(3);
@@ -94,8 +95,8 @@ random_match(struct match *m)
         memset(&m->mask.bits.dl_dst, 0xff, 6);
     }
     m->mask.bits.nw_src = prefix32(lens[random_range(ARRAY_SIZE(lens))]);
-    m->mask.bits.nw_dst = random_range(6) ? prefix32(lens[random_range(ARRAY_SIZE(lens))])
-                                          : htobe32_(0x000000ff);
+    m->mask.bits.nw_dst =
+        random_range(6) ? prefix32(lens[random_range(ARRAY_SIZE(lens))]) : htobe32_(0x000000ff);
     if (!random_range(4)) {
         memset(&m->mask.bits.ipv6_src, 0xff, random_range(3) * 8);
     }
@@ -339,8 +340,8 @@ loose_visits_what_is_within(void **state)
     rcu_quiesce();
 }
 
-/* A writer moves one high rule over all others in each version: a reader that stays at a version must
- * see exactly one of priority 1000. */
+/* A writer moves one high rule over all others in each version: a reader that stays at a version
+ * must see exactly one of priority 1000. */
 struct shared {
     struct cls *cls;
     _Atomic cls_version_t version;

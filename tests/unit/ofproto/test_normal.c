@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_normal.c - NORMAL: every VLAN mode to every other one, against a slow and obvious twin; learning,
- * reserved addresses, protected ports, ports that want no floods, mirrors.
+ * test_normal.c - NORMAL: every VLAN mode to every other one, against a slow and obvious twin;
+ * learning, reserved addresses, protected ports, ports that want no floods, mirrors.
  */
 #include "xlate_fixture.h"
 
@@ -78,9 +78,9 @@ static struct tags
 twin_output(const struct ofproto_bundle_cfg *in, const struct ofproto_bundle_cfg *out, int vlan,
             struct tags t)
 {
-    bool tagged = out->vlan_mode == OFPROTO_VLAN_TRUNK
-                  || out->vlan_mode == OFPROTO_VLAN_NATIVE_TAGGED
-                  || (out->vlan_mode == OFPROTO_VLAN_NATIVE_UNTAGGED && vlan != out->tag);
+    bool tagged = out->vlan_mode == OFPROTO_VLAN_TRUNK ||
+                  out->vlan_mode == OFPROTO_VLAN_NATIVE_TAGGED ||
+                  (out->vlan_mode == OFPROTO_VLAN_NATIVE_UNTAGGED && vlan != out->tag);
     int pcp = 0;
 
     if (in->vlan_mode != OFPROTO_VLAN_DOT1Q_TUNNEL && t.n) {
@@ -88,8 +88,7 @@ twin_output(const struct ofproto_bundle_cfg *in, const struct ofproto_bundle_cfg
         t.n--;
         memmove(t.tci, t.tci + 1, sizeof t.tci - sizeof t.tci[0]);
     }
-    if ((tagged && vlan)
-        || (!tagged && pcp && out->priority_tags == OFPROTO_PRIO_TAGS_NONZERO)) {
+    if ((tagged && vlan) || (!tagged && pcp && out->priority_tags == OFPROTO_PRIO_TAGS_NONZERO)) {
         memmove(t.tci + 1, t.tci, sizeof t.tci - sizeof t.tci[0]);
         t.tci[0] = pcp | (tagged ? vlan : 0);
         t.n++;
@@ -129,7 +128,8 @@ run_actions(const struct xlate_out *out, struct tags t, struct tags sent[N_PORTS
 static void
 check(struct fx *fx, odp_port_t in, bool has_tag, uint16_t tci)
 {
-    struct flow flow = {.dl_type = htons(ETH_TYPE_IP), .dl_src = {{0, 0, 0, 0, 0, (uint8_t)in}},
+    struct flow flow = {.dl_type = htons(ETH_TYPE_IP),
+                        .dl_src = {{0, 0, 0, 0, 0, (uint8_t)in}},
                         .dl_dst = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}};
     struct tags t = {.n = has_tag, .tci = {tci}};
     struct tags sent[N_PORTS + 1];
@@ -152,10 +152,10 @@ check(struct fx *fx, odp_port_t in, bool has_tag, uint16_t tci)
         if (expected) {
             struct tags want = twin_output(&modes[in - 1], c, vlan, t);
 
-            if (sent[p].n != want.n
-                || memcmp(sent[p].tci, want.tci, (size_t)want.n * sizeof want.tci[0])) {
-                fail_msg("in %u tag %d tci %#x: port %u: %d tags, %#x; not %d tags, %#x", in, has_tag,
-                         tci, p, sent[p].n, sent[p].tci[0], want.n, want.tci[0]);
+            if (sent[p].n != want.n ||
+                memcmp(sent[p].tci, want.tci, (size_t)want.n * sizeof want.tci[0])) {
+                fail_msg("in %u tag %d tci %#x: port %u: %d tags, %#x; not %d tags, %#x", in,
+                         has_tag, tci, p, sent[p].n, sent[p].tci[0], want.n, want.tci[0]);
             }
         }
     }
@@ -287,8 +287,13 @@ static void
 mirrors_copy_once(void **state)
 {
     static const char *const p1[] = {"p1"};
-    struct ofproto_mirror_cfg m = {.name = "m", .select_src = p1, .n_src = 1, .select_dst = p1,
-                                   .n_dst = 1, .output_port = "p4", .output_vlan = -1};
+    struct ofproto_mirror_cfg m = {.name = "m",
+                                   .select_src = p1,
+                                   .n_src = 1,
+                                   .select_dst = p1,
+                                   .n_dst = 1,
+                                   .output_port = "p4",
+                                   .output_vlan = -1};
     struct fx fx;
     struct ofproto *p;
     uint64_t packets, bytes;

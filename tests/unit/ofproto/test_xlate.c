@@ -225,7 +225,8 @@ a_moved_mac_affects_who_sends_to_it(void **state)
     fx_fini(&fx);
 }
 
-/* --- the mask property ------------------------------------------------------------------------- */
+/* --- the mask property -------------------------------------------------------------------------
+ */
 
 static uint32_t
 pick(uint32_t n)
@@ -237,8 +238,8 @@ static void
 random_set(struct ofpacts *acts)
 {
     uint8_t value[16] = {0};
-    static const enum mf_id fields[] = {MF_REG0, MF_REG1, MF_PKT_MARK, MF_METADATA, MF_ETH_SRC,
-                                        MF_ETH_DST};
+    static const enum mf_id fields[] = {MF_REG0,     MF_REG1,    MF_PKT_MARK,
+                                        MF_METADATA, MF_ETH_SRC, MF_ETH_DST};
 
     value[pick(4)] = (uint8_t)pick(3);
     ofpacts_put_set_field(acts, fields[pick(6)], value, NULL);
@@ -289,9 +290,9 @@ random_actions(struct ofpacts *acts, uint8_t table_id)
             break;
         }
         case 7: {
-            struct ofpact_ipv4 *a = pick(2)
-                                        ? ofpacts_put_struct(acts, SET_IPV4_DST, struct ofpact_ipv4)
-                                        : ofpacts_put_struct(acts, SET_IPV4_SRC, struct ofpact_ipv4);
+            struct ofpact_ipv4 *a =
+                pick(2) ? ofpacts_put_struct(acts, SET_IPV4_DST, struct ofpact_ipv4)
+                        : ofpacts_put_struct(acts, SET_IPV4_SRC, struct ofpact_ipv4);
             a->ipv4 = htonl(0x0a000000 + pick(4));
             break;
         }
@@ -327,10 +328,27 @@ static void
 random_rule(struct ofproto *p)
 {
     static const char *const matches[] = {
-        "", "ip", "arp", "tcp", "udp", "in_port=#", "ip,nw_dst=10.0.0.#", "ip,nw_src=10.0.#.0/24",
-        "tcp,tp_dst=8#", "udp,tp_src=8#/0xfffe", "dl_vlan=#", "vlan_tci=0", "dl_dst=00:00:00:00:00:0#",
-        "dl_src=00:00:00:00:00:0#", "reg0=0x#000000", "reg1=#", "icmp,icmp_type=#",
-        "ip,nw_tos=4", "ip,nw_tos=8", "dl_vlan=1,dl_vlan_pcp=#", "ip,nw_frag=no,nw_dst=10.0.0.#",
+        "",
+        "ip",
+        "arp",
+        "tcp",
+        "udp",
+        "in_port=#",
+        "ip,nw_dst=10.0.0.#",
+        "ip,nw_src=10.0.#.0/24",
+        "tcp,tp_dst=8#",
+        "udp,tp_src=8#/0xfffe",
+        "dl_vlan=#",
+        "vlan_tci=0",
+        "dl_dst=00:00:00:00:00:0#",
+        "dl_src=00:00:00:00:00:0#",
+        "reg0=0x#000000",
+        "reg1=#",
+        "icmp,icmp_type=#",
+        "ip,nw_tos=4",
+        "ip,nw_tos=8",
+        "dl_vlan=1,dl_vlan_pcp=#",
+        "ip,nw_frag=no,nw_dst=10.0.0.#",
     };
     struct ofpacts acts = {0};
     uint8_t table_id = (uint8_t)pick(7);
@@ -408,8 +426,8 @@ check_property(struct fx *fx)
             continue;
         }
         fx_xlate(fx, port, &mixed, false, &out_b);
-        if (out_a.actions.size != out_b.actions.size
-            || memcmp(out_a.actions.data, out_b.actions.data, out_a.actions.size)) {
+        if (out_a.actions.size != out_b.actions.size ||
+            memcmp(out_a.actions.data, out_b.actions.data, out_a.actions.size)) {
             struct text t = {0};
 
             text_put(&t, "\n");
@@ -454,8 +472,8 @@ packets_of_a_megaflow_are_alike(void **state)
         for (uint32_t i = 0; i < 4; i++) {
             const struct mac_source src = {.mac = {{0, 0, 0, 0, 0, (uint8_t)i}},
                                            .vlan = (uint16_t)pick(3),
-                                           .bundle_id = view_port(ofproto_view(br0), 1 + i)
-                                                            ->bundle->id};
+                                           .bundle_id =
+                                               view_port(ofproto_view(br0), 1 + i)->bundle->id};
 
             mac_table_learn(ofproto_view(br0)->mac_table, &src);
         }

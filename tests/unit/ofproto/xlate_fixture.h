@@ -108,14 +108,14 @@ fx_bridge(struct fx *fx, const char *name)
     return p;
 }
 
-/* A port, and a bundle of the same name with it as the only member.  'peer' makes it a patch port. */
+/* A port, and a bundle of the same name with it as the only member.  'peer' makes it a patch port.
+ */
 static inline ofp_port_t
 fx_port(struct fx *fx, struct ofproto *p, const char *name, odp_port_t odp, const char *peer,
         const struct ofproto_bundle_cfg *bundle)
 {
-    struct ofproto_bundle_cfg b = bundle ? *bundle
-                                         : (struct ofproto_bundle_cfg){
-                                               .vlan_mode = OFPROTO_VLAN_TRUNK, .tag = -1};
+    struct ofproto_bundle_cfg b =
+        bundle ? *bundle : (struct ofproto_bundle_cfg){.vlan_mode = OFPROTO_VLAN_TRUNK, .tag = -1};
     struct ofproto_port_cfg cfg = {.name = name, .odp_port = odp, .patch_peer = peer};
     char *error = NULL;
     ofp_port_t ofp;

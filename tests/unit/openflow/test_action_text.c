@@ -36,14 +36,42 @@ static void
 test_round_trips(void **state)
 {
     static const char *const same[] = {
-        "output:1", "NORMAL", "IN_PORT", "LOCAL", "FLOOD", "ALL", "CONTROLLER:65535", "drop",
-        "mod_vlan_vid:5", "mod_vlan_pcp:3", "strip_vlan", "push_vlan:0x8100",
-        "mod_dl_src:02:00:00:00:00:01", "mod_nw_dst:10.0.0.1", "mod_nw_tos:32", "mod_tp_dst:80",
-        "dec_ttl", "resubmit(,1)", "resubmit(2,3)", "resubmit:7", "load:0x5->NXM_NX_REG0[0..7]",
-        "set_field:0x7->reg1", "move:NXM_NX_REG1[0..15]->NXM_OF_ETH_DST[0..15]", "set_queue:3",
-        "group:9", "goto_table:4", "write_metadata:0x12/0xff", "conjunction(10,1/2)",
-        "clone(output:1,output:2)", "output:1,output:2,LOCAL", "set_tunnel:0x9", "exit",
-        "enqueue:1:5", "push_mpls:0x8847", "pop_mpls:0x0800", "meter:1",
+        "output:1",
+        "NORMAL",
+        "IN_PORT",
+        "LOCAL",
+        "FLOOD",
+        "ALL",
+        "CONTROLLER:65535",
+        "drop",
+        "mod_vlan_vid:5",
+        "mod_vlan_pcp:3",
+        "strip_vlan",
+        "push_vlan:0x8100",
+        "mod_dl_src:02:00:00:00:00:01",
+        "mod_nw_dst:10.0.0.1",
+        "mod_nw_tos:32",
+        "mod_tp_dst:80",
+        "dec_ttl",
+        "resubmit(,1)",
+        "resubmit(2,3)",
+        "resubmit:7",
+        "load:0x5->NXM_NX_REG0[0..7]",
+        "set_field:0x7->reg1",
+        "move:NXM_NX_REG1[0..15]->NXM_OF_ETH_DST[0..15]",
+        "set_queue:3",
+        "group:9",
+        "goto_table:4",
+        "write_metadata:0x12/0xff",
+        "conjunction(10,1/2)",
+        "clone(output:1,output:2)",
+        "output:1,output:2,LOCAL",
+        "set_tunnel:0x9",
+        "exit",
+        "enqueue:1:5",
+        "push_mpls:0x8847",
+        "pop_mpls:0x0800",
+        "meter:1",
     };
 
     (void)state;
@@ -59,10 +87,24 @@ static void
 test_errors(void **state)
 {
     static const char *const bad[] = {
-        "bogus", "output:", "output:x", "mod_vlan_vid:4096", "mod_dl_src:zz", "resubmit(,256)",
-        "load:5", "load:0x100->NXM_NX_REG0[0..7]", "set_field:1->nosuch", "move:reg0->reg1[",
-        "push_vlan:0x800", "conjunction(1,3/2)", "clone(output:1", "strip_vlan:1", "mod_nw_tos:3",
-        "ct(commit)", "learn(table=1)", "enqueue:1",
+        "bogus",
+        "output:",
+        "output:x",
+        "mod_vlan_vid:4096",
+        "mod_dl_src:zz",
+        "resubmit(,256)",
+        "load:5",
+        "load:0x100->NXM_NX_REG0[0..7]",
+        "set_field:1->nosuch",
+        "move:reg0->reg1[",
+        "push_vlan:0x800",
+        "conjunction(1,3/2)",
+        "clone(output:1",
+        "strip_vlan:1",
+        "mod_nw_tos:3",
+        "ct(commit)",
+        "learn(table=1)",
+        "enqueue:1",
     };
 
     (void)state;
@@ -97,7 +139,8 @@ test_flow(void **state)
 {
     struct ofp_flow_mod fm;
     char *error = ofp_flow_mod_parse("table=3,priority=7,tcp,tp_dst=80,idle_timeout=5,cookie=0x9,"
-                                     "send_flow_rem,actions=output:2", 0, NULL, &fm);
+                                     "send_flow_rem,actions=output:2",
+                                     0, NULL, &fm);
 
     (void)state;
     assert_null(error);

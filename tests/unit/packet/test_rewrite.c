@@ -41,8 +41,8 @@ fill_random(void *p, size_t n)
 static void
 make(struct frame *f, bool v6, uint8_t proto)
 {
-    static const struct rte_ether_addr src = { { 2, 0, 0, 0, 0, 1 } };
-    static const struct rte_ether_addr dst = { { 2, 0, 0, 0, 0, 2 } };
+    static const struct rte_ether_addr src = {{2, 0, 0, 0, 0, 1}};
+    static const struct rte_ether_addr dst = {{2, 0, 0, 0, 0, 2}};
     uint32_t l4_size = proto == IP_PROTO_TCP ? 20 : proto == IP_PROTO_SCTP ? 12 : 8, ip;
     uint32_t payload = (uint32_t)rand() % 64;
     struct frame_buf b;
@@ -81,7 +81,7 @@ check(const struct frame *f, bool v6)
     assert_int_equal(packet_verify_l4_csum(&f->m, &f->ly), CSUM_GOOD);
 }
 
-static const uint8_t protos[] = { IP_PROTO_TCP, IP_PROTO_UDP, IP_PROTO_SCTP };
+static const uint8_t protos[] = {IP_PROTO_TCP, IP_PROTO_UDP, IP_PROTO_SCTP};
 
 static void
 test_set_ipv4(void **state)
@@ -104,7 +104,7 @@ test_set_ipv6(void **state)
 {
     (void)state;
     for (int i = 0; i < ROUNDS; i++) {
-        const uint8_t v6_protos[] = { IP_PROTO_TCP, IP_PROTO_UDP, IP_PROTO_ICMPV6 };
+        const uint8_t v6_protos[] = {IP_PROTO_TCP, IP_PROTO_UDP, IP_PROTO_ICMPV6};
         struct set_ipv6 value, mask;
         struct frame f;
 
@@ -140,8 +140,8 @@ test_set_ports(void **state)
 static void
 test_values_arrive(void **state)
 {
-    const struct set_ipv4 value = { .src = RTE_BE32(0x01020304), .ttl = 9 };
-    const struct set_ipv4 mask = { .src = RTE_BE32(0xffffff00), .ttl = 0xff };
+    const struct set_ipv4 value = {.src = RTE_BE32(0x01020304), .ttl = 9};
+    const struct set_ipv4 mask = {.src = RTE_BE32(0xffffff00), .ttl = 0xff};
     struct frame f;
     uint8_t *ip;
 
@@ -161,8 +161,8 @@ test_values_arrive(void **state)
 static void
 test_udp_without_checksum_stays_so(void **state)
 {
-    const struct set_ipv4 value = { .dst = RTE_BE32(0x0a0a0a0a) }, mask = { .dst = UINT32_MAX };
-    const struct set_tp tp = { .src = RTE_BE16(99) }, tp_mask = { .src = UINT16_MAX };
+    const struct set_ipv4 value = {.dst = RTE_BE32(0x0a0a0a0a)}, mask = {.dst = UINT32_MAX};
+    const struct set_tp tp = {.src = RTE_BE16(99)}, tp_mask = {.src = UINT16_MAX};
     struct frame f;
     uint8_t *udp;
 
@@ -181,7 +181,7 @@ test_wrong_checksums_stay_wrong(void **state)
 {
     (void)state;
     for (int i = 0; i < 300; i++) {
-        const struct set_tp value = { .dst = (rte_be16_t)rand() }, mask = { .dst = UINT16_MAX };
+        const struct set_tp value = {.dst = (rte_be16_t)rand()}, mask = {.dst = UINT16_MAX};
         struct frame f;
 
         make(&f, false, protos[i % 3]);
@@ -198,8 +198,8 @@ test_wrong_checksums_stay_wrong(void **state)
 static void
 test_cut_headers_are_refused(void **state)
 {
-    const struct set_tp tp = { 0 };
-    const struct set_ipv4 ip = { 0 };
+    const struct set_tp tp = {0};
+    const struct set_ipv4 ip = {0};
     struct frame f;
 
     (void)state;
