@@ -194,7 +194,7 @@ def test_controllers_that_never_read_are_bounded_and_delay_nobody(sw, mgmt):
     sw.ofctl("add-flow", "br0", "priority=1,actions=drop")
     # Not 800 times 20,000 flows: each connection stops at its own limit.
     assert rss_kb(sw) < before + 8 * 16 * 1024, (rss_kb(sw), before)
-    assert other.longest < 10
+    assert other.longest < 30
     for d in deaf:
         d.close()
     wait_for(lambda: n_flows(sw, "br0") == 20001, 10, "the switch to answer")
