@@ -422,8 +422,8 @@ teardown(void **state)
     for (unsigned i = 0; i < N_RULES; i++) {
         free(rules[i]);
     }
-    fx_fini(&fx);
     dp_destroy(dp);
+    fx_fini(&fx); // ends RCU, which the datapath's threads use
     return fx_group_teardown(state);
 }
 
