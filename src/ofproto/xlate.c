@@ -147,7 +147,12 @@ table_lookup(struct xlate_ctx *ctx, uint8_t table_id)
         without_ports.tcp_flags = 0;
         flow = &without_ports;
     }
-    rule = ofproto_lookup(ctx->view->ofproto, ctx->bridge->version, table_id, flow, ctx->wc);
+    if (ctx->in->first_rule && !ctx->looked_up) {
+        rule = ctx->in->first_rule;
+    } else {
+        rule = ofproto_lookup(ctx->view->ofproto, ctx->bridge->version, table_id, flow, ctx->wc);
+    }
+    ctx->looked_up = true;
     xlate_dep_lookup(ctx, ctx->view->ofproto, table_id, flow, rule);
     return rule;
 }
@@ -352,6 +357,7 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     for (unsigned i = FLOW_KEY_WORDS; i < FLOW_WORDS; i++) {
         ctx->first.w[i] = 0;
     }
+    ctx->looked_up = false;
     ctx->base = ctx->first;
     ctx->orig_priority = in->flow->skb_priority;
     ctx->n_bridges = 0;

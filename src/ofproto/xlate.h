@@ -19,6 +19,7 @@
 
 struct ofpact;
 struct rte_mbuf;
+struct rule;
 struct xlate_cache;
 struct xlate_deps;
 struct xlate_trace;
@@ -40,6 +41,8 @@ struct xlate_in {
     struct ofproto *ofproto;
     const struct ofpact *acts;
     size_t acts_size;
+    /* The answer of the first lookup is known: this rule; NULL otherwise. */
+    struct rule *first_rule;
     /* Where trace lines go, or NULL. */
     struct xlate_trace *trace;
     /* Fill in out->cache and out->deps (a megaflow is to be installed or revalidated). */
@@ -69,7 +72,10 @@ void xlate_out_fini(struct xlate_out *);
  * by itself.  'used_ms': when the last of them came. */
 void xlate_cache_credit(const struct xlate_cache *, uint64_t packets, uint64_t bytes,
                         int64_t used_ms, uint16_t tcp_flags);
-void xlate_cache_destroy(struct xlate_cache *); /* NULL is fine; any thread */
+/* Both are counted: what was destroyed as often as it was made and ref'd is freed.  NULL is fine; any
+ * thread. */
+struct xlate_cache *xlate_cache_ref(struct xlate_cache *);
+void xlate_cache_destroy(struct xlate_cache *);
 
 /* True if one of 'changes' (ofprotos_take_changes()), or a MAC entry that moved or went, may change
  * the result that 'deps' belongs to, for some packet of the megaflow 'key'/'mask'. */
@@ -85,6 +91,14 @@ struct xlate_deps_sum {
     uint32_t priority; /* of the lowest rule found, + 1; 0: none was, or it says nothing */
     bool all;
 };
+struct xlate_deps *xlate_deps_ref(struct xlate_deps *);
+/* True if 'cache' and 'deps' are right for every megaflow that agrees with this one in out->mask,
+ * because nothing in them is a packet's own: no MAC to learn, no learned flow, no rewritten header. */
+bool xlate_out_is_shareable(const struct xlate_out *);
+/* True if 'rule', which was added when 'deps' were right but for that, is now what the first lookup of
+ * all packets of the megaflow 'key'/'mask' finds. */
+bool xlate_deps_first_is(const struct xlate_deps *, const struct flow *key,
+                         const struct flow_mask *mask, const struct rule *);
 const struct xlate_deps_sum *xlate_deps_sum(const struct xlate_deps *);
 struct xlate_deps_sum xlate_change_sum(const struct ofproto_change *);
 void xlate_deps_destroy(struct xlate_deps *); /* NULL is fine; any thread */

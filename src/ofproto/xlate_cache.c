@@ -24,6 +24,7 @@ struct xlate_cache {
     struct cache_bridge *bridges; /* behind 'entries' */
     uint32_t n_bridges;
     uint32_t n;
+    _Atomic uint32_t n_refs;
     struct xc_entry entries[];
 };
 
@@ -206,10 +207,32 @@ entry_unref(const struct xc_entry *e)
     }
 }
 
+struct xlate_cache *
+xlate_cache_ref(struct xlate_cache *cache)
+{
+    if (cache) {
+        atomic_fetch_add_explicit(&cache->n_refs, 1, memory_order_relaxed);
+    }
+    return cache;
+}
+
+bool
+xlate_cache_is_shareable(const struct xlate_cache *cache)
+{
+    for (uint32_t i = 0; i < cache->n; i++) {
+        enum xc_type type = (enum xc_type)cache->entries[i].type;
+
+        if (type == XC_MAC || type == XC_LEARN || type == XC_FIN_TIMEOUT) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 xlate_cache_destroy(struct xlate_cache *cache)
 {
-    if (!cache) {
+    if (!cache || atomic_fetch_sub_explicit(&cache->n_refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
     for (uint32_t i = 0; i < cache->n; i++) {
@@ -228,6 +251,7 @@ cache_create(const struct xlate_ctx *ctx)
     struct xlate_cache *cache =
         xmalloc(sizeof *cache + entries_size + ctx->n_bridges * sizeof(struct cache_bridge));
 
+    atomic_init(&cache->n_refs, 1);
     cache->n = 0;
     for (size_t i = 0; i < ctx->n_credits; i++) {
         if (entry_ref(&ctx->credits[i])) {

@@ -35,6 +35,7 @@ struct dep_head {
 
 struct xlate_deps {
     struct xlate_deps_sum sum;
+    _Atomic uint32_t n_refs;
     uint32_t n;
     uint64_t w[];
 };
@@ -206,6 +207,7 @@ xlate_deps_finish(struct xlate_ctx *ctx)
         return;
     }
     deps = xmalloc(sizeof *deps + n * sizeof deps->w[0]);
+    atomic_init(&deps->n_refs, 1);
     deps->n = n;
     if (n) {
         memcpy(deps->w, ctx->deps.w, n * sizeof deps->w[0]);
@@ -219,10 +221,26 @@ xlate_deps_finish(struct xlate_ctx *ctx)
     ctx->out->deps = deps;
 }
 
+struct xlate_deps *
+xlate_deps_ref(struct xlate_deps *deps)
+{
+    if (deps) {
+        atomic_fetch_add_explicit(&deps->n_refs, 1, memory_order_relaxed);
+    }
+    return deps;
+}
+
+bool
+xlate_out_is_shareable(const struct xlate_out *out)
+{
+    return out->cache && out->deps && !out->slow && !out->drop_unknown && !out->deps->sum.all &&
+           !(out->deps->sum.changed & FLOW_KEY_WORDS_MAP) && xlate_cache_is_shareable(out->cache);
+}
+
 void
 xlate_deps_destroy(struct xlate_deps *deps)
 {
-    if (!deps) {
+    if (!deps || atomic_fetch_sub_explicit(&deps->n_refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
     for (uint32_t i = 0; i < deps->n; i += head_of(&deps->w[i]).n) {
@@ -268,6 +286,47 @@ rule_may_match(const struct rule *rule, const uint64_t *w, const struct flow *ke
         }
     }
     return true;
+}
+
+/* Does the rule match all packets of the megaflow, as they were at this lookup? */
+static bool
+rule_covers(const struct rule *rule, const uint64_t *w, const struct flow *key,
+            const struct flow_mask *mask)
+{
+    const struct cls_subtable *st = rule->cls.subtable;
+    const uint64_t map = w[2];
+
+    for (unsigned i = 0; i < st->n_words; i++) {
+        unsigned k = st->word[i];
+        uint64_t value = k < FLOW_KEY_WORDS ? key->w[k] : 0;
+
+        if (map >> k & 1) {
+            value = w[3 + __builtin_popcountll(map & ((UINT64_C(1) << k) - 1))];
+        }
+        if ((k < FLOW_KEY_WORDS && st->mask[i] & ~mask->bits.w[k]) ||
+            (value ^ rule->cls.values[i]) & st->mask[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+xlate_deps_first_is(const struct xlate_deps *deps, const struct flow *key,
+                    const struct flow_mask *mask, const struct rule *rule)
+{
+    for (uint32_t i = 0; i < deps->n && !key->nw_frag; i += head_of(&deps->w[i]).n) {
+        const uint64_t *w = &deps->w[i];
+        const struct dep_head head = head_of(w);
+
+        if (head.type == DEP_LOOKUP) {
+            return head.table_id == rule->table_id && w[1] == (uint64_t)(uintptr_t)rule->ofproto &&
+                   head.value != ANY_PRIORITY && (uint32_t)rule->cls.priority + 1 > head.value &&
+                   !rule->actions->has_conj && !(w[2] & FLOW_KEY_WORDS_MAP) &&
+                   rule_covers(rule, w, key, mask);
+        }
+    }
+    return false;
 }
 
 /* A rule that comes can take packets from rules of its priority and below; one that goes takes

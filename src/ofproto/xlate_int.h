@@ -111,6 +111,7 @@ struct xlate_ctx {
     struct flow flow;
     struct flow base;
     struct flow first; /* as it came, with pipeline words clear */
+    bool looked_up;    /* in some table */
 
     const struct xlate_bridge *bridge;
     const struct ofproto_view *view; /* bridge->view */
@@ -253,6 +254,8 @@ void xlate_mirror_out(struct xlate_ctx *, const struct view_port *);
 /* --- xlate_cache.c --- */
 /* Room for one more credit; NULL if nobody wants them. */
 struct xc_entry *xlate_credit_add(struct xlate_ctx *, enum xc_type);
+/* Nothing in it is a packet's own. */
+bool xlate_cache_is_shareable(const struct xlate_cache *);
 /* At the end: counts for in->n_packets, and makes out->cache. */
 void xlate_credits_finish(struct xlate_ctx *);
 

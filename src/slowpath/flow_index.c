@@ -141,6 +141,7 @@ place_add(struct flow_index *x, struct ukey *ukey, const struct flow *key,
     g->ukeys[g->n] = ukey;
     ukey->place.group = g;
     ukey->place.pos = g->n++;
+    ukey->place.changed = sum->changed;
 }
 
 static void
@@ -177,6 +178,13 @@ suspect_add(struct flow_index *x, struct ukey *ukey)
     x->suspects[x->n_suspects++] = ukey;
     ukey->place.suspect_pos = (uint32_t)x->n_suspects;
     ukey->suspect = true;
+}
+
+static void
+suspect_set_by(struct ukey *ukey, struct rule *by)
+{
+    rule_unref(ukey->by);
+    ukey->by = by && rule_ref(by) ? by : NULL;
 }
 
 static void
@@ -217,6 +225,7 @@ flow_index_remove(struct flow_index *x, struct ukey *ukey)
         place_remove(x, ukey);
     }
     suspect_remove(x, ukey);
+    suspect_set_by(ukey, NULL);
     pthread_mutex_unlock(&x->lock);
 }
 
@@ -224,22 +233,22 @@ void
 flow_index_update(struct flow_index *x, struct ukey *ukey)
 {
     const struct xlate_deps_sum *sum = xlate_deps_sum(ukey->deps);
+    bool moves = ukey->place.changed != sum->changed;
     struct flow_mask mask;
     struct flow key;
-    uint64_t map = 0;
 
-    dp_flow_get_key(ukey->flow, &key, &mask);
-    for (uint32_t k = 0; k < FLOW_KEY_WORDS; k++) {
-        map |= (uint64_t)(mask.bits.w[k] && !(sum->changed >> k & 1)) << k;
+    if (moves) {
+        dp_flow_get_key(ukey->flow, &key, &mask);
     }
     pthread_mutex_lock(&x->lock);
-    if (ukey->place.group->map == map) {
-        place_set_sum(ukey->place.group, ukey->place.pos, sum);
-    } else {
+    if (moves) {
         place_remove(x, ukey);
         place_add(x, ukey, &key, &mask);
+    } else {
+        place_set_sum(ukey->place.group, ukey->place.pos, sum);
     }
     suspect_remove(x, ukey);
+    suspect_set_by(ukey, NULL);
     ukey->suspect = false;
     pthread_mutex_unlock(&x->lock);
 }
@@ -350,9 +359,16 @@ mark_group(struct flow_index *x, const struct flow_group *g, const struct ofprot
         for (; pos < end; pos++) {
             struct ukey *ukey = g->ukeys[pos];
 
-            if (g->tables[pos] & sum->tables && sum->priority >= g->priority[pos] &&
-                probe_matches(&p, pos) && !ukey->suspect && is_affected(ukey, change)) {
+            if (!(g->tables[pos] & sum->tables) || sum->priority < g->priority[pos] ||
+                !probe_matches(&p, pos)) {
+                continue;
+            }
+            if (ukey->suspect) {
+                suspect_set_by(ukey, NULL);
+            } else if (is_affected(ukey, change)) {
                 suspect_add(x, ukey);
+                suspect_set_by(ukey,
+                               change->kind == OFPROTO_CHANGE_RULE_ADDED ? change->rule : NULL);
             }
         }
     }

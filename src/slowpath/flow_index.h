@@ -31,6 +31,7 @@ struct flow_place {
     struct flow_group *group; /* NULL: not in the index */
     uint32_t pos;             /* in the group */
     uint32_t suspect_pos;     /* in the list of suspects + 1; 0: not in it */
+    uint64_t changed;         /* of the deps that chose the group */
 };
 
 struct flow_index *flow_index_create(void);

@@ -24,12 +24,11 @@
 #include "base/util.h"
 #include "flow/extract.h"
 #include "flow/key.h"
+#include "slowpath/memo.h"
 #include "slowpath/slowpath_int.h"
 
 LOG_MODULE(ofproto_dpif_upcall);
 
-COVERAGE_DEFINE(revalidator_translated);
-COVERAGE_DEFINE(revalidator_changed);
 COVERAGE_DEFINE(revalidator_deleted);
 COVERAGE_DEFINE(revalidator_expired);
 COVERAGE_DEFINE(revalidator_walk);
@@ -54,6 +53,7 @@ enum {
 struct part_ctx {
     struct slowpath *sp;
     uint64_t n;
+    struct memo memo;
 };
 
 /* Who finds the ukey in the flow once that is dead frees it: a handler may just be giving it one.
@@ -85,59 +85,6 @@ revalidator_expel(struct dp *dp, struct dp_flow *flow, void *slowpath_)
         flow_delete(sp, flow);
     }
     pthread_mutex_unlock(&sp->pass_lock);
-}
-
-/* True if the installed megaflow looks at every bit that the new translation consulted. */
-static bool
-mask_is_subset(const struct flow_mask *part, const struct flow_mask *whole)
-{
-    uint64_t missing = 0;
-
-    for (unsigned i = 0; i < FLOW_KEY_WORDS; i++) {
-        missing |= part->bits.w[i] & ~whole->bits.w[i];
-    }
-    return !missing;
-}
-
-static bool
-actions_equal(const struct dp_actions *a, const struct dp_actions *b)
-{
-    return a->size == b->size && (!a->size || !memcmp(a->data, b->data, a->size));
-}
-
-/* Translates the megaflow anew.  False if it has to go. */
-static bool
-flow_retranslate(struct slowpath *sp, struct ukey *ukey)
-{
-    struct dp_flow *flow = ukey->flow;
-    struct flow_mask mask;
-    struct flow key;
-    struct xlate_in in = {.ofprotos = sp->ofprotos, .flow = &key, .want_cache = true};
-    struct xlate_out out;
-    struct dp_actions slow;
-    const struct dp_actions *actions;
-    bool keep;
-
-    dp_flow_get_key(flow, &key, &mask);
-    xlate(&in, &out);
-    coverage_inc(revalidator_translated);
-    keep = !out.drop_unknown && mask_is_subset(&out.mask, &mask);
-    if (keep) {
-        actions = slowpath_actions(&out, &slow);
-        if (!actions_equal(actions, dp_flow_actions(flow))) {
-            coverage_inc(revalidator_changed);
-            keep = !dp_flow_set_actions(sp->dp, flow, actions);
-        }
-        dp_actions_fini(&slow);
-        xlate_cache_destroy(ukey->cache);
-        xlate_deps_destroy(ukey->deps);
-        ukey->cache = out.cache;
-        ukey->deps = out.deps;
-        out.cache = NULL;
-        out.deps = NULL;
-    }
-    xlate_out_fini(&out);
-    return keep;
 }
 
 static bool
@@ -179,9 +126,9 @@ flow_is_too_quiet(struct slowpath *sp, const struct ukey *ukey, const struct dp_
 /* Translates a flow anew whose counters, 'stats', were pushed; deletes it if that is the answer. */
 static void
 flow_recheck(struct slowpath *sp, struct ukey *ukey, const struct dp_flow_stats *stats,
-             const struct pass *pass)
+             const struct pass *pass, struct memo *memo)
 {
-    if (flow_is_too_quiet(sp, ukey, stats, pass->now_ms) || !flow_retranslate(sp, ukey)) {
+    if (flow_is_too_quiet(sp, ukey, stats, pass->now_ms) || !ukey_recheck(sp, ukey, memo)) {
         flow_delete(sp, ukey->flow);
         return;
     }
@@ -193,6 +140,8 @@ flow_recheck(struct slowpath *sp, struct ukey *ukey, const struct dp_flow_stats 
 static void
 recheck_suspects(struct slowpath *sp, const struct pass *pass, size_t first, size_t step)
 {
+    struct memo memo = {0};
+
     for (size_t i = first; i < pass->n_suspects; i += step) {
         struct ukey *ukey = pass->suspects[i];
         struct dp_flow_stats stats;
@@ -200,9 +149,10 @@ recheck_suspects(struct slowpath *sp, const struct pass *pass, size_t first, siz
         if (!dp_flow_is_dead(ukey->flow)) {
             dp_flow_get_stats(ukey->flow, &stats);
             ukey_push(ukey, &stats);
-            flow_recheck(sp, ukey, &stats, pass);
+            flow_recheck(sp, ukey, &stats, pass, &memo);
         }
     }
+    memo_fini(&memo);
 }
 
 static bool
@@ -234,7 +184,7 @@ visit_flow(struct dp *dp, struct dp_flow *flow, void *ctx_)
         coverage_inc(revalidator_expired);
         flow_delete(sp, flow);
     } else if (flow_is_affected(pass, flow, ukey)) {
-        flow_recheck(sp, ukey, &stats, pass);
+        flow_recheck(sp, ukey, &stats, pass, &ctx->memo);
     } else {
         ukey->seq = MAX(ukey->seq, pass->seq);
         ukey->state_seq = pass->state_seq;
@@ -253,6 +203,7 @@ pass_run(struct slowpath *sp, struct revalidator *r)
         return;
     }
     dp_flow_walk(sp->dp, r->index, sp->n_revalidators, visit_flow, &ctx);
+    memo_fini(&ctx.memo);
     atomic_store_explicit(&r->n_keys, ctx.n, memory_order_relaxed);
 }
 

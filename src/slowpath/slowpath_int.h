@@ -39,6 +39,7 @@ struct ukey {
     struct dp_flow *flow;    /* constant */
     struct flow_place place; /* flow_index.c's */
     bool suspect;            /* to be translated anew; flow_index.c sets, a pass clears */
+    struct rule *by;         /* a reference: what alone made it a suspect is that this rule came */
     uint64_t seq;            /* ofprotos_seq() that the actions are right for */
     uint64_t state_seq;      /* xlate_state_seq() likewise */
     uint64_t packets, bytes; /* pushed so far; w revalidator */
@@ -151,6 +152,12 @@ void revalidator_expel(struct dp *, struct dp_flow *, void *slowpath);
 /* What is installed for 'out': its actions, or, if packets must come here one by one, a USERSPACE
  * action in 'slow', which the caller frees. */
 const struct dp_actions *slowpath_actions(const struct xlate_out *out, struct dp_actions *slow);
+
+/* recheck.c */
+/* Translates the ukey's megaflow anew, or finds the answer in 'memo'.  False if the flow has to go.
+ */
+struct memo;
+bool ukey_recheck(struct slowpath *, struct ukey *, struct memo *);
 
 /* ukey.c */
 /* Takes cache and deps out of 'out'. */
