@@ -251,21 +251,11 @@ pmd_perf_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp
 {
     struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
-    struct str s = STR_INIT;
-    unsigned n;
 
     if (!dp || !pmd_ctl_parse(conn, dp, argc, argv, &args)) {
         return;
     }
-    struct pmd **list = pmd_ctl_list(dp, &n);
-    for (unsigned i = 0; i < n; i++) {
-        if (args.core < 0 || list[i]->core_id == args.core) {
-            put_perf(&s, list[i], &args);
-        }
-    }
-    free(list);
-    unixctl_reply(conn, str_cstr(&s));
-    str_free(&s);
+    pmd_ctl_show(conn, dp, &args, put_perf);
 }
 
 void

@@ -73,7 +73,7 @@ static const char *const stage_names[PERF_N_STAGES] = {
 };
 
 static void
-put_stages(struct str *s, const struct pmd *pmd)
+put_stages(struct str *s, struct pmd *pmd, const struct pmd_ctl_args *args)
 {
     uint64_t sum = 0;
 
@@ -97,8 +97,6 @@ pmd_stage_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
 {
     struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
     struct pmd_ctl_args args;
-    struct str s = STR_INIT;
-    unsigned n;
 
     if (!dp || !pmd_ctl_parse(conn, dp, argc, argv, &args)) {
         return;
@@ -107,15 +105,7 @@ pmd_stage_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
         unixctl_reply_error(conn, "stages are measured with other_config:pmd-perf-metrics=true");
         return;
     }
-    struct pmd **list = pmd_ctl_list(dp, &n);
-    for (unsigned i = 0; i < n; i++) {
-        if (args.core < 0 || list[i]->core_id == args.core) {
-            put_stages(&s, list[i]);
-        }
-    }
-    free(list);
-    unixctl_reply(conn, str_cstr(&s));
-    str_free(&s);
+    pmd_ctl_show(conn, dp, &args, put_stages);
 }
 
 void

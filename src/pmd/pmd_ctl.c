@@ -138,7 +138,7 @@ ratio(uint64_t a, uint64_t b)
 }
 
 static void
-put_stats(struct str *s, const struct pmd *pmd)
+put_stats(struct str *s, struct pmd *pmd, const struct pmd_ctl_args *args)
 {
     const struct pmd_perf *p = &pmd->perf;
     uint64_t packets = perf_get(p, PMD_STAT_RX);
@@ -164,26 +164,34 @@ put_stats(struct str *s, const struct pmd *pmd)
     }
 }
 
-static void
-pmd_stats_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+void
+pmd_ctl_show(struct unixctl_conn *conn, const struct dp *dp, const struct pmd_ctl_args *args,
+             pmd_ctl_put_fn *put)
 {
-    struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
-    struct pmd_ctl_args args;
     struct str s = STR_INIT;
     unsigned n;
-
-    if (!dp || !pmd_ctl_parse(conn, dp, argc, argv, &args)) {
-        return;
-    }
     struct pmd **list = pmd_ctl_list(dp, &n);
+
     for (unsigned i = 0; i < n; i++) {
-        if (args.core < 0 || list[i]->core_id == args.core) {
-            put_stats(&s, list[i]);
+        if (args->core < 0 || list[i]->core_id == args->core) {
+            put(&s, list[i], args);
         }
     }
     free(list);
     unixctl_reply(conn, str_cstr(&s));
     str_free(&s);
+}
+
+static void
+pmd_stats_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
+{
+    struct dp *dp = pmd_ctl_dp_or_error(conn, dpp);
+    struct pmd_ctl_args args;
+
+    if (!dp || !pmd_ctl_parse(conn, dp, argc, argv, &args)) {
+        return;
+    }
+    pmd_ctl_show(conn, dp, &args, put_stats);
 }
 
 static void

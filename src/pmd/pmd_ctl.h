@@ -23,6 +23,12 @@ struct dp *pmd_ctl_dp(struct dp **);
 struct dp *pmd_ctl_dp_or_error(struct unixctl_conn *, struct dp **);
 struct pmd **pmd_ctl_list(const struct dp *, unsigned *n);
 void pmd_ctl_put_header(struct str *, const struct pmd *);
+
+typedef void pmd_ctl_put_fn(struct str *, struct pmd *, const struct pmd_ctl_args *);
+// Answers with what the function says of each PMD that 'args' asks for.
+void pmd_ctl_show(struct unixctl_conn *, const struct dp *, const struct pmd_ctl_args *args,
+                  pmd_ctl_put_fn *);
+
 bool pmd_ctl_is_dp_name(const struct dp *, const char *);
 bool pmd_ctl_parse(struct unixctl_conn *, const struct dp *, int argc, const char *argv[],
                    struct pmd_ctl_args *);
