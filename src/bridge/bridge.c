@@ -546,6 +546,7 @@ bridges_destroy(struct bridges *b, bool cleanup)
     loop_timer_stop(&b->watch_timer);
     loop_timer_stop(&b->stats_timer);
     loop_timer_stop(&b->retry_timer);
+    slowpath_stop(b->slowpath);
     HASH_ITER (hh, b->brs, br, next) {
         br_destroy(br);
     }

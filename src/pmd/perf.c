@@ -114,7 +114,7 @@ perf_sample(struct pmd_perf *p, const struct perf_record *r)
 static void
 perf_note_millisecond(struct pmd_perf *p, const struct perf_record *r)
 {
-    uint32_t idx = atomic_load_explicit(&p->millisecond_idx, memory_order_relaxed);
+    uint64_t idx = atomic_load_explicit(&p->millisecond_idx, memory_order_relaxed);
     struct perf_record *ms = &p->milliseconds[idx % PERF_HISTORY];
 
     if (r->tsc - ms->tsc > clock_tsc_hz() / 1000 || !ms->tsc) {
@@ -135,7 +135,7 @@ void
 perf_end_iteration(struct pmd_perf *p, uint64_t tsc, uint64_t cycles, uint32_t n_packets)
 {
     struct perf_record *r = &p->current;
-    uint32_t idx = atomic_load_explicit(&p->iteration_idx, memory_order_relaxed) + 1;
+    uint64_t idx = atomic_load_explicit(&p->iteration_idx, memory_order_relaxed) + 1;
 
     if (UNLIKELY(atomic_exchange(&p->clear_wanted, false))) {
         perf_clear_histograms(p);

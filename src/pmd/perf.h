@@ -81,8 +81,8 @@ struct pmd_perf {
     struct perf_histogram histogram[PERF_N_HISTOGRAMS];
     struct perf_record iterations[PERF_HISTORY]; /* pmd: w, main: r, may be torn */
     struct perf_record milliseconds[PERF_HISTORY];
-    _Atomic uint32_t iteration_idx, millisecond_idx;
-    struct perf_record current; // this iteration
+    _Atomic uint64_t iteration_idx, millisecond_idx; // 64 bits: they never come round
+    struct perf_record current;                      // this iteration
     struct perf_stage stage[PERF_N_STAGES];
     uint64_t stage_tsc; // pmd: when the present stage began
     struct perf_log log;

@@ -185,7 +185,7 @@ perf_put_iteration(struct str *s, const struct perf_record *r)
 static void
 put_iteration_history(struct str *s, const struct pmd_perf *p, unsigned n)
 {
-    uint32_t idx = atomic_load_explicit(&p->iteration_idx, memory_order_acquire);
+    uint64_t idx = atomic_load_explicit(&p->iteration_idx, memory_order_acquire);
 
     perf_put_iteration_header(s);
     for (unsigned i = 0; i < MIN(n, (unsigned)PERF_HISTORY) && i < idx; i++) {
@@ -197,7 +197,7 @@ put_iteration_history(struct str *s, const struct pmd_perf *p, unsigned n)
 static void
 put_millisecond_history(struct str *s, const struct pmd_perf *p, unsigned n)
 {
-    uint32_t idx = atomic_load_explicit(&p->millisecond_idx, memory_order_acquire);
+    uint64_t idx = atomic_load_explicit(&p->millisecond_idx, memory_order_acquire);
 
     str_printf(s, "   %-12s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s   %-10s\n",
                "ms", "iterations", "cycles/it", "Kpps", "cycles/pkt", "pkts/batch", "vhost qlen",

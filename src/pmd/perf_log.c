@@ -43,13 +43,13 @@ is_suspicious(const struct perf_log *log, const struct perf_record *r, enum perf
 
 static void
 copy_neighbourhood(struct perf_log *log, const struct perf_record *history, uint32_t size,
-                   uint32_t idx)
+                   uint64_t idx)
 {
     uint32_t before = atomic_load_explicit(&log->before, memory_order_relaxed);
 
     // The first record has index 1.
-    log->n_before = MIN(before, log->culprit - 1);
-    log->n = MIN(idx - log->culprit + log->n_before + 1, (uint32_t)PERF_LOG_MAX);
+    log->n_before = (uint32_t)MIN((uint64_t)before, log->culprit - 1);
+    log->n = (uint32_t)MIN(idx - log->culprit + log->n_before + 1, (uint64_t)PERF_LOG_MAX);
     for (uint32_t i = 0; i < log->n; i++) {
         log->copy[i] = history[(log->culprit - log->n_before + i) % size];
     }
@@ -58,7 +58,7 @@ copy_neighbourhood(struct perf_log *log, const struct perf_record *history, uint
 }
 
 void
-perf_log_note(struct perf_log *log, const struct perf_record *history, uint32_t size, uint32_t idx)
+perf_log_note(struct perf_log *log, const struct perf_record *history, uint32_t size, uint64_t idx)
 {
     enum perf_log_reason why;
     uint32_t after = atomic_load_explicit(&log->after, memory_order_relaxed);

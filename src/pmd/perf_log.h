@@ -39,7 +39,7 @@ struct perf_log {
     _Atomic uint32_t before, after, us, qlen;
     _Atomic uint64_t cycles;       // 'us' in cycles
     uint32_t wait;                 // pmd: iterations until the copy is due; 0: none is
-    uint32_t culprit;              // pmd: index of the suspicious one
+    uint64_t culprit;              // pmd: index of the suspicious one
     enum perf_log_reason reason;   // pmd
     _Atomic uint64_t n_suspicious; /* pmd: w, all: r */
     // From the PMD to the keeper: the members below belong to the keeper while 'ready'.
@@ -55,7 +55,7 @@ struct pmd;
 void perf_log_set(struct perf_log *, const struct perf_log_settings *);
 // PMD, after an iteration: 'history' has 'size' slots, that of iteration i is i % size.
 void perf_log_note(struct perf_log *, const struct perf_record *history, uint32_t size,
-                   uint32_t idx);
+                   uint64_t idx);
 // Keeper: writes what is ready.
 void perf_log_run(const struct pmd *, struct perf_log *);
 

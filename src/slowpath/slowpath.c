@@ -162,9 +162,12 @@ delete_flow(struct dp *dp, struct dp_flow *flow, void *aux)
     return true;
 }
 
-static void
+void
 slowpath_stop(struct slowpath *sp)
 {
+    if (!sp || !sp->dp) {
+        return;
+    }
     ofprotos_set_hooks(sp->ofprotos, &(struct ofproto_hooks){0}, NULL);
     memory_report_unregister(report_memory, sp);
     dp_set_flow_expel(sp->dp, NULL, NULL);
@@ -172,6 +175,7 @@ slowpath_stop(struct slowpath *sp)
     revalidators_stop(sp);
     sync_drop(sp);
     dp_flow_walk(sp->dp, 0, 1, delete_flow, sp);
+    sp->dp = NULL;
 }
 
 void
@@ -181,9 +185,7 @@ slowpath_destroy(struct slowpath *sp)
         return;
     }
     unixctl_unregister_aux(sp);
-    if (sp->dp) {
-        slowpath_stop(sp);
-    }
+    slowpath_stop(sp);
     flow_index_destroy(sp->index);
     pthread_cond_destroy(&sp->wanted);
     pthread_mutex_destroy(&sp->pass_lock);

@@ -21,7 +21,10 @@ struct smap;
 struct slowpath *slowpath_create(struct loop *, struct ofprotos *);
 /* Once: starts the threads on 'dp' and sets the hooks of 'ofprotos'. */
 void slowpath_start(struct slowpath *, struct dp *, const struct smap *other_config);
-/* Stops the threads and deletes all megaflows.  NULL is fine. */
+/* Stops the threads and deletes all megaflows, for good: from now on misses are dropped, and nobody
+ * rechecks flows while bridges and ports go one by one.  NULL is fine. */
+void slowpath_stop(struct slowpath *);
+/* Stops it, if that was not done.  NULL is fine. */
 void slowpath_destroy(struct slowpath *);
 
 /* Keys of Open_vSwitch.other_config: n-handler-threads, n-revalidator-threads, max-idle,

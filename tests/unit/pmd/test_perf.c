@@ -106,7 +106,7 @@ test_milliseconds_sum_iterations(void **state)
         p->current.max_vhost_qlen = i;
         iterate(tenth, 3);
     }
-    uint32_t n = atomic_load(&p->millisecond_idx), its = 0, packets = 0;
+    uint32_t n = (uint32_t)atomic_load(&p->millisecond_idx), its = 0, packets = 0;
     assert_in_range(n, 9, 11);
     for (uint32_t i = 1; i <= n; i++) {
         its += p->milliseconds[i % PERF_HISTORY].n_its;
