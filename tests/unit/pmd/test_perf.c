@@ -182,6 +182,26 @@ test_a_long_iteration_is_copied_with_neighbours(void **state)
     assert_int_equal(p->log.copy[3].n_packets, 77);
 }
 
+// After 2^32 iterations, some minutes of a busy poll, history goes on where it was.
+static void
+test_history_goes_on_after_32_bits_of_iterations(void **state)
+{
+    const uint64_t first = UINT32_MAX - 2;
+
+    atomic_store(&p->iteration_idx, first);
+    log_on(3, 3, false);
+    quick(1);
+    iterate(us(300), 77);
+    quick(3);
+    assert_int_equal(atomic_load(&p->iteration_idx), first + 5);
+    for (uint64_t i = first + 1; i <= first + 5; i++) {
+        assert_int_equal(p->iterations[i % PERF_HISTORY].n_its, 1);
+    }
+    assert_true(atomic_load(&p->log.ready));
+    assert_int_equal(p->log.n, 7);
+    assert_int_equal(p->log.copy[3].n_packets, 77);
+}
+
 static void
 test_a_full_queue_is_suspicious(void **state)
 {
@@ -245,6 +265,7 @@ main(void)
         TEST(test_milliseconds_sum_iterations),
         TEST(test_clearing_starts_anew),
         TEST(test_a_long_iteration_is_copied_with_neighbours),
+        TEST(test_history_goes_on_after_32_bits_of_iterations),
         TEST(test_a_full_queue_is_suspicious),
         TEST(test_one_more_extends_the_neighbourhood),
         TEST(test_extension_has_an_end),
