@@ -253,20 +253,20 @@ wait_for_work(struct slowpath *sp, const struct timespec *walk_due, enum pass_ki
 
     pthread_mutex_lock(&sp->lock);
     while (!sp->stop_revalidators && (sp->paused || (sp->requested == sp->finished && !is_due))) {
+        struct timespec due = sp->soon ? pace_or(&sp->pace, *walk_due) : *walk_due;
+
         if (sp->paused) {
             pthread_cond_wait(&sp->wanted, &sp->lock);
         } else {
-            is_due = pthread_cond_timedwait(&sp->wanted, &sp->lock, walk_due) == ETIMEDOUT;
+            is_due = pthread_cond_timedwait(&sp->wanted, &sp->lock, &due) == ETIMEDOUT;
         }
     }
+    sp->soon = false;
     go_on = !sp->stop_revalidators;
     *answers = sp->requested;
     *kind = sp->wanted_kind;
     sp->wanted_kind = PASS_FOLLOW;
     pthread_mutex_unlock(&sp->lock);
-    if (is_due && *kind == PASS_FOLLOW) {
-        *kind = PASS_WALK;
-    }
     return go_on;
 }
 
@@ -350,6 +350,7 @@ pass_begin(struct slowpath *sp, enum pass_kind kind)
     bool over_limit = dp_n_flows(sp->dp) > dp_flow_limit(sp->dp);
 
     pthread_mutex_lock(&sp->pass_lock);
+    pass->began_ns = pace_now_ns();
     pass->kind = kind;
     take_changes(sp, pass);
     pass->max_idle_ms = over_limit
@@ -384,6 +385,7 @@ pass_end(struct slowpath *sp, uint64_t answers)
     pass->suspects = NULL;
     pass->n_suspects = 0;
     atomic_store_explicit(&sp->followed_seq, pass->seq, memory_order_release);
+    pace_worked(&sp->pace, pass->began_ns);
     pthread_mutex_unlock(&sp->pass_lock);
     pthread_mutex_lock(&sp->lock);
     bool answered = answers != sp->finished;
@@ -398,7 +400,7 @@ pass_end(struct slowpath *sp, uint64_t answers)
 static bool
 follow_locked(struct slowpath *sp)
 {
-    struct pass pass = {.kind = PASS_FOLLOW};
+    struct pass pass = {.kind = PASS_FOLLOW, .began_ns = pace_now_ns()};
     bool of_rules;
     size_t n = ofprotos_n_changes(sp->ofprotos, &of_rules);
 
@@ -418,6 +420,7 @@ follow_locked(struct slowpath *sp)
         free(pass.suspects);
     }
     atomic_store_explicit(&sp->followed_seq, pass.seq, memory_order_release);
+    pace_worked(&sp->pace, pass.began_ns);
     coverage_inc(revalidator_follow_in_main);
     return true;
 }
@@ -494,6 +497,17 @@ revalidators_request(struct slowpath *sp, enum pass_kind kind)
     pthread_cond_signal(&sp->wanted);
     pthread_mutex_unlock(&sp->lock);
     return pass;
+}
+
+void
+revalidators_request_soon(struct slowpath *sp)
+{
+    pthread_mutex_lock(&sp->lock);
+    if (!sp->soon) {
+        sp->soon = true;
+        pthread_cond_signal(&sp->wanted);
+    }
+    pthread_mutex_unlock(&sp->lock);
 }
 
 void

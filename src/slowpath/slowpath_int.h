@@ -18,6 +18,7 @@
 #include "ofproto/xlate.h"
 #include "pmd/dp.h"
 #include "slowpath/flow_index.h"
+#include "slowpath/pace.h"
 #include "slowpath/slowpath.h"
 
 enum {
@@ -92,7 +93,7 @@ struct pass {
     struct ukey **suspects; /* taken out of the index, if this is no walk */
     size_t n_suspects;
     bool stop; /* no pass: the threads end */
-    int64_t now_ms;
+    int64_t now_ms, began_ns;
     int max_idle_ms;
 };
 
@@ -115,12 +116,14 @@ struct slowpath {
     struct pass pass;             /* w the leader between passes, r all during one */
     struct flow_index *index;
     _Atomic uint64_t followed_seq; /* the flows are right for changes up to here */
+    struct pace pace;
 
     pthread_mutex_t lock; /* the members below */
     pthread_cond_t wanted;
     uint64_t requested;         /* passes asked for: sync, changes */
     uint64_t finished;          /* passes done */
     enum pass_kind wanted_kind; /* the most that the requests ask for */
+    bool soon;                  /* a pass is wanted when 'pace' has rested */
     unsigned paused;            /* revalidator/pause */
 
     struct sync_waiter *waiters; /* main only, in order */
@@ -143,6 +146,8 @@ void revalidators_start(struct slowpath *, unsigned n);
 void revalidators_stop(struct slowpath *);
 /* Asks for a pass that begins after the call; returns its number.  Any thread. */
 uint64_t revalidators_request(struct slowpath *, enum pass_kind);
+/* Asks for a pass as soon as there was some rest from following.  Any thread. */
+void revalidators_request_soon(struct slowpath *);
 /* Main: makes the flows follow all changes now, if that is little work and nobody is at it.  False
  * if a pass has to be asked for. */
 bool revalidator_follow(struct slowpath *);

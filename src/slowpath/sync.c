@@ -91,13 +91,16 @@ sync_follow(void *slowpath_, ofproto_sync_done_fn *done, void *aux)
     }
 }
 
-/* All changes of one turn of the loop together, unless a barrier's pass takes them first. */
+/* All changes of one turn of the loop together, unless a barrier's pass takes them first.  Many
+ * turns together where one comes after the other. */
 static void
 follow_later(void *slowpath_)
 {
     struct slowpath *sp = slowpath_;
 
-    if (!sync_try(sp) && sp->asked_seq < ofprotos_seq(sp->ofprotos)) {
+    if (pace_rests(&sp->pace) && dp_n_flows(sp->dp)) {
+        revalidators_request_soon(sp);
+    } else if (!sync_try(sp) && sp->asked_seq < ofprotos_seq(sp->ofprotos)) {
         sp->asked_seq = ofprotos_seq(sp->ofprotos);
         revalidators_request(sp, PASS_FOLLOW);
     }

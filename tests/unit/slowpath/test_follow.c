@@ -271,6 +271,38 @@ datapath_equals_fresh_translation(void **state)
     assert_int_equal(dp_n_flows(dp), 0);
 }
 
+/* Changes that come one by one, and nobody waits: they are followed all the same, and not each by
+ * itself. */
+static void
+a_stream_is_followed_together(void **state)
+{
+    const struct smap config = SMAP_INIT;
+    unsigned n = 0;
+    uint64_t last = 0;
+
+    (void)state;
+    sp = slowpath_create(fx.loop, fx.all);
+    slowpath_start(sp, dp, &config);
+    flow_index = sp->index;
+    for (unsigned i = 0; i < 50; i++) {
+        install(false);
+    }
+    for (unsigned i = 0; i < 2000; i++) {
+        change_rule();
+        loop_run_once(fx.loop, 0);
+        n += atomic_load(&sp->followed_seq) != last;
+        last = atomic_load(&sp->followed_seq);
+    }
+    for (unsigned i = 0; i < 1000 && atomic_load(&sp->followed_seq) < ofprotos_seq(fx.all); i++) {
+        loop_run_once(fx.loop, 5);
+    }
+    assert_int_equal(atomic_load(&sp->followed_seq), ofprotos_seq(fx.all));
+    assert_true(n < 1000);
+    dp_flow_walk(dp, 0, 1, check_flow, NULL);
+    slowpath_destroy(sp);
+    sp = NULL;
+}
+
 /* --- the index alone ---------------------------------------------------------------------------
  */
 
@@ -434,6 +466,7 @@ main(void)
         cmocka_unit_test(the_index_names_who_is_affected),
         cmocka_unit_test(who_comes_late_is_a_suspect),
         cmocka_unit_test(datapath_equals_fresh_translation),
+        cmocka_unit_test(a_stream_is_followed_together),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
