@@ -288,6 +288,7 @@ br_sync(struct br *br, const struct db_row *row)
     br_ifaces_follow_mtu(br);
     for (size_t i = 0; i < n; i++) {
         br_port_sync(br, rows[i]);
+        br_qos_sync(br, rows[i]);
     }
     free(rows);
     br_mac_sync(br, row);

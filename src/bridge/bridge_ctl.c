@@ -7,8 +7,8 @@
 #include "bridge/bridge_int.h"
 #include "rpc/unixctl.h"
 
-static struct br_iface *
-find_iface(const struct bridges *b, const char *name)
+struct br_iface *
+bridges_find_iface(const struct bridges *b, const char *name)
 {
     struct br_iface *iface = NULL;
 
@@ -23,7 +23,7 @@ static void
 change_port_number(struct unixctl_conn *conn, int argc, const char *argv[], void *bridges_)
 {
     struct bridges *b = bridges_;
-    struct br_iface *iface = find_iface(b, argv[2]);
+    struct br_iface *iface = bridges_find_iface(b, argv[2]);
     char name[64];
     unsigned number;
 
@@ -46,6 +46,7 @@ change_port_number(struct unixctl_conn *conn, int argc, const char *argv[], void
 void
 bridge_ctl_init(struct bridges *b)
 {
+    br_qos_ctl_init(b);
     if (b->cfg.enable_dummy) {
         unixctl_register("dpif-dummy/change-port-number", "dp port new-number", 3, 3,
                          change_port_number, b);

@@ -111,6 +111,13 @@ bool br_iface_is_local(const struct br_iface *);
 void br_port_sync(struct br *, const struct db_row *port_row);
 void br_ports_close(struct br *, bool all);
 
+/* br_qos.c */
+
+/* Policing and QoS of the interfaces of 'port_row', which run already. */
+void br_qos_sync(struct br *, const struct db_row *port_row);
+/* Registers qos/show and qos/show-types. */
+void br_qos_ctl_init(struct bridges *);
+
 /* br_ofproto.c */
 
 /* Applies the Bridge row's own settings: fail mode, controllers, tables, limits. */
@@ -136,6 +143,8 @@ void bridges_put_abilities(struct bridges *, struct db_txn *, const struct db_ro
 
 /* bridge_ctl.c: commands about ports that the database knows. */
 void bridge_ctl_init(struct bridges *);
+/* An interface of any bridge, or NULL. */
+struct br_iface *bridges_find_iface(const struct bridges *, const char *name);
 
 /* bridge.c */
 /* Makes everything as the database has it, now. */

@@ -449,12 +449,46 @@ netdev_get_status(const struct netdev *netdev, struct smap *status)
 }
 
 void
+netdev_count_policed(struct netdev *netdev, bool rx, uint64_t packets, uint64_t bytes)
+{
+    if (rx) {
+        atomic_fetch_add_explicit(&netdev->policed_rx_packets, packets, memory_order_relaxed);
+        atomic_fetch_add_explicit(&netdev->policed_rx_bytes, bytes, memory_order_relaxed);
+    } else {
+        atomic_fetch_add_explicit(&netdev->policed_tx_packets, packets, memory_order_relaxed);
+    }
+}
+
+uint64_t
+netdev_policed(const struct netdev *netdev, bool rx)
+{
+    return atomic_load_explicit(rx ? &netdev->policed_rx_packets : &netdev->policed_tx_packets,
+                                memory_order_relaxed);
+}
+
+uint64_t
+netdev_policed_rx_bytes(const struct netdev *netdev)
+{
+    return atomic_load_explicit(&netdev->policed_rx_bytes, memory_order_relaxed);
+}
+
+static void
+add_policed(uint64_t *dropped, uint64_t policed)
+{
+    if (policed) {
+        *dropped = (*dropped == UINT64_MAX ? 0 : *dropped) + policed;
+    }
+}
+
+void
 netdev_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
 {
     memset(stats, 0xff, sizeof(*stats));
     if (netdev->class->get_stats != NULL) {
         netdev->class->get_stats(netdev, stats);
     }
+    add_policed(&stats->rx_dropped, netdev_policed(netdev, true));
+    add_policed(&stats->tx_dropped, netdev_policed(netdev, false));
 }
 
 void

@@ -107,6 +107,9 @@ struct netdev {
     UT_hash_handle hh;              // by name, in the registry
     _Atomic uint64_t change_seq;    // main and interrupt threads: w, main: r
     _Atomic bool wants_reconfigure; // main and interrupt threads: w, main: r
+
+    // Frames that policing dropped.  pmd: w, main: r
+    _Atomic uint64_t policed_rx_packets, policed_rx_bytes, policed_tx_packets;
 };
 
 // --- life: main thread ---------------------------------------------------------------------
@@ -173,6 +176,10 @@ void netdev_register_class(const struct netdev_class *);
 // Adds to the counters of a device without queues (patch, tunnel).  Any thread.
 void netdev_count_rx(struct netdev *, uint64_t packets, uint64_t bytes);
 void netdev_count_tx(struct netdev *, uint64_t packets, uint64_t bytes);
+
+// Counts frames that the datapath's policers dropped for this device, received ('rx') from it or on
+// their way to it.  Any thread.
+void netdev_count_policed(struct netdev *, bool rx, uint64_t packets, uint64_t bytes);
 
 // --enable-dummy: the types "dummy", "dummy-internal" and "dummy-pmd" exist; with a level above
 // TYPE they also stand in for system devices, or for every type.

@@ -138,8 +138,8 @@ netdev_dpdk_get_custom_stats(const struct netdev *netdev,
     }
     cb("ovs_tx_failure_drops", sum_drops(dev, false), aux);
     cb("ovs_tx_mtu_exceeded_drops", sum_drops(dev, true), aux);
-    cb("ovs_tx_qos_drops", 0, aux);
-    cb("ovs_rx_qos_drops", 0, aux);
+    cb("ovs_tx_qos_drops", netdev_policed(netdev, false), aux);
+    cb("ovs_rx_qos_drops", netdev_policed(netdev, true), aux);
     cb("ovs_tx_invalid_hwol_drops", 0, aux);
 }
 

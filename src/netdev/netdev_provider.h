@@ -79,6 +79,10 @@ netdev_count(_Atomic uint64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
+// Packets that policing dropped between device and datapath; in rx_dropped, tx_dropped already.
+uint64_t netdev_policed(const struct netdev *, bool rx);
+uint64_t netdev_policed_rx_bytes(const struct netdev *);
+
 // Sums the tx counters of 'n' queues into 'stats'.
 void netdev_sum_tx(const struct netdev_queue_counts *, unsigned int n, struct netdev_stats *);
 // Makes '*counts' at least 'n' long, keeping what was counted.  While nobody sends.

@@ -213,6 +213,9 @@ netdev_vhost_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
         stats->rx_errors += atomic_load_explicit(&c->errors, memory_order_relaxed);
         stats->rx_dropped += atomic_load_explicit(&c->dropped, memory_order_relaxed);
     }
+    // The device is the datapath's own: what was policed was never received.
+    stats->rx_packets -= netdev_policed(netdev, true);
+    stats->rx_bytes -= netdev_policed_rx_bytes(netdev);
     stats->tx_packets = tx.packets;
     stats->tx_bytes = tx.bytes;
     stats->tx_dropped = tx.failure_drops + tx.mtu_drops;
@@ -237,8 +240,8 @@ netdev_vhost_get_custom_stats(const struct netdev *netdev,
     cb("ovs_tx_retries", tx.retries, aux);
     cb("ovs_tx_failure_drops", tx.failure_drops, aux);
     cb("ovs_tx_mtu_exceeded_drops", tx.mtu_drops, aux);
-    cb("ovs_tx_qos_drops", 0, aux);
-    cb("ovs_rx_qos_drops", 0, aux);
+    cb("ovs_tx_qos_drops", netdev_policed(netdev, false), aux);
+    cb("ovs_rx_qos_drops", netdev_policed(netdev, true), aux);
     cb("ovs_tx_invalid_hwol_drops", 0, aux);
 }
 

@@ -219,7 +219,9 @@ run_output(struct interpreter *in, struct frame *f, odp_port_t port)
 {
     struct rte_mbuf *m = frame_take(f);
 
-    if (m) {
+    if (m && UNLIKELY(f->has_md && f->md.skb_priority)) {
+        pmd_send_queue(in->pmd, port, f->md.skb_priority, m);
+    } else if (m) {
         pmd_send(in->pmd, port, &m, 1);
     }
 }

@@ -60,6 +60,42 @@ odp_port_t dp_port_by_name(const struct dp *, const char *name); // ODPP_NONE if
 struct netdev *dp_port_netdev(const struct dp *, odp_port_t);
 // pmd-rxq-affinity and emc-enable of one port (Interface.other_config).
 void dp_port_set_config(struct dp *, odp_port_t, const struct smap *other_config);
+
+// Policing of what a port receives (Interface.ingress_policing_*).  Rates are per second, bursts
+// the size of the bucket; frames count without their Ethernet header.  Rate 0: no limit.
+struct dp_bucket {
+    uint64_t rate, burst;
+};
+struct dp_ingress_policing {
+    struct dp_bucket bytes, packets;
+};
+void dp_port_set_ingress_policing(struct dp *, odp_port_t, const struct dp_ingress_policing *);
+
+// Policing of what is sent to a port (Port.qos): one rate for all (RFC 2697), or two (RFC 4115) for
+// each queue that set_queue names, 'rates' being for queue 0 and for those that are not there.
+enum dp_qos_type { DP_QOS_NONE, DP_QOS_EGRESS_POLICER, DP_QOS_TRTCM_POLICER };
+struct dp_qos_rates {
+    uint64_t cir, cbs, eir, ebs; // bytes per second, bytes
+};
+struct dp_qos_queue {
+    uint64_t id; // 32 bits
+    struct dp_qos_rates rates;
+};
+struct dp_qos {
+    enum dp_qos_type type;
+    struct dp_qos_rates rates;
+    unsigned n_queues;
+    const struct dp_qos_queue *queues; // borrowed
+};
+// 0; -EINVAL: a rate without a bucket, or none: nothing is policed then.  Idempotent: a setting
+// that the port has already changes nothing and is no error.
+int dp_port_set_qos(struct dp *, odp_port_t, const struct dp_qos *);
+const struct dp_qos *dp_port_qos(const struct dp *, odp_port_t); // as it works; borrowed
+struct dp_queue_stats {
+    uint64_t n_packets, n_bytes, n_dropped; // bytes without Ethernet headers
+};
+bool dp_port_queue_stats(const struct dp *, odp_port_t, uint32_t queue, struct dp_queue_stats *);
+
 // No queue is polled before the next dp_run(): so that frames that wait already do not meet half a
 // configuration.  For a datapath that has no ports yet.
 void dp_hold(struct dp *);

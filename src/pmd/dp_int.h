@@ -23,6 +23,11 @@ struct dp_port {
     uint16_t n_txq_configured;
     char *affinity;                         // pmd-rxq-affinity, or NULL
     bool emc_enable;                        /* main */
+    struct dp_ingress_policing ingress;     /* main */
+    struct dp_qos qos;                      /* main */
+    struct dp_qos_queue *qos_queues;        /* main: what 'qos' points to */
+    struct policer *rx_policer;             /* main: NULL, none; queues have it, too */
+    struct policer *tx_policer;             /* main: the same for send buffers */
     _Atomic uint64_t drops[DROP_N_REASONS]; // packets that came from here: by handlers, and what
                                             // queues counted that are gone
 };

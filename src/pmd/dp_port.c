@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "pmd/dp_int.h"
+#include "pmd/policer.h"
 
 LOG_MODULE(dpif_netdev);
 
@@ -51,6 +52,7 @@ dp_port_give_tx(struct dp *dp, struct dp_port *port, struct pmd *pmd)
     tx->netdev = port->netdev;
     tx->odp = port->odp;
     tx->qid = (uint16_t)pmd->index;
+    rcu_assign(&tx->policer, port->tx_policer);
     rcu_assign(&pmd->tx[port->odp], tx);
 }
 
@@ -103,6 +105,7 @@ port_make_rxqs(struct dp_port *port)
         rxq->pmd = PMD_MAX;
         rxq->pinned_core = rxq_affinity_core(port->affinity, i);
         atomic_init(&rxq->emc_enable, port->emc_enable);
+        rcu_assign(&rxq->policer, port->rx_policer);
         port->rxqs[i] = rxq;
     }
 }
@@ -184,6 +187,9 @@ dp_choose_odp(const struct dp *dp, odp_port_t wanted, const char *name)
 static void
 port_free(struct dp_port *port)
 {
+    policer_free_deferred(port->rx_policer);
+    policer_free_deferred(port->tx_policer);
+    free(port->qos_queues);
     free(port->rxqs);
     free(port->affinity);
     free(port->name);

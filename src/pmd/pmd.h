@@ -32,6 +32,7 @@ enum {
 
 struct dp;
 struct dp_port;
+struct policer;
 
 // A receive queue and what it cost.  Exists as long as its port has it.
 struct rxq {
@@ -47,6 +48,7 @@ struct rxq {
     int pinned_core;                          /* main: -1 unless pmd-rxq-affinity says so */
     bool withdrawn;                           /* main: on its way out, nobody may poll it */
     _Atomic bool emc_enable;                  /* main: w, pmd: r */
+    RCU_PTR(struct policer) policer;          /* main: w, pmd: r; NULL: none */
     int64_t miss_credit;                      /* pmd; see miss.c */
     uint64_t miss_tsc;                        /* pmd: when it was refilled */
     _Atomic uint64_t drops[DROP_N_REASONS];   /* pmd: w, main: r */
@@ -65,6 +67,7 @@ struct tx_port {
     uint16_t n;
     bool dirty; // in pmd->dirty
     uint64_t flush_tsc;
+    RCU_PTR(struct policer) policer; /* main: w, pmd: r; NULL: none */
     struct rte_mbuf *m[BURST_MAX];
 };
 
@@ -192,6 +195,8 @@ void recirc_push(struct pmd *, struct rte_mbuf *, const struct packet_md *, uint
 void recirc_drain(struct pmd *);
 // tx.c
 void pmd_send(struct pmd *, odp_port_t, struct rte_mbuf **, unsigned n);
+// One packet for which set_queue chose a queue other than 0.
+void pmd_send_queue(struct pmd *, odp_port_t, uint32_t queue, struct rte_mbuf *);
 void pmd_flush(struct pmd *); // what has waited for tx-flush-interval
 void pmd_flush_all(struct pmd *);
 // upcall_queue.c

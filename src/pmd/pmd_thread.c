@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "pmd/dp_int.h"
+#include "pmd/policer.h"
 
 LOG_MODULE(dpif_netdev);
 
@@ -128,6 +129,19 @@ note_queue_length(struct pmd *pmd, const struct rxq *rxq)
     }
 }
 
+// Those that may come in are at the beginning of 'm'; returns how many.
+static __rte_noinline uint16_t
+rx_police(const struct pmd *pmd, const struct rxq *rxq, struct rte_mbuf **m, uint16_t n)
+{
+    const struct policer_call call = {
+        .netdev = rxq->netdev,
+        .direction = POLICER_RX,
+        .now_tsc = pmd->now_tsc,
+    };
+
+    return (uint16_t)policer_run(rcu_get(&rxq->policer), &call, m, n);
+}
+
 // One burst of a queue.  The cycles since the last look at the counter are the queue's.
 static unsigned
 pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
@@ -149,10 +163,14 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
             note_queue_length(pmd, rxq);
         }
     }
+    uint16_t n_received = n;
+    drop_begin_port(rxq->drops);
+    if (UNLIKELY(rcu_get(&rxq->policer) != NULL)) {
+        n = rx_police(pmd, rxq, b->m, n);
+    }
     b->n = n;
     b->in_port = rxq->odp;
     pmd->polling = rxq;
-    drop_begin_port(rxq->drops);
     pmd_input(pmd, b);
     recirc_drain(pmd);
     pmd_run_inline_upcalls(pmd);
@@ -168,7 +186,7 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
     atomic_store_explicit(&rxq->cycles, cycles + pmd->now_tsc - start, memory_order_relaxed);
     uint64_t packets = atomic_load_explicit(&rxq->n_packets, memory_order_relaxed);
     atomic_store_explicit(&rxq->n_packets, packets + n, memory_order_relaxed);
-    return n;
+    return n_received;
 }
 
 // What control threads ask of the loop.

@@ -4,10 +4,32 @@
 // is done, or, with tx-flush-interval, that time has passed.  On the PMD.
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
+#include "pmd/policer.h"
+
+// Those that may go are at the beginning of 'm'; returns how many.
+static __rte_noinline unsigned
+tx_police(const struct pmd *pmd, const struct tx_port *tx, uint32_t queue, struct rte_mbuf **m,
+          unsigned n)
+{
+    const struct policer_call call = {
+        .netdev = tx->netdev,
+        .direction = POLICER_TX,
+        .queue = queue,
+        .now_tsc = pmd->now_tsc,
+    };
+
+    return policer_run(rcu_get(&tx->policer), &call, m, n);
+}
 
 static void
 tx_now(struct pmd *pmd, struct tx_port *tx, struct rte_mbuf **m, unsigned n)
 {
+    if (UNLIKELY(rcu_get(&tx->policer) != NULL)) {
+        n = tx_police(pmd, tx, 0, m, n);
+        if (!n) {
+            return;
+        }
+    }
     netdev_tx_burst(tx->netdev, tx->qid, m, (uint16_t)n);
     perf_add(&pmd->perf, PMD_STAT_TX, n);
     perf_add(&pmd->perf, PMD_STAT_TX_BATCHES, 1);
@@ -55,6 +77,24 @@ pmd_send(struct pmd *pmd, odp_port_t port, struct rte_mbuf **m, unsigned n)
         if (tx->n == BURST_MAX) {
             tx_flush(pmd, tx);
         }
+    }
+}
+
+// Queues exist in policers only.
+void
+pmd_send_queue(struct pmd *pmd, odp_port_t port, uint32_t queue, struct rte_mbuf *m)
+{
+    struct tx_port *tx = port < DP_MAX_PORTS ? rcu_get(&pmd->tx[port]) : NULL;
+
+    if (!tx || !rcu_get(&tx->policer)) {
+        pmd_send(pmd, port, &m, 1);
+        return;
+    }
+    tx_flush(pmd, tx); // what came before goes before
+    if (tx_police(pmd, tx, queue, &m, 1)) {
+        netdev_tx_burst(tx->netdev, tx->qid, &m, 1);
+        perf_add(&pmd->perf, PMD_STAT_TX, 1);
+        perf_add(&pmd->perf, PMD_STAT_TX_BATCHES, 1);
     }
 }
 
