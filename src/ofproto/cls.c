@@ -14,15 +14,12 @@
 
 #include "ofproto/cls_int.h"
 
-/* A subtable's place in the order of search moves only when the highest priority passes a multiple
- * of this, so that rules that come in ascending order do not sort on each insertion. */
-#define BOUND_STEP 64
-
 struct cls *
 cls_create(void)
 {
     struct cls *cls = xzalloc(sizeof *cls);
 
+    cls->recent = xzalloc(sizeof *cls->recent);
     atomic_init(&cls->tries_enabled, (1u << CLS_N_TRIES) - 1);
     return cls;
 }
@@ -45,6 +42,8 @@ cls_destroy(struct cls *cls)
     if (order) {
         rcu_free(order);
     }
+    free(cls->dirty);
+    free(cls->recent);
     rcu_free(cls);
 }
 
@@ -64,46 +63,6 @@ size_t
 cls_n_subtables(const struct cls *cls)
 {
     return HASH_COUNT(cls->subtables);
-}
-
-/* --- the order of search ------------------------------------------------------------------------
- */
-
-/* Publishes an order in which 'st' stands where its bound puts it; 'remove': not at all. */
-static void
-order_update(struct cls *cls, struct cls_subtable *st, bool remove)
-{
-    struct cls_order *old = rcu_get_protected(&cls->order);
-    size_t n_old = old ? old->n : 0;
-    struct cls_order *new = xmalloc(sizeof *new + (n_old + 1) * sizeof new->e[0]);
-    bool placed = remove;
-
-    new->n = 0;
-    for (size_t i = 0; i < n_old; i++) {
-        if (old->e[i].subtable == st) {
-            continue;
-        }
-        if (!placed && old->e[i].bound < st->bound) {
-            new->e[new->n].bound = st->bound;
-            new->e[new->n++].subtable = st;
-            placed = true;
-        }
-        new->e[new->n++] = old->e[i];
-    }
-    if (!placed) {
-        new->e[new->n].bound = st->bound;
-        new->e[new->n++].subtable = st;
-    }
-    rcu_assign(&cls->order, new);
-    if (old) {
-        rcu_free(old);
-    }
-}
-
-static int32_t
-bound_for(int32_t priority)
-{
-    return priority | (BOUND_STEP - 1);
 }
 
 /* --- writing
@@ -172,10 +131,7 @@ cls_insert(struct cls *cls, struct cls_rule *rule, const struct match *match, in
     index_tries(cls, rule, true);
     cls_subtable_link(st, rule);
     cls->n_rules++;
-    if (priority > st->bound) {
-        st->bound = bound_for(priority);
-        order_update(cls, st, false);
-    }
+    cls_order_raise(cls, st, priority);
 }
 
 void
@@ -199,16 +155,10 @@ cls_unlink(struct cls *cls, struct cls_rule *rule)
     index_tries(cls, rule, false);
     cls->n_rules--;
     if (!st->n_rules) {
-        order_update(cls, st, true);
-        cls_subtable_destroy(cls, st);
+        cls_order_touch(cls, st); /* cls_publish() takes it away, unless a rule comes before. */
     } else if (st->n_removed > st->n_rules + 16) {
-        int32_t bound = bound_for(cls_subtable_max_priority(st));
-
         st->n_removed = 0;
-        if (bound != st->bound) {
-            st->bound = bound;
-            order_update(cls, st, false);
-        }
+        cls_order_lower(cls, st);
     }
 }
 

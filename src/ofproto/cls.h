@@ -11,9 +11,9 @@
  * says how many bits of a port tell it from all rules'.
  *
  * Versions: a rule is visible in versions [add, remove).  A writer inserts rules for the next
- * version, marks others for removal in it, and then advances the version that readers begin with:
- * readers see all of that or nothing.  A removed rule stays linked until no reader can be at an
- * older version.
+ * version, marks others for removal in it, says cls_publish(), and then advances the version that
+ * readers begin with: readers see all of that or nothing.  A removed rule stays linked until no
+ * reader can be at an older version.
  *
  * Threads: one writer (main).  Readers anywhere, lock-free, online in RCU (base/rcu.h).
  */
@@ -53,7 +53,8 @@ void cls_destroy(struct cls *);
 
 /* Bytes of 'values' that a rule with this match needs. */
 size_t cls_values_size(const struct match *);
-/* Fills in 'rule' (zeroed, with room for the values) and links it, visible from 'version' on. */
+/* Fills in 'rule' (zeroed, with room for the values) and links it, visible from 'version' on; a
+ * search finds it after cls_publish(). */
 void cls_insert(struct cls *, struct cls_rule *rule, const struct match *, int priority,
                 cls_version_t version);
 /* The rule is no longer visible from 'version' on. */
@@ -62,6 +63,9 @@ void cls_mark_removed(struct cls_rule *, cls_version_t version);
 void cls_unmark_removed(struct cls_rule *);
 /* Unlinks.  The memory must live until a grace period has passed. */
 void cls_unlink(struct cls *, struct cls_rule *);
+/* Brings the order of search up to date with what was inserted and unlinked: once for all of that,
+ * because it costs a walk over the masks.  Nearly free when nothing is to be done. */
+void cls_publish(struct cls *);
 /* Before the memory of a rule that was inserted once is freed: lets go of its mask, which stays
  * readable until then.  Any thread. */
 void cls_rule_release(struct cls_rule *);

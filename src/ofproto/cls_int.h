@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cls_int.h - the classifier's own structures, shared by cls.c (lookup, life) and cls_subtable.c
- * (one mask's hash of rules).
+ * cls_int.h - the classifier's own structures, shared by cls.c (lookup, life), cls_subtable.c (one
+ * mask's hash of rules) and cls_order.c (which mask is searched first).
  */
 #ifndef OFPROTO_CLS_INT_H
 #define OFPROTO_CLS_INT_H 1
@@ -38,6 +38,7 @@ struct cls_subtable {
     uint8_t last_stage;              /* the last one that has words */
     uint8_t plen[CLS_N_TRIES];       /* prefix length of the field, 0: not one */
     bool has_tries;
+    bool is_dirty;                   /* main: in cls->dirty */
     uint8_t ports_plen;              /* bits of tp_src,tp_dst up to the last in the mask */
     uint8_t word[FLOW_WORDS];        /* which words, in stage order */
     int32_t bound;                   /* main: no rule has a higher priority */
@@ -60,11 +61,20 @@ struct cls_order {
     } e[];
 };
 
+/* The mask that was looked up last, for a rule's insertion follows the search for its like. */
+struct cls_recent {
+    struct flow_mask mask;
+    struct cls_subtable *subtable; /* NULL: none yet */
+};
+
 struct cls {
     RCU_PTR(struct cls_order) order;    /* w main, r all */
     struct cls_trie tries[CLS_N_TRIES]; /* w main, r all */
     _Atomic unsigned tries_enabled;     /* bits of enum cls_trie_field; w main, r all */
     struct cls_subtable *subtables;     /* main only */
+    struct cls_subtable **dirty;        /* main only: whose place in the order is out of date */
+    size_t n_dirty, allocated_dirty;    /* main only */
+    struct cls_recent *recent;          /* main only */
     size_t n_rules;                     /* main only */
     uint32_t next_id;                   /* main only */
 };
@@ -81,6 +91,16 @@ void cls_subtable_link(struct cls_subtable *, struct cls_rule *);
 void cls_subtable_unlink(struct cls_subtable *, struct cls_rule *);
 /* The highest priority that is really there; INT32_MIN when empty. */
 int32_t cls_subtable_max_priority(const struct cls_subtable *);
+
+/* --- cls_order.c: main only --------------------------------------------------------------------
+ */
+
+/* The subtable's place in the order changes with the next cls_publish(). */
+void cls_order_touch(struct cls *, struct cls_subtable *);
+/* A rule of this priority came. */
+void cls_order_raise(struct cls *, struct cls_subtable *, int32_t priority);
+/* Many rules went: finds the bound anew. */
+void cls_order_lower(struct cls *, struct cls_subtable *);
 
 static inline struct cls_rule *
 cls_slot_rule(uint64_t slot)

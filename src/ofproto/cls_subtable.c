@@ -77,16 +77,41 @@ key_size(const struct cls_subtable *st)
     return (unsigned)sizeof st->map + st->n_words * (unsigned)sizeof st->mask[0];
 }
 
+static unsigned
+key_hash(const struct cls_subtable *st)
+{
+    uint64_t hash = hash_add(0, st->map);
+
+    for (unsigned i = 0; i < st->n_words; i++) {
+        hash = hash_add(hash, st->mask[i]);
+    }
+    return (unsigned)hash_finish(hash);
+}
+
+static void
+remember(struct cls_recent *recent, const struct flow_mask *mask, struct cls_subtable *st)
+{
+    recent->mask = *mask;
+    recent->subtable = st;
+}
+
 struct cls_subtable *
 cls_subtable_by_mask(const struct cls *cls, const struct flow_mask *mask)
 {
+    struct cls_recent *recent = cls->recent;
     struct cls_subtable key, *st;
 
+    if (recent->subtable && !memcmp(&recent->mask, mask, sizeof *mask)) {
+        return recent->subtable;
+    }
     key.map = 0;
     key.n_words = 0;
     key.last_stage = 0;
     subtable_init(&key, mask);
-    HASH_FIND(hh, cls->subtables, &key.map, key_size(&key), st);
+    HASH_FIND_BYHASHVALUE(hh, cls->subtables, &key.map, key_size(&key), key_hash(&key), st);
+    if (st) {
+        remember(recent, mask, st);
+    }
     return st;
 }
 
@@ -105,7 +130,8 @@ cls_subtable_create(struct cls *cls, const struct flow_mask *mask)
     st->bound = INT32_MIN;
     atomic_init(&st->n_refs, 1);
     st->id = cls->next_id++;
-    HASH_ADD_KEYPTR(hh, cls->subtables, &st->map, key_size(st), st);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, cls->subtables, &st->map, key_size(st), key_hash(st), st);
+    remember(cls->recent, mask, st);
     return st;
 }
 
@@ -137,6 +163,9 @@ void
 cls_subtable_destroy(struct cls *cls, struct cls_subtable *st)
 {
     HASH_DEL(cls->subtables, st);
+    if (cls->recent->subtable == st) {
+        cls->recent->subtable = NULL;
+    }
     for (int s = 0; s < CLS_N_STAGES - 1; s++) {
         cls_filter_clear(&st->filter[s]);
     }

@@ -48,8 +48,12 @@ garbage_collect(struct garbage *g)
 {
     for (size_t i = 0; i < g->n; i++) {
         struct rule *r = g->rules[i];
+        struct cls *cls = r->ofproto->tables[r->table_id].cls;
 
-        cls_unlink(r->ofproto->tables[r->table_id].cls, &r->cls);
+        cls_unlink(cls, &r->cls);
+        if (i + 1 >= g->n || g->rules[i + 1]->table_id != r->table_id) {
+            cls_publish(cls);
+        }
         rule_unref(r);
     }
     g->n = 0;
@@ -194,7 +198,8 @@ flow_txn_rollback(struct flow_txn *txn, size_t mark)
             cls_unmark_removed(&r->cls);
             t->n_flows += !is_hidden(r);
         } else {
-            /* No reader's version has it: unlink at once. */
+            /* No reader's version has it: unlink at once.  A mask that is left without rules goes
+             * with the table's next cls_publish(). */
             cls_unlink(t->cls, &r->cls);
             t->n_flows -= !is_hidden(r);
             rule_unref(r);
@@ -294,6 +299,9 @@ flow_txn_commit(struct flow_txn *txn)
         }
         if (n_removed) {
             g = garbage_create(p, n_removed);
+        }
+        for (size_t i = 0; i < txn->n_ops; i++) {
+            cls_publish(p->tables[txn->ops[i].rule->table_id].cls);
         }
         atomic_store_explicit(&p->version, txn->version, memory_order_release);
         for (size_t i = 0; i < txn->n_ops; i++) {

@@ -110,3 +110,47 @@ def test_two_switches_side_by_side(make_switch, hosts):
                   for j in (1, 2)]
     hosts[0].ping("10.8.0.2", check=True)
     hosts[2].ping("10.8.1.2", check=True)
+
+
+def status_kb(sw, field):
+    with open("/proc/%d/status" % (sw.proc.pid if sw.kind == "ovs" else sw.pid)) as f:
+        return int(re.search(field + r":\s+(\d+)", f.read()).group(1))
+
+
+def rules_of_many_shapes(n, n_shapes=8192):
+    """Each shape is a mask of its own: lengths of two prefixes and of the port's."""
+    rng = random.Random(3)
+    for i in range(n):
+        shape = i % n_shapes
+        ports = 1 + 2 * (shape % 8)
+        mask = 0xffff << (16 - ports) & 0xffff
+        ips = [".".join(str(rng.randrange(1, 255)) for _ in range(4)) for _ in range(2)]
+        yield "priority=%d,udp,nw_src=%s/%d,nw_dst=%s/%d,tp_dst=0x%x/0x%x,actions=drop" % (
+            2 + i, ips[0], 1 + shape // 256, ips[1], 1 + shape // 8 % 32,
+            rng.randrange(65536) & mask, mask)
+
+
+def test_rules_of_8192_shapes(sw, tmp_path):
+    """As a bundle and one by one: in time and memory that follow the number of rules."""
+    n = 20000
+    sw.add_bridge("br0")
+    sw.ofctl("del-flows", "br0")
+    path = tmp_path / "rules"
+    path.write_text("priority=1,actions=LOCAL\n" + "".join(
+        line + "\n" for line in rules_of_many_shapes(n)))
+    before = status_kb(sw, "VmRSS")
+    for bundle in (["--bundle"], []):
+        sw.ofctl(*bundle, "add-flows", "br0", path, timeout=120)
+        assert "flow_count=%d" % (n + 1) in sw.ofctl("dump-aggregate", "br0")
+        dump = sw.ofctl("--no-stats", "dump-flows", "br0", timeout=60)
+        assert dump.count("nw_src") == n
+        # The rule of highest priority decides: what it matches, as it was dumped.
+        best = re.search(r".*\bpriority=%d,.*" % (n + 1), dump).group(0)
+        src, dst, port = (re.search(f + r"=([^/,]*)", best).group(1)
+                          for f in ("nw_src", "nw_dst", "tp_dst"))
+        flow = "in_port=LOCAL,udp,nw_src=%s,nw_dst=%s,udp_dst=%d" % (src, dst, int(port, 16))
+        assert "priority %d" % (n + 1) in sw.appctl("ofproto/trace", "br0", flow)
+        sw.ofctl("del-flows", "br0")
+    if not os.environ.get("SANITIZED"):
+        grown = status_kb(sw, "VmHWM") - before
+        assert grown < 160 << 10, "%d kB at its peak" % grown

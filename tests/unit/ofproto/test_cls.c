@@ -139,6 +139,7 @@ static void
 twin_unlink(struct twin *t, size_t i)
 {
     cls_unlink(t->cls, t->rules[i].rule);
+    cls_publish(t->cls);
     rcu_defer(rule_destroy, t->rules[i].rule);
     t->rules[i] = t->rules[--t->n];
 }
@@ -155,6 +156,7 @@ twin_add(struct twin *t, cls_version_t v, int priority)
     t->rules[t->n].match = m;
     t->rules[t->n].rule = rule_create(&m);
     cls_insert(t->cls, t->rules[t->n++].rule, &m, priority, v);
+    cls_publish(t->cls);
 }
 
 static void
@@ -233,6 +235,7 @@ a_masked_port_reports_few_bits(void **state)
     m.flow.tp_dst = htobe16_(80);
     struct cls_rule *r = rule_create(&m);
     cls_insert(cls, r, &m, 5, 1);
+    cls_publish(cls);
 
     f.dl_type = htobe16_(ETH_TYPE_IP);
     f.tp_dst = htobe16_(0x8050);
@@ -264,6 +267,7 @@ a_prefix_that_is_not_there_costs_its_first_different_bit(void **state)
     m.flow.nw_dst = htobe32_(0x0a010200);
     struct cls_rule *r = rule_create(&m);
     cls_insert(cls, r, &m, 5, 1);
+    cls_publish(cls);
     f.nw_dst = htobe32_(0x0b010203);
     assert_null(cls_lookup(cls, 1, &f, &wc));
     assert_int_equal(wc.bits.nw_dst, prefix32(8));
@@ -284,6 +288,7 @@ overlap_means_same_priority_and_a_common_packet(void **state)
     a.flow.nw_dst = htobe32_(0x0a010200);
     struct cls_rule *r = rule_create(&a);
     cls_insert(cls, r, &a, 5, 1);
+    cls_publish(cls);
     match_init_any(&b);
     b.mask.bits.tp_dst = UINT16_MAX;
     assert_true(cls_overlaps(cls, 1, &b, 5));
@@ -387,6 +392,7 @@ readers_see_whole_versions(void **state)
     m.mask.bits.tp_dst = UINT16_MAX;
     struct cls_rule *rule = rule_create(&m);
     cls_insert(s.cls, rule, &m, 1000, 1);
+    cls_publish(s.cls);
     reader = thread_create("reader", reader_main, &s);
     for (unsigned i = 1; i < 20000 || atomic_load(&s.n_lookups) < 1000; i++) {
         cls_version_t next = i + 1;
@@ -424,6 +430,46 @@ readers_see_whole_versions(void **state)
     rcu_fini();
 }
 
+/* Thousands of masks at once: one array of them, empty ones gone with the next. */
+static void
+many_masks_are_ordered_at_once(void **state)
+{
+    enum { N = 4000 };
+    struct cls *cls = cls_create();
+    struct cls_rule **rules = xcalloc(N, sizeof *rules);
+    struct flow f = {0};
+
+    for (int i = 0; i < N; i++) {
+        struct match m;
+
+        match_init_any(&m);
+        m.mask.bits.metadata = (uint64_t)i + 1;
+        rules[i] = rule_create(&m);
+        cls_insert(cls, rules[i], &m, (int)((unsigned)i * 2654435761u % 65536), 1);
+    }
+    assert_null(cls_lookup(cls, 1, &f, NULL)); /* Not before it is published. */
+    for (int n = N; n > 0; n -= N / 8) {
+        int best = -1;
+
+        cls_publish(cls);
+        assert_int_equal(cls_n_subtables(cls), n);
+        for (int i = 0; i < n; i++) {
+            best = MAX(best, rules[i]->priority);
+        }
+        assert_int_equal(cls_lookup(cls, 1, &f, NULL)->priority, best);
+        for (int i = n - N / 8; i < n; i++) {
+            cls_unlink(cls, rules[i]);
+            rcu_defer(rule_destroy, rules[i]);
+        }
+    }
+    cls_publish(cls);
+    assert_null(cls_lookup(cls, 1, &f, NULL));
+    assert_int_equal(cls_n_subtables(cls), 0);
+    cls_destroy(cls);
+    free(rules);
+    rcu_quiesce();
+}
+
 /* 100,000 ACL rules in, looked up, out: prints times; fails only when it is absurdly slow. */
 static void
 takes_100000_acl_rules_quickly(void **state)
@@ -458,6 +504,7 @@ takes_100000_acl_rules_quickly(void **state)
         }
         rules[i] = rule_create(&m);
         cls_insert(cls, rules[i], &m, i, 1);
+        cls_publish(cls);
     }
     t1 = clock_now_us();
     for (int i = 0; i < 20000; i++) {
@@ -475,6 +522,7 @@ takes_100000_acl_rules_quickly(void **state)
         cls_unlink(cls, rules[i]);
         rcu_defer(rule_destroy, rules[i]);
     }
+    cls_publish(cls);
     t3 = clock_now_us();
     print_message("100,000 rules: insert %d ms, lookup %d ns, delete %d ms\n",
                   (int)((t1 - t0) / 1000), (int)((t2 - t1) / 20), (int)((t3 - t2) / 1000));
@@ -493,6 +541,7 @@ main(void)
         cmocka_unit_test(a_prefix_that_is_not_there_costs_its_first_different_bit),
         cmocka_unit_test(overlap_means_same_priority_and_a_common_packet),
         cmocka_unit_test(loose_visits_what_is_within),
+        cmocka_unit_test(many_masks_are_ordered_at_once),
         cmocka_unit_test(takes_100000_acl_rules_quickly),
         cmocka_unit_test(readers_see_whole_versions),
     };
