@@ -152,8 +152,8 @@ table_lookup(struct xlate_ctx *ctx, uint8_t table_id)
     } else {
         rule = ofproto_lookup(ctx->view->ofproto, ctx->bridge->version, table_id, flow, ctx->wc);
     }
-    ctx->looked_up = true;
     xlate_dep_lookup(ctx, ctx->view->ofproto, table_id, flow, rule);
+    ctx->looked_up = true;
     return rule;
 }
 
@@ -472,6 +472,13 @@ xlate(const struct xlate_in *in, struct xlate_out *out)
     }
     out->final_flow = ctx.flow;
     end(&ctx);
+}
+
+void
+xlate_share_fini(struct xlate_share *share)
+{
+    xlate_share_fini_caches(share);
+    xlate_share_fini_deps(share);
 }
 
 void

@@ -24,6 +24,21 @@ struct xlate_cache;
 struct xlate_deps;
 struct xlate_trace;
 
+/* What the translations of one batch have in common: most of their caches and deps come out equal,
+ * and then they are one, which also gets the batch's credits in one go.  One thread's, for the time
+ * of a batch; zeroed memory is an empty one.  A share holds references. */
+enum { XLATE_SHARED = 4 };
+struct xlate_share {
+    struct xlate_shared_cache {
+        struct xlate_cache *cache;
+        uint64_t n_packets, n_bytes; /* to be credited */
+    } caches[XLATE_SHARED];
+    struct xlate_deps *deps[XLATE_SHARED];
+    unsigned n_caches, next_cache, n_deps, next_deps;
+};
+/* Credits what is due, and lets go. */
+void xlate_share_fini(struct xlate_share *);
+
 struct xlate_in {
     struct ofprotos *ofprotos;
     /* As the datapath saw the packet: in_port is the datapath's, recirc_id as given. */
@@ -47,6 +62,8 @@ struct xlate_in {
     struct xlate_trace *trace;
     /* Fill in out->cache and out->deps (a megaflow is to be installed or revalidated). */
     bool want_cache;
+    /* Where equal caches and deps may come from, or NULL. */
+    struct xlate_share *share;
 };
 
 struct xlate_out {
@@ -72,8 +89,8 @@ void xlate_out_fini(struct xlate_out *);
  * by itself.  'used_ms': when the last of them came. */
 void xlate_cache_credit(const struct xlate_cache *, uint64_t packets, uint64_t bytes,
                         int64_t used_ms, uint16_t tcp_flags);
-/* Both are counted: what was destroyed as often as it was made and ref'd is freed.  NULL is fine; any
- * thread. */
+/* Both are counted: what was destroyed as often as it was made and ref'd is freed.  NULL is fine;
+ * any thread. */
 struct xlate_cache *xlate_cache_ref(struct xlate_cache *);
 void xlate_cache_destroy(struct xlate_cache *);
 
@@ -93,10 +110,11 @@ struct xlate_deps_sum {
 };
 struct xlate_deps *xlate_deps_ref(struct xlate_deps *);
 /* True if 'cache' and 'deps' are right for every megaflow that agrees with this one in out->mask,
- * because nothing in them is a packet's own: no MAC to learn, no learned flow, no rewritten header. */
+ * because nothing in them is a packet's own: no MAC to learn, no learned flow, no rewritten header.
+ */
 bool xlate_out_is_shareable(const struct xlate_out *);
-/* True if 'rule', which was added when 'deps' were right but for that, is now what the first lookup of
- * all packets of the megaflow 'key'/'mask' finds. */
+/* True if 'rule', which was added when 'deps' were right but for that, is now what the first lookup
+ * of all packets of the megaflow 'key'/'mask' finds. */
 bool xlate_deps_first_is(const struct xlate_deps *, const struct flow *key,
                          const struct flow_mask *mask, const struct rule *);
 const struct xlate_deps_sum *xlate_deps_sum(const struct xlate_deps *);

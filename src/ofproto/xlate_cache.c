@@ -46,6 +46,7 @@ xlate_credit_add(struct xlate_ctx *ctx, enum xc_type type)
         ctx->cap_credits = cap;
     }
     e = &ctx->credits[ctx->n_credits++];
+    memset(e, 0, sizeof *e); /* They are compared as bytes. */
     e->type = (uint8_t)type;
     e->bridge = (uint8_t)(ctx->bridge - ctx->bridges);
     return e;
@@ -255,7 +256,7 @@ cache_create(const struct xlate_ctx *ctx)
     cache->n = 0;
     for (size_t i = 0; i < ctx->n_credits; i++) {
         if (entry_ref(&ctx->credits[i])) {
-            cache->entries[cache->n++] = ctx->credits[i];
+            memcpy(&cache->entries[cache->n++], &ctx->credits[i], sizeof ctx->credits[i]);
         }
     }
     cache->bridges = (struct cache_bridge *)(void *)((char *)cache->entries + entries_size);
@@ -269,22 +270,113 @@ cache_create(const struct xlate_ctx *ctx)
     return cache;
 }
 
+/* --- sharing -----------------------------------------------------------------------------------
+ */
+
+static bool
+cache_is_of(const struct xlate_cache *cache, const struct xlate_ctx *ctx)
+{
+    if (cache->n != ctx->n_credits || cache->n_bridges != ctx->n_bridges ||
+        memcmp(cache->entries, ctx->credits, cache->n * sizeof cache->entries[0])) {
+        return false;
+    }
+    for (size_t i = 0; i < ctx->n_bridges; i++) {
+        if (cache->bridges[i].macs != ctx->bridges[i].view->mac_table) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A cache in which nothing is a packet's own has no effects but counts, and those can wait. */
+static struct xlate_cache *
+share_find_cache(struct xlate_share *share, const struct xlate_ctx *ctx)
+{
+    for (unsigned i = 0; i < share->n_caches; i++) {
+        struct xlate_shared_cache *s = &share->caches[i];
+
+        if (cache_is_of(s->cache, ctx)) {
+            if (ctx->in->side_effects) {
+                s->n_packets += ctx->in->n_packets;
+                s->n_bytes += ctx->in->n_bytes;
+            }
+            return s->cache;
+        }
+    }
+    return NULL;
+}
+
+static void
+shared_cache_fini(struct xlate_shared_cache *s)
+{
+    if (s->n_packets) {
+        xlate_cache_credit(s->cache, s->n_packets, s->n_bytes, clock_now_ms(), 0);
+    }
+    xlate_cache_destroy(s->cache);
+}
+
+static void
+share_put_cache(struct xlate_share *share, struct xlate_cache *cache)
+{
+    struct xlate_shared_cache *s = &share->caches[share->next_cache];
+
+    if (!xlate_cache_is_shareable(cache)) {
+        return;
+    }
+    if (share->next_cache < share->n_caches) {
+        shared_cache_fini(s);
+    } else {
+        share->n_caches++;
+    }
+    share->next_cache = (share->next_cache + 1) % XLATE_SHARED;
+    *s = (struct xlate_shared_cache){.cache = xlate_cache_ref(cache)};
+}
+
 void
-xlate_credits_finish(struct xlate_ctx *ctx)
+xlate_share_fini_caches(struct xlate_share *share)
+{
+    for (unsigned i = 0; i < share->n_caches; i++) {
+        shared_cache_fini(&share->caches[i]);
+    }
+    share->n_caches = share->next_cache = 0;
+}
+
+/* --- the end of a translation ------------------------------------------------------------------
+ */
+
+static void
+credit_first(const struct xlate_ctx *ctx)
 {
     const struct xlate_in *in = ctx->in;
     const struct credit c = {in->n_packets, in->n_bytes, clock_now_ms(), in->tcp_flags, true};
 
-    if (in->side_effects && in->n_packets) {
-        for (size_t i = 0; i < ctx->n_credits; i++) {
-            const struct xc_entry *e = &ctx->credits[i];
-            const struct ofproto_view *view = ctx->bridges[e->bridge].view;
+    for (size_t i = 0; i < ctx->n_credits; i++) {
+        const struct xc_entry *e = &ctx->credits[i];
+        const struct ofproto_view *view = ctx->bridges[e->bridge].view;
 
-            credit_entry(e, view->ofproto, view->mac_table, &c);
-        }
+        credit_entry(e, view->ofproto, view->mac_table, &c);
+    }
+}
+
+void
+xlate_credits_finish(struct xlate_ctx *ctx)
+{
+    const struct xlate_in *in = ctx->in;
+    struct xlate_cache *cache =
+        in->share && in->want_cache ? share_find_cache(in->share, ctx) : NULL;
+
+    if (cache) {
+        ctx->out->cache = xlate_cache_ref(cache);
+        return;
+    }
+    if (in->side_effects && in->n_packets) {
+        credit_first(ctx);
     }
     if (in->want_cache) {
         ctx->out->cache = cache_create(ctx);
+        if (in->share) {
+            share_put_cache(in->share, ctx->out->cache);
+        }
         return;
     }
     for (size_t i = 0; i < ctx->n_credits; i++) {

@@ -81,21 +81,37 @@ head_set(uint64_t *w, uint8_t table_id, uint32_t value)
     memcpy(w, &head, sizeof head);
 }
 
+/* The words of the flow that are not the packet's.  From one lookup to the next mostly none
+ * changes. */
+static uint64_t
+changed_words(struct xlate_ctx *ctx, const struct flow *flow)
+{
+    uint64_t map = 0;
+
+    if (ctx->looked_up && !memcmp(flow, &ctx->dep_flow, sizeof *flow)) {
+        return ctx->dep_changed;
+    }
+    for (unsigned k = 0; k < FLOW_WORDS; k++) {
+        map |= (uint64_t)(flow->w[k] != ctx->first.w[k]) << k;
+    }
+    ctx->dep_flow = *flow;
+    ctx->dep_changed = map;
+    return map;
+}
+
 void
 xlate_dep_lookup(struct xlate_ctx *ctx, const struct ofproto *ofproto, uint8_t table_id,
                  const struct flow *flow, const struct rule *found)
 {
     uint32_t weight = found ? (uint32_t)found->cls.priority + 1 : 0;
-    uint64_t map = 0;
+    uint64_t map;
     uint64_t *w;
     uint32_t i = 3;
 
     if (!ctx->in->want_cache) {
         return;
     }
-    for (unsigned k = 0; k < FLOW_WORDS; k++) {
-        map |= (uint64_t)(flow->w[k] != ctx->first.w[k]) << k;
-    }
+    map = changed_words(ctx, flow);
     w = dep_put(ctx, DEP_LOOKUP, 3 + (uint32_t)__builtin_popcountll(map));
     if (!w) {
         return;
@@ -197,15 +213,12 @@ dep_mac_table(const uint64_t *w)
     return (struct mac_table *)(uintptr_t)w[1];
 }
 
-void
-xlate_deps_finish(struct xlate_ctx *ctx)
+static struct xlate_deps *
+deps_create(const struct xlate_ctx *ctx)
 {
-    struct xlate_deps *deps;
     uint32_t n = ctx->deps_all ? 0 : ctx->deps.n;
+    struct xlate_deps *deps;
 
-    if (!ctx->in->want_cache) {
-        return;
-    }
     deps = xmalloc(sizeof *deps + n * sizeof deps->w[0]);
     atomic_init(&deps->n_refs, 1);
     deps->n = n;
@@ -218,7 +231,65 @@ xlate_deps_finish(struct xlate_ctx *ctx)
         }
     }
     summarize(deps, ctx->deps_all);
-    ctx->out->deps = deps;
+    return deps;
+}
+
+/* The shared ones that are what this translation found, or NULL. */
+static struct xlate_deps *
+share_find_deps(const struct xlate_share *share, const struct xlate_ctx *ctx)
+{
+    for (unsigned i = 0; i < share->n_deps; i++) {
+        struct xlate_deps *deps = share->deps[i];
+
+        if (deps->n == ctx->deps.n && !deps->sum.all && !ctx->deps_all &&
+            !memcmp(deps->w, ctx->deps.w, deps->n * sizeof deps->w[0])) {
+            return deps;
+        }
+    }
+    return NULL;
+}
+
+static void
+share_put_deps(struct xlate_share *share, struct xlate_deps *deps)
+{
+    struct xlate_deps **place = &share->deps[share->next_deps];
+
+    if (share->next_deps < share->n_deps) {
+        xlate_deps_destroy(*place);
+    } else {
+        share->n_deps++;
+    }
+    share->next_deps = (share->next_deps + 1) % XLATE_SHARED;
+    *place = xlate_deps_ref(deps);
+}
+
+void
+xlate_share_fini_deps(struct xlate_share *share)
+{
+    for (unsigned i = 0; i < share->n_deps; i++) {
+        xlate_deps_destroy(share->deps[i]);
+    }
+    share->n_deps = share->next_deps = 0;
+}
+
+void
+xlate_deps_finish(struct xlate_ctx *ctx)
+{
+    struct xlate_share *share = ctx->in->share;
+    struct xlate_deps *deps;
+
+    if (!ctx->in->want_cache) {
+        return;
+    }
+    deps = share ? share_find_deps(share, ctx) : NULL;
+    if (deps) {
+        ctx->out->deps = xlate_deps_ref(deps);
+        return;
+    }
+    ctx->out->deps = deps_create(ctx);
+    if (share) {
+        share_put_deps(share, ctx->out->deps);
+    }
 }
 
 struct xlate_deps *

@@ -142,7 +142,9 @@ struct xlate_ctx {
     size_t n_credits, cap_credits;
     struct xc_entry first_credits[48];
     struct xlate_words deps;
-    bool deps_all; /* too many: depends on everything */
+    bool deps_all;        /* too many: depends on everything */
+    struct flow dep_flow; /* of the last lookup, if looked_up */
+    uint64_t dep_changed; /* its words that differ from 'first' */
 
     struct trace_list *trace; /* NULL: nobody listens */
 };
@@ -258,6 +260,7 @@ struct xc_entry *xlate_credit_add(struct xlate_ctx *, enum xc_type);
 bool xlate_cache_is_shareable(const struct xlate_cache *);
 /* At the end: counts for in->n_packets, and makes out->cache. */
 void xlate_credits_finish(struct xlate_ctx *);
+void xlate_share_fini_caches(struct xlate_share *);
 
 /* --- xlate_deps.c --- */
 void xlate_dep_lookup(struct xlate_ctx *, const struct ofproto *, uint8_t table_id,
@@ -266,6 +269,7 @@ void xlate_dep_mac(struct xlate_ctx *, struct mac_table *, uint16_t vlan, struct
 void xlate_dep_group(struct xlate_ctx *, const struct ofproto *, uint32_t group_id);
 void xlate_dep_view(struct xlate_ctx *, const struct ofproto *);
 void xlate_deps_finish(struct xlate_ctx *);
+void xlate_share_fini_deps(struct xlate_share *);
 
 /* --- fdb_ctl.c --- */
 void fdb_ctl_init(struct ofprotos *);

@@ -136,7 +136,7 @@ handle_packet(struct slowpath *sp, struct upcall *up, const struct flow *flow)
 
 /* 'n' misses with the key of ups[0]: translates once, installs, sends all of them. */
 static void
-handle_misses(struct slowpath *sp, struct upcall **ups, unsigned n)
+handle_misses(struct slowpath *sp, struct upcall **ups, unsigned n, struct xlate_share *share)
 {
     uint64_t seq = ofprotos_seq(sp->ofprotos), state_seq = xlate_state_seq();
     uint64_t n_bytes = 0;
@@ -147,6 +147,7 @@ handle_misses(struct slowpath *sp, struct upcall **ups, unsigned n)
     flow_from_key(&ups[0]->key, &flow);
     xlate_in_init(sp, &in, ups[0], &flow);
     in.want_cache = true;
+    in.share = share;
     xlate(&in, &out);
     if (n > 1 && !out.slow) {
         for (unsigned i = 1; i < n; i++) {
@@ -202,6 +203,7 @@ handle_batch(struct upcall **ups, unsigned n, void *slowpath_)
 {
     struct slowpath *sp = slowpath_;
     struct upcall *all[SLOWPATH_BATCH], *same[SLOWPATH_BATCH];
+    struct xlate_share share = {0};
 
     memcpy(all, ups, n * sizeof *ups);
     for (unsigned i = 0; i < n; i++) {
@@ -209,11 +211,12 @@ handle_batch(struct upcall **ups, unsigned n, void *slowpath_)
             continue;
         }
         if (ups[i]->type == UPCALL_MISS) {
-            handle_misses(sp, same, take_same(&ups[i], n - i, same));
+            handle_misses(sp, same, take_same(&ups[i], n - i, same), &share);
         } else {
             handle_action(sp, ups[i]);
         }
     }
+    xlate_share_fini(&share);
     for (unsigned i = 0; i < n; i++) {
         upcall_free(sp->dp, all[i]);
     }

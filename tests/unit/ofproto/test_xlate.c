@@ -138,6 +138,124 @@ packets_are_credited(void **state)
     fx_fini(&fx);
 }
 
+/* Translates a packet of 100 bytes in a batch. */
+static void
+xlate_shared(struct fx *fx, const char *text, struct xlate_share *share, struct xlate_out *out)
+{
+    struct flow flow = fx_flow_of(text);
+    const struct xlate_in in = {
+        .ofprotos = fx->all,
+        .flow = &flow,
+        .side_effects = true,
+        .n_packets = 1,
+        .n_bytes = 100,
+        .want_cache = true,
+        .share = share,
+    };
+
+    flow.in_port = 1;
+    xlate(&in, out);
+}
+
+static void
+rules_for_sharing(struct ofproto *p)
+{
+    struct ofpacts acts = {0};
+
+    fx_resubmit(&acts, 1);
+    fx_flow_acts(p, 0, "udp", 1, &acts);
+    fx_output(&acts, 2);
+    fx_flow_acts(p, 1, "udp,nw_src=10.0.0.0/8", 2, &acts);
+    fx_output(&acts, 2);
+    fx_flow_acts(p, 1, "udp", 1, &acts);
+    fx_output(&acts, OFPP_NORMAL);
+    fx_flow_acts(p, 0, "arp", 1, &acts);
+}
+
+static void
+equal_results_of_a_batch_are_one(void **state)
+{
+    struct fx fx;
+    struct xlate_share share = {0};
+    struct xlate_out a, b, c, macs[2];
+    struct flow flow = fx_flow_of("udp,nw_src=10.0.0.1");
+
+    (void)state;
+    fx_init(&fx);
+    struct ofproto *p = fx_bridge(&fx, "br0");
+    for (uint16_t i = 1; i <= 2; i++) {
+        fx_port(&fx, p, i == 1 ? "p1" : "p2", i, NULL, NULL);
+    }
+    ofproto_commit(p);
+    rules_for_sharing(p);
+    xlate_shared(&fx, "udp,nw_src=10.0.0.1,tp_src=1", &share, &a);
+    xlate_shared(&fx, "udp,nw_src=10.0.0.2,tp_src=2", &share, &b);
+    xlate_shared(&fx, "udp,nw_src=11.0.0.2,tp_src=2", &share, &c);
+    assert_ptr_equal(a.cache, b.cache);
+    assert_ptr_equal(a.deps, b.deps);
+    assert_ptr_not_equal(a.cache, c.cache);
+    assert_ptr_not_equal(a.deps, c.deps); /* It fell through to a lower priority. */
+
+    /* A MAC to learn is a packet's own. */
+    xlate_shared(&fx, "arp,dl_src=02:00:00:00:00:01", &share, &macs[0]);
+    xlate_shared(&fx, "arp,dl_src=02:00:00:00:00:01", &share, &macs[1]);
+    assert_ptr_not_equal(macs[0].cache, macs[1].cache);
+
+    /* The second packet's credit waited; what comes later is credited as ever. */
+    struct rule *rule = ofproto_lookup(p, ofproto_version(p), 1, &flow, NULL);
+    assert_non_null(rule);
+    assert_int_equal(atomic_load(&rule->stats->packets), 1);
+    xlate_share_fini(&share);
+    assert_int_equal(atomic_load(&rule->stats->packets), 2);
+    assert_int_equal(atomic_load(&rule->stats->bytes), 200);
+    xlate_out_fini(&a);
+    xlate_cache_credit(b.cache, 5, 500, clock_now_ms(), 0);
+    assert_int_equal(atomic_load(&rule->stats->packets), 7);
+    xlate_out_fini(&b);
+    xlate_out_fini(&c);
+    xlate_out_fini(&macs[0]);
+    xlate_out_fini(&macs[1]);
+    fx_fini(&fx);
+}
+
+/* Many different results in one batch push each other out, and none is credited twice or not. */
+static void
+a_share_is_bounded(void **state)
+{
+    struct fx fx;
+    struct xlate_share share = {0};
+    struct ofpacts acts = {0};
+    char text[64];
+
+    (void)state;
+    fx_init(&fx);
+    struct ofproto *p = fx_bridge(&fx, "br0");
+    fx_port(&fx, p, "p1", 1, NULL, NULL);
+    fx_port(&fx, p, "p2", 2, NULL, NULL);
+    ofproto_commit(p);
+    for (int i = 0; i < 3 * XLATE_SHARED; i++) {
+        snprintf(text, sizeof text, "udp,tp_src=%d", i);
+        fx_output(&acts, 2);
+        fx_flow_acts(p, 0, text, 1, &acts);
+    }
+    for (int i = 0; i < 60 * XLATE_SHARED; i++) {
+        struct xlate_out out;
+
+        snprintf(text, sizeof text, "udp,tp_src=%d", i / 5 % (3 * XLATE_SHARED));
+        xlate_shared(&fx, text, &share, &out);
+        xlate_out_fini(&out);
+    }
+    xlate_share_fini(&share);
+    for (int i = 0; i < 3 * XLATE_SHARED; i++) {
+        snprintf(text, sizeof text, "udp,tp_src=%d", i);
+        struct flow flow = fx_flow_of(text);
+        struct rule *rule = ofproto_lookup(p, ofproto_version(p), 0, &flow, NULL);
+        assert_non_null(rule);
+        assert_int_equal(atomic_load(&rule->stats->packets), 20);
+    }
+    fx_fini(&fx);
+}
+
 /* True if what was translated for 'flow' is affected by the changes that were made since. */
 static bool
 is_affected(struct fx *fx, const struct flow *flow, const struct xlate_out *out)
@@ -491,6 +609,8 @@ main(void)
         cmocka_unit_test(resubmits_are_limited),
         cmocka_unit_test(patch_ports_join_bridges_and_loops_end),
         cmocka_unit_test(packets_are_credited),
+        cmocka_unit_test(equal_results_of_a_batch_are_one),
+        cmocka_unit_test(a_share_is_bounded),
         cmocka_unit_test(only_what_a_change_can_affect),
         cmocka_unit_test(a_moved_mac_affects_who_sends_to_it),
         cmocka_unit_test(packets_of_a_megaflow_are_alike),
