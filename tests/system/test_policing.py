@@ -236,12 +236,14 @@ def test_a_guest_that_is_policed(kind):
         wait_for(lambda: sw.get("Interface", "v0", "link_state") == "up", 20, "v0 to connect")
         for _ in range(N):
             guest.send(vhost.ether(payload=bytes(PAYLOAD)))
-        look = lambda what: port_count(sw, "v0", "rx", what)
-        wait_for(lambda: look("pkts") + look("drop") >= N, 20, "the frames")
-        passed = look("pkts")
-        assert 10 <= passed <= 12
-        assert look("drop") == N - passed
-        assert look("bytes") == passed * (14 + PAYLOAD)
+        dropped = lambda: int(re.search(r"ovs_rx_qos_drops=(\d+)", sw.get(
+            "Interface", "v0", "statistics") + "ovs_rx_qos_drops=0").group(1))
+        wait_for(lambda: dropped() >= N - 12, 20, "the drops in the database")
+        assert N - 12 <= dropped() <= N - 10
+        if kind == "sluice":  # genuine Open vSwitch shows question marks here
+            look = lambda what: port_count(sw, "v0", "rx", what)
+            assert look("pkts") == N - dropped() and look("drop") == dropped()
+            assert look("bytes") == look("pkts") * (14 + PAYLOAD)
     finally:
         if guest:
             guest.close()
