@@ -94,12 +94,10 @@ row_queues(const struct db_row *row, unsigned *n)
 }
 
 static void
-note_unserved_type(const char *type)
+note_unserved_type(struct bridges *b, const char *type)
 {
-    static bool said;
-
-    if (!said) {
-        said = true;
+    if (!b->unserved_qos_said) {
+        b->unserved_qos_said = true;
         log_info("QoS type %s has no effect here; egress-policer and trtcm-policer do", type);
     }
 }
@@ -123,7 +121,7 @@ iface_sync_qos(const struct br_iface *iface, const struct db_row *qos_row)
             cfg.queues = queues = row_queues(qos_row, &cfg.n_queues);
         }
     } else if (type && *type) {
-        note_unserved_type(type);
+        note_unserved_type(iface->br->all, type);
     }
     if (dp_port_set_qos(dp, iface->odp_port, &cfg)) {
         log_warn("%s: QoS %s is off: each rate needs a bucket (cir with cbs, eir with ebs)",

@@ -342,6 +342,7 @@ bridges_sync(struct bridges *b, const struct db_row *ovs)
         }
     }
     br_ifaces_check_peers(b);
+    bridges_note_unserved(b);
     for (br = b->brs; br; br = br->hh.next) {
         ofproto_commit(br->ofproto);
         startup_install_flows(b->cfg.startup, br->name, br->ofproto);

@@ -86,6 +86,8 @@ struct bridges {
     uint64_t netdev_seq;    /* netdev_global_change_seq() as last looked at */
     struct loop_timer stats_timer, retry_timer, watch_timer;
     int stats_interval_ms;
+    uint32_t unserved_said; /* lines of br_unserved.c's table that were logged */
+    bool unserved_qos_said;
 };
 
 /* br_iface.c */
@@ -117,6 +119,11 @@ void br_ports_close(struct br *, bool all);
 void br_qos_sync(struct br *, const struct db_row *port_row);
 /* Registers qos/show and qos/show-types. */
 void br_qos_ctl_init(struct bridges *);
+
+/* br_unserved.c */
+
+/* Logs, once for each, the columns that ask for what is not served. */
+void bridges_note_unserved(struct bridges *);
 
 /* br_ofproto.c */
 
