@@ -466,6 +466,7 @@ xlate(const struct xlate_in *in, struct xlate_out *out)
 
     begin(&ctx, in, out);
     if (in->flow->recirc_id) {
+        out->drop_unknown = true;
         xlate_fail(&ctx, XLATE_NO_RECIRC_CONTEXT);
     } else if (find_start(&ctx)) {
         run(&ctx);

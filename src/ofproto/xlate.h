@@ -72,7 +72,8 @@ struct xlate_out {
     uint32_t slow;             /* DP_SLOW_*: not 0: packets must come to a handler one by one,
                                 * 'actions' is what this one gets */
     int error;                 /* 0, or why everything is dropped: xlate_out_error_text() */
-    bool drop_unknown;         /* the datapath port belongs to no bridge: install nothing */
+    bool drop_unknown;         /* of a datapath port without a bridge, or recirculated by
+                                * nobody: install nothing */
     struct xlate_cache *cache; /* whom to credit later packets to; the caller's */
     struct xlate_deps *deps;   /* what the result depends on; the caller's */
     struct flow final_flow;    /* what the pipeline made of the packet, for ofproto/trace */

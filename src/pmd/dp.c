@@ -328,6 +328,21 @@ dp_flow_expel(struct dp *dp, struct dp_flow *f)
     }
 }
 
+void
+dp_set_flow_adopt(struct dp *dp, dp_flow_adopt_fn *fn, void *aux)
+{
+    dp->adopt = fn;
+    dp->adopt_aux = aux;
+}
+
+void
+dp_flow_adopt(struct dp *dp, struct dp_flow *f)
+{
+    if (dp->adopt) {
+        dp->adopt(dp, f, dp->adopt_aux);
+    }
+}
+
 static bool
 flush_one(struct dp *dp, struct dp_flow *f, void *aux)
 {

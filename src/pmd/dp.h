@@ -137,6 +137,10 @@ void dp_flow_flush(struct dp *);
 // Main.
 typedef void dp_flow_expel_fn(struct dp *, struct dp_flow *, void *aux);
 void dp_set_flow_expel(struct dp *dp, dp_flow_expel_fn *fn, void *aux);
+// Flows put by command (dpctl/add-flow) are told to 'fn', so that somebody looks after them, too.
+// Main.
+typedef void dp_flow_adopt_fn(struct dp *, struct dp_flow *, void *aux);
+void dp_set_flow_adopt(struct dp *dp, dp_flow_adopt_fn *fn, void *aux);
 struct dp_flow *dp_flow_find(struct dp *, const struct uuid *ufid);
 struct dp_flow *dp_flow_find_key(struct dp *, const struct flow *key); // the one that would match
 

@@ -68,6 +68,8 @@ struct dp {
     struct meters *meters;
     dp_flow_expel_fn *expel; /* main */
     void *expel_aux;
+    dp_flow_adopt_fn *adopt; /* main */
+    void *adopt_aux;
     unsigned n_spin_ports;    /* main */
     uint64_t auto_lb_checked; /* main: load_intervals when pmd-auto-lb last looked */
     bool hold;                /* main: dp_hold() */
@@ -82,6 +84,7 @@ struct dp {
 
 // dp.c
 void dp_flow_expel(struct dp *, struct dp_flow *);
+void dp_flow_adopt(struct dp *, struct dp_flow *);
 // dp_port.c
 struct dp_port *dp_port_find(const struct dp *, odp_port_t);
 _Atomic uint64_t *dp_port_drops(const struct dp *, odp_port_t); // RCU; NULL: no such port

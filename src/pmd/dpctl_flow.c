@@ -53,7 +53,13 @@ put_flow(struct dp *dp, const char *key_text, const char *actions_text, enum flo
     // A flow without a protocol would stand in the way of every packet of its port.
     int rc = !mask.bits.dl_type ? -EINVAL : misses ? -ENOENT : dp_flow_put(dp, &put, out);
     dp_actions_fini(&actions);
-    return rc ? xasprintf("updating flow table (%s)", err_str(rc)) : NULL;
+    if (rc) {
+        return xasprintf("updating flow table (%s)", err_str(rc));
+    }
+    if (op == FLOW_ADD) {
+        dp_flow_adopt(dp, *out);
+    }
+    return NULL;
 }
 
 // By ufid ("ufid:..."), or by the text of its key.  NULL with a new '*error', which is NULL when

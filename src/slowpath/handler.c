@@ -53,18 +53,13 @@ slowpath_actions(const struct xlate_out *out, struct dp_actions *slow)
     return slow;
 }
 
-/* Makes 'ukey' the flow's.  A revalidator that is deleting all flows may have been quicker. */
 static void
-adopt(struct slowpath *sp, struct dp_flow *flow, struct ukey *ukey)
+adopt(struct slowpath *sp, struct ukey *ukey)
 {
     if (flow_index_add(sp->index, ukey)) {
         revalidators_request(sp, PASS_FOLLOW);
     }
-    dp_flow_set_aux(flow, ukey);
-    if (dp_flow_is_dead(flow) && dp_flow_swap_aux(flow, NULL) == ukey) {
-        flow_index_remove(sp->index, ukey);
-        rcu_defer(ukey_destroy, ukey);
-    }
+    ukey_attach(sp, ukey);
 }
 
 /* Installs a megaflow for 'up' with what 'out' says.  When that cannot be (the limit, another
@@ -88,7 +83,7 @@ install(struct slowpath *sp, const struct upcall *up, const struct flow *flow,
     }
     retval = dp_flow_put(sp->dp, &put, &dp_flow);
     if (!retval) {
-        adopt(sp, dp_flow, ukey_create(dp_flow, out, seq, state_seq));
+        adopt(sp, ukey_create(dp_flow, out, seq, state_seq));
     } else if (retval == -ENOSPC) {
         coverage_inc(upcall_flow_limit_hit);
     }

@@ -134,7 +134,12 @@ flow_recheck(struct slowpath *sp, struct ukey *ukey, const struct dp_flow_stats 
     }
     ukey->seq = MAX(ukey->seq, pass->seq);
     ukey->state_seq = pass->state_seq;
-    flow_index_update(sp->index, ukey);
+    if (ukey->place.group) {
+        flow_index_update(sp->index, ukey);
+    } else {
+        ukey->suspect = false;
+        flow_index_add(sp->index, ukey);
+    }
 }
 
 static void
@@ -168,8 +173,7 @@ visit_flow(struct dp *dp, struct dp_flow *flow, void *ctx_)
     (void)dp;
     ctx->n++;
     if (!ukey) {
-        /* A handler is about to finish it, or it was put by hand (dpctl/add-flow): such flows stay
-         * until somebody deletes them. */
+        /* A handler is about to finish it. */
         if (pass->kind == PASS_PURGE) {
             flow_delete(sp, flow);
         }

@@ -141,6 +141,7 @@ slowpath_start(struct slowpath *sp, struct dp *dp, const struct smap *other_conf
     sp->dp = dp;
     ofprotos_set_hooks(sp->ofprotos, &hooks, sp);
     dp_set_flow_expel(dp, revalidator_expel, sp);
+    dp_set_flow_adopt(dp, ukey_adopt, sp);
     slowpath_set_config(sp, other_config);
     memory_report_register(report_memory, sp);
 }
@@ -171,6 +172,7 @@ slowpath_stop(struct slowpath *sp)
     ofprotos_set_hooks(sp->ofprotos, &(struct ofproto_hooks){0}, NULL);
     memory_report_unregister(report_memory, sp);
     dp_set_flow_expel(sp->dp, NULL, NULL);
+    dp_set_flow_adopt(sp->dp, NULL, NULL);
     handlers_stop(sp);
     revalidators_stop(sp);
     sync_drop(sp);

@@ -36,7 +36,7 @@ enum pass_kind {
 
 struct ukey {
     struct xlate_cache *cache;
-    struct xlate_deps *deps;
+    struct xlate_deps *deps; /* NULL: put by hand and not translated yet; not in the index */
     struct dp_flow *flow;    /* constant */
     struct flow_place place; /* flow_index.c's */
     bool suspect;            /* to be translated anew; flow_index.c sets, a pass clears */
@@ -168,6 +168,11 @@ bool ukey_recheck(struct slowpath *, struct ukey *, struct memo *);
 /* Takes cache and deps out of 'out'. */
 struct ukey *ukey_create(struct dp_flow *, struct xlate_out *out, uint64_t seq, uint64_t state_seq);
 void ukey_destroy(void *ukey);
+/* Makes 'ukey' its flow's.  A revalidator that is deleting all flows may have been quicker. */
+void ukey_attach(struct slowpath *, struct ukey *);
+/* Looks after a flow that was put by command: the next walk translates it, which gives it the right
+ * actions or deletes it, and idle it expires as others do.  Main. */
+void ukey_adopt(struct dp *, struct dp_flow *, void *slowpath);
 /* Credits what the datapath counted since the last time. */
 void ukey_push(struct ukey *, const struct dp_flow_stats *);
 

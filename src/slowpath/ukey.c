@@ -3,6 +3,7 @@
  * ukey.c - what the slow path remembers about one megaflow.
  */
 #include "base/clock.h"
+#include "base/rcu.h"
 #include "base/util.h"
 #include "slowpath/slowpath_int.h"
 
@@ -32,6 +33,30 @@ ukey_destroy(void *ukey_)
         xlate_deps_destroy(ukey->deps);
         free(ukey);
     }
+}
+
+void
+ukey_attach(struct slowpath *sp, struct ukey *ukey)
+{
+    struct dp_flow *flow = ukey->flow;
+
+    dp_flow_set_aux(flow, ukey);
+    if (dp_flow_is_dead(flow) && dp_flow_swap_aux(flow, NULL) == ukey) {
+        flow_index_remove(sp->index, ukey);
+        rcu_defer(ukey_destroy, ukey);
+    }
+}
+
+void
+ukey_adopt(struct dp *dp, struct dp_flow *flow, void *slowpath_)
+{
+    struct ukey *ukey = xzalloc(sizeof *ukey);
+
+    (void)dp;
+    ukey->flow = flow;
+    ukey->suspect = true;
+    ukey->created_ms = clock_now_ms();
+    ukey_attach(slowpath_, ukey);
 }
 
 void

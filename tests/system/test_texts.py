@@ -4,6 +4,8 @@ same text byte for byte.
 
 Differences that are meant stand in docs/compat.md and are not compared here.
 """
+import re
+
 import pytest
 
 from switchlib import Hermetic, wait_for
@@ -325,3 +327,41 @@ def test_flows_by_hand(pair, tmp_path):
         pair.same(command, str(path))
     pair.same("dpctl/del-flows")
     pair.same("dpctl/dump-flows")
+
+
+def test_flows_by_hand_are_revalidated(pair):
+    """The next pass gives them the right actions or takes them away, and idle they expire."""
+    key = ("recirc_id(%s),in_port(%d),packet_type(ns=0,id=0),eth(src=00:00:00:00:00:0%d,"
+           "dst=00:00:00:00:00:02),eth_type(0x0806),arp(sip=10.0.0.1,tip=10.0.0.2,op=1/0xff,"
+           "sha=00:00:00:00:00:01,tha=00:00:00:00:00:00)")
+
+    def dumped():
+        ours, theirs = [sorted(text.splitlines()) for _, text in pair.run("dpctl/dump-flows")]
+        assert ours == theirs
+        return re.findall(r"actions:(\w+)", "\n".join(ours))
+
+    for switch in pair.switches:
+        switch.vsctl("set", "Open_vSwitch", ".", "other_config:max-revalidator=60000")
+    pair.vsctl(*BRIDGES)
+    for switch in pair.switches:
+        switch.ofctl("add-flow", "br0", "in_port=1,dl_src=00:00:00:00:00:01,actions=3")
+        switch.ofctl("add-flow", "br0", "priority=0,actions=drop")
+    pair.same("time/stop")
+    for recirc, port, src in (("0", 1, 1), ("0", 1, 3), ("0", 77, 1), ("0x99", 1, 1)):
+        pair.same("dpctl/add-flow", key % (recirc, port, src), "2")
+    pair.same("dpctl/add-flow", "in_port(1),eth(dst=00:00:00:00:00:05),eth_type(0x0806),arp()",
+              "2")  # looks at less than a rule does
+    assert dumped() == ["2"] * 5
+    for switch in pair.switches:
+        switch.vsctl("set", "Open_vSwitch", ".", "other_config:max-revalidator=100")
+    pair.same("revalidator/wait")
+    pair.same("revalidator/wait")
+    assert dumped() == ["3", "drop"]
+    pair.same("time/warp", "9000")
+    pair.same("revalidator/wait")
+    pair.same("revalidator/wait")
+    assert dumped() == ["3", "drop"]
+    pair.same("time/warp", "2000")
+    pair.same("revalidator/wait")
+    pair.same("revalidator/wait")
+    assert dumped() == []
