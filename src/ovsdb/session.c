@@ -273,10 +273,10 @@ on_msg(struct jsonrpc *rpc, struct jsonrpc_msg *msg, void *session_)
 
     if (msg->type == JSONRPC_REQUEST) {
         handle_request(session, msg);
-    } else if (msg->type == JSONRPC_NOTIFY && !strcmp(msg->method, "cancel")) {
+    } else if (msg->type != JSONRPC_NOTIFY) {
+        jsonrpc_refuse(rpc, "unexpected reply");
+    } else if (!strcmp(msg->method, "cancel")) {
         cancel(session, msg->params);
-    } else {
-        log_dbg("%s: ignored a message that is no request", jsonrpc_name(rpc));
     }
     jsonrpc_msg_destroy(msg);
 }

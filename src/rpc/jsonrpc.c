@@ -374,6 +374,14 @@ jsonrpc_set_backlog_limit(struct jsonrpc *rpc, size_t bytes)
 
 /* ---- Sending ---- */
 
+void
+jsonrpc_refuse(struct jsonrpc *rpc, const char *reason)
+{
+    if (rpc->stream != NULL) {
+        session_fail(rpc, EPROTO, reason);
+    }
+}
+
 int
 jsonrpc_send_text(struct jsonrpc *rpc, const char *text, size_t len)
 {

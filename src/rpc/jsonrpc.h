@@ -63,6 +63,8 @@ void jsonrpc_destroy_flushed(struct jsonrpc *rpc);
 void jsonrpc_set_max_size(struct jsonrpc *rpc, size_t bytes);
 /* Sends "echo" after 'ms' of silence, gives up after as much again.  0: never (the default). */
 void jsonrpc_set_probe_interval(struct jsonrpc *rpc, int64_t ms);
+/* Ends the session: the peer said what it should not have.  on_closed() is called at once. */
+void jsonrpc_refuse(struct jsonrpc *rpc, const char *reason);
 /* Stops or resumes taking messages from the peer. */
 void jsonrpc_set_reading(struct jsonrpc *rpc, bool enabled);
 

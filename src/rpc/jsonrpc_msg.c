@@ -4,6 +4,7 @@
  * what each kind must have.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "rpc/jsonrpc.h"
 
@@ -70,54 +71,83 @@ jsonrpc_msg_destroy(struct jsonrpc_msg *msg)
     }
 }
 
-static bool
-is_null_or_missing(const json_t *json)
+/* The members of a message.  What is null counts as missing. */
+enum member { METHOD, PARAMS, RESULT, ERROR, ID, N_MEMBERS };
+
+static const char *const member_names[N_MEMBERS] = {"method", "params", "result", "error", "id"};
+
+/* Puts the members of 'json' in 'm'; returns NULL, or a new text about one that should not be. */
+static char *
+take_members(json_t *json, json_t *m[N_MEMBERS])
 {
-    return json == NULL || json_is_null(json);
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (json, name, value) {
+        size_t i = 0;
+
+        while (i < N_MEMBERS && strcmp(name, member_names[i])) {
+            i++;
+        }
+        if (i >= N_MEMBERS) {
+            return xasprintf("message has unexpected member \"%.64s\"", name);
+        }
+        m[i] = json_is_null(value) ? NULL : value;
+    }
+    if (json_object_get(json, "method") && !json_is_string(json_object_get(json, "method"))) {
+        return xstrdup("\"method\" is not a string");
+    }
+    if (m[PARAMS] && !json_is_array(m[PARAMS])) {
+        return xstrdup("\"params\" is not an array");
+    }
+    return NULL;
 }
 
-static struct jsonrpc_msg *
-parse_call(const json_t *method, json_t *params, json_t *id, char **error)
+/* Each kind has its members, all of them and no other ones. */
+static char *
+check_members(enum jsonrpc_type type, json_t *const m[N_MEMBERS])
 {
-    if (!json_is_string(method)) {
-        *error = xstrdup("\"method\" is not a string");
-        return NULL;
+    static const struct {
+        const char *name;
+        bool has[N_MEMBERS];
+    } kinds[] = {
+        [JSONRPC_REQUEST] = {"request", {[METHOD] = true, [PARAMS] = true, [ID] = true}},
+        [JSONRPC_NOTIFY] = {"notification", {[METHOD] = true, [PARAMS] = true}},
+        [JSONRPC_REPLY] = {"reply", {[RESULT] = true, [ID] = true}},
+        [JSONRPC_ERROR] = {"error", {[ERROR] = true, [ID] = true}},
+    };
+
+    for (size_t i = 0; i < N_MEMBERS; i++) {
+        if (kinds[type].has[i] != (m[i] != NULL)) {
+            return xasprintf("%s must %shave \"%s\"", kinds[type].name,
+                             kinds[type].has[i] ? "" : "not ", member_names[i]);
+        }
     }
-    if (!is_null_or_missing(params) && !json_is_array(params)) {
-        *error = xstrdup("\"params\" is not an array");
-        return NULL;
-    }
-    params = json_is_array(params) ? json_incref(params) : json_array();
-    return is_null_or_missing(id)
-               ? jsonrpc_msg_notify(json_string_value(method), params)
-               : jsonrpc_msg_request(json_string_value(method), params, json_incref(id));
+    return NULL;
 }
 
 struct jsonrpc_msg *
 jsonrpc_msg_from_json(json_t *json, char **error)
 {
+    json_t *m[N_MEMBERS] = {NULL};
     struct jsonrpc_msg *msg = NULL;
 
-    if (!json_is_object(json)) {
-        *error = xstrdup("message is not a JSON object");
-        json_decref(json);
-        return NULL;
-    }
-    const json_t *method = json_object_get(json, "method");
-    json_t *id = json_object_get(json, "id");
-    json_t *result = json_object_get(json, "result");
-    json_t *failure = json_object_get(json, "error");
+    *error = json_is_object(json) ? take_members(json, m) : xstrdup("message is not a JSON object");
+    if (*error == NULL) {
+        enum jsonrpc_type type = m[RESULT]  ? JSONRPC_REPLY
+                                 : m[ERROR] ? JSONRPC_ERROR
+                                 : m[ID]    ? JSONRPC_REQUEST
+                                            : JSONRPC_NOTIFY;
 
-    if (!is_null_or_missing(method)) {
-        msg = parse_call(method, json_object_get(json, "params"), id, error);
-    } else if (is_null_or_missing(id)) {
-        *error = xstrdup("message has neither \"method\" nor \"id\"");
-    } else if (!is_null_or_missing(failure)) {
-        msg = jsonrpc_msg_error(json_incref(failure), json_incref(id));
-    } else if (result != NULL) {
-        msg = jsonrpc_msg_reply(json_incref(result), json_incref(id));
-    } else {
-        *error = xstrdup("reply has neither \"result\" nor \"error\"");
+        *error = check_members(type, m);
+        if (*error == NULL) {
+            msg = msg_create(type);
+            msg->method = m[METHOD] ? xstrdup(json_string_value(m[METHOD])) : NULL;
+            msg->params = json_incref(m[PARAMS]);
+            msg->result = json_incref(m[RESULT]);
+            msg->error = json_incref(m[ERROR]);
+            msg->id = json_incref(m[ID]);
+        }
     }
     json_decref(json);
     return msg;
@@ -138,8 +168,7 @@ jsonrpc_msg_to_json(struct jsonrpc_msg *msg)
         json_object_set(json, "result", msg->result);
         json_object_set_new(json, "error", json_null());
         break;
-    case JSONRPC_ERROR:
-        json_object_set_new(json, "result", json_null());
+    case JSONRPC_ERROR: /* Clients do not expect a null result. */
         json_object_set(json, "error", msg->error);
         break;
     }

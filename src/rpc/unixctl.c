@@ -304,6 +304,8 @@ on_msg(struct jsonrpc *rpc, struct jsonrpc_msg *msg, void *arg)
 
     if (msg->type == JSONRPC_REQUEST) {
         run_request(session, msg);
+    } else {
+        jsonrpc_refuse(rpc, "message is no request");
     }
     jsonrpc_msg_destroy(msg);
 }

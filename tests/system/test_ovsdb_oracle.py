@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import socket
 import uuid
 
 import pytest
@@ -425,6 +426,71 @@ def schema_file(tmp_path):
     path = tmp_path / "test.ovsschema"
     path.write_text(json.dumps(SCHEMA))
     return str(path)
+
+
+ECHO = '{"id":9,"method":"echo","params":["still here"]}'
+# Texts of which each is sent on a connection of its own, with a good request behind it.
+MESSAGES = [
+    "", " \n\t", ECHO, ECHO + ECHO, ECHO.replace("9", "null"), ECHO.replace('"id":9,', ""),
+    ECHO.replace(',"params":["still here"]', ""), ECHO.replace('["still here"]', "null"),
+    ECHO.replace('["still here"]', "{}"), ECHO.replace('["still here"]', "7"),
+    ECHO.replace('"echo"', "7"), ECHO.replace('"echo"', "null"), ECHO.replace('"echo"', '"nosuch"'),
+    ECHO.replace("9", "[1,{}]"), ECHO.replace("9", '"x"'), ECHO.replace("9", "1.5"),
+    ECHO.replace("{", '{"jsonrpc":"2.0",', 1), ECHO.replace("{", '{"result":null,"error":null,', 1),
+    ECHO.replace("{", '{"result":1,', 1), ECHO.replace("{", '{"error":1,', 1),
+    '{"id":1,"result":{},"error":null}', '{"id":1,"result":null,"error":"x"}',
+    '{"id":1,"result":null,"error":null}', '{"id":1,"result":1,"error":1}', '{"id":1,"result":1}',
+    '{"id":1,"error":1}', '{"id":null,"result":1,"error":null}', '{"id":"echo","result":[],"error":null}',
+    '{"id":"echo","result":[]}', '{"id":1}', '{"method":"cancel","params":[1],"id":null}',
+    '{"method":"cancel","params":[],"id":null}', '{"method":"nosuch","params":[],"id":null}',
+    '{"method":"transact","params":["Open_vSwitch"],"id":null}', '{"id":2,"method":"cancel","params":[1]}',
+    "{}", "[]", "[1]", "7", '"x"', "null", "true", "{]", '{"id":1,"id":2,"method":"echo","params":[]}',
+    '{"id":3,"method":"list_dbs","params":[1]}', '{"id":3,"method":"get_schema","params":[]}',
+    '{"id":3,"method":"get_schema","params":["nosuch"]}', '{"id":3,"method":"get_schema","params":[1]}',
+    '{"id":3,"method":"transact","params":[]}', '{"id":3,"method":"transact","params":[{}]}',
+    '{"id":3,"method":"lock","params":[]}', '{"id":3,"method":"lock","params":[1]}',
+    '{"id":3,"method":"unlock","params":["never"]}', '{"id":3,"method":"steal","params":["a","b"]}',
+    '{"id":3,"method":"monitor_cancel","params":[1]}', '{"id":3,"method":"monitor","params":[]}',
+    '{"id":3,"method":"monitor_cond_change","params":[1,2,{}]}',
+    '{"id":3,"method":"set_db_change_aware","params":[1]}',
+    '{"id":3,"method":"set_db_change_aware","params":[]}',
+]
+
+
+def conversation(server, text):
+    """What comes back for 'text' and an echo behind it; None at the end if the session is over."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(server.sock)
+        try:
+            s.sendall((text + '{"id":"last","method":"echo","params":[]}').encode())
+            got = b""
+            while b'"last"' not in got:
+                piece = s.recv(65536)
+                if not piece:
+                    break
+                got += piece
+            over = b'"last"' not in got
+        except ConnectionError:
+            over = True
+    found, decoder, rest = [], json.JSONDecoder(), got.decode()
+    while rest:
+        message, end = decoder.raw_decode(rest)
+        found.append(message)
+        rest = rest[end:]
+    return found + [None] * over
+
+
+@pytest.mark.parametrize("text", MESSAGES)
+def test_messages_of_every_form(make_server, schema_file, text):
+    """RFC 7047 4: answered, passed over, or the end of the session."""
+    ours = make_server("sluice", schema=schema_file, args=["--schema", schema_file])
+    theirs = make_server("stock", schema=schema_file)
+    ours, theirs = [conversation(server, text) for server in (ours, theirs)]
+    if any(m and m.get("error") for m in theirs):  # the words are compared elsewhere
+        ours, theirs = [[m and dict(m, error=bool(m["error"])) for m in found]
+                        for found in (ours, theirs)]
+    assert ours == theirs
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("OVSDB_ORACLE_SEEDS", "3"))))

@@ -175,8 +175,14 @@ hostile_bytes_end_the_session_with_a_reason(void **state)
         {"{]", "malformed JSON"},
         {"{\"method\":5}", "\"method\" is not a string"},
         {"{\"method\":\"m\",\"params\":{}}", "\"params\" is not an array"},
-        {"{\"result\":1}", "message has neither \"method\" nor \"id\""},
-        {"{\"id\":1}", "reply has neither \"result\" nor \"error\""},
+        {"{\"result\":1}", "reply must have \"id\""},
+        {"{\"id\":1}", "request must have \"method\""},
+        {"{\"id\":1,\"method\":\"m\"}", "request must have \"params\""},
+        {"{\"method\":\"m\",\"params\":null}", "notification must have \"params\""},
+        {"{\"id\":1,\"result\":1,\"error\":1}", "reply must not have \"error\""},
+        {"{\"id\":1,\"error\":1,\"method\":\"m\"}", "error must not have \"method\""},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":[]}",
+         "message has unexpected member \"jsonrpc\""},
         {"[]", "message is not a JSON object"},
         {"{\"a\":\"\xff\xfe\"}", "malformed JSON"},
     };
@@ -252,7 +258,7 @@ requests_and_replies_have_their_form(void **state)
     jsonrpc_send_notify(server.rpc, "update", json_pack("[n]"));
     assert_string_equal(receive(fd), "{\"method\":\"update\",\"params\":[null],\"id\":null}");
     jsonrpc_send_error(server.rpc, json_string("bad"), id);
-    assert_string_equal(receive(fd), "{\"result\":null,\"error\":\"bad\",\"id\":9}");
+    assert_string_equal(receive(fd), "{\"error\":\"bad\",\"id\":9}");
     jsonrpc_send_reply(server.rpc, json_object(), id);
     assert_string_equal(receive(fd), "{\"result\":{},\"error\":null,\"id\":9}");
     json_decref(id);
