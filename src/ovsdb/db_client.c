@@ -5,9 +5,9 @@
  *
  * After each (re)connection: "lock" and "get_schema" at once; with the schema, "monitor_cond_since"
  * (or what older servers have in its place); its reply is the new replica.  Until then, and while
- * the server is away, the old one stays.  We do not announce that we cope with schema changes
- * ("set_db_change_aware"): then a server whose schema is converted ends the session, and the next
- * one begins with the new schema.
+ * the server is away, the old one stays.  "set_db_change_aware" makes a server whose schema is
+ * converted keep the session, and the lock with it: it says "monitor_canceled", and we begin again
+ * with the schema.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -107,6 +107,12 @@ on_stolen(struct db_client *db)
 }
 
 /* Contents. */
+
+static void
+request_schema(struct db_client *db)
+{
+    jsonrpc_send_request(db->rpc, "get_schema", json_pack("[s]", db->database), &db->schema_id);
+}
 
 static void
 request_monitor(struct db_client *db)
@@ -348,6 +354,21 @@ on_reply(struct db_client *db, const struct jsonrpc_msg *msg)
     }
 }
 
+/* Of another schema from now on, or gone.  Transactions under way get their replies all the same.
+ */
+static void
+on_canceled(struct db_client *db, const json_t *id)
+{
+    const char *name = json_string_value(json_array_get(id, 0));
+
+    if (!db->is_monitoring || name == NULL || strcmp(name, "monid")) {
+        return;
+    }
+    log_info("%s: database %s has changed, monitoring it anew", db->remote, db->database);
+    db->is_monitoring = false;
+    request_schema(db);
+}
+
 static void
 on_notify(struct db_client *db, const struct jsonrpc_msg *msg)
 {
@@ -360,6 +381,8 @@ on_notify(struct db_client *db, const struct jsonrpc_msg *msg)
         on_update(db, json_array_get(msg->params, 1), false);
     } else if (!strcmp(msg->method, "update")) {
         on_update(db, json_array_get(msg->params, 1), true);
+    } else if (!strcmp(msg->method, "monitor_canceled")) {
+        on_canceled(db, json_array_get(msg->params, 0));
     } else if (!strcmp(msg->method, "locked") && is_our_lock) {
         set_lock(db, true, false);
     } else if (!strcmp(msg->method, "stolen") && is_our_lock) {
@@ -387,7 +410,8 @@ on_open(struct jsonrpc *rpc, void *db_)
 
     log_info("%s: connected", db->remote);
     request_lock(db);
-    jsonrpc_send_request(rpc, "get_schema", json_pack("[s]", db->database), &db->schema_id);
+    request_schema(db);
+    jsonrpc_send_request(rpc, "set_db_change_aware", json_pack("[b]", true), NULL);
 }
 
 static void

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -202,6 +203,24 @@ def test_schema_changes_under_way(clients, hosts, tmp_path):
         sh(["ovsdb-client", "convert", sock, path], env=c.env)
         c.serve_new_port("t%d" % i)
         assert c.get("interface", "p1", "error") == "[]"
+    sent, received = flood.stop()
+    assert received >= sent - Flood.UNDER_WAY
+    if KIND == "sluice":  # on the one connection, and so with the lock all the time
+        with open(c.log) as f:
+            log = f.read()
+        assert log.count(": connected") == 1 and log.count("has changed, monitoring it anew") == 2
+
+
+def test_a_database_that_goes_and_comes(clients, hosts):
+    """Taken out of the server and put back, while the server stays."""
+    c = clients()
+    c.add_hosts(hosts)
+    flood = Flood(hosts[0], "10.0.0.2")
+    ctl = ["ovs-appctl", "-t", c.dir + "/ovsdb.ctl"]
+    sh(ctl + ["ovsdb-server/remove-db", "Open_vSwitch"], env=c.env)
+    time.sleep(1)
+    sh(ctl + ["ovsdb-server/add-db", c.dir + "/conf.db"], env=c.env)
+    c.serve_new_port()
     sent, received = flood.stop()
     assert received >= sent - Flood.UNDER_WAY
 
