@@ -26,6 +26,7 @@
 #include "base/loop.h"
 #include "daemon_int.h"
 #include "daemon_pidfile.h"
+#include "takeover.h"
 
 LOG_MODULE(daemon_unix);
 
@@ -245,11 +246,39 @@ detach(void)
 
 /* ---- The parts that main.c calls ---- */
 
+/* The process to take over from; 0: none. */
+static pid_t
+running_pid(const struct daemon_settings *settings)
+{
+    long pid = settings->takeover ? daemon_read_pidfile(settings->pidfile) : 0;
+
+    return pid > 0 ? (pid_t)pid : 0;
+}
+
+static void
+take_over(const struct daemon_settings *settings)
+{
+    pid_t pid = running_pid(settings);
+
+    /* A worker that the monitor starts after a crash finds nobody. */
+    if (pid > 0) {
+        takeover_begin(pid, settings->unixctl);
+    }
+}
+
+void
+daemon_take_pidfile(const struct daemon_settings *settings)
+{
+    if (settings->pidfile != NULL) {
+        pidfile_create(settings->pidfile, settings->overwrite_pidfile);
+    }
+}
+
 void
 daemon_start(const struct daemon_settings *settings)
 {
     state.quiet = settings->detach;
-    if (settings->pidfile != NULL && !settings->overwrite_pidfile) {
+    if (settings->pidfile != NULL && !settings->overwrite_pidfile && running_pid(settings) == 0) {
         pidfile_check_free(settings->pidfile);
     }
     if (settings->detach) {
@@ -262,9 +291,8 @@ daemon_start(const struct daemon_settings *settings)
     if (settings->user != NULL) {
         become_user(settings->user, settings->keep_rawio);
     }
-    if (settings->pidfile != NULL) {
-        pidfile_create(settings->pidfile, settings->overwrite_pidfile);
-    }
+    take_over(settings);
+    daemon_take_pidfile(settings);
     if (settings->detach && settings->chdir && chdir("/") != 0) {
         fatal("cannot change to / (%s)", err_str(errno));
     }
@@ -295,6 +323,14 @@ daemon_set_stopping(void)
     daemon_monitor_expect_end();
     loop_timer_stop(&state.watchdog);
     sd_notify(0, "STOPPING=1");
+}
+
+void
+daemon_set_succeeded(long successor)
+{
+    daemon_monitor_expect_end();
+    loop_timer_stop(&state.watchdog);
+    sd_notifyf(0, "MAINPID=%ld", successor);
 }
 
 void

@@ -20,7 +20,9 @@ struct daemon_settings {
     bool chdir;    /* to "/" when detached */
     char *pidfile; /* NULL: none */
     bool overwrite_pidfile;
-    const char *user; /* NAME[:GROUP] or NULL */
+    bool takeover;       /* from the process that holds the pidfile, if there is one */
+    const char *unixctl; /* that one's control socket; NULL: the default */
+    const char *user;    /* NAME[:GROUP] or NULL */
     bool keep_rawio;
 };
 
@@ -33,6 +35,10 @@ void daemon_start(const struct daemon_settings *settings);
 void daemon_set_ready(struct loop *loop);
 /* Before teardown: systemd hears STOPPING=1. */
 void daemon_set_stopping(void);
+/* In place of it, when 'successor' is the switch from now on. */
+void daemon_set_succeeded(long successor);
+/* The pidfile is there again, after a daemon_finish() that was too soon. */
+void daemon_take_pidfile(const struct daemon_settings *settings);
 /* Removes the pidfile.  Last. */
 void daemon_finish(void);
 

@@ -35,6 +35,7 @@
 #include "ovsdb/db.h"
 #include "rpc/stream.h"
 #include "rpc/unixctl.h"
+#include "takeover.h"
 
 LOG_MODULE(vswitchd);
 
@@ -57,6 +58,7 @@ struct root {
     struct loop_signal signals[ARRAY_SIZE(end_signals)];
     int end_signal; /* The signal to die of; 0: none */
     int exit_status;
+    bool is_succeeded;                  /* Another process has taken over. */
     bool cleanup;                       /* exit --cleanup */
     struct unixctl_conn *exit_conns[8]; /* Clients that wait for the end. */
     size_t n_exit_conns;
@@ -358,6 +360,7 @@ on_ready(void *aux)
 
     log_info("%s (Open vSwitch) %s", PROGRAM_NAME, COMPAT_VERSION);
     keep_sweep();
+    takeover_finish();
     daemon_set_ready(root->loop);
 }
 
@@ -396,6 +399,67 @@ bridges_fini(struct root *root)
     bridges_destroy(root->bridges, root->cleanup);
 }
 
+/* ---- Another process takes over ---- */
+
+static void
+takeover_release(void *root_)
+{
+    struct root *root = root_;
+
+    bridges_release(root->bridges);
+    db_close(root->db);
+    root->db = NULL;
+    unixctl_mute(root->unixctl);
+    daemon_finish();
+}
+
+static void
+takeover_end(pid_t successor, void *root_)
+{
+    struct root *root = root_;
+
+    bridges_halt(root->bridges);
+    dpdk_hand_over();
+    daemon_set_succeeded((long)successor);
+    root->is_succeeded = true;
+    loop_break(root->loop);
+}
+
+static void
+takeover_resume(void *root_)
+{
+    struct root *root = root_;
+    char *error = NULL;
+
+    keep_turn();
+    bridges_destroy(root->bridges, false);
+    root->bridges = NULL;
+    daemon_take_pidfile(&root->options.daemon);
+    if (unixctl_listen(root->unixctl, root->options.unixctl, &error) != 0 ||
+        database_init(root, &error) != 0) {
+        root->db = NULL;
+        on_fatal(error ? error : "cannot go on", root);
+        free(error);
+        return;
+    }
+    bridges_init(root, &error);
+}
+
+static int
+takeover_init(struct root *root, char **error)
+{
+    static const struct takeover_ops ops = {takeover_release, takeover_end, takeover_resume};
+
+    takeover_serve(root->loop, &ops, root);
+    return 0;
+}
+
+static void
+takeover_fini(struct root *root)
+{
+    takeover_stop();
+}
+
 /* ---- The order ---- */
 
 static const struct stage stages[] = {
@@ -409,6 +473,7 @@ static const struct stage stages[] = {
     {"netdev", stage_netdev_init, stage_netdev_fini}, /* DPDK starts with the first port    */
     {"database", database_init, database_fini},
     {"bridges", bridges_init, bridges_fini}, /* datapath, ofproto, slow path       */
+    {"takeover", takeover_init, takeover_fini},
 };
 
 /* Starts the stages; '*n_started' of them must be stopped.  0 or a negative errno. */
@@ -460,7 +525,9 @@ main(int argc, char *argv[])
     options_parse(&root.options, argc, argv);
     if (start_all(&root, &n_started) == 0) {
         loop_run(root.loop);
-        daemon_set_stopping();
+        if (!root.is_succeeded) {
+            daemon_set_stopping();
+        }
     } else {
         root.exit_status = EXIT_FAILURE;
     }

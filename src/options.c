@@ -32,6 +32,7 @@ enum {
     OPT_NO_CHDIR,
     OPT_PIDFILE,
     OPT_OVERWRITE_PIDFILE,
+    OPT_TAKEOVER,
     OPT_USER,
     OPT_NO_SELF_CONFINEMENT,
     OPT_HW_RAWIO,
@@ -65,6 +66,7 @@ static const struct option long_options[] = {
     {"no-chdir", no_argument, NULL, OPT_NO_CHDIR},
     {"pidfile", optional_argument, NULL, OPT_PIDFILE},
     {"overwrite-pidfile", no_argument, NULL, OPT_OVERWRITE_PIDFILE},
+    {"takeover", no_argument, NULL, OPT_TAKEOVER},
     {"user", required_argument, NULL, OPT_USER},
     {"no-self-confinement", no_argument, NULL, OPT_NO_SELF_CONFINEMENT},
     {"hw-rawio-access", no_argument, NULL, OPT_HW_RAWIO},
@@ -135,6 +137,7 @@ print_help(void)
            "  --no-chdir              stay in the current directory\n"
            "  --pidfile[=FILE]        create a pidfile (default: %s/%s.pid)\n"
            "  --overwrite-pidfile     start even if the pidfile belongs to a running daemon\n"
+           "  --takeover              take over from the daemon that has the pidfile, if any\n"
            "  --mlockall              keep all memory resident\n"
            "  --hw-rawio-access       with --user, keep raw I/O access\n"
            "  --no-self-confinement   accepted, without effect\n",
@@ -229,6 +232,9 @@ log_and_daemon_option(struct options *o, int c, const char *arg)
     case OPT_OVERWRITE_PIDFILE:
         o->daemon.overwrite_pidfile = true;
         break;
+    case OPT_TAKEOVER:
+        o->daemon.takeover = true;
+        break;
     case OPT_USER:
         o->daemon.user = arg;
         break;
@@ -270,7 +276,7 @@ switch_option(struct options *o, int c, const char *arg)
         o->mlockall = true;
         break;
     case OPT_UNIXCTL:
-        o->unixctl = arg;
+        o->unixctl = o->daemon.unixctl = arg;
         break;
     case OPT_DUMMY:
         o->enable_dummy = true;
@@ -351,6 +357,9 @@ options_parse(struct options *o, int argc, char *argv[])
     }
     if (argc - optind > 1) {
         fatal("at most one non-option argument accepted; use --help for usage");
+    }
+    if (o->daemon.takeover && o->daemon.pidfile == NULL) {
+        fatal("--takeover needs --pidfile, which says from whom");
     }
     choose_database(o, optind < argc ? argv[optind] : NULL);
 }

@@ -7,11 +7,14 @@
  *   D name             D name          closed
  *   G nonce            B nonce, then P name + fd for each, then E
  *
+ * Between two switches (keep_send()) it is P name + fd for each, then E.
+ *
  * Whoever reads answers skips those that a client before it did not live to read.
  */
 #include "base/keep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -26,6 +29,8 @@ LOG_MODULE(keep);
 
 /* For an answer.  The keeper has nothing else to do. */
 #define ANSWER_S 2
+/* For what a switch gives up first. */
+#define HAND_OVER_S 10
 
 struct message {
     char op;
@@ -41,6 +46,7 @@ struct kept {
 static struct {
     int fd;            /* -1: no keeper */
     struct kept *left; /* by an earlier process, not taken yet */
+    struct kept *own;  /* put by this one; the descriptors are the caller's */
 } client = {.fd = -1};
 
 /* ---- Messages ---- */
@@ -108,9 +114,9 @@ receive_message(int sock, struct message *message, int *fd)
 }
 
 static void
-set_timeout(int sock, int option)
+set_timeout(int sock, int option, int seconds)
 {
-    struct timeval tv = {.tv_sec = ANSWER_S};
+    struct timeval tv = {.tv_sec = seconds};
 
     (void)setsockopt(sock, SOL_SOCKET, option, &tv, sizeof(tv)); /* Then it waits for ever. */
 }
@@ -158,16 +164,22 @@ put(struct kept **table, const char *name, int fd)
 
 /* ---- The keeper ---- */
 
-static void
-answer_all(int sock, const struct kept *table, const char *nonce)
+static bool
+send_all(int sock, const struct kept *table)
 {
-    bool ok = send_message(sock, 'B', nonce, -1);
+    bool ok = true;
 
     for (const struct kept *kept = table; ok && kept != NULL; kept = kept->hh.next) {
         ok = send_message(sock, 'P', kept->name, kept->fd);
     }
-    if (ok) {
-        (void)send_message(sock, 'E', "", -1); /* The client waits, and goes on without. */
+    return ok && send_message(sock, 'E', "", -1);
+}
+
+static void
+answer_all(int sock, const struct kept *table, const char *nonce)
+{
+    if (send_message(sock, 'B', nonce, -1)) {
+        (void)send_all(sock, table); /* The client waits, and goes on without. */
     }
 }
 
@@ -178,7 +190,7 @@ keep_serve(int sock)
     struct message message;
     int fd;
 
-    set_timeout(sock, SO_SNDTIMEO);
+    set_timeout(sock, SO_SNDTIMEO, ANSWER_S);
     while (receive_message(sock, &message, &fd)) {
         if (message.op == 'P' && fd >= 0) {
             put(&table, message.name, fd);
@@ -231,30 +243,50 @@ wait_answer(char op, const char *name)
     return false;
 }
 
-void
-keep_attach(int sock)
+static bool
+receive_all(int sock)
 {
-    char nonce[KEEP_NAME_MAX];
     struct message message;
     int fd;
 
-    client.fd = sock;
-    set_timeout(sock, SO_RCVTIMEO);
-    set_timeout(sock, SO_SNDTIMEO);
-    snprintf(nonce, sizeof(nonce), "%ld", (long)getpid());
-    if (!send_message(sock, 'G', nonce, -1) || !wait_answer('B', nonce)) {
-        lose_keeper();
-        return;
-    }
     while (receive_message(sock, &message, &fd)) {
         if (message.op == 'E') {
-            return;
+            return true;
         }
         if (fd >= 0) {
             put(&client.left, message.name, fd);
         }
     }
-    lose_keeper();
+    return false;
+}
+
+void
+keep_attach(int sock)
+{
+    char nonce[KEEP_NAME_MAX];
+
+    client.fd = sock;
+    set_timeout(sock, SO_RCVTIMEO, ANSWER_S);
+    set_timeout(sock, SO_SNDTIMEO, ANSWER_S);
+    snprintf(nonce, sizeof(nonce), "%ld", (long)getpid());
+    if (!send_message(sock, 'G', nonce, -1) || !wait_answer('B', nonce)) {
+        lose_keeper();
+        return;
+    }
+    if (!receive_all(sock)) {
+        lose_keeper();
+    }
+}
+
+static void
+forget_own(const char *name)
+{
+    struct kept *kept = find(client.own, name);
+
+    if (kept != NULL) {
+        kept->fd = -1;
+        del(&client.own, kept);
+    }
 }
 
 int
@@ -274,7 +306,14 @@ keep_take(const char *name)
 void
 keep_put(const char *name, int fd)
 {
-    if (client.fd >= 0 && strlen(name) < KEEP_NAME_MAX && !send_message(client.fd, 'P', name, fd)) {
+    if (strlen(name) >= KEEP_NAME_MAX) {
+        return;
+    }
+    forget_own(name);
+    if (HASH_COUNT(client.own) < KEEP_MAX) {
+        put(&client.own, name, fd);
+    }
+    if (client.fd >= 0 && !send_message(client.fd, 'P', name, fd)) {
         lose_keeper();
     }
 }
@@ -282,6 +321,7 @@ keep_put(const char *name, int fd)
 void
 keep_drop(const char *name)
 {
+    forget_own(name);
     if (client.fd >= 0 && (!send_message(client.fd, 'D', name, -1) || !wait_answer('D', name))) {
         lose_keeper();
     }
@@ -306,8 +346,36 @@ keep_detach(void)
     HASH_ITER (hh, client.left, kept, next) {
         del(&client.left, kept);
     }
+    HASH_ITER (hh, client.own, kept, next) {
+        forget_own(kept->name);
+    }
     if (client.fd >= 0) {
         close(client.fd);
         client.fd = -1;
+    }
+}
+
+bool
+keep_send(int sock)
+{
+    set_timeout(sock, SO_SNDTIMEO, HAND_OVER_S);
+    return send_all(sock, client.own);
+}
+
+bool
+keep_receive(int sock)
+{
+    set_timeout(sock, SO_RCVTIMEO, HAND_OVER_S);
+    return receive_all(sock);
+}
+
+void
+keep_turn(void)
+{
+    for (const struct kept *kept = client.own; kept != NULL; kept = kept->hh.next) {
+        int fd = fcntl(kept->fd, F_DUPFD_CLOEXEC, 0);
+        if (fd >= 0) {
+            put(&client.left, kept->name, fd);
+        }
     }
 }

@@ -36,4 +36,12 @@ void keep_sweep(void);
 /* Forgets the keeper and closes what was not taken. */
 void keep_detach(void);
 
+/* A planned change of processes goes without a keeper: the running one sends all that it has put
+ * through 'fd', a SOCK_SEQPACKET socket, which stays the caller's, and the other one learns it as
+ * if a keeper had had it.  False when that fails. */
+bool keep_send(int fd);
+bool keep_receive(int fd);
+/* What this process has put is there to be taken again, by itself. */
+void keep_turn(void);
+
 #endif

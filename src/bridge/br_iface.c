@@ -47,9 +47,8 @@ iface_row_type(const struct br *br, const struct db_row *row)
 
 /* --- closing ------------------------------------------------------------------------------ */
 
-/* Takes the interface out of bridge and datapath and closes its device; it stays in the table. */
-static void
-iface_stop(struct br_iface *iface)
+void
+br_iface_stop(struct br_iface *iface)
 {
     if (iface->ofp_port) {
         ofproto_port_del(iface->br->ofproto, iface->ofp_port);
@@ -75,14 +74,14 @@ iface_stop(struct br_iface *iface)
 void
 br_iface_renumber(struct br_iface *iface, odp_port_t odp)
 {
-    iface_stop(iface);
+    br_iface_stop(iface);
     iface->wanted_odp = odp;
 }
 
 static void
 iface_destroy(struct br_iface *iface)
 {
-    iface_stop(iface);
+    br_iface_stop(iface);
     HASH_DEL(iface->br->ifaces, iface);
     free(iface->name);
     free(iface->type);
@@ -108,7 +107,7 @@ br_ifaces_close(struct br *br, bool all)
 static void
 iface_fail(struct br_iface *iface, char *text, int retval)
 {
-    iface_stop(iface);
+    br_iface_stop(iface);
     if (!text) {
         text = xasprintf("could not open network device %s (%s)", iface->name, strerror(-retval));
     }
@@ -318,7 +317,7 @@ iface_sync(struct br *br, const struct db_row *port_row, const struct db_row *ro
         iface->odp_port = iface->wanted_odp = ODPP_NONE;
         HASH_ADD_KEYPTR(hh, br->ifaces, iface->name, strlen(iface->name), iface);
     } else if (strcmp(iface->type, type)) {
-        iface_stop(iface);
+        br_iface_stop(iface);
         free(iface->type);
         iface->type = xstrdup(type);
     }

@@ -533,6 +533,41 @@ bridges_create(const struct bridges_cfg *cfg)
     return b;
 }
 
+static void
+leave_database(struct bridges *b)
+{
+    if (b->db) {
+        db_set_change_cb(b->db, NULL, NULL);
+        b->db = NULL;
+        unixctl_unregister_aux(b);
+        loop_timer_stop(&b->watch_timer);
+        loop_timer_stop(&b->stats_timer);
+        loop_timer_stop(&b->retry_timer);
+    }
+}
+
+void
+bridges_release(struct bridges *b)
+{
+    leave_database(b);
+    ofprotos_disconnect(b->ofprotos);
+    for (struct br *br = b->brs; br; br = br->hh.next) {
+        for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
+            if (iface->netdev && !netdev_can_share(iface->netdev)) {
+                br_iface_stop(iface);
+            }
+        }
+    }
+}
+
+void
+bridges_halt(struct bridges *b)
+{
+    if (b->dp) {
+        dp_halt(b->dp);
+    }
+}
+
 void
 bridges_destroy(struct bridges *b, bool cleanup)
 {
@@ -542,12 +577,8 @@ bridges_destroy(struct bridges *b, bool cleanup)
         return;
     }
     (void)cleanup; /* Taps of this process are not persistent: they go with their descriptors. */
-    db_set_change_cb(b->db, NULL, NULL);
+    leave_database(b);
     memory_report_unregister(report_memory, b);
-    unixctl_unregister_aux(b);
-    loop_timer_stop(&b->watch_timer);
-    loop_timer_stop(&b->stats_timer);
-    loop_timer_stop(&b->retry_timer);
     slowpath_stop(b->slowpath);
     HASH_ITER (hh, b->brs, br, next) {
         br_destroy(br);

@@ -37,8 +37,15 @@ struct bridges_cfg {
 
 struct bridges *bridges_create(const struct bridges_cfg *);
 
+/* Another process is about to take over.  The first gives up what only one can have: the database,
+ * which may be closed afterwards, OpenFlow connections and listeners, devices that cannot be
+ * shared.  The second ends forwarding. */
+void bridges_release(struct bridges *);
+void bridges_halt(struct bridges *);
+
 /* Takes everything down: bridges, ports, datapath.  With 'cleanup', as `exit --cleanup` asks,
- * persistent kernel devices go as well.  NULL is fine.  The database must still be open. */
+ * persistent kernel devices go as well.  NULL is fine.  The database must still be
+ * open, unless it was released. */
 void bridges_destroy(struct bridges *, bool cleanup);
 
 #endif /* bridge/bridge.h */

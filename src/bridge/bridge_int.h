@@ -72,7 +72,7 @@ struct br {
 
 struct bridges {
     struct bridges_cfg cfg;
-    struct db *db;
+    struct db *db; /* NULL: released */
     struct dp *dp; /* NULL until the first bridge needs it */
     struct ofprotos *ofprotos;
     struct slowpath *slowpath;
@@ -104,6 +104,8 @@ void br_ifaces_follow_mtu(struct br *);
 void br_ifaces_check_peers(struct bridges *);
 /* Stops it, to start under datapath port 'odp' with the next pass. */
 void br_iface_renumber(struct br_iface *, odp_port_t odp);
+/* Takes the interface out of bridge and datapath and closes its device; it stays in the table. */
+void br_iface_stop(struct br_iface *);
 /* True for the port that carries the bridge's own name. */
 bool br_iface_is_local(const struct br_iface *);
 

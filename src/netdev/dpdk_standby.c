@@ -24,6 +24,7 @@ static const char huge_word[] = "huge", ordinary_word[] = "ordinary";
 
 // What this process was prepared with; NULL: it was not.
 static struct str prepared = STR_INIT;
+static bool is_handed_over;
 
 static char *
 note_path(void)
@@ -94,8 +95,17 @@ dpdk_note_write(const struct smap *config, bool huge)
 }
 
 void
+dpdk_hand_over(void)
+{
+    is_handed_over = true;
+}
+
+void
 dpdk_note_remove(void)
 {
+    if (is_handed_over) {
+        return;
+    }
     char *path = note_path();
 
     unlink(path);

@@ -294,6 +294,12 @@ netdev_type(const struct netdev *netdev)
     return netdev->type;
 }
 
+bool
+netdev_can_share(const struct netdev *netdev)
+{
+    return netdev->class->can_share;
+}
+
 enum netdev_poll
 netdev_poll(const struct netdev *netdev)
 {

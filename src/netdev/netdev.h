@@ -132,6 +132,8 @@ struct netdev *netdev_find(const char *name); // an open one, or NULL
 void netdev_foreach(void (*cb)(struct netdev *, void *aux), void *aux);
 const char *netdev_name(const struct netdev *);
 const char *netdev_type(const struct netdev *);
+// Two processes may have the device open at once, as they do while one takes over from the other.
+bool netdev_can_share(const struct netdev *);
 enum netdev_poll netdev_poll(const struct netdev *);
 
 // Applies Interface.options and other_config.  0, or a negative errno with a text in '*errorp'.
@@ -252,6 +254,8 @@ struct rte_mempool *netdev_default_pool(void);
 int dpdk_standby_prepare(void);
 // Whether a switch that starts now would have prepared the same.  Once, at the end of waiting.
 bool dpdk_standby_is_current(void);
+// Another process is the switch from now on: the note of keys is its own.
+void dpdk_hand_over(void);
 
 void dpdk_stop(void); // frees EAL's resources; at exit only, after the last netdev_close()
 

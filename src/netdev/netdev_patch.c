@@ -107,6 +107,7 @@ patch_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
 const struct netdev_class netdev_patch_class = {
     .type = "patch",
     .poll = NETDEV_POLL_NONE,
+    .can_share = true,
     .size = sizeof(struct netdev_patch),
     .open = patch_open,
     .close = patch_close,

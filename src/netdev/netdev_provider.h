@@ -16,6 +16,7 @@ struct netdev_class {
     enum netdev_poll poll;
     bool hidden;     // not in netdev_types()
     bool needs_dpdk; // netdev_open() starts EAL first
+    bool can_share;  // two processes may have the device open at once
     size_t size;     // of the type's struct, which begins with a struct netdev; zeroed by netdev.c
 
     // Finds or makes the device.  'netdev' has its name, type and class.  On failure a negative

@@ -317,6 +317,7 @@ const struct netdev_class netdev_system_class = {
     .type = "system",
     .poll = NETDEV_POLL_EPOLL,
     .needs_dpdk = true,
+    .can_share = true,
     .size = sizeof(struct netdev_system),
     .open = system_open,
     .close = system_close,

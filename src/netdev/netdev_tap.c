@@ -268,7 +268,7 @@ tap_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
 
 #define TAP_CLASS(NAME)                                                                  \
     {                                                                                    \
-        .type = NAME, .poll = NETDEV_POLL_EPOLL, .needs_dpdk = true,                     \
+        .type = NAME, .poll = NETDEV_POLL_EPOLL, .needs_dpdk = true, .can_share = true,  \
         .size = sizeof(struct netdev_tap), .open = tap_open, .close = tap_close,         \
         .reconfigure = tap_reconfigure, NETDEV_KDEV_METHODS, .get_stats = tap_get_stats, \
         .link_event = tap_link_event,                                                    \

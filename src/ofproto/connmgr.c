@@ -36,6 +36,7 @@ struct connmgr {
     uint32_t versions;
     struct tls_config *tls;
     bool is_configured;
+    bool is_closed;         /* connmgr_disconnect(): flows stay as they are */
     bool has_controllers;   /* configured, if not running yet */
     bool wants_miss;        /* as the view has it */
     uint64_t generation;    /* UINT64_MAX: none seen */
@@ -70,11 +71,8 @@ snoop_close(struct snoop *s)
 }
 
 void
-connmgr_destroy(struct connmgr *mgr)
+connmgr_disconnect(struct connmgr *mgr)
 {
-    if (!mgr) {
-        return;
-    }
     for (size_t i = 0; i < mgr->n_controllers; i++) {
         controller_destroy(mgr->controllers[i]);
     }
@@ -87,6 +85,19 @@ connmgr_destroy(struct connmgr *mgr)
     while (mgr->snoops) {
         snoop_close(mgr->snoops);
     }
+    mgr->controllers = NULL;
+    mgr->n_controllers = 0;
+    mgr->mgmt = mgr->snoop_listener = NULL;
+    mgr->is_closed = true;
+}
+
+void
+connmgr_destroy(struct connmgr *mgr)
+{
+    if (!mgr) {
+        return;
+    }
+    connmgr_disconnect(mgr);
     tls_config_unref(mgr->tls);
     free(mgr);
 }
@@ -389,6 +400,9 @@ run_fail_open(struct connmgr *mgr)
     int64_t now = clock_now_ms(), patience = 0;
     bool connected = false, wanted;
 
+    if (mgr->is_closed) {
+        return;
+    }
     for (size_t i = 0; i < mgr->n_controllers; i++) {
         const struct controller *ctl = mgr->controllers[i];
 

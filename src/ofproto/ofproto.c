@@ -174,6 +174,14 @@ ofproto_create(struct ofprotos *all, const char *name, struct ofproto **pp, char
 }
 
 void
+ofprotos_disconnect(struct ofprotos *all)
+{
+    for (struct ofproto *p = all->by_name; p; p = p->hh.next) {
+        connmgr_disconnect(p->connmgr);
+    }
+}
+
+void
 ofproto_destroy(struct ofproto *p)
 {
     struct ofprotos *all;

@@ -73,6 +73,9 @@ struct ofproto *ofprotos_next(const struct ofproto *);
 void ofprotos_set_flow_restore_wait(struct ofprotos *, bool);
 bool ofprotos_flow_restore_wait(const struct ofprotos *);
 
+/* Closes all connections to controllers and tools and listens to nobody any more. */
+void ofprotos_disconnect(struct ofprotos *);
+
 /* --- a bridge ------------------------------------------------------------------------------ */
 
 /* Creates the bridge with nothing in it.  Its sockets RUNDIR/NAME.mgmt and NAME.snoop are opened by

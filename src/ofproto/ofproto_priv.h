@@ -292,6 +292,7 @@ void meters_destroy_all(struct ofproto *);
 
 struct connmgr *connmgr_create(struct ofproto *);
 void connmgr_destroy(struct connmgr *);
+void connmgr_disconnect(struct connmgr *); /* from all, for good */
 void connmgr_configure(struct connmgr *, const struct ofproto_cfg *);
 bool connmgr_has_controllers(const struct connmgr *);
 /* Some connection takes packet-ins for table misses. */

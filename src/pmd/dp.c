@@ -270,6 +270,18 @@ dp_hold(struct dp *dp)
 }
 
 void
+dp_halt(struct dp *dp)
+{
+    DP_FOREACH_PORT (port, dp) {
+        for (unsigned int i = 0; i < port->n_rxq; i++) {
+            port->rxqs[i]->withdrawn = true;
+        }
+    }
+    rxq_publish(dp);
+    rcu_synchronize();
+}
+
+void
 dp_run(struct dp *dp)
 {
     if (dp->hold) {

@@ -99,6 +99,8 @@ bool dp_port_queue_stats(const struct dp *, odp_port_t, uint32_t queue, struct d
 // No queue is polled before the next dp_run(): so that frames that wait already do not meet half a
 // configuration.  For a datapath that has no ports yet.
 void dp_hold(struct dp *);
+// No queue is polled any more; for a datapath that goes.
+void dp_halt(struct dp *);
 // Changes of queues, threads and devices since the last call are applied; cheap when there are
 // none.
 void dp_run(struct dp *);

@@ -409,28 +409,43 @@ int
 unixctl_create(const char *path, struct loop *loop, struct unixctl **unixctlp, char **error)
 {
     struct unixctl *server = xzalloc(sizeof(*server));
-    int result = 0;
 
     server->loop = loop;
     unixctl_register("list-commands", "", 0, 0, cmd_list_commands, NULL);
     unixctl_register("version", "", 0, 0, cmd_version, NULL);
     unixctl_register("set-options", "[--format text|json]", 0, 2, cmd_set_options, NULL);
 
-    if (path == NULL || strcmp(path, "none") != 0) {
-        char *file = path ? dirs_path(dirs_run(), path)
-                          : xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)getpid());
-        char *name = xasprintf("punix:%s", file);
-        result =
-            listener_open(loop, name, 0, NULL, accept_session, server, &server->listener, error);
-        free(name);
-        free(file);
-    }
+    int result = unixctl_listen(server, path, error);
     if (result != 0) {
         free(server);
         server = NULL;
     }
     *unixctlp = server;
     return result;
+}
+
+int
+unixctl_listen(struct unixctl *server, const char *path, char **error)
+{
+    int result = 0;
+
+    if (path == NULL || strcmp(path, "none") != 0) {
+        char *file = path ? dirs_path(dirs_run(), path)
+                          : xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)getpid());
+        char *name = xasprintf("punix:%s", file);
+        result = listener_open(server->loop, name, 0, NULL, accept_session, server,
+                               &server->listener, error);
+        free(name);
+        free(file);
+    }
+    return result;
+}
+
+void
+unixctl_mute(struct unixctl *server)
+{
+    listener_close(server->listener);
+    server->listener = NULL;
 }
 
 void

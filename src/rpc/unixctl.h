@@ -23,6 +23,9 @@ typedef void unixctl_fn(struct unixctl_conn *conn, int argc, const char *argv[],
 /* Listens on 'path' (NULL: dirs_run()/ovs-vswitchd.PID.ctl; "none": no socket) in 'loop'.  0 or a
  * negative errno and a new '*error' text. */
 int unixctl_create(const char *path, struct loop *loop, struct unixctl **unixctlp, char **error);
+/* Listens no more, and again: another process has the name meanwhile.  The same errors. */
+void unixctl_mute(struct unixctl *unixctl);
+int unixctl_listen(struct unixctl *unixctl, const char *path, char **error);
 /* Sends what was answered, closes, removes the socket.  Commands not yet answered are dropped. */
 void unixctl_destroy(struct unixctl *unixctl);
 

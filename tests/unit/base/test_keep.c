@@ -72,6 +72,17 @@ keep_pipe(const char *name)
     return fds[1];
 }
 
+/* The same; this process has the read end open as long as the test runs, as a device has. */
+static int
+keep_pipe_open(const char *name)
+{
+    int fds[2];
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    keep_put(name, fds[0]);
+    return fds[1];
+}
+
 /* Whether somebody holds the other end of the pipe. */
 static bool
 is_held(int write_fd)
@@ -173,6 +184,50 @@ without_a_keeper_nothing_happens(void **state)
     assert_int_equal(keep_take("a"), -1);
 }
 
+/* A planned change: no keeper, both processes alive. */
+static void
+one_process_sends_another_what_it_keeps(void **state)
+{
+    int fds[2], status;
+
+    attach_again(*state);
+    int sent = keep_pipe_open("sent"), dropped = keep_pipe_open("dropped");
+    keep_drop("dropped");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(write(sent, "7", 1), 1);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char byte = 0;
+        keep_detach();
+        close(fds[0]);
+        bool ok = keep_receive(fds[1]) && keep_take("dropped") == -1;
+        int in = keep_take("sent");
+        _exit(ok && in >= 0 && read(in, &byte, 1) == 1 && byte == '7' ? 0 : 1);
+    }
+    close(fds[1]);
+    assert_true(keep_send(fds[0]));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_false(keep_send(fds[0])); /* nobody is there any more */
+    close(fds[0]);
+    close(sent);
+    close(dropped);
+}
+
+static void
+what_was_put_can_be_taken_by_oneself(void **state)
+{
+    attach_again(*state);
+    int out = keep_pipe_open("a");
+    keep_turn();
+    keep_drop("a"); /* of the device that is closed and opened again */
+    int in = keep_take("a");
+    assert_true(in >= 0);
+    assert_true(is_held(out));
+    close(in);
+    close(out);
+}
+
 int
 main(void)
 {
@@ -183,6 +238,8 @@ main(void)
         cmocka_unit_test_setup_teardown(what_nobody_takes_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(strange_answers_are_skipped, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_keeper_nothing_happens, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_process_sends_another_what_it_keeps, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_put_can_be_taken_by_oneself, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

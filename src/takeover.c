@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A planned change of processes.
+ *
+ *   new                                      running
+ *   starts EAL, makes packet buffers         forwards
+ *   listens in the run directory
+ *   sluice/hand-over SOCKET  --------------> connects to it
+ *                                            release(): gives up database, listeners, pidfile, and
+ *                                            the ports that only one process can have
+ *   learns descriptors       <-------------- P name + fd..., E (base/keep.c)
+ *   database, bridges, ports                 forwards between the ports it has left
+ *   polls the same sockets and taps
+ *   X                        --------------> end(): stops polling, and ends
+ *
+ * Should the new process die before its 'X', the end of the connection says so, and the running one
+ * takes all back.
+ */
+#include "takeover.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/dirs.h"
+#include "base/keep.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "netdev/netdev.h"
+#include "rpc/unixctl.h"
+
+LOG_MODULE(takeover);
+
+/* For a command that the other one answers at once, and for what it then gives up. */
+#define ANSWER_MS 10000
+#define ANSWER_MAX 65536
+
+static const char forwarding = 'X';
+
+static bool
+unix_address(struct sockaddr_un *sun, const char *path)
+{
+    memset(sun, 0, sizeof(*sun));
+    sun->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof(sun->sun_path)) {
+        return false;
+    }
+    str_copy(sun->sun_path, path, sizeof(sun->sun_path));
+    return true;
+}
+
+/* A socket that is connected to 'path' or, with 'serve', listens there; a negative errno. */
+static int
+unix_socket(int type, const char *path, bool serve)
+{
+    struct sockaddr_un sun;
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    int error = fd < 0 ? -errno : 0;
+
+    if (error == 0 && !unix_address(&sun, path)) {
+        error = -ENAMETOOLONG;
+    } else if (error == 0 && serve) {
+        unlink(path); /* Of a process that had this pid before. */
+        if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0 || listen(fd, 1) != 0) {
+            error = -errno;
+        }
+    } else if (error == 0 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0) {
+        error = -errno;
+    }
+    if (error != 0 && fd >= 0) {
+        close(fd);
+    }
+    return error != 0 ? error : fd;
+}
+
+static bool
+wait_readable(int fd)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    int n;
+
+    do {
+        n = poll(&pollfd, 1, ANSWER_MS);
+    } while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
+/* ---- The new process ---- */
+
+static int predecessor_fd = -1; /* main: rw */
+
+static NO_RETURN void refuse(pid_t pid, const char *why);
+
+static NO_RETURN void
+refuse(pid_t pid, const char *why)
+{
+    fprintf(stderr, "%s: cannot take over from pid %ld: %s\n", PROGRAM_NAME, (long)pid, why);
+    log_err("cannot take over from pid %ld: %s", (long)pid, why);
+    exit(EXIT_FAILURE);
+}
+
+/* Reads one JSON text.  NULL when none comes. */
+static json_t *
+read_answer(int fd)
+{
+    char *buf = xmalloc(ANSWER_MAX);
+    json_t *answer = NULL;
+    size_t len = 0;
+    ssize_t n;
+
+    while (answer == NULL && len < ANSWER_MAX && wait_readable(fd) &&
+           (n = recv(fd, buf + len, ANSWER_MAX - len, 0)) > 0) {
+        len += (size_t)n;
+        answer = json_loadb(buf, len, 0, NULL);
+    }
+    free(buf);
+    return answer;
+}
+
+/* Runs the command on the other one's control socket.  NULL, or a new text: why it did not. */
+static char *
+ask(int fd, const char *path)
+{
+    json_t *request =
+        json_pack("{s:i, s:s, s:[s]}", "id", 0, "method", "sluice/hand-over", "params", path);
+    char *text = json_dumps(request, JSON_COMPACT), *why = NULL;
+    ssize_t len = (ssize_t)strlen(text);
+    json_t *answer = send(fd, text, (size_t)len, MSG_NOSIGNAL) == len ? read_answer(fd) : NULL;
+    const json_t *error = json_object_get(answer, "error");
+
+    if (answer == NULL) {
+        why = xstrdup("it does not answer");
+    } else if (!json_is_null(error)) {
+        why = xstrdup(json_is_string(error) ? json_string_value(error) : "it refuses");
+    }
+    json_decref(answer);
+    json_decref(request);
+    free(text);
+    return why;
+}
+
+static void
+prepare_dpdk(pid_t pid)
+{
+    int error = dpdk_standby_prepare();
+
+    /* -EAGAIN: the other one does not use it. */
+    if (error != 0 && error != -EAGAIN) {
+        refuse(pid, "DPDK does not start");
+    }
+    (void)dpdk_standby_is_current(); /* Other keys wait for the next start, as ever. */
+}
+
+void
+takeover_begin(pid_t pid, const char *unixctl)
+{
+    char *control = unixctl ? dirs_path(dirs_run(), unixctl)
+                            : xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)pid);
+    char *path = xasprintf("%s/%s.%ld.takeover", dirs_run(), PROGRAM_NAME, (long)getpid());
+
+    prepare_dpdk(pid);
+    int listen_fd = unix_socket(SOCK_SEQPACKET, path, true);
+    if (listen_fd < 0) {
+        refuse(pid, err_str(listen_fd));
+    }
+    int control_fd = unix_socket(SOCK_STREAM, control, false);
+    char *why = control_fd < 0 ? xstrdup(err_str(control_fd)) : ask(control_fd, path);
+    unlink(path); /* Who was told the name is connected. */
+    if (why != NULL) {
+        refuse(pid, why);
+    }
+    predecessor_fd = wait_readable(listen_fd) ? accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
+    if (predecessor_fd < 0 || !wait_readable(predecessor_fd) || !keep_receive(predecessor_fd)) {
+        refuse(pid, "it did not hand over");
+    }
+    close(control_fd);
+    close(listen_fd);
+    free(control);
+    free(path);
+    log_info("taking over from pid %ld", (long)pid);
+}
+
+void
+takeover_finish(void)
+{
+    if (predecessor_fd >= 0) {
+        ssize_t n = send(predecessor_fd, &forwarding, 1, MSG_NOSIGNAL);
+        (void)n; /* Gone already is fine. */
+        close(predecessor_fd);
+        predecessor_fd = -1;
+    }
+}
+
+/* ---- The running process ---- */
+
+static struct {
+    struct loop *loop;
+    const struct takeover_ops *ops;
+    void *aux;
+    int fd; /* to the successor; -1: there is none */
+    pid_t successor;
+    struct loop_fd watch;
+    struct loop_timer start;
+} server = {.fd = -1};
+
+static void
+lose_successor(void)
+{
+    log_err("pid %ld did not take over; going on", (long)server.successor);
+    loop_fd_stop(&server.watch);
+    close(server.fd);
+    server.fd = -1;
+    server.ops->resume(server.aux);
+}
+
+static void
+on_successor(int fd, unsigned int events, void *arg)
+{
+    char byte = 0;
+
+    if (recv(fd, &byte, 1, 0) != 1 || byte != forwarding) {
+        lose_successor();
+        return;
+    }
+    loop_fd_stop(&server.watch);
+    log_info("pid %ld has taken over", (long)server.successor);
+    server.ops->end(server.successor, server.aux);
+}
+
+static void
+hand_over(void *arg)
+{
+    log_info("handing over to pid %ld", (long)server.successor);
+    server.ops->release(server.aux);
+    if (!keep_send(server.fd) ||
+        loop_fd_start(&server.watch, server.loop, server.fd, LOOP_READ, on_successor, NULL) != 0) {
+        lose_successor();
+    }
+}
+
+static void
+cmd_hand_over(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
+{
+    struct ucred peer = {0};
+    socklen_t len = sizeof(peer);
+
+    if (server.fd >= 0) {
+        unixctl_reply_error(conn, "another process is taking over");
+        return;
+    }
+    int fd = unix_socket(SOCK_SEQPACKET, argv[1], false);
+    if (fd < 0) {
+        unixctl_reply_errorf(conn, "%s: %s", argv[1], err_str(fd));
+        return;
+    }
+    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len); /* Only for the log and systemd. */
+    server.fd = fd;
+    server.successor = peer.pid;
+    unixctl_reply(conn, NULL);
+    /* The answer leaves first: the control socket is among what is given up. */
+    loop_timer_once(&server.start, server.loop, 1, hand_over, NULL);
+}
+
+void
+takeover_serve(struct loop *loop, const struct takeover_ops *ops, void *aux)
+{
+    server.loop = loop;
+    server.ops = ops;
+    server.aux = aux;
+    unixctl_register("sluice/hand-over", "socket", 1, 1, cmd_hand_over, &server);
+}
+
+void
+takeover_stop(void)
+{
+    loop_timer_stop(&server.start);
+    loop_fd_stop(&server.watch);
+    if (server.fd >= 0) {
+        close(server.fd);
+        server.fd = -1;
+    }
+}

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sluiced --takeover: another process becomes the switch while the first one goes on forwarding."""
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from outage import Outage
+from switchlib import SLUICED, Switch, sh, wait_for
+
+# Far above what it takes (docs/decisions/0015): a machine that runs other tests must not fail here.
+SOON_S = 20
+
+
+@pytest.fixture(params=[(), ("--monitor",)], ids=["plain", "monitor"])
+def running(request):
+    sw = Switch(args=request.param)
+    hosts = []
+    try:
+        sw.start()
+        sw.add_bridge("br0")
+        for i in (1, 2):
+            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        yield sw, hosts
+    finally:
+        for h in hosts:
+            h.close()
+        sw.close()
+
+
+def take_over(sw):
+    """Starts another daemon on top of the running one, which then has ended; its new pid."""
+    old, first = sw.pid, sw.proc
+    sw.args += ["--takeover"]
+    sw.proc = None
+    with open(os.path.join(sw.dir, "stderr"), "ab") as out:
+        sw.proc = sw.ns.popen([sw.binary, "--pidfile", "--log-file=" + sw.log, "--no-chdir"]
+                              + sw.args, env=sw.env, stdout=out, stderr=out,
+                              stdin=subprocess.DEVNULL)
+    first.wait(SOON_S)
+    assert first.returncode == 0
+    assert sw.pid != old
+    return sw.pid
+
+
+def test_traffic_goes_on(running):
+    sw, hosts = running
+    sw.ns.run("ip addr add 10.1.0.9/24 dev br0")
+    sw.ns.run("ip link set br0 up")
+    index = sw.ns.run("cat /sys/class/net/br0/ifindex")
+    outage = Outage(hosts[0], "10.1.0.2")
+    try:
+        time.sleep(0.3)
+        take_over(sw)
+        time.sleep(0.3)
+        result = outage.finish()
+    finally:
+        outage.close()
+    # Nothing is lost but what a busy machine keeps waiting: it was 240 ms when stopped and started.
+    assert result["lost"] < 100, result
+    assert sw.ns.run("cat /sys/class/net/br0/ifindex") == index
+    assert wait_for(lambda: hosts[1].ping("10.1.0.9", count=1), SOON_S, "the local port")
+    assert sw.get("Interface", "p1", "ofport") == "1"
+    # What is asked and changed now reaches the new process, and it can be replaced as well.
+    sw.vsctl("del-port", "br0", "p1")
+    assert hosts[0].silent("10.1.0.2")
+    sw.vsctl("add-port", "br0", "p1")
+    take_over(sw)
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+    assert not sw.alarms()
+
+
+def test_a_successor_that_dies_does_no_harm(running):
+    sw, hosts = running
+    old = sw.pid
+    sw.ns.run("ip addr add 10.1.0.9/24 dev br0")
+    sw.ns.run("ip link set br0 up")
+    # It asks and then does not go on.
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    path = sw.dir + "/successor"
+    listener.bind(path)
+    listener.listen(1)
+    sw.appctl("sluice/hand-over", path)
+    conn = listener.accept()[0]
+    names = []
+    while True:
+        message = conn.recv(64)
+        if message[:1] == b"E":
+            break
+        names.append(message[1:].rstrip(b"\0").decode())
+    assert {"internal:br0", "system:p1", "system:p2"} <= set(names)
+    # Nobody has the pidfile, and frames are forwarded nevertheless.
+    assert not os.path.exists(sw.dir + "/ovs-vswitchd.pid")
+    hosts[0].ping("10.1.0.2", count=10, check=True)
+    conn.close()
+    wait_for(lambda: os.path.exists(sw.dir + "/ovs-vswitchd.pid"), SOON_S, "the pidfile")
+    assert sw.pid == old
+    wait_for(lambda: hosts[0].ping("10.1.0.9", count=1), SOON_S, "traffic")
+    sw.vsctl("add-port", "br0", "more", "--", "set", "Interface", "more", "type=internal")
+    assert "more" in sw.ns.run("ip -o link show")
+    hosts[0].ping("10.1.0.2", count=3, check=True)
+
+
+def test_without_anybody_it_is_a_start():
+    sw = Switch(args=["--takeover"])
+    try:
+        sw.start()
+        sw.add_bridge("br0")
+        assert not sw.alarms()
+    finally:
+        sw.close()
+
+
+def test_refused_by_one_that_is_no_switch(tmp_path):
+    """A process that holds the pidfile and does not answer."""
+    sw = Switch()
+    try:
+        sw.start()
+        os.kill(sw.pid, signal.SIGSTOP)
+        p = sh([SLUICED, "--pidfile", "--no-chdir", "--takeover", "--unixctl=/nowhere"],
+               check=False, env=sw.env, timeout=60)
+        os.kill(sw.pid, signal.SIGCONT)
+        assert p.returncode == 1
+        assert "cannot take over from pid %d" % sw.pid in p.stderr
+        sw.vsctl("show")
+    finally:
+        sw.close()
