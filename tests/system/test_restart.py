@@ -143,6 +143,9 @@ def test_flows_of_a_start_up_file_are_there_again(tmp_path):
         old = sw.pid
         os.kill(old, signal.SIGKILL)
         new_worker(sw, old)
+        # The control socket answers before the bridge is there.
+        wait_for(lambda: sh(["ovs-ofctl", "show", "br0"], check=False, env=sw.env).returncode == 0,
+                 SOON_S, "the bridge")
         wait_for(lambda: sw.flows("br0") == before, SOON_S, "the flows")
     finally:
         sw.close()
