@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/coverage.h"
 #include "ofproto/ofproto_priv.h"
+#include "openflow/ofp_continuation.h"
 
 COVERAGE_DEFINE(ofproto_job_dropped);
 
@@ -28,6 +29,14 @@ struct handler_job {
     uint16_t idle, hard;
     uint64_t bytes[];
 };
+
+static void
+job_free(struct handler_job *job)
+{
+    rule_unref(job->rule);
+    ofp_continuation_destroy(job->pin.continuation);
+    free(job);
+}
 
 /* Takes 'job'. */
 static void
@@ -47,8 +56,7 @@ put(struct ofproto *p, struct handler_job *job)
     pthread_mutex_unlock(&all->lock);
     if (full) {
         coverage_inc(ofproto_job_dropped);
-        rule_unref(job->rule);
-        free(job);
+        job_free(job);
     } else if (was_empty) {
         loop_wake(all->loop);
     }
@@ -57,7 +65,7 @@ put(struct ofproto *p, struct handler_job *job)
 void
 ofproto_packet_in(struct ofproto *p, const struct ofproto_packet_in *pin)
 {
-    size_t size = pin->len + pin->userdata_len + pin->continuation_len;
+    size_t size = pin->len + pin->userdata_len;
     struct handler_job *job = xzalloc(sizeof *job + size);
     uint8_t *b = (uint8_t *)job->bytes;
 
@@ -71,10 +79,6 @@ ofproto_packet_in(struct ofproto *p, const struct ofproto_packet_in *pin)
     b += pin->len;
     if (pin->userdata_len) {
         job->pin.userdata = memcpy(b, pin->userdata, pin->userdata_len);
-    }
-    b += pin->userdata_len;
-    if (pin->continuation) {
-        job->pin.continuation = memcpy(b, pin->continuation, pin->continuation_len);
     }
     put(p, job);
 }
@@ -232,13 +236,6 @@ take_all(struct ofprotos *all)
     all->n_jobs = 0;
     pthread_mutex_unlock(&all->lock);
     return jobs;
-}
-
-static void
-job_free(struct handler_job *job)
-{
-    rule_unref(job->rule);
-    free(job);
 }
 
 void

@@ -102,6 +102,7 @@ enum ofperr handle_table_stats(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_table_features(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_table_desc(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_table_mod(struct ofconn *, const struct ofp_msg *);
+enum ofperr handle_resume(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_packet_out(struct ofconn *, const struct ofp_msg *);
 /* Decodes into 'fm' and checks against the switch. */
 enum ofperr ofconn_decode_flow_mod(struct ofconn *, const struct ofp_msg *,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/coverage.h"
 #include "ofproto/ofconn.h"
+#include "openflow/ofp_continuation.h"
 
 COVERAGE_DEFINE(packet_in_overflow);
 COVERAGE_DEFINE(packet_in_rate_limited);
@@ -143,6 +144,7 @@ void
 ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
 {
     bool is_miss = pin->is_miss || pin->reason == OFPR_IMPLICIT_MISS;
+    struct wr left = {0};
     struct ofp_packet_in out = {
         .packet = pin->data,
         .packet_size = pin->len,
@@ -153,8 +155,6 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
         .cookie = pin->cookie,
         .userdata = pin->userdata,
         .userdata_size = pin->userdata_len,
-        .continuation = pin->continuation,
-        .continuation_size = pin->continuation_len,
     };
 
     if (c->controller_id != pin->controller_id ||
@@ -171,10 +171,20 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
         return;
     }
     metadata_match(pin->flow, &out.metadata);
+    if (pin->continuation) {
+        if (!ofp_continuation_encode(pin->continuation, (enum ofp_version)c->version, &left)) {
+            coverage_inc(packet_in_overflow); /* No message can carry so much. */
+            wr_fini(&left);
+            return;
+        }
+        out.continuation = left.data;
+        out.continuation_size = left.size;
+    }
     /* Nothing is buffered, so the controller gets the whole packet, whatever length it or the
      * action said (OpenFlow 1.3 section 7.4.1). */
     ofp_packet_in_encode(&out, (enum ofp_version)c->version, c->pin_format, OFP_MAX_LEN_NO_BUFFER,
                          &c->out);
+    wr_fini(&left);
     if (!c->in_process) {
         ofconn_flush(c);
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "ofproto/ofconn.h"
+#include "openflow/ofp_continuation.h"
 #include "openflow/ofp_table.h"
 
 static enum ofp_version
@@ -305,5 +306,54 @@ handle_packet_out(struct ofconn *c, const struct ofp_msg *msg)
     }
 exit:
     ofp_packet_out_fini(&po);
+    return error;
+}
+
+/* --- packets that were paused
+ * ------------------------------------------------------------------------------- */
+
+/* Where it was and what it was to do there must still make sense. */
+static enum ofperr
+check_continuation(struct ofproto *p, struct ofp_continuation *k, enum ofp_version version)
+{
+    enum ofperr error = uuid_equals(&k->bridge, &p->uuid) ? OFPERR_OK : OFPERR_NXR_STALE;
+
+    for (size_t i = 0; !error && i < k->n_parts; i++) {
+        if (k->parts[i].table_id >= OFPROTO_N_TABLES) {
+            return OFPERR_OFPBRC_BAD_TABLE_ID;
+        }
+        error = ofconn_check_acts(p, &k->parts[i].actions, NULL, OFP_TABLE_ALL, version);
+    }
+    return error ? error : ofconn_check_acts(p, &k->action_set, NULL, OFP_TABLE_ALL, version);
+}
+
+enum ofperr
+handle_resume(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofproto *p = c->ofproto;
+    struct ofp_continuation k = {0};
+    struct ofp_packet_in pin;
+    enum ofperr error = ofp_resume_decode(msg, &pin);
+    struct rd in;
+
+    if (error) {
+        return error;
+    }
+    in = rd_init(pin.continuation, pin.continuation_size);
+    error = ofp_continuation_decode(&in, version_of(msg), &k);
+    error = error ? error : check_continuation(p, &k, version_of(msg));
+    if (!error && p->all->hooks.packet_out) {
+        const struct ofproto_packet_out out = {
+            .data = pin.packet,
+            .len = pin.packet_size,
+            .metadata = &pin.metadata.flow,
+            .resume = &k,
+            .odp_port = (odp_port_t)k.odp_port,
+            .version = ofproto_version(p),
+        };
+
+        p->all->hooks.packet_out(p->all->hooks_aux, p, &out);
+    }
+    ofp_continuation_fini(&k);
     return error;
 }

@@ -244,6 +244,7 @@ static const struct {
     [OFPTYPE_GET_CONFIG_REQUEST] = {handle_get_config, false},
     [OFPTYPE_SET_CONFIG] = {handle_set_config, false},
     [OFPTYPE_PACKET_OUT] = {handle_packet_out, true},
+    [OFPTYPE_RESUME] = {handle_resume, false},
     [OFPTYPE_FLOW_MOD] = {handle_flow_mod, true},
     [OFPTYPE_GROUP_MOD] = {handle_group_mod, true},
     [OFPTYPE_PORT_MOD] = {handle_port_mod, true},

@@ -158,6 +158,7 @@ ofproto_create(struct ofprotos *all, const char *name, struct ofproto **pp, char
     p = xzalloc(sizeof *p);
     p->name = xstrdup(name);
     p->all = all;
+    uuid_generate(&p->uuid);
     p->fail_mode = OFPROTO_FAIL_SECURE;
     p->next_bundle_id = 1;
     p->bundle_idle_timeout_s = 10;

@@ -163,6 +163,8 @@ uint32_t ofproto_meter_to_dp(const struct ofproto *, uint32_t meter_id);
 struct dp *ofprotos_dp(const struct ofprotos *);
 struct loop *ofprotos_loop(const struct ofprotos *);
 struct ofprotos *ofproto_set(const struct ofproto *);
+/* Random, new with each start: what continuations name. */
+struct uuid ofproto_uuid(const struct ofproto *);
 /* Grows with every change of any bridge that may change a translation: commits of flows, groups,
  * ports and settings.  Any thread. */
 uint64_t ofprotos_seq(const struct ofprotos *);
@@ -195,7 +197,7 @@ void ofproto_changes_free(struct ofproto_change *, size_t n);
 
 /* --- what translation sends back: any thread ------------------------------------------------- */
 
-/* A packet for the controllers.  Everything is copied. */
+/* A packet for the controllers. */
 struct ofproto_packet_in {
     const void *data; /* the frame */
     size_t len;
@@ -208,9 +210,9 @@ struct ofproto_packet_in {
     const struct flow *flow; /* metadata: in_port, registers, tunnel, ct */
     const void *userdata;
     size_t userdata_len;
-    const void *continuation; /* opaque, from pause; NULL: none */
-    size_t continuation_len;
+    struct ofp_continuation *continuation; /* from pause, taken; NULL: none */
 };
+/* 'continuation' is taken, the rest is copied. */
 void ofproto_packet_in(struct ofproto *, const struct ofproto_packet_in *);
 
 /* A flow that a learn() action makes or deletes.  Applied in the main thread soon. */
@@ -244,7 +246,9 @@ struct ofproto_packet_out {
                                   * registers; other members are to be extracted */
     const struct ofpact *acts;
     size_t acts_size;
-    cls_version_t version; /* of the translation */
+    const struct ofp_continuation *resume; /* instead of 'acts': a packet that was paused */
+    odp_port_t odp_port;                   /* then: where it says that it came in */
+    cls_version_t version;                 /* of the translation */
 };
 
 /* --- implemented by the files of translation (mac_table.c, xlate*.c) ------------------------- */

@@ -117,6 +117,7 @@ struct ofproto {
     UT_hash_handle hh;                 /* in ofprotos->by_name */
     char *name;                        /* constant */
     struct ofprotos *all;              /* constant */
+    struct uuid uuid;                  /* constant */
     RCU_PTR(struct ofproto_view) view; /* w main, r all */
     _Atomic cls_version_t version;     /* w main, r all */
     struct oftable tables[OFPROTO_N_TABLES + 1];

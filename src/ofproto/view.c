@@ -348,6 +348,12 @@ ofprotos_loop(const struct ofprotos *all)
     return all->loop;
 }
 
+struct uuid
+ofproto_uuid(const struct ofproto *p)
+{
+    return p->uuid;
+}
+
 struct ofprotos *
 ofproto_set(const struct ofproto *p)
 {

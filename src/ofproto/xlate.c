@@ -177,6 +177,7 @@ static void
 run_rule(struct xlate_ctx *ctx, const struct rule *rule, uint8_t table_id)
 {
     const struct rule *old_rule = ctx->rule;
+    uint64_t old_cookie = ctx->cookie;
     uint8_t old_table = ctx->table_id;
     bool deepens = table_id <= old_table;
 
@@ -188,12 +189,14 @@ run_rule(struct xlate_ctx *ctx, const struct rule *rule, uint8_t table_id)
         return;
     }
     ctx->rule = rule;
+    ctx->cookie = rule->cookie;
     ctx->table_id = table_id;
     ctx->n_resubmits++;
     ctx->depth += deepens;
     xlate_actions(ctx, rule_acts(rule->actions), rule->actions->size, true);
     ctx->depth -= deepens;
     ctx->table_id = old_table;
+    ctx->cookie = old_cookie;
     ctx->rule = old_rule;
 }
 
@@ -219,13 +222,16 @@ table_miss(struct xlate_ctx *ctx, uint8_t table_id, bool may_packet_in)
             .is_miss = true,
         };
         const struct rule *old_rule = ctx->rule;
+        uint64_t old_cookie = ctx->cookie;
         uint8_t old_table = ctx->table_id;
 
         xlate_report(ctx, TRACE_ACTION, "CONTROLLER:65535");
         ctx->rule = NULL;
+        ctx->cookie = UINT64_MAX;
         ctx->table_id = table_id;
         xlate_controller(ctx, &to);
         ctx->rule = old_rule;
+        ctx->cookie = old_cookie;
         ctx->table_id = old_table;
     } else {
         xlate_report(ctx, TRACE_ACTION, "drop");
@@ -365,6 +371,9 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     ctx->view = NULL;
     ctx->patch = NULL;
     ctx->rule = NULL;
+    ctx->cookie = UINT64_MAX;
+    ctx->frozen = NULL;
+    ctx->pause = NULL;
     ctx->table_id = 0;
     ctx->depth = ctx->n_resubmits = 0;
     ctx->in_group = ctx->in_action_set = false;
@@ -387,6 +396,17 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     mask_init(ctx->wc, &ctx->flow);
 }
 
+void
+xlate_pipeline_end(struct xlate_ctx *ctx)
+{
+    if (!ctx->error && !ctx->frozen) {
+        xlate_action_set(ctx);
+    }
+    if (ctx->frozen) {
+        xlate_freeze_finish(ctx);
+    }
+}
+
 static void
 run(struct xlate_ctx *ctx)
 {
@@ -403,7 +423,9 @@ run(struct xlate_ctx *ctx)
         xlate_fail(ctx, XLATE_FORWARDING_DISABLED);
         return;
     }
-    if (in->acts) {
+    if (in->resume) {
+        xlate_resume(ctx, in->resume);
+    } else if (in->acts) {
         ctx->table_id = 0;
         xlate_actions(ctx, in->acts, in->acts_size, true);
     } else {
@@ -424,9 +446,7 @@ run(struct xlate_ctx *ctx)
             ctx->trace = &STAILQ_FIRST(ctx->trace)->subs;
         }
     }
-    if (!ctx->error) {
-        xlate_action_set(ctx);
-    }
+    xlate_pipeline_end(ctx);
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "flow/flow.h"
 #include "ofproto/ofproto_int.h"
 
+struct ofp_continuation;
 struct ofpact;
 struct rte_mbuf;
 struct rule;
@@ -56,6 +57,9 @@ struct xlate_in {
     struct ofproto *ofproto;
     const struct ofpact *acts;
     size_t acts_size;
+    /* A packet that a controller sends back: go on in 'ofproto' where 'resume' says; pipeline words
+     * of 'flow' are set by the caller.  NULL otherwise. */
+    const struct ofp_continuation *resume;
     /* The answer of the first lookup is known: this rule; NULL otherwise. */
     struct rule *first_rule;
     /* Where trace lines go, or NULL. */

@@ -101,6 +101,15 @@ do_enqueue(struct xlate_ctx *ctx, const struct ofpact_enqueue *a)
     ctx->flow.skb_priority = old;
 }
 
+/* A list that is done beside the rest of the pipeline ends: what was frozen in it is complete. */
+static void
+end_branch(struct xlate_ctx *ctx)
+{
+    if (ctx->frozen) {
+        xlate_freeze_finish(ctx);
+    }
+}
+
 static void
 do_clone(struct xlate_ctx *ctx, const struct ofpact_nest *a)
 {
@@ -113,6 +122,7 @@ do_clone(struct xlate_ctx *ctx, const struct ofpact_nest *a)
     /* Whatever the copy changed in the datapath's packet, flow_commit() changes back. */
     ctx->action_set = (struct ofpacts){0};
     xlate_actions(ctx, acts, size, false);
+    end_branch(ctx);
     ofpacts_fini(&ctx->action_set);
     ctx->action_set = old_set;
     ctx->flow = old;
@@ -178,6 +188,7 @@ do_check_pkt_larger(struct xlate_ctx *ctx, const struct ofpact_check_pkt *a,
     nest_begin(ctx, pos);
     mf_set_subfield(&a->dst, 1, &ctx->flow);
     xlate_actions(ctx, rest, rest_size, true);
+    end_branch(ctx);
     ctx->n_nest--;
     ctx->flow = old_flow;
     ctx->base = old_base;
@@ -186,6 +197,7 @@ do_check_pkt_larger(struct xlate_ctx *ctx, const struct ofpact_check_pkt *a,
     nest_begin(ctx, pos);
     mf_set_subfield(&a->dst, 0, &ctx->flow);
     xlate_actions(ctx, rest, rest_size, true);
+    end_branch(ctx);
     ctx->n_nest--;
     dp_end_nested(acts, pos);
     ctx->flow = old_flow;
@@ -225,9 +237,15 @@ do_action(struct xlate_ctx *ctx, const struct ofpact *a, const struct ofpact *li
         do_output(ctx, o->port, o->max_len, 0);
         break;
     }
-    case OFPACT_CONTROLLER:
-        do_controller(ctx, OFPACT_CAST(ofpact_controller, a));
+    case OFPACT_CONTROLLER: {
+        const struct ofpact_controller *c = OFPACT_CAST(ofpact_controller, a);
+        if (c->pause) {
+            xlate_freeze_pause(ctx, c);
+        } else {
+            do_controller(ctx, c);
+        }
         break;
+    }
     case OFPACT_ENQUEUE:
         do_enqueue(ctx, OFPACT_CAST(ofpact_enqueue, a));
         break;
@@ -389,6 +407,10 @@ xlate_actions(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size, boo
     }
     OFPACT_FOR_EACH(a, acts, size)
     {
+        if (ctx->frozen) {
+            xlate_freeze_rest(ctx, a, list_end);
+            break;
+        }
         if (ctx->error || ctx->exit) {
             break;
         }

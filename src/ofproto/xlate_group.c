@@ -195,6 +195,9 @@ run_bucket(struct xlate_ctx *ctx, struct ofgroup *g, struct ofbucket *b)
     ctx->depth++;
     xlate_actions(ctx, ofpacts_data(&ordered), ordered.size, false);
     ctx->depth--;
+    if (ctx->frozen) {
+        xlate_freeze_finish(ctx);
+    }
     ofpacts_fini(&ordered);
     ctx->in_group = in_group;
     ctx->exit = exit;

@@ -10,6 +10,7 @@
  *   xlate_group.c    groups, multipath, bundle
  *   xlate_set.c      the action set of OpenFlow 1.1 and later
  *   xlate_learn.c    learn()
+ *   xlate_freeze.c   controller(pause) and what goes on after it
  *   xlate_vlan.c     VLAN modes of logical ports
  *   xlate_mirror.c   mirrors
  *   normal.c         NORMAL
@@ -120,12 +121,18 @@ struct xlate_ctx {
     const struct xlate_patch *patch;
 
     const struct rule *rule; /* whose actions these are; NULL: packet-out or miss */
+    uint64_t cookie;         /* theirs; UINT64_MAX: of no flow */
     uint8_t table_id;
     int depth; /* of tables in tables */
     int n_resubmits;
     bool in_group, in_action_set, in_packet_out;
     bool exit;
     enum xlate_error error;
+
+    struct ofp_continuation *frozen;       /* not NULL: freezing, lists add to it what is left */
+    const struct ofpact_controller *pause; /* then: why, and of which flow */
+    uint64_t pause_cookie;
+    uint8_t pause_table;
 
     struct ofpacts action_set;
     struct xlate_words stack;
@@ -154,6 +161,8 @@ const struct xlate_bridge *xlate_bridge_get(struct xlate_ctx *, const struct ofp
 /* Looks up in 'table_id' as if the packet came from 'in_port', and does what the rule says. */
 void xlate_table(struct xlate_ctx *, ofp_port_t in_port, uint8_t table_id, bool may_packet_in,
                  bool honor_miss);
+/* After the tables of a bridge: the action set, unless the packet was frozen. */
+void xlate_pipeline_end(struct xlate_ctx *);
 void xlate_fail(struct xlate_ctx *, enum xlate_error);
 void xlate_report(struct xlate_ctx *, enum trace_type, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -208,6 +217,7 @@ struct xlate_to_controller {
     bool is_miss;
     const void *userdata;
     size_t userdata_len;
+    struct ofp_continuation *continuation; /* taken; NULL: none */
 };
 void xlate_controller(struct xlate_ctx *, const struct xlate_to_controller *);
 uint8_t xlate_packet_in_reason(const struct xlate_ctx *);
@@ -223,8 +233,20 @@ uint32_t xlate_hash_fields(struct xlate_ctx *, enum ofp_hash_fields fields, uint
 void xlate_write_actions(struct xlate_ctx *, const struct ofpact_nest *);
 void xlate_clear_actions(struct xlate_ctx *);
 void xlate_action_set(struct xlate_ctx *);
+/* The set is what it was when the translation froze. */
+void xlate_action_set_restore(struct xlate_ctx *, const struct ofpact *, size_t size);
 /* Puts the actions of a set or bucket in the order in which they are executed. */
 void xlate_order_actions(const struct ofpact *, size_t size, struct ofpacts *out);
+
+/* --- xlate_freeze.c --- */
+/* Stops here: the lists of actions that are under way are left with xlate_freeze_rest(). */
+void xlate_freeze_pause(struct xlate_ctx *, const struct ofpact_controller *);
+/* Leaves the actions from 'a' to 'end' for later. */
+void xlate_freeze_rest(struct xlate_ctx *, const struct ofpact *a, const struct ofpact *end);
+/* Freezing has come to the end of what the packet was to do: gives it away. */
+void xlate_freeze_finish(struct xlate_ctx *);
+/* Does what was left. */
+void xlate_resume(struct xlate_ctx *, const struct ofp_continuation *);
 
 /* --- xlate_learn.c --- */
 void xlate_learn(struct xlate_ctx *, const struct ofpact_learn *);

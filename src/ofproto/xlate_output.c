@@ -10,6 +10,7 @@
 #include "base/coverage.h"
 #include "flow/extract.h"
 #include "ofproto/xlate_int.h"
+#include "openflow/ofp_continuation.h"
 #include "openflow/ofp_packet.h"
 #include "packet/packet.h"
 #include "packet/rewrite.h"
@@ -65,6 +66,7 @@ run_peer(struct xlate_ctx *ctx, const struct view_port *in)
 {
     struct trace_list *trace = ctx->trace;
     const struct rule *rule = ctx->rule;
+    uint64_t cookie = ctx->cookie;
     uint8_t table_id = ctx->table_id;
     bool exit = ctx->exit, in_group = ctx->in_group, in_action_set = ctx->in_action_set;
     bool in_packet_out = ctx->in_packet_out;
@@ -84,15 +86,14 @@ run_peer(struct xlate_ctx *ctx, const struct view_port *in)
     } else {
         xlate_mirror_in(ctx);
         xlate_table(ctx, in->ofp_port, 0, true, true);
-        if (!ctx->error) {
-            xlate_action_set(ctx);
-        }
+        xlate_pipeline_end(ctx);
     }
     ofpacts_fini(&ctx->action_set);
     ctx->action_set = set;
     ctx->stack.n = stack_n;
     ctx->trace = trace;
     ctx->rule = rule;
+    ctx->cookie = cookie;
     ctx->table_id = table_id;
     ctx->exit = exit;
     ctx->in_group = in_group;
@@ -360,14 +361,16 @@ send_packet_in(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
         .reason = to->reason,
         .is_miss = to->is_miss,
         .table_id = ctx->table_id,
-        .cookie = ctx->rule ? ctx->rule->cookie : UINT64_MAX,
+        .cookie = ctx->cookie,
         .controller_id = to->controller_id,
         .flow = &ctx->flow,
         .userdata = to->userdata,
         .userdata_len = to->userdata_len,
+        .continuation = to->continuation,
     };
 
     if (!m) {
+        ofp_continuation_destroy(to->continuation);
         return;
     }
     pin.total_len = pin.len = rte_pktmbuf_pkt_len(m);
@@ -388,7 +391,8 @@ put_userspace(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
             {
                 .dont_send = !ctx->in->side_effects,
                 .reason = to->reason,
-                .rule_cookie = ctx->rule ? ctx->rule->cookie : UINT64_MAX,
+                .continuation = to->continuation != NULL,
+                .rule_cookie = ctx->cookie,
                 .controller_id = to->controller_id,
                 .max_len = to->max_len,
             },
@@ -402,10 +406,12 @@ xlate_controller(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
 {
     ctx->out->slow |= DP_SLOW_CONTROLLER;
     xlate_commit(ctx);
-    if (ctx->in->trace) {
+    if (ctx->in->trace && (ctx->in->packet || !to->continuation)) {
         put_userspace(ctx, to);
     }
     if (ctx->in->side_effects && ctx->in->packet && !ctx->error) {
         send_packet_in(ctx, to);
+    } else {
+        ofp_continuation_destroy(to->continuation);
     }
 }

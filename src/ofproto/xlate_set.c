@@ -185,6 +185,15 @@ xlate_clear_actions(struct xlate_ctx *ctx)
 }
 
 void
+xlate_action_set_restore(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size)
+{
+    if (size) {
+        ofpacts_append(&ctx->action_set, acts, size);
+        note_output(ctx, acts, size);
+    }
+}
+
+void
 xlate_action_set(struct xlate_ctx *ctx)
 {
     struct ofpacts ordered = {0};
@@ -197,6 +206,7 @@ xlate_action_set(struct xlate_ctx *ctx)
     if (trace) {
         ctx->trace = &trace_append(trace, TRACE_TABLE, "--. Executing action set:")->subs;
     }
+    ofpacts_clear(&ctx->action_set); /* Done once, even if the packet comes back. */
     ctx->in_action_set = true;
     ctx->exit = false;
     xlate_actions(ctx, ofpacts_data(&ordered), ordered.size, true);

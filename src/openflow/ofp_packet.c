@@ -143,14 +143,14 @@ encode_nxt2(const struct ofp_packet_in *pin, enum ofp_version version, size_t n,
     prop = ofp_prop_begin(out, NXPINT_METADATA);
     nxm_put_match(out, &pin->metadata, version, 0, 0);
     ofp_prop_end(out, prop);
-    if (pin->userdata_size) {
-        ofp_prop_put(out, NXPINT_USERDATA, pin->userdata, pin->userdata_size);
-    }
     if (pin->continuation) {
         prop = ofp_prop_begin(out, NXPINT_CONTINUATION);
         wr_u32(out, 0); /* What is inside are properties again, aligned to 8. */
         wr_bytes(out, pin->continuation, pin->continuation_size);
         ofp_prop_end(out, prop);
+    }
+    if (pin->userdata_size) {
+        ofp_prop_put(out, NXPINT_USERDATA, pin->userdata, pin->userdata_size);
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * packet_out.c - packets that controllers send: translated here, in main, by the same code as any
- * other packet, and then given to a PMD.
+ * packet_out.c - packets that controllers send, of their own or back after a pause: translated
+ * here, in main, by the same code as any other packet, and then given to a PMD.
  */
 #include <string.h>
 
@@ -29,14 +29,37 @@ mbuf_from_bytes(const void *data, size_t len)
     return m;
 }
 
+/* The datapath's side of the packet: where it came in, and what it carries beside its bytes. */
+static void
+metadata_init(struct packet_md *md, const struct slowpath *sp, const struct ofproto *ofproto,
+              const struct ofproto_packet_out *po)
+{
+    const struct flow *f = po->metadata;
+    const struct view_port *port = view_port(ofproto_view(ofproto), f->ofp_in_port);
+
+    *md = (struct packet_md){.in_port = port ? port->odp_port : ODPP_NONE};
+    if (!po->resume) {
+        return;
+    }
+    if (ofprotos_port_by_odp(sp->ofprotos, po->odp_port).ofproto) {
+        md->in_port = po->odp_port;
+    }
+    md->pkt_mark = f->pkt_mark;
+    md->ct_state = f->ct_state;
+    md->ct_zone = f->ct_zone;
+    md->ct_mark = f->ct_mark;
+    memcpy(md->ct_label, f->ct_label, sizeof md->ct_label);
+    md->has_tunnel = f->tunnel.ip_dst || f->tunnel.tun_id;
+    md->tunnel = f->tunnel;
+}
+
 void
 packet_out_execute(void *slowpath_, struct ofproto *ofproto, const struct ofproto_packet_out *po)
 {
     struct slowpath *sp = slowpath_;
-    const struct view_port *port = view_port(ofproto_view(ofproto), po->metadata->ofp_in_port);
-    struct packet_md md = {.in_port = port ? port->odp_port : ODPP_NONE};
     struct rte_mbuf *m = mbuf_from_bytes(po->data, po->len);
     struct packet_layers layers;
+    struct packet_md md;
     struct flow_key key;
     struct flow flow;
     struct xlate_out out;
@@ -45,6 +68,7 @@ packet_out_execute(void *slowpath_, struct ofproto *ofproto, const struct ofprot
         coverage_inc(packet_out_no_buffer);
         return;
     }
+    metadata_init(&md, sp, ofproto, po);
     if (key_extract_md(m, &md, &key, &layers) != EXTRACT_OK) {
         rte_pktmbuf_free(m);
         return;
@@ -64,6 +88,7 @@ packet_out_execute(void *slowpath_, struct ofproto *ofproto, const struct ofprot
         .ofproto = ofproto,
         .acts = po->acts,
         .acts_size = po->acts_size,
+        .resume = po->resume,
     };
 
     xlate(&in, &out);

@@ -9,6 +9,7 @@
 
 #include "flow/text.h"
 #include "openflow/ofp_bundle.h"
+#include "openflow/ofp_continuation.h"
 #include "openflow/ofp_flow.h"
 #include "openflow/ofp_group.h"
 #include "openflow/ofp_meter.h"
@@ -52,6 +53,28 @@ try_flow_mod(const struct ofp_msg *msg)
 }
 
 static void
+try_resume(const struct ofp_msg *msg)
+{
+    struct ofp_continuation c = {0};
+    struct ofp_packet_in pin = {0};
+    struct wr out = {0};
+    struct rd in;
+
+    if (ofp_resume_decode(msg, &pin)) {
+        return;
+    }
+    in = rd_init(pin.continuation, pin.continuation_size);
+    if (!ofp_continuation_decode(&in, msg->version, &c)) {
+        for (size_t i = 0; i < c.n_parts; i++) {
+            format_actions(&c.parts[i].actions);
+        }
+        ofp_continuation_encode(&c, msg->version, &out);
+    }
+    wr_fini(&out);
+    ofp_continuation_fini(&c);
+}
+
+static void
 try_packet(const struct ofp_msg *msg)
 {
     struct ofp_packet_out po = {0};
@@ -62,6 +85,8 @@ try_packet(const struct ofp_msg *msg)
             format_actions(&po.actions);
         }
         ofp_packet_out_fini(&po);
+    } else if (msg->type == OFPTYPE_RESUME) {
+        try_resume(msg);
     } else {
         ofp_packet_in_decode(msg, &pin);
     }
@@ -153,6 +178,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         case OFPTYPE_PACKET_OUT:
         case OFPTYPE_PACKET_IN:
+        case OFPTYPE_RESUME:
             try_packet(&msg);
             break;
         case OFPTYPE_GROUP_MOD:
