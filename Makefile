@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# A thin front for meson; see README.md.  Targets: all deps demo test bench check deb install clean.
+# A thin front for meson; see README.md.  Targets: all deps demo test bench check check-aarch64 deb install clean.
 BUILD ?= build
 ifeq ($(origin DESTDIR),command line)
 export DESTDIR
 endif
 
-.PHONY: all deps demo test bench check deb install clean
+.PHONY: all deps demo test bench check check-aarch64 deb install clean
 
 all:
 	@tools/deps check build
@@ -31,6 +31,10 @@ check:
 	@tools/deps install check
 	@tools/run-checks
 
+check-aarch64:
+	@tools/deps install check-aarch64
+	@tools/check-aarch64
+
 deb:
 	@tools/deps install build deb
 	@tools/make-deb
@@ -39,4 +43,4 @@ install: all
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf $(BUILD) build-asan build-deb
+	rm -rf $(BUILD) build-asan build-deb build-aarch64
