@@ -5,12 +5,13 @@
 // what DPDK prints goes into our log by dpdk_log.c.
 //
 // EAL pins the thread that starts it and leaves an empty directory under /var/run/dpdk: both are
-// undone here.  A failed start is remembered: EAL cannot be started twice.
-#include <dirent.h>
+// undone here, and so are the locks that a failed start leaves.  A failed start is remembered: EAL
+// cannot be started twice.
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "netdev/dpdk_args.h"
+#include "netdev/dpdk_huge.h"
 #include "netdev/dpdk_log.h"
 #include "netdev/dpdk_quick.h"
 #include "netdev/netdev_private.h"
@@ -39,33 +41,6 @@ static struct {
     char *error_text;
     struct dpdk_args args; // EAL keeps pointers into it
 } dpdk = {.wanted_huge = -1};
-
-static uint64_t
-free_huge_bytes(void)
-{
-    uint64_t bytes = 0;
-    DIR *dir = opendir("/sys/kernel/mm/hugepages");
-    if (dir == NULL) {
-        return 0;
-    }
-    for (struct dirent *d; (d = readdir(dir)) != NULL;) {
-        unsigned int kb, n;
-        if (sscanf(d->d_name, "hugepages-%ukB", &kb) != 1) {
-            continue;
-        }
-        char *path = xasprintf("/sys/kernel/mm/hugepages/%s/free_hugepages", d->d_name);
-        FILE *f = fopen(path, "re");
-        if (f != NULL) {
-            if (fscanf(f, "%u", &n) == 1) {
-                bytes += (uint64_t)n * kb * 1024;
-            }
-            fclose(f);
-        }
-        free(path);
-    }
-    closedir(dir);
-    return bytes;
-}
 
 static unsigned int
 first_cpu(const cpu_set_t *cpus)
@@ -95,32 +70,32 @@ remove_runtime_dir(void)
     free(parent);
 }
 
-static int
-eal_init(void)
+// Makes the arguments.
+static void
+prepare_args(const cpu_set_t *cpus, uint64_t free_huge)
 {
-    cpu_set_t cpus;
     char prefix[48];
-    struct str line = STR_INIT;
 
-    CPU_ZERO(&cpus);
-    sched_getaffinity(0, sizeof(cpus), &cpus);
     snprintf(prefix, sizeof(prefix), "sluice-%d", (int)getpid());
     struct dpdk_machine machine = {
-        .first_cpu = first_cpu(&cpus),
-        .free_huge_bytes = free_huge_bytes(),
+        .first_cpu = first_cpu(cpus),
+        .free_huge_bytes = free_huge,
         .has_pci = access("/sys/bus/pci/devices", R_OK | X_OK) == 0,
         .file_prefix = prefix,
     };
     dpdk_args_init(&dpdk.args, &dpdk.config, &machine);
-    if (dpdk.wanted_huge >= 0 && dpdk.args.no_huge == (dpdk.wanted_huge == 1)) {
-        return -ENOMEM;
-    }
+}
+
+// Starts EAL with dpdk.args; returns 0 or a positive errno.
+static int
+run_eal(void)
+{
+    struct str line = STR_INIT;
+
     dpdk_args_format(&dpdk.args, &line);
     log_info("EAL ARGS: %s", str_cstr(&line));
     str_free(&line);
-
     dpdk_log_open();
-    int64_t start_us = clock_now_us();
     // EAL permutes what it gets; the words themselves must live on.
     char **argv = xmemdup(dpdk.args.argv, ((size_t)dpdk.args.argc + 1) * sizeof(*argv));
     dpdk_quick_begin(dpdk.args.lazy_drivers);
@@ -128,6 +103,27 @@ eal_init(void)
     int error = rc < 0 ? (rte_errno != 0 ? rte_errno : EINVAL) : 0;
     dpdk_quick_end();
     free(argv);
+    if (error != 0) {
+        dpdk_huge_unlock();
+    }
+    return error;
+}
+
+static int
+eal_init(void)
+{
+    cpu_set_t cpus;
+
+    CPU_ZERO(&cpus);
+    sched_getaffinity(0, sizeof(cpus), &cpus);
+    int64_t start_us = clock_now_us();
+    // What is free is known when those who were first have taken theirs.
+    bool can_have = dpdk_huge_wait(smap_get(&dpdk.config, "dpdk-hugepage-dir"));
+    prepare_args(&cpus, can_have ? dpdk_huge_free_bytes() : 0);
+    if (dpdk.wanted_huge >= 0 && dpdk.args.no_huge == (dpdk.wanted_huge == 1)) {
+        return -ENOMEM;
+    }
+    int error = run_eal();
     sched_setaffinity(0, sizeof(cpus), &cpus);
     remove_runtime_dir();
     if (error == 0) {

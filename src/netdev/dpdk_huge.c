@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Huge pages as EAL finds them.  Main thread only.
+#include "netdev/dpdk_huge.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/util.h"
+
+LOG_MODULE(dpdk);
+
+// A process that starts takes a second at most; one whose start failed may keep the lock for life.
+enum { WAIT_MS = 5000, POLL_MS = 20 };
+
+uint64_t
+dpdk_huge_free_bytes(void)
+{
+    uint64_t bytes = 0;
+    DIR *dir = opendir("/sys/kernel/mm/hugepages");
+    if (dir == NULL) {
+        return 0;
+    }
+    for (struct dirent *d; (d = readdir(dir)) != NULL;) {
+        unsigned int kb, n;
+        if (sscanf(d->d_name, "hugepages-%ukB", &kb) != 1) {
+            continue;
+        }
+        char *path = xasprintf("/sys/kernel/mm/hugepages/%s/free_hugepages", d->d_name);
+        FILE *f = fopen(path, "re");
+        if (f != NULL) {
+            if (fscanf(f, "%u", &n) == 1) {
+                bytes += (uint64_t)n * kb * 1024;
+            }
+            fclose(f);
+        }
+        free(path);
+    }
+    closedir(dir);
+    return bytes;
+}
+
+static bool
+is_huge_dir(int fd)
+{
+    struct statfs fs;
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && fstatfs(fd, &fs) == 0 &&
+           fs.f_type == HUGETLBFS_MAGIC;
+}
+
+// True when no other process holds the lock of the directory 'path', for which it waits a while.
+static bool
+lock_is_free(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_free = fd < 0;
+
+    for (int ms = 0; !is_free && ms <= WAIT_MS; ms += POLL_MS) {
+        is_free = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+        if (!is_free) {
+            if (ms == 0) {
+                log_info("waiting for another process that starts DPDK on %s", path);
+            }
+            usleep(POLL_MS * 1000);
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!is_free) {
+        log_warn("another process keeps the lock of %s, and with it huge pages from everybody",
+                 path);
+    }
+    return is_free;
+}
+
+bool
+dpdk_huge_wait(const char *only)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    bool all_free = true;
+    if (mounts == NULL) {
+        return true;
+    }
+    for (struct mntent *m; all_free && (m = getmntent(mounts)) != NULL;) {
+        if (strcmp(m->mnt_type, "hugetlbfs") == 0 &&
+            (only == NULL || strcmp(only, m->mnt_dir) == 0)) {
+            all_free = lock_is_free(m->mnt_dir);
+        }
+    }
+    endmntent(mounts);
+    return all_free;
+}
+
+void
+dpdk_huge_unlock(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    if (dir == NULL) {
+        return;
+    }
+    for (struct dirent *d; (d = readdir(dir)) != NULL;) {
+        int fd;
+        if (sscanf(d->d_name, "%d", &fd) == 1 && is_huge_dir(fd)) {
+            flock(fd, LOCK_UN);
+        }
+    }
+    closedir(dir);
+}

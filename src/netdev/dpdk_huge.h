@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Huge pages as EAL finds them.  Main thread only.
+#ifndef NETDEV_DPDK_HUGE_H
+#define NETDEV_DPDK_HUGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// In huge pages of any size that nobody uses.
+uint64_t dpdk_huge_free_bytes(void);
+// Waits for DPDK processes that are starting: each holds EAL's lock on its directories of huge
+// pages until it has taken its pages, and EAL would wait for it, too, but with a choice made before
+// and for ever.  'only': a directory, or NULL for all.  False if somebody keeps a lock.
+bool dpdk_huge_wait(const char *only);
+// Gives up EAL's locks on directories of huge pages, which it keeps when its start fails: no other
+// DPDK process on the machine could start any more.
+void dpdk_huge_unlock(void);
+
+#endif

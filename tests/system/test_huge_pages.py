@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Huge pages that other processes want as well: a start that finds them taken goes on with ordinary pages,
+and one that fails does not keep EAL's locks, which every DPDK process on the machine takes when it starts."""
+import fcntl
+import glob
+import os
+import subprocess
+import tempfile
+
+import pytest
+
+from switchlib import SLUICED, Hermetic, sh, wait_for
+
+COUNTS = [p for p in ["/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"] +
+          glob.glob("/sys/devices/system/node/node*/hugepages/hugepages-2048kB/free_hugepages")
+          if os.path.exists(p)]
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or len(COUNTS) < 2, reason="no huge pages here")
+
+
+class Pages:
+    """The daemon's own view of how many huge pages are free, and a directory of them."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="sluice-pages-")
+        self.huge = self.dir + "/huge"
+        self.daemon = self.dir + "/daemon"
+        os.mkdir(self.huge)
+        lines = ["#!/bin/sh", "mount -t hugetlbfs -o pagesize=2M none " + self.huge]
+        for i, path in enumerate(COUNTS):
+            lines.append("mount --bind %s/free%d %s" % (self.dir, i, path))
+        lines += ["exec %s \"$@\"" % SLUICED]
+        with open(self.dir + "/inside", "w") as f:
+            f.write("\n".join(lines) + "\n")
+        with open(self.daemon, "w") as f:
+            f.write("#!/bin/sh\nexec unshare --mount sh %s/inside \"$@\"\n" % self.dir)
+        os.chmod(self.daemon, 0o755)
+        self.set(512)
+
+    def set(self, n):
+        for i in range(len(COUNTS)):
+            with open("%s/free%d" % (self.dir, i), "w") as f:
+                f.write("%d\n" % n)
+
+    def lock(self, switch):
+        """EAL's lock, as another process would take it; the file, or None if somebody holds it."""
+        fd = os.open("/proc/%d/root%s" % (switch.pid, self.huge), os.O_RDONLY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        return fd
+
+
+@pytest.fixture
+def pages():
+    made = Pages()
+    yield made
+    sh(["rm", "-rf", made.dir])
+
+
+@pytest.fixture
+def switch(pages):
+    made = Hermetic(binary=pages.daemon)
+    made.start()
+    # Of all such directories on the machine, this one.
+    made.vsctl("set", "Open_vSwitch", ".", "other_config:dpdk-hugepage-dir=" + pages.huge)
+    yield made
+    made.close()
+
+
+def log_has(switch, text):
+    with open(switch.log) as f:
+        return text in f.read()
+
+
+def test_pages_that_others_take_first(pages, switch):
+    lock = pages.lock(switch)
+    adding = subprocess.Popen(["ovs-vsctl", "--timeout=20", "add-br", "br0", "--", "set", "bridge",
+                               "br0", "datapath_type=dummy"], env=switch.env)
+    wait_for(lambda: log_has(switch, "waiting for another process that starts DPDK"), what="waiting")
+    assert adding.poll() is None and not log_has(switch, "EAL ARGS")
+    pages.set(0)
+    os.close(lock)
+    assert adding.wait(20) == 0
+    assert log_has(switch, "--no-huge")
+    switch.add_ports("br0", "p1")
+    assert switch.get("interface", "p1", "ofport") == "1"
+    assert pages.lock(switch) is not None
+
+
+def test_a_lock_that_is_kept(pages, switch):
+    lock = pages.lock(switch)
+    switch.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", timeout=30)
+    assert log_has(switch, "keeps the lock of " + pages.huge) and log_has(switch, "--no-huge")
+    os.close(lock)
+
+
+def test_a_failed_start_keeps_no_lock(pages, switch):
+    switch.vsctl("--no-wait", "set", "Open_vSwitch", ".",
+                 "other_config:dpdk-socket-mem=900000000")
+    switch.vsctl("--no-wait", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    wait_for(lambda: log_has(switch, "cannot start DPDK"), what="the failure")
+    lock = pages.lock(switch)
+    assert lock is not None
+    os.close(lock)
+    assert "br0" in switch.vsctl("list-br")
