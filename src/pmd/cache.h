@@ -21,7 +21,8 @@ enum {
     EMC_WINDOW = 8192,     // lookups after which the hit rate is judged
     EMC_REST_WINDOWS = 32, // windows to skip after a bad one
     SMC_MIN_BUCKETS = 1 << 10,
-    SMC_MAX_BUCKETS = 1 << 18, // 2 M words in 16 MB
+    SMC_MAX_BUCKETS_DEFAULT = 1 << 18, // 2 M words in 16 MB
+    SMC_MAX_BUCKETS_LIMIT = 1 << 19,   // twice the flows that can be there
 };
 
 struct emc {

@@ -27,6 +27,7 @@ settings_default(struct dp_settings *set)
     set->emc_inv_prob = 100;
     set->miss_share = DP_MISS_SHARE_DEFAULT;
     set->smc_enable = true;
+    set->smc_max_buckets = SMC_MAX_BUCKETS_DEFAULT;
     set->auto_lb_interval_min = 1;
     set->auto_lb_load = 95;
     set->auto_lb_improvement = 25;
@@ -224,6 +225,18 @@ set_auto_lb(struct dp *dp, const struct smap *cfg)
     }
 }
 
+// The largest power of two of buckets that holds no more than 'n' words.
+static uint32_t
+buckets_for(uint32_t n)
+{
+    uint32_t n_buckets = SMC_MIN_BUCKETS;
+
+    while (n_buckets < SMC_MAX_BUCKETS_LIMIT && n_buckets * 2 <= n / BUCKET_WORDS) {
+        n_buckets *= 2;
+    }
+    return n_buckets;
+}
+
 void
 dp_set_config(struct dp *dp, const struct smap *cfg)
 {
@@ -239,6 +252,8 @@ dp_set_config(struct dp *dp, const struct smap *cfg)
     set->emc_inv_prob = smap_get_uint(cfg, "emc-insert-inv-prob", 100);
     set->miss_share = MIN(smap_get_uint(cfg, "pmd-miss-share", DP_MISS_SHARE_DEFAULT), 100u);
     set->smc_enable = smap_get_bool(cfg, "smc-enable", true);
+    set->smc_max_buckets =
+        buckets_for(smap_get_uint(cfg, "smc-max-entries", SMC_MAX_BUCKETS_DEFAULT * BUCKET_WORDS));
     set->tx_flush_us = MIN(smap_get_uint(cfg, "tx-flush-interval", 0), 1000000u);
     set_max_sleep(set, cfg);
     set->perf_metrics = smap_get_bool(cfg, "pmd-perf-metrics", false);

@@ -42,6 +42,7 @@ struct dp_settings {
     uint32_t emc_inv_prob;
     uint32_t miss_share; // percent
     bool smc_enable;
+    uint32_t smc_max_buckets; // a power of two
     uint64_t tx_flush_us;
     uint32_t max_sleep_us;
     uint32_t core_sleep_us[PMD_MAX]; // UINT32_MAX: as for all

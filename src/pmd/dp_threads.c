@@ -79,6 +79,7 @@ dp_apply_settings(struct dp *dp, struct pmd *pmd)
     uint32_t sleep_us = 0;
 
     atomic_store(&pmd->emc_inv_prob, set->emc_inv_prob);
+    atomic_store(&pmd->smc_max_buckets, set->smc_max_buckets);
     atomic_store(&pmd->miss_share, set->miss_share * 1024 / 100);
     if (!pmd->is_kernel) {
         sleep_us = set->core_sleep_us[pmd->core_id] == UINT32_MAX

@@ -49,6 +49,7 @@ keep_smc(struct keeper *k, struct pmd *pmd)
 {
     struct sweep *s = &k->sweeps[pmd->index];
     struct smc *smc = rcu_get(&pmd->smc);
+    uint32_t max = atomic_load_explicit(&pmd->smc_max_buckets, memory_order_relaxed);
 
     if (!smc) {
         return;
@@ -65,8 +66,12 @@ keep_smc(struct keeper *k, struct pmd *pmd)
     s->lookups = lookups;
     s->evicted = evicted;
     if (n_evicted > smc->n_buckets / 4 && n_evicted > n_lookups / SMC_EVICTED_SHARE &&
-        smc->n_buckets < SMC_MAX_BUCKETS) {
-        smc_replace(pmd, smc, smc->n_buckets * 4);
+        smc->n_buckets < max) {
+        smc_replace(pmd, smc, MIN(smc->n_buckets * 4, max));
+        return;
+    }
+    if (smc->n_buckets > max) { // it was made less
+        smc_replace(pmd, smc, max);
         return;
     }
     s->n_used += smc_sweep(smc, s->part, SWEEP_PARTS);
@@ -75,7 +80,7 @@ keep_smc(struct keeper *k, struct pmd *pmd)
         s->part = 0;
         s->n_used = 0;
         if (n_used < smc->n_buckets / 2 && smc->n_buckets > SMC_MIN_BUCKETS) {
-            smc_replace(pmd, smc, smc->n_buckets / 4);
+            smc_replace(pmd, smc, MAX(smc->n_buckets / 4, (uint32_t)SMC_MIN_BUCKETS));
         }
     }
 }

@@ -73,7 +73,7 @@ put_caches(struct str *s, const struct dp *dp)
         if (smc) {
             str_printf(s, "signature cache, %s %d: %u of %u words\n",
                        list[i]->is_kernel ? "main thread, core" : "core", list[i]->core_id,
-                       smc->n_buckets * BUCKET_WORDS, SMC_MAX_BUCKETS * BUCKET_WORDS);
+                       smc->n_buckets * BUCKET_WORDS, dp->set.smc_max_buckets * BUCKET_WORDS);
         }
     }
     free(list);
@@ -94,6 +94,8 @@ limits_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
                counted("datapath_drop_upcall_error"));
     str_printf(&s, "misses' share of a PMD that others wait for: %u %%, dropped %" PRIu64 "\n",
                dp->set.miss_share, counted("datapath_drop_miss_share"));
+    str_printf(&s, "rests of queues whose misses were refused: %" PRIu64 "\n",
+               counted("miss_share_rest"));
     str_printf(&s, "answers that wait, per PMD: %u, dropped %" PRIu64 "\n", INJECT_MAX_WAITING,
                counted("datapath_drop_inject_full"));
     str_printf(&s, "passes of a packet: %u, and %u packets between passes, dropped %" PRIu64 "\n",

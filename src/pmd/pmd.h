@@ -51,6 +51,7 @@ struct rxq {
     RCU_PTR(struct policer) policer;          /* main: w, pmd: r; NULL: none */
     int64_t miss_credit;                      /* pmd; see miss.c */
     uint64_t miss_tsc;                        /* pmd: when it was refilled */
+    uint64_t rest_tsc;                        /* pmd: not polled before that */
     _Atomic uint64_t drops[DROP_N_REASONS];   /* pmd: w, main: r */
 };
 
@@ -134,12 +135,13 @@ struct pmd {
     RCU_PTR(struct tx_port) tx[DP_MAX_PORTS]; /* main: w, pmd: r */
     struct tx_port *dirty[DP_MAX_PORTS];
     unsigned n_dirty;
-    struct rxq *polling;           // whose burst this is; NULL: not a queue's
-    struct rxq_backlog backlog[2]; // of the last two different queues
-    _Atomic uint32_t miss_share;   /* main: w, pmd: r; 1024ths of the time, 1024: no limit */
-    bool timed;                    // stages are measured: pmd-perf-metrics, for this burst
-    bool trains;                   // the last burst had some
-    struct pmd_perf perf;          // counters; all: r
+    struct rxq *polling;              // whose burst this is; NULL: not a queue's
+    struct rxq_backlog backlog[2];    // of the last two different queues
+    _Atomic uint32_t smc_max_buckets; /* main: w, keeper: r */
+    _Atomic uint32_t miss_share;      /* main: w, pmd: r; 1024ths of the time, 1024: no limit */
+    bool timed;                       // stages are measured: pmd-perf-metrics, for this burst
+    bool trains;                      // the last burst had some
+    struct pmd_perf perf;             // counters; all: r
     struct burst burst;
     struct pmd_lane lanes[PMD_LANES];
     struct emc emc;

@@ -42,6 +42,7 @@ pmd_create(struct dp *dp, unsigned index, int core_id, int numa_id)
     pmd->wake_fd = pmd->is_kernel ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
     pmd->epoll_fd = -1;
     pmd->half_ms_cycles = clock_tsc_hz() / 2000;
+    atomic_init(&pmd->smc_max_buckets, SMC_MAX_BUCKETS_DEFAULT);
     perf_init(&pmd->perf);
     rcu_assign(&pmd->poll, xzalloc(sizeof(struct poll_list)));
     pmd_refresh_time(pmd);
@@ -148,6 +149,9 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
 {
     struct burst *b = &pmd->burst;
 
+    if (UNLIKELY(rxq->rest_tsc > pmd->now_tsc)) {
+        return 0; // in debt for its misses (miss.c)
+    }
     pmd->timed = atomic_load_explicit(&pmd->perf.detailed, memory_order_relaxed);
     if (UNLIKELY(pmd->timed)) {
         pmd->perf.stage_tsc = clock_tsc();

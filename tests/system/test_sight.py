@@ -52,7 +52,7 @@ def test_drops_by_port_and_reason(switch):
 
 def test_limits_tell_how_full_they_are(switch):
     switch.vsctl("set", "Open_vSwitch", ".", "other_config:flow-limit=12345",
-                 "other_config:pmd-miss-share=7")
+                 "other_config:pmd-miss-share=7", "other_config:smc-max-entries=20000")
     switch.ofctl("add-flow", "br0", "in_port=1,tcp,tp_src=1000,actions=output:2")
     receive(switch, 1000)
     wait_for(lambda: "megaflows: 1 of 12345, refused 0\n" in
@@ -63,7 +63,8 @@ def test_limits_tell_how_full_they_are(switch):
     assert re.search(r"^masks of a lane: 1 of 34 in the fullest of \d+ lanes \(port p1\)", out, re.M)
     assert "misses that wait, per port: 511, dropped 0\n" in out
     assert "misses' share of a PMD that others wait for: 7 %, dropped 0\n" in out
-    assert "signature cache, " in out
+    assert "rests of queues whose misses were refused: 0\n" in out
+    assert re.search(r"^signature cache, .*: 8192 of 16384 words$", out, re.M), out
 
 
 def test_a_port_without_emc(switch):

@@ -274,6 +274,29 @@ test_upcalls_by_action_have_the_same_share(void **state)
     assert_int_equal(n_asked(), asked + 16);
 }
 
+// Short bursts of a queue in debt are gathered; long ones, and those of who owes nothing, are not.
+static void
+test_a_queue_in_debt_rests(void **state)
+{
+    burst(1, ms, false);
+    other_waits();
+    burst(1, ms, false);
+    assert_int_equal(hostile->rest_tsc, 0);
+    spend();
+    hostile->rest_tsc = 0;
+    other_waits();
+    burst(32, 0, false);
+    assert_int_equal(hostile->rest_tsc, 0);
+    other_waits();
+    burst(3, 0, false);
+    assert_true(hostile->rest_tsc > now && hostile->rest_tsc - now < ms / 10);
+    // Nobody waits: there is no reason to begin another rest.
+    uint64_t until = hostile->rest_tsc;
+    burst(3, 3 * ms, false);
+    assert_int_equal(hostile->rest_tsc, until);
+    assert_true(until < now);
+}
+
 static void
 test_drops_are_counted_for_their_queue(void **state)
 {
@@ -297,6 +320,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_lane_that_finds_flows_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_upcalls_by_action_have_the_same_share, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_queue_in_debt_rests, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drops_are_counted_for_their_queue, setup, teardown),
     };
 
