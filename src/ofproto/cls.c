@@ -135,6 +135,12 @@ cls_insert(struct cls *cls, struct cls_rule *rule, const struct match *match, in
 }
 
 void
+cls_show(struct cls_rule *rule, cls_version_t version)
+{
+    atomic_store_explicit(&rule->add, version, memory_order_release);
+}
+
+void
 cls_mark_removed(struct cls_rule *rule, cls_version_t version)
 {
     atomic_store_explicit(&rule->remove, version, memory_order_release);
@@ -388,24 +394,37 @@ cls_lookup_all(const struct cls *cls, cls_version_t version, const struct flow *
     return rules;
 }
 
-const struct cls_rule *
-cls_find_exactly(const struct cls *cls, cls_version_t version, const struct match *match,
-                 int priority)
+/* Of the rules with one match, the visible one of that priority. */
+static const struct cls_rule *
+first_of(const struct cls_rule *r, cls_version_t version, int priority)
 {
-    const struct cls_subtable *st = cls_subtable_by_mask(cls, &match->mask);
-    const struct cls_rule *r;
-
-    if (!st) {
-        return NULL;
-    }
-    r = cls_subtable_find(st, &match->flow,
-                          cls_hash32(cls_hash_words(st, &match->flow, 0, st->n_words, 0)));
     for (; r && r->priority >= priority; r = atomic_load_explicit(&r->next, memory_order_acquire)) {
         if (r->priority == priority && cls_rule_is_visible(r, version)) {
             return r;
         }
     }
     return NULL;
+}
+
+const struct cls_rule *
+cls_find_exactly(const struct cls *cls, cls_version_t version, const struct match *match,
+                 int priority)
+{
+    const struct cls_subtable *st = cls_subtable_by_mask(cls, &match->mask);
+
+    if (!st) {
+        return NULL;
+    }
+    return first_of(
+        cls_subtable_find(st, &match->flow,
+                          cls_hash32(cls_hash_words(st, &match->flow, 0, st->n_words, 0))),
+        version, priority);
+}
+
+const struct cls_rule *
+cls_find_like(const struct cls_rule *rule, cls_version_t version)
+{
+    return first_of(cls_subtable_like(rule->subtable, rule), version, rule->priority);
 }
 
 /* Do some packets match both? */

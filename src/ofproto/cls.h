@@ -33,7 +33,7 @@ struct match;
 
 typedef uint64_t cls_version_t;
 #define CLS_VERSION_MIN UINT64_C(1)
-#define CLS_VERSION_NEVER UINT64_MAX /* as 'remove': not removed */
+#define CLS_VERSION_NEVER UINT64_MAX /* as 'remove': not removed; as 'add': not yet visible */
 
 /* A rule as the classifier sees it; embedded as the LAST member of struct rule, because the values
  * follow it: 'n_words' words of the match, those whose bit is set in the subtable's mask map. */
@@ -57,6 +57,8 @@ size_t cls_values_size(const struct match *);
  * search finds it after cls_publish(). */
 void cls_insert(struct cls *, struct cls_rule *rule, const struct match *, int priority,
                 cls_version_t version);
+/* Makes a rule that was inserted for CLS_VERSION_NEVER visible from 'version' on. */
+void cls_show(struct cls_rule *, cls_version_t version);
 /* The rule is no longer visible from 'version' on. */
 void cls_mark_removed(struct cls_rule *, cls_version_t version);
 /* Undoes cls_mark_removed() of a version that was not published. */
@@ -94,6 +96,8 @@ const struct cls_rule **cls_lookup_all(const struct cls *, cls_version_t, const 
 /* The rule with exactly this match and priority, visible in 'version'.  Writer or reader. */
 const struct cls_rule *cls_find_exactly(const struct cls *, cls_version_t, const struct match *,
                                         int priority);
+/* The same for the match and priority of a rule that is linked.  Writer. */
+const struct cls_rule *cls_find_like(const struct cls_rule *, cls_version_t);
 /* True if a rule of that priority, other than one with exactly this match, can match a packet that
  * 'match' matches (CHECK_OVERLAP). */
 bool cls_overlaps(const struct cls *, cls_version_t, const struct match *, int priority);

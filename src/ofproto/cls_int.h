@@ -87,6 +87,8 @@ struct cls_subtable *cls_subtable_create(struct cls *, const struct flow_mask *)
 void cls_subtable_destroy(struct cls *, struct cls_subtable *);
 /* The subtable of exactly this mask, or NULL. */
 struct cls_subtable *cls_subtable_by_mask(const struct cls *, const struct flow_mask *);
+/* The first of the rules with the values of 'rule', which is one of them. */
+const struct cls_rule *cls_subtable_like(struct cls_subtable *, const struct cls_rule *rule);
 void cls_subtable_link(struct cls_subtable *, struct cls_rule *);
 void cls_subtable_unlink(struct cls_subtable *, struct cls_rule *);
 /* The highest priority that is really there; INT32_MIN when empty. */

@@ -248,6 +248,12 @@ slot_of(struct cls_subtable *st, const struct cls_rule *rule)
     }
 }
 
+const struct cls_rule *
+cls_subtable_like(struct cls_subtable *st, const struct cls_rule *rule)
+{
+    return cls_slot_rule(atomic_load_explicit(slot_of(st, rule), memory_order_relaxed));
+}
+
 static void
 slot_set(_Atomic uint64_t *slot, struct cls_rule *rule)
 {

@@ -149,41 +149,105 @@ evict_one(struct flow_txn *txn, struct oftable *t)
     return victim != NULL;
 }
 
+/* Before a rule comes: the one that it replaces goes, or a full table makes room. */
+static enum ofperr
+make_way(struct flow_txn *txn, struct oftable *t, struct rule *old)
+{
+    if (old) {
+        flow_txn_remove(txn, old, OFPRR_DELETE, true);
+    } else if (t->n_flows >= t->max_flows && !(t->evict && evict_one(txn, t))) {
+        return OFPERR_OFPFMFC_TABLE_FULL;
+    }
+    return OFPERR_OK;
+}
+
+static struct rule *
+rule_or_null(const struct cls_rule *r)
+{
+    return r ? rule_from_cls(r) : NULL;
+}
+
+static uint8_t
+table_for_add(const struct ofp_flow_mod *fm)
+{
+    return fm->table_id == OFP_TABLE_ALL ? 0 : fm->table_id;
+}
+
+static struct rule_new
+new_rule(struct ofproto *p, const struct ofp_flow_mod *fm, struct rule *stats_from)
+{
+    return (struct rule_new){
+        .table_id = table_for_add(fm),
+        .priority = fm->priority,
+        .cookie = fm->new_cookie == UINT64_MAX ? 0 : fm->new_cookie,
+        .idle_timeout = fm->idle_timeout,
+        .hard_timeout = fm->hard_timeout,
+        .importance = fm->importance,
+        .flags = fm->flags,
+        .match = &fm->match,
+        .actions = rule_actions_get(p->all, ofpacts_data(&fm->actions), fm->actions.size),
+        .stats_from = stats_from,
+    };
+}
+
 static enum ofperr
 add_flow(struct flow_txn *txn, const struct ofp_flow_mod *fm)
 {
     struct ofproto *p = txn->ofproto;
-    uint8_t table_id = fm->table_id == OFP_TABLE_ALL ? 0 : fm->table_id;
-    struct oftable *t = &p->tables[table_id];
-    const struct cls_rule *old_cls =
-        cls_find_exactly(t->cls, txn->version, &fm->match, fm->priority);
-    struct rule *old = old_cls ? rule_from_cls(old_cls) : NULL;
+    struct oftable *t = &p->tables[table_for_add(fm)];
+    struct rule *old =
+        rule_or_null(cls_find_exactly(t->cls, txn->version, &fm->match, fm->priority));
+    struct rule_new rn;
+    enum ofperr error;
 
-    if (!old) {
-        if ((fm->flags & OFPFF_CHECK_OVERLAP) &&
-            cls_overlaps(t->cls, txn->version, &fm->match, fm->priority)) {
-            return OFPERR_OFPFMFC_OVERLAP;
-        }
-        if (t->n_flows >= t->max_flows && !(t->evict && evict_one(txn, t))) {
-            return OFPERR_OFPFMFC_TABLE_FULL;
-        }
+    if (!old && (fm->flags & OFPFF_CHECK_OVERLAP) &&
+        cls_overlaps(t->cls, txn->version, &fm->match, fm->priority)) {
+        return OFPERR_OFPFMFC_OVERLAP;
     }
-    if (old) {
-        flow_txn_remove(txn, old, OFPRR_DELETE, true);
+    error = make_way(txn, t, old);
+    if (error) {
+        return error;
     }
-    flow_txn_add(
-        txn, &(struct rule_new){
-                 .table_id = table_id,
-                 .priority = fm->priority,
-                 .cookie = fm->new_cookie == UINT64_MAX ? 0 : fm->new_cookie,
-                 .idle_timeout = fm->idle_timeout,
-                 .hard_timeout = fm->hard_timeout,
-                 .importance = fm->importance,
-                 .flags = fm->flags,
-                 .match = &fm->match,
-                 .actions = rule_actions_get(p->all, ofpacts_data(&fm->actions), fm->actions.size),
-                 .stats_from = fm->flags & OFPFF_RESET_COUNTS ? NULL : old,
-             });
+    rn = new_rule(p, fm, fm->flags & OFPFF_RESET_COUNTS ? NULL : old);
+    flow_txn_add(txn, &rn);
+    return OFPERR_OK;
+}
+
+struct rule *
+flow_mod_prepare(struct ofproto *p, const struct ofp_flow_mod *fm)
+{
+    struct rule_new rn;
+    struct rule *r;
+
+    /* What depends on other rules, or on groups and meters, is looked at when the time has come. */
+    if (fm->command != OFPFC_ADD || fm->flags & OFPFF_CHECK_OVERLAP ||
+        fm->buffer_id != OFP_BUFFER_NONE) {
+        return NULL;
+    }
+    rn = new_rule(p, fm, NULL);
+    if (rn.actions->has_groups || rn.actions->meter_id) {
+        rule_actions_unref(rn.actions);
+        return NULL;
+    }
+    r = rule_create(p, &rn);
+    cls_insert(p->tables[rn.table_id].cls, &r->cls, rn.match, rn.priority, CLS_VERSION_NEVER);
+    return r;
+}
+
+enum ofperr
+flow_mod_apply_prepared(struct flow_txn *txn, struct rule *r)
+{
+    struct rule *old = rule_or_null(cls_find_like(&r->cls, txn->version));
+    enum ofperr error = make_way(txn, &txn->ofproto->tables[r->table_id], old);
+
+    if (error) {
+        return error;
+    }
+    rule_start(r);
+    if (old && !(r->flags & RULE_RESET_COUNTS)) {
+        rule_count_on(r, old);
+    }
+    flow_txn_show(txn, r);
     return OFPERR_OK;
 }
 

@@ -19,17 +19,20 @@
 /* Rules of one commit that wait for a grace period. */
 struct garbage {
     struct ofprotos *all;
-    struct garbage *next_ripe;   /* under all->lock */
+    struct garbage *next_ripe;   /* under all->lock; main, once taken */
     struct garbage *prev, *next; /* in all->garbage */
     struct ofproto *ofproto;
-    size_t n;
+    size_t n, done; /* rules; how many of them are unlinked */
     struct rule *rules[];
 };
+
+/* How long one iteration of the loop may unlink. */
+#define GARBAGE_US 2000
 
 /* --- garbage -------------------------------------------------------------------------------------
  */
 
-/* Reclaimer's thread. */
+/* Reclaimer's thread, or main for what never needed a grace period. */
 static void
 garbage_is_ripe(void *g_)
 {
@@ -43,43 +46,65 @@ garbage_is_ripe(void *g_)
     loop_wake(all->loop);
 }
 
-static void
-garbage_collect(struct garbage *g)
+/* Unlinks rules until all are done or 'deadline' (clock_now_us()) has come; true if all are. */
+static bool
+garbage_collect(struct garbage *g, int64_t deadline)
 {
-    for (size_t i = 0; i < g->n; i++) {
-        struct rule *r = g->rules[i];
+    while (g->done < g->n) {
+        struct rule *r = g->rules[g->done++];
         struct cls *cls = r->ofproto->tables[r->table_id].cls;
+        bool stop = g->done % 32 == 0 && clock_now_us() >= deadline;
 
         cls_unlink(cls, &r->cls);
-        if (i + 1 >= g->n || g->rules[i + 1]->table_id != r->table_id) {
+        if (stop || g->done >= g->n || g->rules[g->done]->table_id != r->table_id) {
             cls_publish(cls);
         }
         rule_unref(r);
+        if (stop) {
+            break;
+        }
     }
-    g->n = 0;
+    return g->done >= g->n;
+}
+
+static void
+garbage_free(struct garbage *g)
+{
+    if (g->prev) {
+        g->prev->next = g->next;
+    } else {
+        g->all->garbage = g->next;
+    }
+    if (g->next) {
+        g->next->prev = g->prev;
+    }
+    free(g);
 }
 
 void
 flow_garbage_run(struct ofprotos *all)
 {
-    struct garbage *g, *next;
+    int64_t deadline = clock_now_us() + GARBAGE_US;
+    struct garbage *g = all->unlinking;
 
-    pthread_mutex_lock(&all->lock);
-    g = all->ripe;
-    all->ripe = NULL;
-    pthread_mutex_unlock(&all->lock);
-    for (; g; g = next) {
-        next = g->next_ripe;
-        garbage_collect(g);
-        if (g->prev) {
-            g->prev->next = g->next;
-        } else {
-            all->garbage = g->next;
+    if (!g) {
+        pthread_mutex_lock(&all->lock);
+        g = all->ripe;
+        all->ripe = NULL;
+        pthread_mutex_unlock(&all->lock);
+    }
+    while (g && garbage_collect(g, deadline)) {
+        struct garbage *done = g;
+
+        g = g->next_ripe;
+        garbage_free(done);
+        if (g && clock_now_us() >= deadline) {
+            break;
         }
-        if (g->next) {
-            g->next->prev = g->prev;
-        }
-        free(g);
+    }
+    all->unlinking = g;
+    if (g) {
+        loop_wake(all->loop); /* The next iteration goes on. */
     }
 }
 
@@ -173,6 +198,32 @@ flow_txn_add(struct flow_txn *txn, const struct rule_new *rn)
     t->n_flows += !is_hidden(r);
     txn_log(txn,
             (struct flow_txn_op){.rule = r, .kind = FLOW_OP_ADD, .is_modify = rn->created_ms != 0});
+}
+
+void
+flow_txn_show(struct flow_txn *txn, struct rule *r)
+{
+    struct oftable *t = &txn->ofproto->tables[r->table_id];
+
+    if (r->actions->has_conj) {
+        atomic_store_explicit(&t->had_clauses, true, memory_order_relaxed);
+    }
+    cls_show(&r->cls, txn->version);
+    t->n_flows += !is_hidden(r);
+    txn_log(txn, (struct flow_txn_op){.rule = r, .kind = FLOW_OP_ADD});
+}
+
+void
+flow_discard(struct ofproto *p, struct rule *const *rules, size_t n)
+{
+    struct garbage *g = garbage_create(p, n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i]) {
+            g->rules[g->n++] = rules[i];
+        }
+    }
+    garbage_is_ripe(g);
 }
 
 void
@@ -396,7 +447,7 @@ flow_tables_destroy(struct ofproto *p)
     rcu_synchronize();
     for (struct garbage *g = p->all->garbage; g; g = g->next) {
         if (g->ofproto == p) {
-            garbage_collect(g);
+            garbage_collect(g, INT64_MAX);
         }
     }
     for (int i = 0; i <= OFPROTO_N_TABLES; i++) {

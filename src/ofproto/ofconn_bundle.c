@@ -5,8 +5,9 @@
  *
  * Main thread.  Flow-mods of a bundle become visible in one version.  Groups and ports have no
  * versions: they are changed in order between flow-mods, and a failure puts groups back as they
- * were. The messages are kept as bytes and decoded again at commit: that is cheaper in memory than
- * their decoded form, and decoding costs under a microsecond each.
+ * were.  The rule of a flow-mod that adds is made and linked when the message comes, for no version
+ * yet: a commit has little left to do then, and the work was done while the peer was sending.
+ * Other messages are decoded again at commit.
  */
 #include <stdlib.h>
 
@@ -16,6 +17,8 @@
 
 enum { MAX_BUNDLES = 64, MAX_MESSAGES = 4 << 20 };
 #define MAX_BYTES ((size_t)1 << 30)
+/* Beyond so many rules made ahead, a bundle's messages wait as bytes, which need less memory. */
+#define MAX_PREPARED ((size_t)2 << 20)
 
 struct ofbundle_msgs {
     struct ofbundle_msgs *next;
@@ -24,7 +27,10 @@ struct ofbundle_msgs {
     bool is_closed;
     int64_t used_ms;
     struct wr bytes; /* whole messages, one after the other */
-    size_t n;
+    size_t n, allocated;
+    struct rule **prepared; /* for each message: its rule, linked for no version yet, or NULL */
+    size_t n_prepared;
+    bool has_others; /* than flow-mods */
 };
 
 static struct ofbundle_msgs **
@@ -39,11 +45,15 @@ find_bundle(struct ofconn *c, uint32_t id)
 }
 
 static void
-remove_bundle(struct ofbundle_msgs **slot)
+remove_bundle(struct ofconn *c, struct ofbundle_msgs **slot)
 {
     struct ofbundle_msgs *b = *slot;
 
     *slot = b->next;
+    if (b->n_prepared) {
+        flow_discard(c->ofproto, b->prepared, b->n);
+    }
+    free(b->prepared);
     wr_fini(&b->bytes);
     free(b);
 }
@@ -52,7 +62,7 @@ void
 ofconn_bundles_destroy(struct ofconn *c)
 {
     while (c->bundles) {
-        remove_bundle(&c->bundles);
+        remove_bundle(c, &c->bundles);
     }
 }
 
@@ -68,7 +78,7 @@ ofconn_bundles_run(struct ofconn *c)
 
             ofperr_encode_reply(OFPERR_OFPBFC_TIMEOUT, header, sizeof header, &c->out);
             ofconn_flush(c);
-            remove_bundle(b);
+            remove_bundle(c, b);
         } else {
             b = &(*b)->next;
         }
@@ -77,18 +87,29 @@ ofconn_bundles_run(struct ofconn *c)
 
 /* --- commit ---------------------------------------------------------------------------------- */
 
-/* Applies one message of a bundle. */
+/* Applies message 'i' of a bundle. */
 static enum ofperr
-apply(struct ofconn *c, struct flow_txn *txn, const struct ofp_msg *msg)
+apply(struct ofconn *c, struct flow_txn *txn, struct ofbundle_msgs *b, size_t i, const void *data,
+      size_t size)
 {
     struct ofp_flow_mod *fm = &c->ofproto->fm;
+    struct ofp_msg msg;
     enum ofperr error;
 
-    if (msg->type == OFPTYPE_FLOW_MOD) {
-        error = ofconn_decode_flow_mod(c, msg, fm);
+    if (b->prepared[i]) {
+        error = flow_mod_apply_prepared(txn, b->prepared[i]);
+        if (!error) {
+            b->prepared[i] = NULL;
+            b->n_prepared--;
+        }
+        return error;
+    }
+    ofp_msg_decode(data, size, &msg);
+    if (msg.type == OFPTYPE_FLOW_MOD) {
+        error = ofconn_decode_flow_mod(c, &msg, fm);
         return error ? error : flow_mod_apply(txn, fm);
     }
-    return msg->type == OFPTYPE_GROUP_MOD ? apply_group_mod(c, msg, txn) : OFPERR_OK;
+    return msg.type == OFPTYPE_GROUP_MOD ? apply_group_mod(c, &msg, txn) : OFPERR_OK;
 }
 
 /* Ports and packets follow when nothing can fail any more. */
@@ -112,17 +133,17 @@ commit(struct ofconn *c, struct ofbundle_msgs *b)
 {
     struct flow_txn txn;
     struct groups_saved *saved = groups_save(c->ofproto);
+    struct rd in = rd_init(b->bytes.data, b->bytes.size);
     enum ofperr error = OFPERR_OK;
 
     flow_txn_begin(&txn, c->ofproto);
-    for (struct rd in = rd_init(b->bytes.data, b->bytes.size); !error && rd_left(&in);) {
+    for (size_t i = 0; !error && i < b->n; i++) {
         size_t size = ofp_msg_size(in.p);
-        struct ofp_msg msg;
+        const void *data = rd_bytes(&in, size);
 
-        ofp_msg_decode(rd_bytes(&in, size), size, &msg);
-        error = apply(c, &txn, &msg);
+        error = apply(c, &txn, b, i, data, size);
         if (error) {
-            ofperr_encode_reply(error, msg.data, msg.size, &c->out);
+            ofperr_encode_reply(error, data, size, &c->out);
         }
     }
     if (error) {
@@ -132,7 +153,8 @@ commit(struct ofconn *c, struct ofbundle_msgs *b)
     }
     flow_txn_commit(&txn);
     groups_forget(saved);
-    for (struct rd in = rd_init(b->bytes.data, b->bytes.size); rd_left(&in);) {
+    in = rd_init(b->bytes.data, b->bytes.size);
+    while (b->has_others && rd_left(&in)) {
         size_t size = ofp_msg_size(in.p);
         struct ofp_msg msg;
 
@@ -153,7 +175,7 @@ open_bundle(struct ofconn *c, uint32_t id, uint16_t flags)
     struct ofbundle_msgs *b;
 
     if (*find_bundle(c, id)) {
-        remove_bundle(find_bundle(c, id));
+        remove_bundle(c, find_bundle(c, id));
         return OFPERR_OFPBFC_BAD_ID;
     }
     for (b = c->bundles; b; b = b->next) {
@@ -172,17 +194,17 @@ open_bundle(struct ofconn *c, uint32_t id, uint16_t flags)
 }
 
 static enum ofperr
-close_bundle(struct ofbundle_msgs **slot, uint16_t flags)
+close_bundle(struct ofconn *c, struct ofbundle_msgs **slot, uint16_t flags)
 {
     if (!*slot) {
         return OFPERR_OFPBFC_BAD_ID;
     }
     if ((*slot)->is_closed) {
-        remove_bundle(slot);
+        remove_bundle(c, slot);
         return OFPERR_OFPBFC_BUNDLE_CLOSED;
     }
     if ((*slot)->flags != flags) {
-        remove_bundle(slot);
+        remove_bundle(c, slot);
         return OFPERR_OFPBFC_BAD_FLAGS;
     }
     (*slot)->is_closed = true;
@@ -202,7 +224,7 @@ commit_bundle(struct ofconn *c, struct ofbundle_msgs **slot, uint16_t flags)
     } else {
         error = commit(c, *slot);
     }
-    remove_bundle(slot);
+    remove_bundle(c, slot);
     return error;
 }
 
@@ -225,7 +247,7 @@ handle_bundle_control(struct ofconn *c, const struct ofp_msg *msg)
         error = open_bundle(c, bc.bundle_id, bc.flags);
         break;
     case OFPBCT_CLOSE_REQUEST:
-        error = close_bundle(slot, bc.flags);
+        error = close_bundle(c, slot, bc.flags);
         break;
     case OFPBCT_COMMIT_REQUEST:
         error = commit_bundle(c, slot, bc.flags);
@@ -233,7 +255,7 @@ handle_bundle_control(struct ofconn *c, const struct ofp_msg *msg)
     case OFPBCT_DISCARD_REQUEST:
         error = *slot ? OFPERR_OK : OFPERR_OFPBFC_BAD_ID;
         if (*slot) {
-            remove_bundle(slot);
+            remove_bundle(c, slot);
         }
         break;
     default:
@@ -260,6 +282,25 @@ check_message(struct ofconn *c, const struct ofp_msg *msg)
         return error == OFPERR_OFPBAC_BAD_OUT_GROUP ? OFPERR_OK : error;
     }
     return OFPERR_OK;
+}
+
+/* After check_message(). */
+static void
+keep_message(struct ofconn *c, struct ofbundle_msgs *b, const struct ofp_msg *msg)
+{
+    bool is_flow_mod = msg->type == OFPTYPE_FLOW_MOD;
+    struct rule *r = is_flow_mod && b->n_prepared < MAX_PREPARED
+                         ? flow_mod_prepare(c->ofproto, &c->ofproto->fm)
+                         : NULL;
+
+    if (b->n >= b->allocated) {
+        b->allocated = MAX(b->allocated * 2, (size_t)64);
+        b->prepared = xreallocarray(b->prepared, b->allocated, sizeof *b->prepared);
+    }
+    b->prepared[b->n++] = r;
+    b->n_prepared += r != NULL;
+    b->has_others |= !is_flow_mod;
+    wr_bytes(&b->bytes, msg->data, msg->size);
 }
 
 enum ofperr
@@ -290,8 +331,7 @@ handle_bundle_add(struct ofconn *c, const struct ofp_msg *msg)
         error = check_message(c, &ba.msg);
     }
     if (!error) {
-        wr_bytes(&b->bytes, ba.msg.data, ba.msg.size);
-        b->n++;
+        keep_message(c, b, &ba.msg);
     }
     return error;
 }

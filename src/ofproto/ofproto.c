@@ -81,7 +81,9 @@ ofprotos_destroy(struct ofprotos *all)
         ofproto_destroy(all->by_name);
     }
     rcu_barrier();
-    flow_garbage_run(all);
+    do {
+        flow_garbage_run(all);
+    } while (all->unlinking || all->ripe);
     handler_jobs_forget(all, NULL);
     changes_forget(all, NULL);
     loop_timer_stop(&all->timer);

@@ -49,6 +49,7 @@ struct ofprotos {
     struct handler_job *jobs, **last_job; /* from other threads, in order */
     size_t n_jobs;
     struct garbage *ripe;                   /* grace period over: to be unlinked */
+    struct garbage *unlinking;              /* main only: taken from 'ripe', not yet done */
     struct garbage *garbage;                /* main only: all batches that wait */
     struct loop_timer timer;                /* once a second */
     uint64_t dp_meters[DP_MAX_METERS / 64]; /* the datapath's meters in use */
@@ -194,6 +195,9 @@ struct rule_new {
     int64_t created_ms;                 /* 0: now */
 };
 struct rule *rule_create(struct ofproto *, const struct rule_new *);
+/* For a rule that no translation has seen: it counts on where 'old' stops; its life begins now. */
+void rule_count_on(struct rule *, struct rule *old);
+void rule_start(struct rule *);
 
 /* --- tables: flow_table.c
  * ------------------------------------------------------------------------- */
@@ -214,6 +218,8 @@ struct flow_txn {
 };
 void flow_txn_begin(struct flow_txn *, struct ofproto *);
 void flow_txn_add(struct flow_txn *, const struct rule_new *);
+/* Adds a rule that is linked already, for no version yet; it belongs to the transaction now. */
+void flow_txn_show(struct flow_txn *, struct rule *);
 void flow_txn_remove(struct flow_txn *, struct rule *, uint8_t reason, bool silent);
 /* Undoes everything back to when n_ops was 'mark'. */
 void flow_txn_rollback(struct flow_txn *, size_t mark);
@@ -229,7 +235,9 @@ void flow_tables_expire(struct ofproto *);
 void flow_rule_made_expirable(struct rule *);
 /* Removes all rules but hidden ones. */
 void flow_tables_flush(struct ofproto *);
-/* Unlinks what a grace period has freed; a loop hook. */
+/* Unlinks rules that were linked for no version, piece by piece; NULLs are skipped. */
+void flow_discard(struct ofproto *, struct rule *const *rules, size_t n);
+/* Unlinks what a grace period has freed, a bounded amount; a loop hook. */
 void flow_garbage_run(struct ofprotos *);
 
 /* --- flow_mod.c
@@ -237,6 +245,11 @@ void flow_garbage_run(struct ofprotos *);
 
 /* Does what a decoded flow-mod says within a transaction; 0 or the error to send. */
 enum ofperr flow_mod_apply(struct flow_txn *, const struct ofp_flow_mod *);
+/* The rule of a flow-mod that adds, linked for no version yet, so that flow_mod_apply_prepared() is
+ * short; NULL: this one must wait for flow_mod_apply(). */
+struct rule *flow_mod_prepare(struct ofproto *, const struct ofp_flow_mod *);
+/* Like flow_mod_apply().  The rule is the transaction's unless there is an error. */
+enum ofperr flow_mod_apply_prepared(struct flow_txn *, struct rule *);
 /* Removes the rules that lead to a group, or with OFP_GROUP_ALL to any. */
 void flow_txn_remove_by_group(struct flow_txn *, uint32_t group_id);
 /* The same for a meter; and how many rules use it. */

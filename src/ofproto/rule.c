@@ -149,6 +149,14 @@ rule_actions_unref(const struct rule_actions *a)
 /* --- rules
  * ------------------------------------------------------------------------------------------ */
 
+void
+rule_count_on(struct rule *r, struct rule *old)
+{
+    r->stats_from = old->stats_from ? old->stats_from : old;
+    rule_ref(r->stats_from);
+    r->stats = r->stats_from->stats;
+}
+
 struct rule *
 rule_create(struct ofproto *ofproto, const struct rule_new *rn)
 {
@@ -169,11 +177,16 @@ rule_create(struct ofproto *ofproto, const struct rule_new *rn)
     atomic_init(&r->own_stats.used_ms, now);
     r->stats = &r->own_stats;
     if (rn->stats_from) {
-        r->stats_from = rn->stats_from->stats_from ? rn->stats_from->stats_from : rn->stats_from;
-        rule_ref(r->stats_from);
-        r->stats = r->stats_from->stats;
+        rule_count_on(r, rn->stats_from);
     }
     return r;
+}
+
+void
+rule_start(struct rule *r)
+{
+    r->created_ms = r->modified_ms = clock_now_ms();
+    atomic_store_explicit(&r->own_stats.used_ms, r->created_ms, memory_order_relaxed);
 }
 
 static void

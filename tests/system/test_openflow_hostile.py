@@ -97,6 +97,50 @@ def test_bundles_left_open_are_bounded_and_forgotten(br):
 
 
 @pytest.mark.rootless
+def test_what_a_bundle_holds_is_not_seen_before_its_commit(br):
+    """Whether it ends well, fails, is discarded or its connection goes; others change the same rules meanwhile."""
+    version = of.OF14
+    p = of.Peer(br.dir + "/br0.mgmt", version)
+
+    def control(bundle, kind):
+        return of.message(version, 33, struct.pack("!IHH", bundle, kind, 3))
+
+    def add(bundle, mac, port, flags=0, fields=b""):
+        fields = fields or of.oxm(3, bytes([0, 0, 0, 0, 0, mac]))
+        inner = of.flow_mod(version, of.output(version, port), priority=5, fields=fields, xid=1, flags=flags)
+        return of.message(version, 34, struct.pack("!IHH", bundle, 0, 3) + inner)
+
+    def flows():
+        text = br.ofctl("--no-stats", "dump-flows", "br0")
+        return sorted(re.findall(r"dl_dst=00:00:00:00:00:0(\d) actions=output:\"?p?(\d)", text))
+
+    br.ofctl("add-flow", "br0", "priority=5,dl_dst=00:00:00:00:00:01,actions=output:2")
+    adds = [add(1, 1, 1), add(1, 2, 1), add(1, 2, 3)]
+    assert p.errors(control(1, 0), *adds) == []
+    assert flows() == [("1", "2")]
+    assert "flow_count=1" in br.ofctl("dump-aggregate", "br0")
+    assert "output:2" in br.appctl("ofproto/trace", "br0", "in_port=3,dl_dst=00:00:00:00:00:01")
+    br.ofctl("add-flow", "br0", "priority=5,dl_dst=00:00:00:00:00:01,actions=output:3")
+    br.ofctl("add-flow", "br0", "priority=5,dl_dst=00:00:00:00:00:02,actions=output:2")
+    assert flows() == [("1", "3"), ("2", "2")]
+    assert p.errors(control(1, 4)) == []
+    assert flows() == [("1", "1"), ("2", "3")]
+    assert "flow_count=2" in br.ofctl("dump-aggregate", "br0")
+    # One that fails at its commit, for the last rule overlaps: of it nothing stays, and it may be tried again.
+    overlaps = add(2, 0, 2, flags=2, fields=of.oxm(5, b"\x12\x34"))
+    assert p.errors(control(2, 0), add(2, 1, 3), add(2, 4, 3), overlaps) == []
+    assert p.errors(control(2, 4)) == [(5, 3), (17, 13)]  # OFPFMFC_OVERLAP, OFPBFC_MSG_FAILED
+    assert flows() == [("1", "1"), ("2", "3")]
+    assert p.errors(control(3, 0), add(3, 4, 2), control(3, 6)) == []
+    assert p.errors(control(4, 0), add(4, 1, 2), add(4, 5, 2)) == []
+    p.close()
+    br.ofctl("del-flows", "br0", "dl_dst=00:00:00:00:00:02")
+    assert flows() == [("1", "1")]
+    br.ofctl("del-flows", "br0")
+    assert flows() == []
+
+
+@pytest.mark.rootless
 def test_200000_messages_in_one_bundle(br):
     """They take effect at once, and only at the commit."""
     version, n = of.OF14, 200000
