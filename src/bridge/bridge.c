@@ -156,6 +156,7 @@ br_destroy(struct br *br)
     br_ports_close(br, true);
     br_ifaces_close(br, true);
     ofproto_destroy(br->ofproto);
+    br_state_forget(br);
     HASH_DEL(br->all->brs, br);
     free(br->name);
     free(br->type);
@@ -190,6 +191,7 @@ br_create(struct bridges *b, const struct db_row *row)
     br->name = xstrdup(name);
     br->type = xstrdup(type);
     br->uuid = *row_uuid(row);
+    br->flows_fd = br->macs_fd = -1;
     br->ofproto = ofproto;
     HASH_ADD_KEYPTR(hh, b->brs, br->name, strlen(br->name), br);
     return br;
@@ -345,6 +347,7 @@ bridges_sync(struct bridges *b, const struct db_row *ovs)
     bridges_note_unserved(b);
     for (br = b->brs; br; br = br->hh.next) {
         ofproto_commit(br->ofproto);
+        br_state_restore(br);
         startup_install_flows(b->cfg.startup, br->name, br->ofproto);
     }
 }
@@ -552,6 +555,7 @@ bridges_release(struct bridges *b)
     leave_database(b);
     ofprotos_disconnect(b->ofprotos);
     for (struct br *br = b->brs; br; br = br->hh.next) {
+        br_state_save(br);
         for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
             if (iface->netdev && !netdev_can_share(iface->netdev)) {
                 br_iface_stop(iface);

@@ -66,7 +66,8 @@ struct br {
     struct rte_ether_addr mac;     /* in use */
     struct rte_ether_addr own_mac; /* what the local port was born with: the last resort */
     uint64_t dpid;
-    int min_mtu; /* of the ports that are not internal; 0: none known */
+    int flows_fd, macs_fd; /* br_state.c; -1: none */
+    int min_mtu;           /* of the ports that are not internal; 0: none known */
     bool wanted;
 };
 
@@ -89,6 +90,15 @@ struct bridges {
     uint32_t unserved_said; /* lines of br_unserved.c's table that were logged */
     bool unserved_qos_said;
 };
+
+/* br_state.c */
+
+/* Puts flows and MAC addresses where a process that takes over finds them. */
+void br_state_save(struct br *);
+/* Takes those of the process before, if there are any; ports must be there. */
+void br_state_restore(struct br *);
+/* Closes what was put. */
+void br_state_forget(struct br *);
 
 /* br_iface.c */
 

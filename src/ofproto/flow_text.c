@@ -82,8 +82,8 @@ ofproto_flow_text_check(const char *text, bool (*is_port)(const void *aux, const
     return error;
 }
 
-static void
-remove_all(struct flow_txn *txn)
+void
+flow_txn_remove_all(struct flow_txn *txn)
 {
     struct ofp_flow_mod fm = {
         .command = OFPFC_DELETE,
@@ -108,7 +108,7 @@ ofproto_flows_from_text(struct ofproto *p, bool replace, const char *const *text
 
     flow_txn_begin(&txn, p);
     if (replace) {
-        remove_all(&txn);
+        flow_txn_remove_all(&txn);
     }
     for (size_t i = 0; i < n; i++) {
         errors[i] = parse(texts[i], &names, &fm);

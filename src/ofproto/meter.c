@@ -223,7 +223,7 @@ meters_destroy_all(struct ofproto *p)
     }
 }
 
-static enum ofperr
+enum ofperr
 meter_mod(struct flow_txn *txn, enum ofp_meter_command command, struct ofp_meter_config *c)
 {
     struct ofproto *p = txn->ofproto;
@@ -250,6 +250,17 @@ meter_mod(struct flow_txn *txn, enum ofp_meter_command command, struct ofp_meter
         return old ? OFPERR_OFPMMFC_METER_EXISTS : put_meter(p, c, NULL);
     }
     return old ? put_meter(p, c, old) : OFPERR_OFPMMFC_UNKNOWN_METER;
+}
+
+void
+meters_visit(const struct ofproto *p, void (*cb)(const struct ofp_meter_config *, void *aux),
+             void *aux)
+{
+    const struct ofmeter_map *map = rcu_get_protected(&p->meters);
+
+    for (size_t i = 0; map && i < map->n; i++) {
+        cb(&map->meters[i]->config, aux);
+    }
 }
 
 /* --- messages

@@ -264,6 +264,17 @@ char *ofproto_flow_text_check(const char *text, bool (*is_port)(const void *aux,
 void ofproto_flows_from_text(struct ofproto *, bool replace, const char *const *texts, size_t n,
                              char **errors);
 
+/* --- what another process needs to go on (save.c) ----------------------------------------------
+ */
+
+/* Meters, groups and flows, or MAC addresses, as new bytes that the caller frees.  Restoring flows
+ * replaces all that are there and returns how many were refused; addresses want ports and bundles
+ * committed. */
+uint8_t *ofproto_save_flows(const struct ofproto *, size_t *size);
+size_t ofproto_restore_flows(struct ofproto *, const uint8_t *data, size_t size);
+uint8_t *ofproto_save_macs(const struct ofproto *, size_t *size);
+void ofproto_restore_macs(struct ofproto *, const uint8_t *data, size_t size);
+
 /* --- commands -------------------------------------------------------------------------------- */
 
 /* Registers ofproto/list, bridge/dump-flows, bridge/reconnect. */

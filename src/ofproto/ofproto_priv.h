@@ -21,6 +21,7 @@
 #include "openflow/ofp_group.h"
 #include "openflow/ofp_port.h"
 #include "openflow/ofp_switch.h"
+#include "openflow/ofp_meter.h"
 #include "openflow/ofp_tlv.h"
 
 struct connmgr;
@@ -217,6 +218,7 @@ struct flow_txn {
     size_t n_ops, allocated_ops;
 };
 void flow_txn_begin(struct flow_txn *, struct ofproto *);
+void flow_txn_remove_all(struct flow_txn *); /* all flows that are not hidden */
 void flow_txn_add(struct flow_txn *, const struct rule_new *);
 /* Adds a rule that is linked already, for no version yet; it belongs to the transaction now. */
 void flow_txn_show(struct flow_txn *, struct rule *);
@@ -300,6 +302,9 @@ void groups_visit(const struct ofproto *, uint32_t group_id,
 bool meter_exists(const struct ofproto *, uint32_t meter_id);
 /* With the rules that use them. */
 void meters_destroy_all(struct ofproto *);
+enum ofperr meter_mod(struct flow_txn *, enum ofp_meter_command, struct ofp_meter_config *);
+void meters_visit(const struct ofproto *, void (*cb)(const struct ofp_meter_config *, void *aux),
+                  void *aux);
 
 /* --- connmgr.c
  * ---------------------------------------------------------------------------------------- */

@@ -74,11 +74,61 @@ def test_traffic_goes_on(running):
     assert not sw.alarms()
 
 
+FLOWS = """\
+table=0,priority=7,tcp,in_port=1,nw_dst=10.0.0.0/8,tp_dst=80,actions=set_field:5->reg3,goto_table:3
+table=0,priority=65535,cookie=0x1122334455667788,idle_timeout=600,hard_timeout=9000,arp,actions=NORMAL
+table=0,priority=9,udp6,ipv6_dst=fc00::/7,actions=group:5
+table=0,priority=3,ip,actions=meter:2,resubmit(,4)
+table=3,priority=1,ip,vlan_tci=0x1005/0x1fff,actions=strip_vlan,ct(commit,table=4),output:2
+table=4,send_flow_rem,importance=3,actions=learn(table=5,idle_timeout=9,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[]),NORMAL
+table=5,priority=4,reg1=0x7,conj_id=3,actions=CONTROLLER:99,write_actions(output:1)
+table=5,priority=2,actions=conjunction(3,1/2)
+"""
+
+
+def state_of(sw):
+    """What OpenFlow says of br0 but for counters and times, and the MAC table without ages."""
+    def of(*args):
+        return sw.ofctl("-O", "OpenFlow15", *args)
+
+    flows = sorted(of("--no-stats", "dump-flows", "br0").splitlines()[1:])
+    meters = sorted(of("dump-meters", "br0").splitlines()[1:])
+    groups = sorted(of("dump-groups", "br0").splitlines()[1:])
+    macs = sorted(line.split()[:3] for line in sw.appctl("fdb/show", "br0").splitlines()[1:])
+    return flows, meters, groups, macs
+
+
+def test_flows_groups_meters_and_addresses_come_along(running):
+    sw, hosts = running
+    def of(*args):
+        return sw.ofctl("-O", "OpenFlow15", *args)
+
+    of("add-meter", "br0", "meter=2,kbps,burst,band=type=drop,rate=100000,burst_size=20000")
+    of("add-group", "br0", "group_id=5,type=select,selection_method=hash,fields(ip_src),"
+       "bucket=bucket_id=1,weight:2,actions=output:1,bucket=bucket_id=7,weight:1,actions=output:2")
+    of("add-group", "br0", "group_id=4,type=ff,bucket=watch_port:1,actions=group:5")
+    sw.ofctl("-O", "OpenFlow15", "add-flows", "br0", "-", input=FLOWS)
+    sw.appctl("fdb/add", "br0", "p2", "0", "02:00:00:00:00:77")
+    hosts[0].ping("10.1.0.2", count=1)
+    before = state_of(sw)
+    assert len(before[0]) >= 8 and len(before[1]) == 2 and len(before[2]) == 2, before
+    assert len(before[3]) >= 3, before
+    take_over(sw)
+    assert state_of(sw) == before
+    # None at all is a state as well: no NORMAL of a new bridge.
+    sw.ofctl("del-flows", "br0")
+    take_over(sw)
+    assert state_of(sw)[0] == []
+    assert not sw.alarms()
+
+
 def test_a_successor_that_dies_does_no_harm(running):
     sw, hosts = running
     old = sw.pid
     sw.ns.run("ip addr add 10.1.0.9/24 dev br0")
     sw.ns.run("ip link set br0 up")
+    sw.ofctl("add-flow", "br0", "priority=3,cookie=0x5,ip,actions=NORMAL")
+    flows = sw.flows("br0")
     # It asks and then does not go on.
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     path = sw.dir + "/successor"
@@ -100,6 +150,7 @@ def test_a_successor_that_dies_does_no_harm(running):
     wait_for(lambda: os.path.exists(sw.dir + "/ovs-vswitchd.pid"), SOON_S, "the pidfile")
     assert sw.pid == old
     wait_for(lambda: hosts[0].ping("10.1.0.9", count=1), SOON_S, "traffic")
+    assert sw.flows("br0") == flows
     sw.vsctl("add-port", "br0", "more", "--", "set", "Interface", "more", "type=internal")
     assert "more" in sw.ns.run("ip -o link show")
     hosts[0].ping("10.1.0.2", count=3, check=True)

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * save.c - a bridge's meters, groups, flows and MAC addresses as bytes, for a process that takes
+ * over from this one (src/bridge/br_state.c).
+ *
+ * Meters, groups and flows are OpenFlow 1.5 messages that would make them, in an order in which all
+ * that is referred to is there.  Counters and ages begin anew.  A MAC address is a struct
+ * saved_mac, least recently used first.  Main thread.
+ */
+#include "base/log.h"
+#include "ofproto/ofconn.h"
+#include "ofproto/xlate_int.h"
+#include "openflow/ofp_flow.h"
+#include "openflow/ofp_group.h"
+#include "openflow/ofp_meter.h"
+
+LOG_MODULE(ofproto);
+
+#define SAVE_VERSION OFP15_VERSION
+
+/* ---- Meters, groups, flows ---- */
+
+static void
+save_meter(const struct ofp_meter_config *config, void *out)
+{
+    ofp_meter_mod_encode(OFPMC_ADD, config, SAVE_VERSION, 0, out);
+}
+
+static void
+save_group(const struct ofgroup *g, void *out)
+{
+    struct ofp_group mod;
+
+    ofp_group_copy(&mod, g->spec);
+    mod.command = OFPGC_ADD;
+    mod.command_bucket_id = OFPG_BUCKET_ALL;
+    ofp_group_mod_encode(&mod, SAVE_VERSION, 0, out);
+    ofp_group_fini(&mod);
+}
+
+static bool
+save_rule(struct cls_rule *c, void *out)
+{
+    struct ofp_flow_stats fs;
+    struct match match;
+
+    rule_get_stats(rule_from_cls(c), &match, &fs);
+    if (fs.priority > UINT16_MAX) {
+        return true; /* Hidden: whoever wants it makes it again. */
+    }
+    struct ofp_flow_mod fm = {
+        .match = match,
+        .new_cookie = fs.cookie,
+        .command = OFPFC_ADD,
+        .table_id = fs.table_id,
+        .priority = (uint16_t)fs.priority,
+        .idle_timeout = fs.idle_timeout,
+        .hard_timeout = fs.hard_timeout,
+        .importance = fs.importance,
+        .flags = fs.flags,
+        .buffer_id = OFP_BUFFER_NONE,
+        .out_port = OFPP_NONE,
+        .out_group = OFP_GROUP_ANY,
+    };
+    ofpacts_append(&fm.actions, fs.actions, fs.actions_size);
+    ofp_flow_mod_encode(&fm, SAVE_VERSION, false, false, 0, out);
+    ofp_flow_mod_fini(&fm);
+    return true;
+}
+
+uint8_t *
+ofproto_save_flows(const struct ofproto *p, size_t *size)
+{
+    struct wr out = {0};
+
+    meters_visit(p, save_meter, &out);
+    groups_visit(p, OFP_GROUP_ALL, save_group, &out);
+    for (int i = 0; i < OFPROTO_TABLE_HIDDEN; i++) {
+        cls_visit_loose(p->tables[i].cls, ofproto_version(p), NULL, save_rule, &out);
+    }
+    *size = out.size;
+    return out.data;
+}
+
+static enum ofperr
+restore_flow(struct flow_txn *txn, const struct ofp_msg *msg)
+{
+    struct ofp_flow_mod *fm = &txn->ofproto->fm;
+    enum ofperr error = ofp_flow_mod_decode(msg, false, fm);
+
+    if (error) {
+        return error;
+    }
+    if (fm->command != OFPFC_ADD || fm->table_id >= OFPROTO_N_TABLES) {
+        return OFPERR_OFPBRC_EPERM;
+    }
+    error = ofconn_check_acts(txn->ofproto, &fm->actions, &fm->match, fm->table_id, SAVE_VERSION);
+    return error ? error : flow_mod_apply(txn, fm);
+}
+
+static enum ofperr
+restore_group(struct flow_txn *txn, const struct ofp_msg *msg)
+{
+    struct ofp_group group = {0};
+    enum ofperr error = ofp_group_mod_decode(msg, &group);
+
+    error = error ? error : group_mod_apply(txn, &group);
+    ofp_group_fini(&group);
+    return error;
+}
+
+static enum ofperr
+restore_meter(struct flow_txn *txn, const struct ofp_msg *msg)
+{
+    struct ofp_meter_config config = {0};
+    enum ofp_meter_command command;
+    enum ofperr error = ofp_meter_mod_decode(msg, &command, &config);
+
+    error = error ? error : meter_mod(txn, command, &config);
+    ofp_meter_config_fini(&config);
+    return error;
+}
+
+static enum ofperr
+restore_message(struct flow_txn *txn, const uint8_t *data, size_t size)
+{
+    struct ofp_msg msg;
+    enum ofperr error = ofp_msg_decode(data, size, &msg);
+
+    if (error) {
+        return error;
+    }
+    if (msg.type == OFPTYPE_FLOW_MOD) {
+        return restore_flow(txn, &msg);
+    }
+    if (msg.type == OFPTYPE_GROUP_MOD) {
+        return restore_group(txn, &msg);
+    }
+    return msg.type == OFPTYPE_METER_MOD ? restore_meter(txn, &msg) : OFPERR_OFPBRC_BAD_TYPE;
+}
+
+size_t
+ofproto_restore_flows(struct ofproto *p, const uint8_t *data, size_t size)
+{
+    struct flow_txn txn;
+    size_t n_refused = 0, n;
+
+    flow_txn_begin(&txn, p);
+    flow_txn_remove_all(&txn);
+    for (size_t ofs = 0; ofs < size; ofs += n) {
+        n = size - ofs >= OFP_HEADER_SIZE ? ofp_msg_size(data + ofs) : 0;
+        if (n < OFP_HEADER_SIZE || n > size - ofs) {
+            n_refused++;
+            break;
+        }
+        n_refused += restore_message(&txn, data + ofs, n) != OFPERR_OK;
+    }
+    flow_txn_commit(&txn);
+    changes_put(p->all, OFPROTO_CHANGE_VIEW, p, 0);
+    changes_publish(p->all);
+    return n_refused;
+}
+
+/* ---- MAC addresses ---- */
+
+struct saved_mac {
+    struct rte_ether_addr mac;
+    uint16_t vlan;
+    uint16_t ofp_port; /* a member of its logical port */
+    uint8_t is_static;
+    uint8_t pad[5];
+};
+
+uint8_t *
+ofproto_save_macs(const struct ofproto *p, size_t *size)
+{
+    const struct ofproto_view *view = ofproto_view(p);
+    struct wr out = {0};
+    size_t n;
+    struct mac_row *rows = mac_table_rows(p->mac_table, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct view_bundle *bundle = view_bundle(view, rows[i].bundle_id);
+
+        if (bundle && bundle->n_members) {
+            struct saved_mac saved = {
+                .mac = rows[i].mac,
+                .vlan = rows[i].vlan,
+                .ofp_port = bundle->members[0]->ofp_port,
+                .is_static = rows[i].is_static,
+            };
+            wr_bytes(&out, &saved, sizeof saved);
+        }
+    }
+    free(rows);
+    *size = out.size;
+    return out.data;
+}
+
+void
+ofproto_restore_macs(struct ofproto *p, const uint8_t *data, size_t size)
+{
+    const struct ofproto_view *view = ofproto_view(p);
+    struct saved_mac saved;
+
+    for (; size >= sizeof saved; data += sizeof saved, size -= sizeof saved) {
+        memcpy(&saved, data, sizeof saved);
+        const struct view_port *port = view_port(view, saved.ofp_port);
+
+        if (!port || !port->bundle || saved.vlan >= 4096 ||
+            rte_is_multicast_ether_addr(&saved.mac)) {
+            continue; /* It is learned again, or not. */
+        }
+        if (saved.is_static) {
+            uint32_t old;
+            mac_table_add_static(p->mac_table, saved.vlan, saved.mac, port->bundle->id, &old);
+        } else {
+            struct mac_source source = {
+                .mac = saved.mac, .vlan = saved.vlan, .bundle_id = port->bundle->id};
+            mac_table_learn(p->mac_table, &source);
+        }
+    }
+}
