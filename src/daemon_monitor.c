@@ -33,8 +33,11 @@
 
 LOG_MODULE(daemon_unix);
 
-/* A crash sooner than this after the start delays the next start. */
+/* Crashes sooner than this after the start delay the next start, from the second in a row on: by
+ * this long, then twice as long each time up to the limit. */
 #define MIN_UPTIME_S 10
+#define DELAY_MS 100u
+#define DELAY_MS_MAX 10000u
 /* A new spare leaves the processors to the switch that has just started. */
 #define SPARE_DELAY_MS 1000
 /* Of a spare that ends because it is of no use. */
@@ -53,6 +56,7 @@ struct monitor {
     int go_fd;                    /* on which the spare waits */
     int keeper_fd;                /* of its clients; -1: no keeper */
     unsigned int n_crashes;
+    unsigned int n_early; /* of them in a row, soon after their start */
 };
 
 static void
@@ -277,6 +281,16 @@ end_like(struct monitor *m, int status, const char *description)
     daemon_exit_like(status);
 }
 
+static void
+sleep_ms(unsigned int ms)
+{
+    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    while (nanosleep(&ts, &ts) != 0 && errno == EINTR) {
+        /* A signal for the worker, which is not there now. */
+    }
+}
+
 /* Waits for the end of the worker, and ends like it unless it crashed. */
 static void
 watch_worker(struct monitor *m, bool was_spare)
@@ -299,10 +313,11 @@ watch_worker(struct monitor *m, bool was_spare)
             str_cstr(&end));
     str_free(&end);
     remove_leftovers(m->worker);
-    if (time(NULL) - started < MIN_UPTIME_S && m->n_crashes > 1) {
-        unsigned int seconds = MIN(m->n_crashes, 10u);
-        log_warn("crashed right after its start, waiting %u s", seconds);
-        sleep(seconds);
+    m->n_early = time(NULL) - started < MIN_UPTIME_S ? m->n_early + 1 : 0;
+    if (m->n_early > 1) {
+        unsigned int ms = MIN(DELAY_MS << MIN(m->n_early - 2, 10u), DELAY_MS_MAX);
+        log_warn("crashed right after its start, waiting %u ms", ms);
+        sleep_ms(ms);
     }
 }
 

@@ -26,10 +26,12 @@ import rows_attack
 import rows_control
 import rows_forward
 import rows_pvp
+import rows_restart
 
 KINDS = ("sluice", "ovs")
 NAMES = {"sluice": "Sluice", "ovs": "OVS-DPDK 3.1.0"}
-ROWS = rows_forward.ROWS + rows_control.ROWS + rows_pvp.ROWS + rows_attack.ROWS
+ROWS = rows_forward.ROWS + rows_control.ROWS + rows_pvp.ROWS + rows_attack.ROWS + \
+    rows_restart.ROWS
 
 
 def run_row(row, kinds, rounds, options, huge_dir):
@@ -59,7 +61,7 @@ def figure(metric, result):
         return " " * 21
     one = result["metrics"].get(metric.key)
     if not one:
-        return "%-21s" % "       failed"
+        return "%-21s" % ("       failed" if result["errors"] else "            -")
     return "%11.*f +-%7.*f" % (metric.digits, one["median"], metric.digits, one["spread"] / 2)
 
 

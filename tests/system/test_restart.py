@@ -130,6 +130,20 @@ def test_a_spare_that_is_killed_does_no_harm(monitored):
     wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
 
 
+def test_a_second_crash_waits_for_a_moment_only(monitored):
+    """Early crashes in a row wait longer each time: a switch that cannot run does not spin."""
+    sw, hosts = monitored
+    for _ in range(3):
+        old = sw.pid
+        os.kill(old, signal.SIGKILL)
+        new_worker(sw, old)
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+    with open(sw.log) as f:
+        waits = re.findall(r"crashed right after its start, waiting (\d+) ms", f.read())
+    # A machine that takes ten seconds for one of them ends the row.
+    assert waits in (["100", "200"], ["100"], []), waits
+
+
 def test_flows_of_a_start_up_file_are_there_again(tmp_path):
     """Killed without any controller: what the switch was told at its start is in force again."""
     config = tmp_path / "c.json"

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the restart: milliseconds without an answer to a ping each millisecond while the switch
+is stopped and started, crashes under --monitor, hands over to another process (Sluice only), or is
+restarted by ovs-ctl; from a namespace to another one, and to a guest's stand-in."""
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import time
+
+import rig
+from machine import Machine
+from outage import Outage
+from row import Metric, Row
+from switchlib import GENUINE, SLUICED, Host, Netns, sh, wait_for
+from testpmd import Testpmd
+
+ADDRESS, GUEST = "10.1.0.2", "10.1.0.99"
+CTL = "/usr/share/openvswitch/scripts/ovs-ctl --system-id=random --no-record-hostname "
+
+
+def silence(host, address, act):
+    """The longest time between two answers while 'act' runs and until answers come again."""
+    outage = Outage(host, address)
+    try:
+        time.sleep(0.3)
+        act()
+        wait_for(lambda: Host.ping(host, address, count=1, timeout=1), 20, "answers")
+        time.sleep(0.3)
+        result = outage.finish()
+    finally:
+        outage.close()
+    if not result["received"]:
+        raise rig.switchlib.Failed("no answers")
+    return result["silence_ms"]
+
+
+def start_again(sw, *args):
+    """Starts the daemon; the database's server has stayed."""
+    sw.args = list(args)
+    sw._start_server = lambda: None
+    sw.start()
+
+
+def stop_and_start(sw):
+    sw.stop()
+    start_again(sw)
+
+
+def crash(sw):
+    """SIGSEGV: ovs-vswitchd's monitor does not come back from SIGKILL."""
+    old = sw.pid
+    os.kill(old, signal.SIGSEGV)
+
+    def replaced():
+        try:
+            return sw.pid != old
+        except (OSError, ValueError):
+            return False
+    wait_for(replaced, 20, "another worker")
+
+
+def take_over(sw):
+    first = sw.proc
+    with open(os.path.join(sw.dir, "stderr"), "ab") as out:
+        sw.proc = sw.ns.popen([sw.binary, "--pidfile", "--log-file=" + sw.log, "--no-chdir",
+                               "--takeover"], env=sw.env, stdout=out, stderr=out,
+                              stdin=subprocess.DEVNULL)
+    first.wait(20)
+
+
+def measure(sw, host, address, n=3):
+    """Each way of a restart, the median of 'n'; crashes are one per monitor, which delays more."""
+    answer = {"stop": statistics.median(silence(host, address, lambda: stop_and_start(sw))
+                                        for _ in range(n))}
+    if sw.kind == "sluice":
+        answer["takeover"] = statistics.median(silence(host, address, lambda: take_over(sw))
+                                               for _ in range(n))
+    sw.stop()
+    start_again(sw, "--monitor")
+    wait_for(lambda: Host.ping(host, address, count=1, timeout=1), 20, "answers")
+    time.sleep(3)  # a spare process is ready by then
+    answer["crash"] = silence(host, address, lambda: crash(sw))
+    return answer
+
+
+def between_hosts(sw, options):
+    hosts = []
+    try:
+        sw.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        for i in (1, 2):
+            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
+        wait_for(lambda: hosts[0].ping(ADDRESS, count=1), 20, "traffic")
+        return measure(sw, hosts[0], ADDRESS)
+    finally:
+        for h in hosts:
+            h.close()
+
+
+def to_guest(sw, options):
+    """testpmd answers pings behind a vhost-user port; it listens, as QEMU does."""
+    made = []
+    try:
+        sw.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        host = sw.add_host("br0", "p1", "10.1.0.1/24")
+        made.append(host.close)
+        peer = Testpmd(sw.vhost("vm"), server=True, mode="icmpecho")
+        made.append(peer.kill)
+        peer.ready()
+        wait_for(lambda: host.ping(GUEST, count=1), 20, "traffic")
+        return measure(sw, host, GUEST)
+    finally:
+        for close in reversed(made):
+            close()
+
+
+def by_ovs_ctl(sw, options):
+    """Debian's script with its ovsdb-server and its saving of flows, on a machine of its own; the
+    daemon has no huge pages there, and Open vSwitch does not start DPDK at all."""
+    m, hosts = Machine(), []
+    try:
+        m.run("rm -rf /etc/openvswitch/* /var/lib/openvswitch/* /var/log/openvswitch/*")
+        shutil.copy(SLUICED if sw.kind == "sluice" else GENUINE, m.path("/usr/sbin/bench-switch"))
+        m.run("ln -sf bench-switch /usr/sbin/ovs-vswitchd; %s start" % CTL, timeout=60)
+        m.run("ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev")
+        for i in (1, 2):
+            ns = Netns("rs")
+            hosts.append(ns)
+            sh(["ip", "link", "add", "p%d" % i, "netns", str(m.init), "type", "veth", "peer",
+                "name", "eth0", "netns", ns.name])
+            ns.run("ip addr add 10.1.0.%d/24 dev eth0" % i)
+            ns.run("ip link set eth0 up")
+            m.run("ip link set p%d up; ovs-vsctl --timeout=10 add-port br0 p%d" % (i, i))
+        wait_for(lambda: Host.ping(hosts[0], ADDRESS, count=1), 20, "traffic")
+        return {"restart": silence(hosts[0], ADDRESS,
+                                   lambda: m.run(CTL + "restart", timeout=60))}
+    finally:
+        for h in hosts:
+            h.close()
+        m.close()
+
+
+def metrics(where):
+    return [Metric("stop", "silence, ms: stop and start, " + where, "ms", goal=50),
+            Metric("crash", "silence, ms: crash under --monitor, " + where, "ms", goal=50),
+            Metric("takeover", "silence, ms: --takeover, " + where, "ms", goal=50)]
+
+
+ROWS = [
+    Row("restart-hosts", metrics("namespaces"), between_hosts, limit=90),
+    Row("restart-virtio-user", metrics("guest"), to_guest, limit=120),
+    Row("restart-ovs-ctl", [Metric("restart", "silence, ms: ovs-ctl restart, namespaces", "ms")], by_ovs_ctl, limit=120),
+]
