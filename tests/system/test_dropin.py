@@ -156,6 +156,43 @@ def test_100000_flows_come_back_exactly(machine, tmp_path):
     m.run(CTL + " stop", timeout=60)
 
 
+def test_force_reload_kmod_brings_everything_back(machine):
+    """Flows, groups and the option map in the protocols of each bridge, and ports.  (Addresses of
+    userspace devices are gone before the script looks, with genuine Open vSwitch as well.)"""
+    m = machine
+    choose(m)
+    m.run(START + "start", timeout=90)
+    m.run("ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev"
+          " other_config:hwaddr=02:00:00:00:00:01"
+          " -- add-port br0 p1 -- set interface p1 type=internal ofport_request=7"
+          " -- add-br br1 -- set bridge br1 datapath_type=netdev protocols=OpenFlow10,OpenFlow13"
+          " other_config:hwaddr=02:00:00:00:00:02 fail_mode=secure"
+          " -- add-port br0 x0 -- set interface x0 type=patch options:peer=x1 ofport_request=9"
+          " -- add-port br1 x1 -- set interface x1 type=patch options:peer=x0 ofport_request=9")
+    m.run("ovs-ofctl add-tlv-map br0 '{class=0x102,type=1,len=4}->tun_metadata0,"
+          "{class=0x102,type=2,len=8}->tun_metadata5' &&"
+          " for b in br0 br1; do"
+          " ovs-ofctl -O OpenFlow13 add-group $b group_id=1,type=all,bucket=actions=output:9 &&"
+          " ovs-ofctl -O OpenFlow13 add-group $b 'group_id=2,type=select,bucket=weight:5,"
+          "actions=group:1,bucket=weight:1,actions=drop' &&"
+          " ovs-ofctl -O OpenFlow13 add-flow $b 'priority=3,cookie=0x5,ip,nw_dst=10.0.0.0/8,"
+          "idle_timeout=6000,actions=dec_ttl,write_metadata:5,goto_table:3' &&"
+          " ovs-ofctl -O OpenFlow13 add-flow $b table=3,actions=group:2 || exit 1; done")
+    state = ("for b in br0 br1; do ovs-ofctl -O OpenFlow13 --no-stats dump-flows $b | grep -v ^OFPST;"
+             " ovs-ofctl -O OpenFlow13 dump-groups $b | grep -v ^OFPST | sort;"
+             " ovs-ofctl dump-tlv-map $b | grep -v xid; done;"
+             " ovs-vsctl --columns=name,ofport,error find interface")
+    before = m.out(state)
+    assert "group:2" in before and "tun_metadata5" in before, before
+    pid = m.out("cat /run/openvswitch/ovs-vswitchd.pid")
+    out = m.run(START + "force-reload-kmod", timeout=120, check=False).stdout
+    assert "Restoring saved flows" in out and "Restoring interface configuration" in out, out
+    assert m.out("cat /run/openvswitch/ovs-vswitchd.pid") != pid
+    assert m.out(state) == before, out
+    assert m.out("ovs-vsctl get Open_vSwitch . other_config") == "{}"
+    m.run(CTL + " stop", timeout=60)
+
+
 def test_monitor_of_ovs_ctl_restarts_it_after_a_crash(machine):
     m = machine
     choose(m)
