@@ -77,13 +77,16 @@ prepare_args(const cpu_set_t *cpus, uint64_t free_huge)
     char prefix[48];
 
     snprintf(prefix, sizeof(prefix), "sluice-%d", (int)getpid());
+    char *huge_dir = dpdk_huge_dir();
     struct dpdk_machine machine = {
         .first_cpu = first_cpu(cpus),
         .free_huge_bytes = free_huge,
+        .huge_dir = huge_dir,
         .has_pci = access("/sys/bus/pci/devices", R_OK | X_OK) == 0,
         .file_prefix = prefix,
     };
     dpdk_args_init(&dpdk.args, &dpdk.config, &machine);
+    free(huge_dir);
 }
 
 // Starts EAL with dpdk.args; returns 0 or a positive errno.

@@ -204,6 +204,9 @@ put_memory(struct dpdk_args *args, const struct smap *config, const struct dpdk_
         put_option(args, "--socket-limit", value);
     }
     value = smap_get(config, "dpdk-hugepage-dir");
+    if (value == NULL && !has_option(args, "--legacy-mem")) {
+        value = machine->huge_dir;
+    }
     if (value != NULL && !has_option(args, "--huge-dir")) {
         put_option(args, "--huge-dir", value);
     }

@@ -105,6 +105,36 @@ dpdk_huge_wait(const char *only)
     return all_free;
 }
 
+char *
+dpdk_huge_dir(void)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    char *good = NULL;
+    bool any_hidden = false;
+    if (mounts == NULL) {
+        return NULL;
+    }
+    for (struct mntent *m; (m = getmntent(mounts)) != NULL;) {
+        if (strcmp(m->mnt_type, "hugetlbfs") != 0) {
+            continue;
+        }
+        int fd = open(m->mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        any_hidden |= fd < 0 || !is_huge_dir(fd);
+        if (fd >= 0) {
+            if (good == NULL && is_huge_dir(fd)) {
+                good = xstrdup(m->mnt_dir);
+            }
+            close(fd);
+        }
+    }
+    endmntent(mounts);
+    if (!any_hidden) {
+        free(good);
+        return NULL;
+    }
+    return good != NULL ? good : xstrdup("/");
+}
+
 void
 dpdk_huge_unlock(void)
 {

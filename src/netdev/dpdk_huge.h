@@ -13,6 +13,10 @@ uint64_t dpdk_huge_free_bytes(void);
 // pages until it has taken its pages, and EAL would wait for it, too, but with a choice made before
 // and for ever.  'only': a directory, or NULL for all.  False if somebody keeps a lock.
 bool dpdk_huge_wait(const char *only);
+// NULL if every mounted directory of huge pages can be opened; else one that can, or "/", which is
+// none: EAL does not start when it chooses one that another mount hides, and without files
+// (--in-memory) it needs none.  The caller frees it.
+char *dpdk_huge_dir(void);
 // Gives up EAL's locks on directories of huge pages, which it keeps when its start fails: no other
 // DPDK process on the machine could start any more.
 void dpdk_huge_unlock(void);

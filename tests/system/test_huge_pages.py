@@ -106,3 +106,12 @@ def test_a_failed_start_keeps_no_lock(pages, switch):
     assert lock is not None
     os.close(lock)
     assert "br0" in switch.vsctl("list-br")
+
+
+def test_a_directory_that_another_mount_hides(pages, switch):
+    """As in a container that has the host's table of mounts, but not its directories."""
+    sh(["nsenter", "-t", str(switch.pid), "-m", "mount", "-t", "tmpfs", "none", pages.huge])
+    switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "dpdk-hugepage-dir")
+    switch.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    assert switch.get("interface", "br0", "ofport") == "65534"
+    assert log_has(switch, "--huge-dir") and not log_has(switch, "--no-huge")

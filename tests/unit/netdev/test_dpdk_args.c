@@ -63,6 +63,16 @@ test_no_huge_pages(void **state)
 static void
 test_huge_pages(void **state)
 {
+    struct dpdk_machine hidden = huge;
+
+    hidden.huge_dir = "/";
+    CHECK(&hidden,
+          "--lcores 0@0 --huge-dir / --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-init", "true"});
+    CHECK(&hidden,
+          "--lcores 0@0 --huge-dir /mnt/h --in-memory -a 0000:00:00.0 --no-telemetry "
+          "--file-prefix p",
+          {"dpdk-hugepage-dir", "/mnt/h"});
     CHECK(&huge, "--lcores 0@0 --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
           {"dpdk-init", "true"});
     CHECK(&huge,
