@@ -88,6 +88,7 @@ static void
 port_bond_cfg(const struct db_row *row, struct ofproto_bond_cfg *bond)
 {
     const char *mode = row_str(row, "bond_mode");
+    const char *active = row_str(row, "bond_active_slave");
 
     *bond = (struct ofproto_bond_cfg){
         .mode = !mode || !strcmp(mode, "active-backup") ? OFPROTO_BOND_ACTIVE_BACKUP
@@ -100,6 +101,9 @@ port_bond_cfg(const struct db_row *row, struct ofproto_bond_cfg *bond)
         .primary = row_map_get(row, "other_config", "bond-primary"),
         .all_members_active = row_map_bool(row, "other_config", "all-members-active", false),
     };
+    if (!active || rte_ether_unformat_addr(active, &bond->active_mac)) {
+        bond->active_mac = (struct rte_ether_addr){{0}};
+    }
 }
 
 /* The OpenFlow ports of the members that run, in a new array. */

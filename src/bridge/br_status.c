@@ -255,10 +255,33 @@ iface_put_status(struct br_iface *iface, struct db_txn *txn, const struct db_row
     smap_destroy(&status);
 }
 
+/* Port.bond_active_slave: the MAC address of the active member; empty where there is no bond. */
+static void
+br_put_bonds(struct br *br, struct db_txn *txn, const struct db_row *br_row)
+{
+    for (size_t i = 0; br_row && i < row_n(br_row, "ports"); i++) {
+        const struct db_row *row = row_ref_at(br_row, "ports", i);
+        char text[RTE_ETHER_ADDR_FMT_SIZE];
+        struct rte_ether_addr mac;
+
+        if (!row) {
+            continue;
+        }
+        if (ofproto_bond_active_mac(br->ofproto, row_str(row, "name"), &mac)) {
+            snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x",
+                     RTE_ETHER_ADDR_BYTES(&mac));
+            db_txn_set_str(txn, row, "bond_active_slave", text);
+        } else {
+            db_txn_set_str(txn, row, "bond_active_slave", NULL);
+        }
+    }
+}
+
 /* 'everything': also what did not change since the last time. */
 static void
 br_put_status(struct br *br, struct db_txn *txn, bool everything)
 {
+    br_put_bonds(br, txn, db_get(br->all->db, "Bridge", &br->uuid));
     for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
         const struct db_row *row = db_get(br->all->db, "Interface", &iface->uuid);
         uint64_t seq = iface->netdev ? netdev_change_seq(iface->netdev) : 0;

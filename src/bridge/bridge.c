@@ -476,10 +476,12 @@ bridges_watch(void *bridges_)
         return;
     }
     dp_run(b->dp);
-    if (seq == b->netdev_seq || db_txn_in_flight(b->db)) {
+    if ((seq == b->netdev_seq && ofprotos_bond_seq(b->ofprotos) == b->bond_seq) ||
+        db_txn_in_flight(b->db)) {
         return;
     }
     b->netdev_seq = seq;
+    b->bond_seq = ofprotos_bond_seq(b->ofprotos);
     if (some_interface_failed(b)) {
         bridges_reconfigure(b);
         return;

@@ -85,6 +85,7 @@ struct bridges {
     bool restore_wait_over; /* flow-restore-wait has been false once */
     int64_t cur_cfg;        /* as last written */
     uint64_t netdev_seq;    /* netdev_global_change_seq() as last looked at */
+    uint64_t bond_seq;      /* ofprotos_bond_seq() as last looked at */
     struct loop_timer stats_timer, retry_timer, watch_timer;
     int stats_interval_ms;
     uint32_t unserved_said; /* lines of br_unserved.c's table that were logged */

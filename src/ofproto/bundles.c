@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ofproto/bond.h"
 #include "ofproto/ofproto_priv.h"
 
 /* --- bundles
@@ -127,6 +128,10 @@ ofproto_bundle_set(struct ofproto *p, const struct ofproto_bundle_cfg *cfg)
     if (!bundle_is_as(b, cfg)) {
         bundle_fill(b, cfg);
         ofproto_view_changed(p);
+        if (b->cfg.bond || b->state) {
+            bond_run(p, b);
+            p->all->bonds_dirty = true;
+        }
     }
 }
 
@@ -142,6 +147,8 @@ ofproto_bundle_del(struct ofproto *p, const char *name)
     if (p->mac_table) {
         xlate_mac_table_forget_bundle(p->mac_table, b->id);
     }
+    bond_destroy(b->state);
+    p->all->bond_seq++;
     free(b->name);
     free(b->bond_primary);
     free(b->members);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bitmap.h"
+#include "ofproto/bond.h"
 #include "ofproto/xlate_int.h"
 
 /* The port that stands for packets from nowhere (OFPP_NONE, OFPP_CONTROLLER): a trunk. */
@@ -88,17 +89,25 @@ is_gratuitous_arp(struct xlate_ctx *ctx)
     return false;
 }
 
+/* The other switch may flood to each of our links.  What is for all comes in by the active member
+ * only, or from wherever a balanced bond with one partner (balance-tcp) gets it. */
 static bool
-is_admissible(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
+bond_admits(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
 {
+    const struct view_port *port = view_port(ctx->view, ctx->flow.ofp_in_port);
+    bool is_multicast = ctx->flow.dl_dst.addr_bytes[0] & 1;
     struct mac_where where;
 
-    if (!ctx->view->forward_bpdu && is_reserved(&ctx->flow.dl_dst)) {
-        xlate_report(ctx, TRACE_DETAIL, "packet has reserved destination MAC, dropping");
+    if (in->bond.mode == OFPROTO_BOND_TCP) {
+        return true;
+    }
+    if (port != in->active && (in->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP ||
+                               (is_multicast && !in->bond.all_members_active))) {
+        xlate_report(ctx, TRACE_DETAIL, "bonding refused admissibility, dropping");
         return false;
     }
-    if (in->has_bond && in->bond.mode == OFPROTO_BOND_SLB && ctx->flow.dl_dst.addr_bytes[0] & 1) {
-        /* The other switch floods to each of our links: what we sent ourselves comes back. */
+    if (in->bond.mode == OFPROTO_BOND_SLB) {
+        /* What we sent ourselves comes back by another member. */
         xlate_dep_mac(ctx, ctx->view->mac_table, vlan, ctx->flow.dl_src);
         if (mac_table_lookup(ctx->view->mac_table, vlan, ctx->flow.dl_src, &where) &&
             where.bundle_id != in->id && !is_gratuitous_arp(ctx)) {
@@ -107,6 +116,16 @@ is_admissible(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan
         }
     }
     return true;
+}
+
+static bool
+is_admissible(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
+{
+    if (!ctx->view->forward_bpdu && is_reserved(&ctx->flow.dl_dst)) {
+        xlate_report(ctx, TRACE_DETAIL, "packet has reserved destination MAC, dropping");
+        return false;
+    }
+    return !in->has_bond || bond_admits(ctx, in, vlan);
 }
 
 static void
@@ -140,37 +159,23 @@ learn_source(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
 
 /* Which member sends: the only one, or the bond's choice. */
 static const struct view_port *
-choose_member(struct xlate_ctx *ctx, const struct view_bundle *b)
+choose_member(struct xlate_ctx *ctx, const struct view_bundle *b, uint16_t vlan)
 {
-    const struct view_port *best = NULL;
-    size_t n_up = 0;
+    uint32_t hash;
 
-    if (b->n_members <= 1) {
+    if (!b->has_bond) {
         return b->n_members ? b->members[0] : NULL;
     }
-    for (size_t i = 0; i < b->n_members; i++) {
-        const struct view_port *m = b->members[i];
-
-        if (m->link_up) {
-            n_up++;
-            if (!best || (b->has_bond && b->bond.primary && !strcmp(m->name, b->bond.primary))) {
-                best = m;
-            }
-        }
+    if (!b->buckets) {
+        return b->active;
     }
-    if (!b->has_bond || b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP || n_up < 2) {
-        return best;
+    if (b->bond.mode == OFPROTO_BOND_SLB) {
+        FLOW_MASK_SET(ctx->wc, dl_src);
+        hash = bond_hash_mac(ctx->flow.dl_src, vlan, b->bond.hash_basis);
+    } else {
+        hash = xlate_hash_fields(ctx, OFP_HASH_SYMMETRIC_L4, b->bond.hash_basis);
     }
-    uint32_t hash = b->bond.mode == OFPROTO_BOND_SLB
-                        ? xlate_hash_fields(ctx, OFP_HASH_ETH_SRC, b->bond.hash_basis)
-                        : xlate_hash_fields(ctx, OFP_HASH_SYMMETRIC_L4, b->bond.hash_basis);
-    size_t nth = hash % n_up;
-    for (size_t i = 0; i < b->n_members; i++) {
-        if (b->members[i]->link_up && nth-- == 0) {
-            return b->members[i];
-        }
-    }
-    return best;
+    return b->buckets[hash % BOND_BUCKETS];
 }
 
 void
@@ -178,7 +183,7 @@ xlate_output_bundle(struct xlate_ctx *ctx, const struct view_bundle *from,
                     const struct view_bundle *b, uint16_t vlan, uint32_t truncate)
 {
     struct flow_vlan old[FLOW_MAX_VLANS];
-    const struct view_port *port = choose_member(ctx, b);
+    const struct view_port *port = choose_member(ctx, b, vlan);
 
     if (!port) {
         return;

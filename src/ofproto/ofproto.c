@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "ofproto/bond.h"
 #include "ofproto/ofproto_priv.h"
 
 LOG_MODULE(ofproto);
@@ -29,8 +30,12 @@ each_iteration(void *all_)
         all->netdev_seq = netdev_global_change_seq();
         for (struct ofproto *p = all->by_name; p; p = p->hh.next) {
             ofports_refresh(p);
-            ofproto_commit(p);
         }
+        all->bonds_dirty = true; /* commits, too */
+    }
+    if (all->bonds_dirty) {
+        all->bonds_dirty = false;
+        bonds_run(all);
     }
 }
 
@@ -87,6 +92,7 @@ ofprotos_destroy(struct ofprotos *all)
     handler_jobs_forget(all, NULL);
     changes_forget(all, NULL);
     loop_timer_stop(&all->timer);
+    bonds_stop(all);
     loop_del_hook(all->loop, each_iteration, all);
     rcu_barrier();
     rule_actions_set_destroy(all->actions);

@@ -212,6 +212,7 @@ struct ofproto_bond_cfg {
     uint32_t hash_basis;
     const char *primary; /* name of a member or NULL */
     bool all_members_active;
+    struct rte_ether_addr active_mac; /* of the active member before a restart; zero: none */
 };
 
 struct ofproto_bundle_cfg {
@@ -231,6 +232,11 @@ struct ofproto_bundle_cfg {
 /* Creates or changes the bundle called cfg->name.  A member leaves the bundle it was in before. */
 void ofproto_bundle_set(struct ofproto *, const struct ofproto_bundle_cfg *);
 void ofproto_bundle_del(struct ofproto *, const char *name);
+
+/* The MAC address of a bond's active member, zero if there is none; false: no such bond. */
+bool ofproto_bond_active_mac(const struct ofproto *, const char *bundle, struct rte_ether_addr *);
+/* Changes whenever that may have changed. */
+uint64_t ofprotos_bond_seq(const struct ofprotos *);
 
 /* --- mirrors (rows of Mirror); names are of bundles ------------------------------------------- */
 

@@ -79,7 +79,9 @@ struct view_bundle {
     const struct view_port **members;
     size_t n_members;
     bool has_bond;
-    struct ofproto_bond_cfg bond;      /* valid if has_bond; 'primary' is a name in this view */
+    struct ofproto_bond_cfg bond;      /* valid if has_bond; 'primary' is NULL */
+    const struct view_port *active;    /* valid if has_bond; NULL: no member is */
+    const struct view_port **buckets;  /* of a balanced bond, BOND_BUCKETS of them; may be NULL */
     uint32_t src_mirrors, dst_mirrors; /* bitmaps of view->mirrors: selected on receive, on send */
     uint32_t out_mirrors;              /* mirrors whose output this bundle is */
 };

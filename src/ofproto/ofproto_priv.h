@@ -55,6 +55,10 @@ struct ofprotos {
     struct loop_timer timer;                /* once a second */
     uint64_t dp_meters[DP_MAX_METERS / 64]; /* the datapath's meters in use */
     uint64_t netdev_seq;                    /* netdev_global_change_seq() last looked at */
+    uint64_t bond_seq;                      /* counts changes of members of bonds */
+    bool bonds_dirty;                       /* bonds_run() is due */
+    unsigned n_balanced_bonds;              /* numbers given so far */
+    struct loop_timer bond_timer;           /* the next delay of a bond */
 };
 
 /* --- a bridge ------------------------------------------------------------------------------------
@@ -96,6 +100,7 @@ struct ofbundle {
     uint64_t trunks[4096 / 64], cvlans[4096 / 64];
     struct ofproto_bond_cfg bond;
     char *bond_primary;
+    struct bond *state;  /* NULL: no bond */
     ofp_port_t *members; /* those that exist are in the bundle */
     size_t n_members;
 };

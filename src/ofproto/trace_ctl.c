@@ -16,6 +16,7 @@
 #include "flow/dpkey.h"
 #include "flow/extract.h"
 #include "flow/match.h"
+#include "ofproto/bond.h"
 #include "ofproto/xlate_int.h"
 #include "openflow/ofp_text.h"
 #include "packet/packet.h"
@@ -428,6 +429,7 @@ void
 xlate_ctl_init(struct ofprotos *all)
 {
     fdb_ctl_init(all);
+    bond_ctl_init(all);
     unixctl_register("ofproto/trace",
                      "{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]", 1,
                      INT_MAX, ofproto_trace, all);

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "ofproto/bond.h"
 #include "ofproto/ofproto_priv.h"
 
 /* --- building: main
@@ -84,6 +85,23 @@ build_ports(struct ofproto *p, struct ofproto_view *v)
 }
 
 static void
+build_bond(const struct ofbundle *b, struct ofproto_view *v, struct view_bundle *vb)
+{
+    const struct bond *bond = b->state;
+
+    vb->active = bond->active >= 0 ? view_port(v, bond->members[bond->active].port) : NULL;
+    if (b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP) {
+        return;
+    }
+    vb->buckets = xcalloc(BOND_BUCKETS, sizeof *vb->buckets);
+    for (size_t i = 0; i < BOND_BUCKETS; i++) {
+        if (bond->bucket[i] < bond->n_members) {
+            vb->buckets[i] = view_port(v, bond->members[bond->bucket[i]].port);
+        }
+    }
+}
+
+static void
 build_bundle(const struct ofbundle *b, struct ofproto_view *v, struct view_bundle *vb)
 {
     *vb = (struct view_bundle){
@@ -106,7 +124,7 @@ build_bundle(const struct ofbundle *b, struct ofproto_view *v, struct view_bundl
     }
     if (vb->has_bond) {
         vb->bond = b->bond;
-        vb->bond.primary = xstrdup_null(b->bond_primary);
+        vb->bond.primary = NULL;
     }
     for (size_t i = 0; i < b->n_members; i++) {
         struct view_port *vp = (struct view_port *)(uintptr_t)view_port(v, b->members[i]);
@@ -115,6 +133,9 @@ build_bundle(const struct ofbundle *b, struct ofproto_view *v, struct view_bundl
             vp->bundle = vb;
             vb->members[vb->n_members++] = vp;
         }
+    }
+    if (b->state) {
+        build_bond(b, v, vb);
     }
 }
 
@@ -218,7 +239,7 @@ view_destroy(void *view_)
     }
     for (size_t i = 0; i < v->n_bundles; i++) {
         free_const(v->bundles[i].name);
-        free_const(v->bundles[i].bond.primary);
+        free(v->bundles[i].buckets);
         free(v->bundles[i].members);
     }
     for (size_t i = 0; i < v->n_mirrors; i++) {

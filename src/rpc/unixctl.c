@@ -356,7 +356,9 @@ cmd_list_commands(struct unixctl_conn *conn, int argc, const char *argv[], void 
     if (unixctl_wants_json(conn)) {
         json_t *all = json_object();
         HASH_ITER (hh, commands, command, next) {
-            json_object_set_new(all, command->name, json_string(command->usage));
+            if (command->usage) {
+                json_object_set_new(all, command->name, json_string(command->usage));
+            }
         }
         unixctl_reply_json(conn, all);
         return;
@@ -364,7 +366,9 @@ cmd_list_commands(struct unixctl_conn *conn, int argc, const char *argv[], void 
     struct str out = STR_INIT;
     str_put(&out, "The available commands are:\n");
     HASH_ITER (hh, commands, command, next) {
-        str_printf(&out, "  %-23s %s\n", command->name, command->usage);
+        if (command->usage) {
+            str_printf(&out, "  %-23s %s\n", command->name, command->usage);
+        }
     }
     unixctl_reply(conn, str_cstr(&out));
     str_free(&out);

@@ -30,7 +30,8 @@ int unixctl_listen(struct unixctl *unixctl, const char *path, char **error);
 void unixctl_destroy(struct unixctl *unixctl);
 
 /* Registers a command: between 'min_args' and 'max_args' arguments (INT_MAX: any number).  The
- * strings are borrowed for ever.  May come before unixctl_create(). */
+ * strings are borrowed for ever.  'usage' NULL: an older name, which list-commands leaves out.  May
+ * come before unixctl_create(). */
 void unixctl_register(const char *name, const char *usage, int min_args, int max_args,
                       unixctl_fn *fn, void *aux);
 /* Takes away all commands registered with 'aux' (not NULL): the object goes. */

@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bond.c - members of bonds: links with their delays, the active member, buckets of balanced bonds,
+ * and the frames that tell neighbours of a change (see bond.h).
+ */
+#include "ofproto/bond.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ofproto/mac_table.h"
+#include "ofproto/ofproto_priv.h"
+
+LOG_MODULE(bond);
+
+enum {
+    LESSONS_AT_ONCE = 256, /* learning packets of a bond between two looks at the loop */
+    LESSONS_PAUSE_MS = 5,
+};
+
+const char *
+bond_mode_name(enum ofproto_bond_mode mode)
+{
+    switch (mode) {
+    case OFPROTO_BOND_ACTIVE_BACKUP:
+        return "active-backup";
+    case OFPROTO_BOND_SLB:
+        return "balance-slb";
+    case OFPROTO_BOND_TCP:
+        return "balance-tcp";
+    }
+    return "";
+}
+
+/* --- the hash of buckets ------------------------------------------------------------------------
+ * MurmurHash3 (32 bit) of the VLAN and the address as one number of 64 bits: bond/hash must answer
+ * what operators know from other hosts.
+ */
+
+static uint32_t
+rotate_left(uint32_t x, int n)
+{
+    return x << n | x >> (32 - n);
+}
+
+static uint32_t
+murmur_add(uint32_t hash, uint32_t word)
+{
+    hash ^= rotate_left(word * UINT32_C(0xcc9e2d51), 15) * UINT32_C(0x1b873593);
+    return rotate_left(hash, 13) * 5 + UINT32_C(0xe6546b64);
+}
+
+static uint32_t
+murmur_finish(uint32_t hash)
+{
+    hash = (hash ^ hash >> 16) * UINT32_C(0x85ebca6b);
+    hash = (hash ^ hash >> 13) * UINT32_C(0xc2b2ae35);
+    return hash ^ hash >> 16;
+}
+
+uint32_t
+bond_hash_mac(struct rte_ether_addr mac, uint16_t vlan, uint32_t basis)
+{
+    const uint8_t *m = mac.addr_bytes;
+    uint32_t low = (uint32_t)m[2] << 24 | (uint32_t)m[3] << 16 | (uint32_t)m[4] << 8 | m[5];
+    uint32_t high = (uint32_t)vlan << 16 | (uint32_t)m[0] << 8 | m[1];
+
+    return murmur_finish(murmur_add(murmur_add(basis, low), high) ^ sizeof(uint64_t));
+}
+
+/* --- members ------------------------------------------------------------------------------------
+ */
+
+static void
+changed(struct ofproto *p)
+{
+    p->all->bond_seq++;
+    ofproto_view_changed(p);
+}
+
+void
+bond_set_enabled(struct ofproto *p, struct ofbundle *b, struct bond_member *m, bool enabled)
+{
+    m->delay_ends = BOND_NO_DELAY;
+    if (m->enabled == enabled) {
+        return;
+    }
+    m->enabled = enabled;
+    b->state->teach |= !enabled;
+    log_info("member %s: %s", m->name, enabled ? "enabled" : "disabled");
+    changed(p);
+}
+
+static int
+compare_members(const void *a_, const void *b_)
+{
+    const struct bond_member *a = a_, *b = b_;
+
+    return strcmp(a->name, b->name);
+}
+
+static int
+find_port(const struct bond *bond, ofp_port_t port, const char *name)
+{
+    for (size_t i = 0; i < bond->n_members; i++) {
+        if (bond->members[i].port == port && !strcmp(bond->members[i].name, name)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* Ports of the bundle that exist, in a new array; members that stay keep their state. */
+static struct bond_member *
+present_members(const struct ofproto *p, const struct ofbundle *b, size_t *n)
+{
+    struct bond_member *members = xcalloc(b->n_members + 1, sizeof *members);
+
+    *n = 0;
+    for (size_t i = 0; i < b->n_members && *n < BOND_MAX_MEMBERS; i++) {
+        const struct ofport *port = ofport_find(p, b->members[i]);
+        struct bond_member *m = &members[*n];
+        int old;
+
+        if (!port) {
+            continue;
+        }
+        old = find_port(b->state, port->ofp_port, port->name);
+        *m = old >= 0 ? b->state->members[old]
+                      : (struct bond_member){.port = port->ofp_port, .delay_ends = BOND_NO_DELAY};
+        m->name = xstrdup(port->name);
+        memcpy(&m->mac, port->desc.hw_addr, sizeof m->mac);
+        m->has_link = !(port->desc.state & OFPPS_LINK_DOWN);
+        (*n)++;
+    }
+    qsort(members, *n, sizeof *members, compare_members);
+    return members;
+}
+
+static void
+free_members(struct bond_member *members, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(members[i].name);
+    }
+    free(members);
+}
+
+static void
+sync_members(struct ofproto *p, struct ofbundle *b)
+{
+    struct bond *bond = b->state;
+    uint8_t moved[BOND_NO_MEMBER + 1];
+    int active = -1;
+    size_t n;
+    struct bond_member *members = present_members(p, b, &n);
+
+    memset(moved, BOND_NO_MEMBER, sizeof moved);
+    for (size_t i = 0; i < n; i++) {
+        int old = find_port(bond, members[i].port, members[i].name);
+
+        if (old >= 0) {
+            moved[old] = (uint8_t)i;
+            active = old == bond->active ? (int)i : active;
+        }
+    }
+    for (size_t i = 0; i < BOND_BUCKETS; i++) {
+        bond->bucket[i] = moved[bond->bucket[i]];
+    }
+    const struct bond before = *bond;
+    bond->members = members;
+    bond->n_members = n;
+    bond->active = active;
+    for (size_t i = 0; i < bond->n_members; i++) {
+        struct bond_member *m = &bond->members[i];
+
+        if (find_port(&before, m->port, m->name) < 0) {
+            bond_set_enabled(p, b, m, m->has_link); /* A new one waits for no delay. */
+        }
+    }
+    free_members(before.members, before.n_members);
+}
+
+/* --- links and delays ---------------------------------------------------------------------------
+ */
+
+static void
+follow_link(struct ofproto *p, struct ofbundle *b, struct bond_member *m)
+{
+    bool up = m->has_link;
+
+    if ((up == m->enabled) != (m->delay_ends == BOND_NO_DELAY)) {
+        log_info("member %s: link state %s", m->name, up ? "up" : "down");
+        if (up == m->enabled) {
+            m->delay_ends = BOND_NO_DELAY;
+            log_info("member %s: will not be %s", m->name, up ? "disabled" : "enabled");
+        } else {
+            int delay = up ? b->bond.up_delay_ms : b->bond.down_delay_ms;
+
+            m->delay_ends = clock_now_ms() + delay;
+            if (delay) {
+                log_info("member %s: will be %s if it stays %s for %d ms", m->name,
+                         up ? "enabled" : "disabled", up ? "up" : "down", delay);
+            }
+        }
+    }
+    if (clock_now_ms() >= m->delay_ends) {
+        bond_set_enabled(p, b, m, up);
+    }
+}
+
+/* --- the active member --------------------------------------------------------------------------
+ */
+
+/* Index of the member that bond-primary names, if it is enabled; -1 else. */
+static int
+primary(const struct ofbundle *b)
+{
+    const struct bond *bond = b->state;
+
+    for (size_t i = 0; b->bond_primary && i < bond->n_members; i++) {
+        if (bond->members[i].enabled && !strcmp(bond->members[i].name, b->bond_primary) &&
+            b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* The best one: the primary, the one that was it before, any that is enabled, the first that will
+ * be.  -1: none. */
+static int
+choose(const struct ofbundle *b)
+{
+    const struct bond *bond = b->state;
+    int best = primary(b), enabled = -1;
+
+    if (best >= 0) {
+        return best;
+    }
+    for (size_t i = bond->n_members; i-- > 0;) {
+        const struct bond_member *m = &bond->members[i];
+
+        if (m->enabled && rte_is_same_ether_addr(&m->mac, &bond->active_mac)) {
+            return (int)i;
+        }
+        enabled = m->enabled ? (int)i : enabled;
+        if (m->has_link && m->delay_ends != BOND_NO_DELAY &&
+            (best < 0 || m->delay_ends <= bond->members[best].delay_ends)) {
+            best = (int)i;
+        }
+    }
+    return enabled >= 0 ? enabled : best;
+}
+
+void
+bond_set_active(struct ofproto *p, struct ofbundle *b, struct bond_member *m)
+{
+    struct bond *bond = b->state;
+    int64_t left = m->delay_ends - clock_now_ms();
+
+    bond->active = (int)(m - bond->members);
+    bond->active_mac = m->mac;
+    bond->teach = true;
+    if (m->enabled) {
+        log_info("bond %s: active member is now %s", b->name, m->name);
+    } else {
+        log_info("bond %s: active member is now %s, skipping remaining %d ms updelay (since no "
+                 "member was enabled)",
+                 b->name, m->name, (int)left);
+        bond_set_enabled(p, b, m, true);
+    }
+    changed(p);
+}
+
+static void
+choose_active(struct ofproto *p, struct ofbundle *b)
+{
+    struct bond *bond = b->state;
+    int best = primary(b);
+
+    if (bond->active >= 0 && bond->members[bond->active].enabled &&
+        (best < 0 || best == bond->active)) {
+        return;
+    }
+    best = choose(b);
+    if (best >= 0) {
+        bond_set_active(p, b, &bond->members[best]);
+    } else if (bond->active >= 0 || !rte_is_zero_ether_addr(&bond->active_mac)) {
+        bond->active = -1;
+        bond->active_mac = (struct rte_ether_addr){{0}};
+        log_info("bond %s: all members disabled", b->name);
+        changed(p);
+    }
+}
+
+/* --- buckets ------------------------------------------------------------------------------------
+ */
+
+/* The enabled member with the fewest buckets; -1: none. */
+static int
+least_loaded(const struct bond *bond, const unsigned *count)
+{
+    int best = -1;
+
+    for (size_t i = 0; i < bond->n_members; i++) {
+        if (bond->members[i].enabled && (best < 0 || count[i] < count[best])) {
+            best = (int)i;
+        }
+    }
+    return best;
+}
+
+/* Buckets of members that are out go to others, and new members get their share; all others stay,
+ * also where bond/migrate put them while the set of members is the same. */
+static void
+spread_buckets(struct bond *bond)
+{
+    unsigned count[BOND_MAX_MEMBERS] = {0};
+
+    for (int i = 0; i < BOND_BUCKETS; i++) {
+        uint8_t m = bond->bucket[i];
+
+        if (m != BOND_NO_MEMBER && bond->members[m].enabled) {
+            count[m]++;
+        } else {
+            bond->bucket[i] = BOND_NO_MEMBER;
+        }
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < BOND_BUCKETS; i++) {
+            uint8_t m = bond->bucket[i];
+            int least = least_loaded(bond, count);
+
+            if (least >= 0 && (m == BOND_NO_MEMBER || (pass && count[m] > count[least] + 1))) {
+                count[least]++;
+                bond->bucket[i] = (uint8_t)least;
+                if (m != BOND_NO_MEMBER) {
+                    count[m]--;
+                }
+            }
+        }
+    }
+}
+
+/* --- learning packets ---------------------------------------------------------------------------
+ */
+
+/* Whether what the bundle sends in 'vlan' carries a tag that says so. */
+static bool
+is_tagged(const struct ofbundle *b, uint16_t vlan)
+{
+    return vlan && !(b->cfg.tag == vlan && (b->cfg.vlan_mode == OFPROTO_VLAN_ACCESS ||
+                                            b->cfg.vlan_mode == OFPROTO_VLAN_NATIVE_UNTAGGED));
+}
+
+static bool
+carries(const struct ofbundle *b, uint16_t vlan)
+{
+    if (b->cfg.vlan_mode == OFPROTO_VLAN_ACCESS || b->cfg.tag == vlan) {
+        return b->cfg.tag == vlan;
+    }
+    return !b->cfg.trunks || (b->trunks[vlan / 64] >> vlan % 64 & 1);
+}
+
+/* A request of reverse ARP (RFC 903) by the host itself, which all switches learn from and nobody
+ * answers.  Returns its size. */
+static size_t
+compose_lesson(const struct ofbundle *b, const struct mac_row *row, uint8_t frame[64])
+{
+    static const uint8_t rarp[] = {0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3};
+    const uint8_t *mac = row->mac.addr_bytes;
+    uint8_t *f = frame;
+
+    memset(f, 0xff, 6);
+    memcpy(f + 6, mac, 6);
+    f += 12;
+    if (is_tagged(b, row->vlan)) {
+        const uint8_t tag[] = {0x81, 0, (uint8_t)(row->vlan >> 8), (uint8_t)row->vlan};
+
+        memcpy(f, tag, sizeof tag);
+        f += sizeof tag;
+    }
+    memcpy(f, rarp, sizeof rarp);
+    f += sizeof rarp;
+    memset(f, 0, 20);
+    memcpy(f, mac, 6);
+    memcpy(f + 10, mac, 6);
+    return (size_t)(f + 20 - frame);
+}
+
+static void
+send_lesson(struct ofproto *p, const struct ofbundle *b, const struct mac_row *row)
+{
+    const struct bond *bond = b->state;
+    int member = bond->active;
+    struct ofproto_packet_out out = {.version = ofproto_version(p)};
+    struct ofpacts acts = {0};
+    struct flow metadata;
+    uint8_t frame[64];
+
+    if (b->bond.mode == OFPROTO_BOND_SLB) {
+        member =
+            bond->bucket[bond_hash_mac(row->mac, row->vlan, b->bond.hash_basis) % BOND_BUCKETS];
+    }
+    if (member < 0 || member == BOND_NO_MEMBER || row->bundle_id == b->id ||
+        !carries(b, row->vlan)) {
+        return;
+    }
+    memset(&metadata, 0, sizeof metadata);
+    metadata.ofp_in_port = OFPP_NONE;
+    ofpacts_put_struct(&acts, OUTPUT, struct ofpact_output)->port = bond->members[member].port;
+    out.data = frame;
+    out.len = compose_lesson(b, row, frame);
+    out.metadata = &metadata;
+    out.acts = ofpacts_data(&acts);
+    out.acts_size = acts.size;
+    p->all->hooks.packet_out(p->all->hooks_aux, p, &out);
+    ofpacts_fini(&acts);
+}
+
+/* Sends the next part of the lessons; true if some are left. */
+static bool
+teach(struct ofproto *p, struct ofbundle *b)
+{
+    struct bond *bond = b->state;
+
+    if (bond->teach) {
+        bond->teach = false;
+        free(bond->lessons);
+        bond->lessons = NULL;
+        bond->n_lessons = bond->lesson = 0;
+        if (p->mac_table && p->all->hooks.packet_out && b->bond.mode != OFPROTO_BOND_TCP) {
+            bond->lessons = mac_table_rows(p->mac_table, &bond->n_lessons);
+        }
+    }
+    for (int i = 0; i < LESSONS_AT_ONCE && bond->lesson < bond->n_lessons; i++) {
+        send_lesson(p, b, &bond->lessons[bond->lesson++]);
+    }
+    return bond->lesson < bond->n_lessons;
+}
+
+/* --- all of it ----------------------------------------------------------------------------------
+ */
+
+static struct bond *
+bond_create(const struct ofbundle *b)
+{
+    struct bond *bond = xzalloc(sizeof *bond);
+
+    bond->active = -1;
+    bond->active_mac = b->bond.active_mac;
+    memset(bond->bucket, BOND_NO_MEMBER, sizeof bond->bucket);
+    return bond;
+}
+
+void
+bond_destroy(struct bond *bond)
+{
+    if (bond) {
+        free_members(bond->members, bond->n_members);
+        free(bond->lessons);
+        free(bond);
+    }
+}
+
+void
+bond_run(struct ofproto *p, struct ofbundle *b)
+{
+    uint64_t seq = p->all->bond_seq;
+    struct bond *bond = b->state;
+
+    if (!b->cfg.bond) {
+        bond_destroy(bond);
+        b->state = NULL;
+        return;
+    }
+    if (!bond) {
+        bond = b->state = bond_create(b);
+    }
+    if (b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP) {
+        bond->number = 0;
+    } else if (!bond->number || b->bond.mode != bond->mode) {
+        bond->number = bond->number ? bond->number : ++p->all->n_balanced_bonds;
+        bond->balanced_since = clock_now_ms();
+        seq--; /* The buckets were not looked after. */
+    }
+    bond->mode = b->bond.mode;
+    sync_members(p, b);
+    for (size_t i = 0; i < bond->n_members; i++) {
+        follow_link(p, b, &bond->members[i]);
+    }
+    choose_active(p, b);
+    if (seq != p->all->bond_seq) {
+        spread_buckets(bond);
+    }
+}
+
+static int64_t
+next_delay(const struct bond *bond, int64_t until)
+{
+    for (size_t i = 0; i < bond->n_members; i++) {
+        until = MIN(until, bond->members[i].delay_ends);
+    }
+    return until;
+}
+
+static void
+timer_rings(void *all)
+{
+    bonds_run(all);
+}
+
+void
+bonds_run(struct ofprotos *all)
+{
+    int64_t until = BOND_NO_DELAY;
+    bool more = false;
+
+    for (struct ofproto *p = all->by_name; p; p = p->hh.next) {
+        for (struct ofbundle *b = p->bundles; b; b = b->next) {
+            if (b->cfg.bond || b->state) {
+                bond_run(p, b);
+            }
+        }
+        ofproto_commit(p);
+        for (struct ofbundle *b = p->bundles; b; b = b->next) {
+            if (b->state) {
+                more |= teach(p, b);
+                until = next_delay(b->state, until);
+            }
+        }
+    }
+    if (more) {
+        until = MIN(until, clock_now_ms() + LESSONS_PAUSE_MS);
+    }
+    if (until == BOND_NO_DELAY) {
+        loop_timer_stop(&all->bond_timer);
+    } else {
+        loop_timer_once(&all->bond_timer, all->loop, MAX(until - clock_now_ms(), (int64_t)0),
+                        timer_rings, all);
+    }
+}
+
+void
+bonds_stop(struct ofprotos *all)
+{
+    loop_timer_stop(&all->bond_timer);
+}
+
+bool
+ofproto_bond_active_mac(const struct ofproto *p, const char *name, struct rte_ether_addr *mac)
+{
+    for (const struct ofbundle *b = p->bundles; b; b = b->next) {
+        if (b->state && !strcmp(b->name, name)) {
+            *mac = b->state->active_mac;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t
+ofprotos_bond_seq(const struct ofprotos *all)
+{
+    return all->bond_seq;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bond.h - which members of a bond carry traffic, and which one is the active one.
+ *
+ * Main thread only; translation sees what came of it in views (view.c).  A bond is run when a
+ * device of the bridge, its configuration or a command moved something, and when a delay ends.
+ * Names of modes and the meaning of delays are those of ovs-vswitchd.conf.db(5).
+ */
+#ifndef OFPROTO_BOND_H
+#define OFPROTO_BOND_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+
+#include "ofproto/ofproto.h"
+
+struct mac_row;
+struct ofbundle;
+
+enum { BOND_BUCKETS = 256, BOND_NO_MEMBER = 0xff, BOND_MAX_MEMBERS = 64 };
+
+#define BOND_NO_DELAY INT64_MAX
+
+struct bond_member {
+    ofp_port_t port;
+    char *name;
+    struct rte_ether_addr mac;
+    bool has_link;      /* may be enabled */
+    bool enabled;       /* carries traffic */
+    int64_t delay_ends; /* clock_now_ms() when 'enabled' follows 'has_link'; BOND_NO_DELAY: as is */
+};
+
+struct bond {
+    struct bond_member *members; /* in the order of their names */
+    size_t n_members;
+    int active;                       /* index; -1: none */
+    struct rte_ether_addr active_mac; /* of the last active member; zero: none */
+    enum ofproto_bond_mode mode;      /* that it ran in last */
+    unsigned number;                  /* of a balanced bond, for bond/list; 0 else */
+    int64_t balanced_since;           /* clock_now_ms() */
+    uint8_t bucket[BOND_BUCKETS];     /* balanced: index of a member, or BOND_NO_MEMBER */
+    bool teach;                       /* neighbours must learn anew where our hosts are */
+    struct mac_row *lessons;          /* what is still to be taught */
+    size_t n_lessons, lesson;
+};
+
+/* Looks at the members' links and the configuration of 'b', which has or had a bond; publishes with
+ * ofproto_view_changed() when something moved. */
+void bond_run(struct ofproto *, struct ofbundle *b);
+void bond_destroy(struct bond *); /* NULL is fine */
+/* All bonds; sends learning packets; waits for the next delay.  After devices changed. */
+void bonds_run(struct ofprotos *);
+void bonds_stop(struct ofprotos *);
+
+/* What commands ask for; bonds_run() is to follow. */
+void bond_set_enabled(struct ofproto *, struct ofbundle *, struct bond_member *, bool enabled);
+void bond_set_active(struct ofproto *, struct ofbundle *, struct bond_member *);
+const char *bond_mode_name(enum ofproto_bond_mode);
+
+/* The bucket of a source address in a VLAN is this hash's lowest 8 bits. */
+uint32_t bond_hash_mac(struct rte_ether_addr, uint16_t vlan, uint32_t basis);
+
+/* Registers bond/... (bond_ctl.c). */
+void bond_ctl_init(struct ofprotos *);
+
+#endif /* ofproto/bond.h */
