@@ -329,6 +329,47 @@ dp_flow_set_actions(struct dp *dp, struct dp_flow *f, const struct dp_actions *a
     return megaflow_set_actions(&dp->mf, f, actions);
 }
 
+struct dp_shared *
+dp_shared_create(struct dp *dp, const struct dp_actions *actions)
+{
+    struct dp_shared *shared;
+
+    pthread_mutex_lock(&dp->mf.lock);
+    shared = plan_shared_create(&dp->mf.plans, actions);
+    pthread_mutex_unlock(&dp->mf.lock);
+    return shared;
+}
+
+void
+dp_shared_unref(struct dp *dp, struct dp_shared *shared)
+{
+    if (shared) {
+        pthread_mutex_lock(&dp->mf.lock);
+        plan_unref(&dp->mf.plans, &shared->plan);
+        pthread_mutex_unlock(&dp->mf.lock);
+    }
+}
+
+void
+dp_shared_set_actions(struct dp *dp, struct dp_shared *shared, const struct dp_actions *actions)
+{
+    pthread_mutex_lock(&dp->mf.lock);
+    plan_shared_set(&dp->mf.plans, shared, actions);
+    pthread_mutex_unlock(&dp->mf.lock);
+}
+
+const struct dp_actions *
+dp_shared_actions(const struct dp_shared *shared)
+{
+    return &plan_resolve(&shared->plan)->actions;
+}
+
+int
+dp_flow_share(struct dp *dp, struct dp_flow *f, struct dp_shared *shared)
+{
+    return megaflow_share(&dp->mf, f, shared);
+}
+
 void
 dp_flow_del(struct dp *dp, struct dp_flow *f, struct dp_flow_stats *stats)
 {
@@ -415,7 +456,7 @@ dp_flow_actions(const struct dp_flow *f)
     static const struct dp_actions none;
     const struct plan *plan = rcu_get(&f->plan);
 
-    return plan ? &plan->actions : &none;
+    return plan ? &plan_resolve(plan)->actions : &none;
 }
 
 void *

@@ -26,6 +26,7 @@
 
 struct dp;
 struct dp_flow;
+struct dp_shared;
 
 enum { DP_MAX_PORTS = 4096 };
 
@@ -132,6 +133,15 @@ struct dp_flow_put {
 // '*out' (may be NULL) is the new flow, or the equal one with -EEXIST.
 int dp_flow_put(struct dp *, const struct dp_flow_put *, struct dp_flow **out);
 int dp_flow_set_actions(struct dp *, struct dp_flow *, const struct dp_actions *);
+// Actions of many flows at once: what dp_shared_set_actions() gives it is done by all flows that
+// share it from then on, whatever their number.  Counted: one reference for the creator and one for
+// each flow, until the flow is gone or was given other actions.  Any control thread.
+struct dp_shared *dp_shared_create(struct dp *, const struct dp_actions *);
+void dp_shared_unref(struct dp *, struct dp_shared *); // NULL is fine
+void dp_shared_set_actions(struct dp *, struct dp_shared *, const struct dp_actions *);
+const struct dp_actions *dp_shared_actions(const struct dp_shared *);
+// 0, or -ENOENT: the flow is dead.
+int dp_flow_share(struct dp *, struct dp_flow *, struct dp_shared *);
 // Unlinks; the final statistics are in '*stats' after the call (packets in flight excepted).
 void dp_flow_del(struct dp *, struct dp_flow *, struct dp_flow_stats *stats);
 void dp_flow_flush(struct dp *);

@@ -62,12 +62,14 @@ count_train(struct pmd *pmd, const struct burst *b, uint32_t leader, struct plan
 static void
 count_and_group(struct pmd *pmd, struct burst *b, struct plan_groups *gs)
 {
+    const struct plan *last = NULL;
     struct plan_group *g = NULL;
 
     BURST_FOREACH (i, b->leaders & ~b->todo) {
         const struct plan *plan = rcu_get(&b->flow[i]->plan);
-        if (UNLIKELY(!g || g->plan != plan)) {
-            g = group_for(gs, plan);
+        if (UNLIKELY(plan != last)) {
+            last = plan;
+            g = group_for(gs, plan_resolve(plan));
         }
         count_train(pmd, b, i, g);
     }

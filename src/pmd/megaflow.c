@@ -41,6 +41,7 @@ void
 megaflows_fini(struct megaflows *mf)
 {
     for (uint32_t slot = 1; slot < mf->high_slot; slot++) {
+        plan_unref(&mf->plans, rcu_get_protected(&mf->slab[slot].plan));
         if (mf->slab[slot].cold) {
             cold_free(mf->slab[slot].cold);
         }
@@ -274,12 +275,13 @@ megaflow_put_locked(struct megaflows *mf, const struct dp_flow_put *put, struct 
     return 0;
 }
 
+// Takes the reference to 'plan'.
 static void
-megaflow_replace_plan(struct megaflows *mf, struct dp_flow *f, const struct dp_actions *actions)
+megaflow_replace_plan(struct megaflows *mf, struct dp_flow *f, const struct plan *plan)
 {
     const struct plan *old = rcu_get_protected(&f->plan);
 
-    rcu_assign(&f->plan, plan_get(&mf->plans, actions));
+    rcu_assign(&f->plan, plan);
     plan_unref(&mf->plans, old);
 }
 
@@ -292,7 +294,7 @@ megaflow_put(struct megaflows *mf, const struct dp_flow_put *put, struct dp_flow
     pthread_mutex_lock(&mf->lock);
     error = put->shape ? megaflow_put_locked(mf, put, &f) : megaflow_put_wild(mf, put, &f);
     if (error == -EEXIST && put->replace) {
-        megaflow_replace_plan(mf, f, put->actions);
+        megaflow_replace_plan(mf, f, plan_get(&mf->plans, put->actions));
         error = 0;
     }
     pthread_mutex_unlock(&mf->lock);
@@ -302,16 +304,35 @@ megaflow_put(struct megaflows *mf, const struct dp_flow_put *put, struct dp_flow
     return error;
 }
 
+static bool
+megaflow_is_dead(const struct dp_flow *f)
+{
+    return !f->cold || f->cold->dead;
+}
+
 int
 megaflow_set_actions(struct megaflows *mf, struct dp_flow *f, const struct dp_actions *actions)
 {
-    int error = 0;
+    int error = -ENOENT;
 
     pthread_mutex_lock(&mf->lock);
-    if (!f->cold || f->cold->dead) {
-        error = -ENOENT;
-    } else {
-        megaflow_replace_plan(mf, f, actions);
+    if (!megaflow_is_dead(f)) {
+        megaflow_replace_plan(mf, f, plan_get(&mf->plans, actions));
+        error = 0;
+    }
+    pthread_mutex_unlock(&mf->lock);
+    return error;
+}
+
+int
+megaflow_share(struct megaflows *mf, struct dp_flow *f, struct dp_shared *shared)
+{
+    int error = -ENOENT;
+
+    pthread_mutex_lock(&mf->lock);
+    if (!megaflow_is_dead(f)) {
+        megaflow_replace_plan(mf, f, plan_ref(&shared->plan));
+        error = 0;
     }
     pthread_mutex_unlock(&mf->lock);
     return error;

@@ -133,6 +133,7 @@ void megaflows_tidy(struct megaflows *, int64_t now_ms);
 int megaflow_put(struct megaflows *, const struct dp_flow_put *, struct dp_flow **out);
 bool megaflow_del(struct megaflows *, struct dp_flow *); // false: it was dead already
 int megaflow_set_actions(struct megaflows *, struct dp_flow *, const struct dp_actions *);
+int megaflow_share(struct megaflows *, struct dp_flow *, struct dp_shared *);
 // The caller holds 'lock'.
 struct lane *lane_get(struct megaflows *, uint64_t w0, uint64_t map);
 struct subtable *lane_find_subtable(const struct lane *, const uint64_t *mask);

@@ -121,12 +121,23 @@ plan_ref(const struct plan *plan)
     return plan;
 }
 
+static void
+shared_unref(struct plan_table *t, struct dp_shared *shared)
+{
+    plan_unref(t, rcu_get_protected(&shared->now));
+    rcu_free(shared);
+}
+
 void
 plan_unref(struct plan_table *t, const struct plan *plan_)
 {
     struct plan *plan = (struct plan *)plan_;
 
     if (!plan || --plan->n_refs) {
+        return;
+    }
+    if (plan->kind == PLAN_SHARED) {
+        shared_unref(t, (struct dp_shared *)plan);
         return;
     }
     struct plan **p = &t->heads[plan->hash & t->mask];
@@ -136,4 +147,24 @@ plan_unref(struct plan_table *t, const struct plan *plan_)
     *p = plan->next;
     t->n--;
     rcu_defer(plan_free, plan);
+}
+
+struct dp_shared *
+plan_shared_create(struct plan_table *t, const struct dp_actions *actions)
+{
+    struct dp_shared *shared = xzalloc(sizeof *shared);
+
+    shared->plan.kind = PLAN_SHARED;
+    shared->plan.n_refs = 1;
+    rcu_assign(&shared->now, plan_get(t, actions));
+    return shared;
+}
+
+void
+plan_shared_set(struct plan_table *t, struct dp_shared *shared, const struct dp_actions *actions)
+{
+    const struct plan *old = rcu_get_protected(&shared->now);
+
+    rcu_assign(&shared->now, plan_get(t, actions));
+    plan_unref(t, old);
 }

@@ -4,9 +4,13 @@
 // the packets of a burst can be grouped by what is done with them rather than by flow.  A hundred
 // flows to one port then leave in one piece.  Plans are immutable; the table is written under the
 // owner's lock, and a plan that nobody refers to is freed after a grace period.
+//
+// A dp_shared stands in a flow's place for a plan: many flows refer to it, and what it stands for
+// changes for all of them with one store.
 #ifndef PMD_PLAN_H
 #define PMD_PLAN_H
 
+#include "base/rcu.h"
 #include "base/util.h"
 #include "flow/dp_action.h"
 
@@ -14,6 +18,7 @@ enum plan_kind {
     PLAN_OUTPUT, // exactly one output
     PLAN_DROP,   // an empty list or an explicit drop
     PLAN_LIST,   // everything else: interpreted
+    PLAN_SHARED, // the first member of a dp_shared: see plan_resolve()
 };
 
 struct plan {
@@ -25,6 +30,18 @@ struct plan {
     struct plan *next; // in the table's chain
     struct dp_actions actions;
 };
+
+struct dp_shared {
+    struct plan plan;               // kind and n_refs only
+    RCU_PTR(const struct plan) now; /* control: w, pmd: r */
+};
+
+// What is to be run for a flow's plan.
+static inline const struct plan *
+plan_resolve(const struct plan *plan)
+{
+    return plan->kind == PLAN_SHARED ? rcu_get(&((const struct dp_shared *)plan)->now) : plan;
+}
 
 struct plan_table {
     struct plan **heads;
@@ -39,5 +56,8 @@ void plan_table_fini(struct plan_table *); // all plans, referred to or not
 const struct plan *plan_get(struct plan_table *, const struct dp_actions *);
 const struct plan *plan_ref(const struct plan *);
 void plan_unref(struct plan_table *, const struct plan *); // NULL is fine
+// Stands for 'actions'; one reference, to '->plan'.
+struct dp_shared *plan_shared_create(struct plan_table *, const struct dp_actions *);
+void plan_shared_set(struct plan_table *, struct dp_shared *, const struct dp_actions *);
 
 #endif

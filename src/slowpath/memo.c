@@ -41,8 +41,24 @@ entry_covers(const struct memo_entry *e, const struct flow *key, const struct fl
     return !diff;
 }
 
-const struct memo_entry *
-memo_find(const struct memo *m, const struct rule *by, const struct flow *key,
+void
+memo_init_copy(struct memo *dst, const struct memo *src)
+{
+    *dst = (struct memo){0};
+    for (unsigned i = 0; src && i < src->n; i++) {
+        struct memo_entry *e = &dst->e[dst->n++];
+
+        *e = src->e[i];
+        e->actions = (struct dp_actions){0};
+        dp_actions_append(&e->actions, src->e[i].actions.data, src->e[i].actions.size);
+        xlate_cache_ref(e->cache);
+        xlate_deps_ref(e->deps);
+    }
+    dst->next = src ? src->next : 0;
+}
+
+struct memo_entry *
+memo_find(struct memo *m, const struct rule *by, const struct flow *key,
           const struct flow_mask *mask)
 {
     for (unsigned i = 0; i < m->n; i++) {
@@ -71,6 +87,8 @@ memo_put(struct memo *m, const struct rule *by, const struct flow *key, const st
     e->mask = out->mask;
     e->key = *key;
     e->map = flow_words_map(&out->mask.bits) & FLOW_KEY_WORDS_MAP;
+    e->n_shared = 0;
+    e->founded = NULL;
     e->actions = (struct dp_actions){0};
     dp_actions_append(&e->actions, out->actions.data, out->actions.size);
     e->cache = xlate_cache_ref(out->cache);

@@ -11,6 +11,8 @@
 
 #include "ofproto/xlate.h"
 
+struct cohort;
+
 enum { MEMO_ENTRIES = 4 };
 
 struct memo_entry {
@@ -21,6 +23,8 @@ struct memo_entry {
     struct dp_actions actions; /* what is to be installed */
     struct xlate_cache *cache; /* references */
     struct xlate_deps *deps;
+    uint32_t n_shared;      /* cohort.c: megaflows that took it */
+    struct cohort *founded; /* by them, or NULL */
 };
 
 struct memo {
@@ -32,8 +36,10 @@ struct memo {
 void memo_fini(struct memo *);
 /* The result for the megaflow 'key'/'mask', or NULL.  'by': its first lookup finds that rule, which
  * the caller keeps until memo_fini(); NULL: not known. */
-const struct memo_entry *memo_find(const struct memo *, const struct rule *by,
-                                   const struct flow *key, const struct flow_mask *mask);
+struct memo_entry *memo_find(struct memo *, const struct rule *by, const struct flow *key,
+                             const struct flow_mask *mask);
+/* Begins 'dst' with what is in 'src', which may be NULL. */
+void memo_init_copy(struct memo *dst, const struct memo *src);
 /* Remembers 'out' of the translation of 'key', if others may share it. */
 void memo_put(struct memo *, const struct rule *by, const struct flow *key,
               const struct xlate_out *out);

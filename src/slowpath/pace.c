@@ -25,12 +25,12 @@ pace_now_ns(void)
 }
 
 void
-pace_worked(struct pace *p, int64_t began_ns)
+pace_worked(struct pace *p, int64_t began_ns, unsigned factor, int min_ms)
 {
     int64_t now = pace_now_ns();
-    int64_t rest = (now - began_ns) * PACE_REST_FACTOR;
+    int64_t rest = (now - began_ns) * factor;
 
-    rest = MAX(rest, (int64_t)PACE_REST_MIN_MS * NS_PER_MS);
+    rest = MAX(rest, (int64_t)min_ms * NS_PER_MS);
     rest = MIN(rest, (int64_t)PACE_REST_MAX_MS * NS_PER_MS);
     atomic_store_explicit(&p->rest_until_ns, now + rest, memory_order_relaxed);
 }

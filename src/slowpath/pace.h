@@ -18,7 +18,7 @@
 enum {
     PACE_REST_FACTOR = 4, /* following takes a fifth of the time at most */
     PACE_REST_MIN_MS = 10,
-    PACE_REST_MAX_MS = 250,
+    PACE_REST_MAX_MS = 250, /* whatever the factor */
 };
 
 struct pace {
@@ -27,8 +27,9 @@ struct pace {
 
 /* Nanoseconds since some time in the past. */
 int64_t pace_now_ns(void);
-/* Work that began at 'began_ns' is over: the rest begins. */
-void pace_worked(struct pace *, int64_t began_ns);
+/* Work that began at 'began_ns' is over: the rest begins, 'factor' times as long, at least
+ * 'min_ms'. */
+void pace_worked(struct pace *, int64_t began_ns, unsigned factor, int min_ms);
 bool pace_rests(const struct pace *);
 /* The end of the rest, or 'other', whatever comes first; CLOCK_MONOTONIC. */
 struct timespec pace_or(const struct pace *, struct timespec other);

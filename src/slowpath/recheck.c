@@ -14,8 +14,8 @@ COVERAGE_DEFINE(revalidator_shared);
 COVERAGE_DEFINE(revalidator_changed);
 
 /* True if the installed megaflow looks at every bit that the new translation consulted. */
-static bool
-mask_is_subset(const struct flow_mask *part, const struct flow_mask *whole)
+bool
+key_mask_is_subset(const struct flow_mask *part, const struct flow_mask *whole)
 {
     uint64_t missing = 0;
 
@@ -25,8 +25,8 @@ mask_is_subset(const struct flow_mask *part, const struct flow_mask *whole)
     return !missing;
 }
 
-static bool
-actions_equal(const struct dp_actions *a, const struct dp_actions *b)
+bool
+dp_actions_equal(const struct dp_actions *a, const struct dp_actions *b)
 {
     return a->size == b->size && (!a->size || !memcmp(a->data, b->data, a->size));
 }
@@ -36,11 +36,18 @@ static bool
 ukey_take(struct slowpath *sp, struct ukey *ukey, const struct dp_actions *actions,
           struct xlate_cache *cache, struct xlate_deps *deps)
 {
-    if (!actions_equal(actions, dp_flow_actions(ukey->flow))) {
-        coverage_inc(revalidator_changed);
+    bool equal = dp_actions_equal(actions, dp_flow_actions(ukey->flow));
+
+    if (!equal || ukey->cohort) {
+        if (!equal) {
+            coverage_inc(revalidator_changed);
+        }
         if (dp_flow_set_actions(sp->dp, ukey->flow, actions)) {
             return false;
         }
+    }
+    if (ukey->cohort) {
+        cohort_part(sp->index, ukey);
     }
     xlate_cache_destroy(ukey->cache);
     xlate_deps_destroy(ukey->deps);
@@ -50,12 +57,18 @@ ukey_take(struct slowpath *sp, struct ukey *ukey, const struct dp_actions *actio
 }
 
 static bool
-ukey_share(struct slowpath *sp, struct ukey *ukey, const struct memo_entry *e)
+ukey_share(struct slowpath *sp, struct ukey *ukey, struct memo_entry *e)
 {
-    struct xlate_cache *cache = xlate_cache_ref(e->cache);
-    struct xlate_deps *deps = xlate_deps_ref(e->deps);
+    struct xlate_cache *cache;
+    struct xlate_deps *deps;
+    bool gone;
 
     coverage_inc(revalidator_shared);
+    if (cohort_join(sp, ukey, e, &gone)) {
+        return !gone;
+    }
+    cache = xlate_cache_ref(e->cache);
+    deps = xlate_deps_ref(e->deps);
     if (ukey_take(sp, ukey, &e->actions, cache, deps)) {
         return true;
     }
@@ -69,7 +82,7 @@ ukey_share(struct slowpath *sp, struct ukey *ukey, const struct memo_entry *e)
 static struct rule *
 first_rule(const struct ukey *ukey, const struct flow *key, const struct flow_mask *mask)
 {
-    return ukey->by && xlate_deps_first_is(ukey->deps, key, mask, ukey->by) ? ukey->by : NULL;
+    return ukey->by && xlate_deps_first_is(ukey_deps(ukey), key, mask, ukey->by) ? ukey->by : NULL;
 }
 
 bool
@@ -79,7 +92,7 @@ ukey_recheck(struct slowpath *sp, struct ukey *ukey, struct memo *memo)
     struct flow key;
     struct xlate_in in = {.ofprotos = sp->ofprotos, .flow = &key, .want_cache = true};
     struct xlate_out out;
-    const struct memo_entry *e;
+    struct memo_entry *e;
     struct dp_actions slow;
     bool keep;
 
@@ -91,7 +104,7 @@ ukey_recheck(struct slowpath *sp, struct ukey *ukey, struct memo *memo)
     }
     xlate(&in, &out);
     coverage_inc(revalidator_translated);
-    keep = !out.drop_unknown && mask_is_subset(&out.mask, &mask);
+    keep = !out.drop_unknown && key_mask_is_subset(&out.mask, &mask);
     if (keep) {
         memo_put(memo, in.first_rule, &key, &out);
         keep = ukey_take(sp, ukey, slowpath_actions(&out, &slow), out.cache, out.deps);

@@ -107,7 +107,7 @@ flow_is_affected(const struct pass *pass, struct dp_flow *flow, const struct uke
         return false;
     }
     dp_flow_get_key(flow, &key, &mask);
-    return xlate_deps_affected(ukey->deps, &key, &mask, pass->changes, pass->n_changes);
+    return xlate_deps_affected(ukey_deps(ukey), &key, &mask, pass->changes, pass->n_changes);
 }
 
 /* A flow that hardly carries anything is not worth a translation when passes take long. */
@@ -145,8 +145,9 @@ flow_recheck(struct slowpath *sp, struct ukey *ukey, const struct dp_flow_stats 
 static void
 recheck_suspects(struct slowpath *sp, const struct pass *pass, size_t first, size_t step)
 {
-    struct memo memo = {0};
+    struct memo memo;
 
+    memo_init_copy(&memo, pass->memo);
     for (size_t i = first; i < pass->n_suspects; i += step) {
         struct ukey *ukey = pass->suspects[i];
         struct dp_flow_stats stats;
@@ -206,6 +207,7 @@ pass_run(struct slowpath *sp, struct revalidator *r)
         recheck_suspects(sp, &sp->pass, r->index, sp->n_revalidators);
         return;
     }
+    memo_init_copy(&ctx.memo, sp->pass.memo);
     dp_flow_walk(sp->dp, r->index, sp->n_revalidators, visit_flow, &ctx);
     memo_fini(&ctx.memo);
     atomic_store_explicit(&r->n_keys, ctx.n, memory_order_relaxed);
@@ -341,6 +343,8 @@ find_suspects(struct slowpath *sp, struct pass *pass)
     } else if (pass->kind == PASS_FOLLOW) {
         pass->kind = PASS_WALK;
     }
+    pass->memo = xzalloc(sizeof *pass->memo);
+    cohorts_follow(sp, pass->memo);
     if (pass->kind == PASS_FOLLOW) {
         pass->suspects = flow_index_take_suspects(sp->index, &pass->n_suspects);
     }
@@ -388,8 +392,11 @@ pass_end(struct slowpath *sp, uint64_t answers)
     free(pass->suspects);
     pass->suspects = NULL;
     pass->n_suspects = 0;
+    memo_fini(pass->memo);
+    free(pass->memo);
+    pass->memo = NULL;
     atomic_store_explicit(&sp->followed_seq, pass->seq, memory_order_release);
-    pace_worked(&sp->pace, pass->began_ns);
+    pace_worked(&sp->pace, pass->began_ns, PACE_REST_FACTOR, PACE_REST_MIN_MS);
     pthread_mutex_unlock(&sp->pass_lock);
     pthread_mutex_lock(&sp->lock);
     bool answered = answers != sp->finished;
@@ -404,7 +411,8 @@ pass_end(struct slowpath *sp, uint64_t answers)
 static bool
 follow_locked(struct slowpath *sp)
 {
-    struct pass pass = {.kind = PASS_FOLLOW, .began_ns = pace_now_ns()};
+    struct memo memo = {0};
+    struct pass pass = {.kind = PASS_FOLLOW, .began_ns = pace_now_ns(), .memo = &memo};
     bool of_rules;
     size_t n = ofprotos_n_changes(sp->ofprotos, &of_rules);
 
@@ -413,18 +421,21 @@ follow_locked(struct slowpath *sp)
     }
     take_changes(sp, &pass);
     flow_index_set_seq(sp->index, pass.seq);
-    n = flow_index_mark(sp->index, pass.changes, pass.n_changes);
+    flow_index_mark(sp->index, pass.changes, pass.n_changes);
     changes_done(&pass);
-    if (n > MAIN_SUSPECTS_MAX) {
-        return false; /* They wait in the index. */
-    }
-    if (n) {
+    cohorts_follow(sp, &memo);
+    n = flow_index_n_suspects(sp->index);
+    if (n && n <= MAIN_SUSPECTS_MAX) {
         pass.suspects = flow_index_take_suspects(sp->index, &pass.n_suspects);
         recheck_suspects(sp, &pass, 0, 1);
         free(pass.suspects);
     }
+    memo_fini(&memo);
+    if (n > MAIN_SUSPECTS_MAX) {
+        return false; /* They wait in the index. */
+    }
     atomic_store_explicit(&sp->followed_seq, pass.seq, memory_order_release);
-    pace_worked(&sp->pace, pass.began_ns);
+    pace_worked(&sp->pace, pass.began_ns, PACE_REST_FACTOR, PACE_REST_MIN_MS);
     coverage_inc(revalidator_follow_in_main);
     return true;
 }

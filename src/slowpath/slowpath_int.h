@@ -17,6 +17,7 @@
 
 #include "ofproto/xlate.h"
 #include "pmd/dp.h"
+#include "slowpath/cohort.h"
 #include "slowpath/flow_index.h"
 #include "slowpath/pace.h"
 #include "slowpath/slowpath.h"
@@ -35,8 +36,10 @@ enum pass_kind {
 };
 
 struct ukey {
-    struct xlate_cache *cache;
-    struct xlate_deps *deps; /* NULL: put by hand and not translated yet; not in the index */
+    struct xlate_cache *cache; /* NULL in a cohort: see ukey_cache(), ukey_deps() */
+    struct xlate_deps *deps; /* likewise; NULL, too: put by hand and not translated yet; not in the
+                              * index then */
+    struct cohort *cohort;   /* or NULL; w under the index's lock by whoever rechecks the ukey */
     struct dp_flow *flow;    /* constant */
     struct flow_place place; /* flow_index.c's */
     bool suspect;            /* to be translated anew; flow_index.c sets, a pass clears */
@@ -90,6 +93,7 @@ struct pass {
     struct ofproto_change *changes; /* since the pass before, if a walk looks at them */
     size_t n_changes;
     bool all;               /* too many changes: all flows are suspects */
+    struct memo *memo;      /* of what cohorts got: revalidators begin with it */
     struct ukey **suspects; /* taken out of the index, if this is no walk */
     size_t n_suspects;
     bool stop; /* no pass: the threads end */
@@ -117,6 +121,7 @@ struct slowpath {
     struct flow_index *index;
     _Atomic uint64_t followed_seq; /* the flows are right for changes up to here */
     struct pace pace;
+    struct pace credit_pace; /* cohort.c's */
 
     pthread_mutex_t lock; /* the members below */
     pthread_cond_t wanted;
@@ -164,7 +169,13 @@ const struct dp_actions *slowpath_actions(const struct xlate_out *out, struct dp
 struct memo;
 bool ukey_recheck(struct slowpath *, struct ukey *, struct memo *);
 
+/* True if 'whole' has every bit of 'part'. */
+bool key_mask_is_subset(const struct flow_mask *part, const struct flow_mask *whole);
+bool dp_actions_equal(const struct dp_actions *, const struct dp_actions *);
+
 /* ukey.c */
+const struct xlate_cache *ukey_cache(const struct ukey *);
+const struct xlate_deps *ukey_deps(const struct ukey *);
 /* Takes cache and deps out of 'out'. */
 struct ukey *ukey_create(struct dp_flow *, struct xlate_out *out, uint64_t seq, uint64_t state_seq);
 void ukey_destroy(void *ukey);

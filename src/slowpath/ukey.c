@@ -23,6 +23,18 @@ ukey_create(struct dp_flow *flow, struct xlate_out *out, uint64_t seq, uint64_t 
     return ukey;
 }
 
+const struct xlate_cache *
+ukey_cache(const struct ukey *ukey)
+{
+    return ukey->cohort ? ukey->cohort->cache : ukey->cache;
+}
+
+const struct xlate_deps *
+ukey_deps(const struct ukey *ukey)
+{
+    return ukey->cohort ? ukey->cohort->deps : ukey->deps;
+}
+
 void
 ukey_destroy(void *ukey_)
 {
@@ -68,6 +80,7 @@ ukey_push(struct ukey *ukey, const struct dp_flow_stats *stats)
     if (packets) {
         ukey->packets = stats->n_packets;
         ukey->bytes = stats->n_bytes;
-        xlate_cache_credit(ukey->cache, packets, bytes, (int64_t)stats->used_ms, stats->tcp_flags);
+        xlate_cache_credit(ukey_cache(ukey), packets, bytes, (int64_t)stats->used_ms,
+                           stats->tcp_flags);
     }
 }

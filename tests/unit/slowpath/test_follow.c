@@ -10,6 +10,7 @@
 #include "../pmd/fake_ports.h"
 #include "base/random.h"
 #include "flow/key.h"
+#include "slowpath/flow_index_int.h"
 #include "slowpath/slowpath_int.h"
 
 enum { N_PORTS = 3, N_RULES = 60, N_TABLES = 3 };
@@ -23,12 +24,17 @@ static struct flow_index *flow_index;
 /* Rules by text, so that they can be deleted again. */
 static char *rules[N_RULES];
 static unsigned next_priority;
+static bool broad; /* many of them match nearly everything */
 
 /* --- random rules and packets ----------------------------------------------------------------- */
 
 static void
 add_match(struct text *t)
 {
+    if (broad && random_range(4)) {
+        text_printf(t, random_range(2) ? ",udp" : ",udp,tp_dst=%u", random_range(4));
+        return;
+    }
     if (random_range(3) == 0) {
         text_printf(t, ",in_port=%u", 1 + random_range(N_PORTS));
     }
@@ -139,7 +145,7 @@ random_packet(void)
                 random_range(4), random_range(4), random_range(4), random_range(100),
                 random_range(4));
     flow = fx_flow_of(text_cstr(&t));
-    flow.in_port = 1 + random_range(N_PORTS);
+    flow.in_port = broad ? 1 : 1 + random_range(N_PORTS);
     text_fini(&t);
     return flow;
 }
@@ -271,6 +277,85 @@ datapath_equals_fresh_translation(void **state)
     assert_int_equal(dp_n_flows(dp), 0);
 }
 
+/* --- cohorts --------------------------------------------------------------------------------- */
+
+static unsigned n_members, n_alone;
+
+/* Members are where the index says, have what their cohort says they have in common, and do what it
+ * does. */
+static bool
+check_member(struct dp *d, struct dp_flow *flow, void *aux)
+{
+    const struct ukey *ukey = dp_flow_aux(flow);
+    const struct cohort *c = ukey->cohort;
+    struct flow_mask mask;
+    struct flow key;
+
+    assert_int_equal(ukey->place.group->cohort_of[ukey->place.pos], c ? c->id : 0);
+    if (!c) {
+        n_alone++;
+        return true;
+    }
+    assert_ptr_equal(flow_index->cohorts[c->id - 1], c);
+    assert_false(c->suspect);
+    dp_flow_get_key(flow, &key, &mask);
+    for (unsigned w = 0; w < FLOW_KEY_WORDS; w++) {
+        assert_int_equal(c->mask.bits.w[w] & ~mask.bits.w[w], 0);
+        assert_int_equal(c->mask.bits.w[w] & (c->key.w[w] ^ key.w[w]), 0);
+    }
+    assert_ptr_equal(dp_shared_actions(c->shared), dp_flow_actions(flow));
+    n_members++;
+    return true;
+}
+
+static void
+check_cohorts(void)
+{
+    uint32_t n = 0;
+
+    n_members = 0;
+    dp_flow_walk(dp, 0, 1, check_member, NULL);
+    for (uint32_t i = 0; i < flow_index->n_cohorts; i++) {
+        n += flow_index->cohorts[i]->n;
+    }
+    assert_int_equal(n, n_members);
+    assert_true(flow_index->n_cohorts <= COHORTS_MAX);
+    assert_int_equal(flow_index->n_suspect_cohorts, 0);
+}
+
+/* Many megaflows and broad rules: most are changed as cohorts. */
+static void
+cohorts_equal_fresh_translation(void **state)
+{
+    const struct smap config = SMAP_INIT;
+    unsigned long total = 0;
+
+    (void)state;
+    broad = true;
+    n_alone = 0;
+    sp = slowpath_create(fx.loop, fx.all);
+    slowpath_start(sp, dp, &config);
+    flow_index = sp->index;
+    for (int round = 0; round < 300; round++) {
+        for (unsigned i = dp_n_flows(dp) < 300 ? 100 : random_range(10); i; i--) {
+            install(random_range(50) == 0);
+        }
+        for (unsigned i = 1 + random_range(round % 10 ? 2 : 30); i; i--) {
+            change_rule();
+        }
+        follow();
+        dp_flow_walk(dp, 0, 1, check_flow, NULL);
+        check_cohorts();
+        total += n_members;
+        rcu_quiesce();
+    }
+    print_message("%lu members, %u alone\n", total, n_alone);
+    assert_true(total > 10000);
+    slowpath_destroy(sp);
+    sp = NULL;
+    broad = false;
+}
+
 /* Changes that come one by one, and nobody waits: they are followed all the same, and not each by
  * itself. */
 static void
@@ -323,7 +408,7 @@ count_affected(struct dp *d, struct dp_flow *flow, void *census_)
 
     (void)d;
     dp_flow_get_key(flow, &key, &mask);
-    affected = xlate_deps_affected(ukey->deps, &key, &mask, c->changes, c->n_changes);
+    affected = xlate_deps_affected(ukey_deps(ukey), &key, &mask, c->changes, c->n_changes);
     assert_int_equal(affected, ukey->suspect);
     c->n_affected += affected;
     return true;
@@ -467,6 +552,7 @@ main(void)
         cmocka_unit_test(who_comes_late_is_a_suspect),
         cmocka_unit_test(datapath_equals_fresh_translation),
         cmocka_unit_test(a_stream_is_followed_together),
+        cmocka_unit_test(cohorts_equal_fresh_translation),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

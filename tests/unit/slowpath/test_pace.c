@@ -9,7 +9,7 @@ rest_after_ms(int64_t worked_ms)
 {
     struct pace pace = {0};
 
-    pace_worked(&pace, pace_now_ns() - worked_ms * 1000000);
+    pace_worked(&pace, pace_now_ns() - worked_ms * 1000000, PACE_REST_FACTOR, PACE_REST_MIN_MS);
     return (atomic_load(&pace.rest_until_ns) - pace_now_ns()) / 1000000;
 }
 
@@ -32,7 +32,7 @@ a_rest_ends(void **state)
 
     (void)state;
     assert_false(pace_rests(&pace));
-    pace_worked(&pace, pace_now_ns());
+    pace_worked(&pace, pace_now_ns(), PACE_REST_FACTOR, PACE_REST_MIN_MS);
     assert_true(pace_rests(&pace));
     t = pace_or(&pace, never);
     assert_int_not_equal(t.tv_sec, never.tv_sec);
