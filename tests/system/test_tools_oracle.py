@@ -69,6 +69,7 @@ def clean(text, switch):
     text = re.sub(r"duration=[\d.]+s|idle_age=\d+|hard_age=\d+|duration_n?sec=\d+",
                   "AGE", text)
     text = re.sub(r"addr:aa:55:aa:55:[0-9a-f:]+", "addr:DUMMY", text)  # counted from the start
+    text = re.sub(r'"0000[0-9a-f]{12}"', "DPID", text)  # theirs is random without other ports
     text = text.replace("BUNDLES FLOW_MONITORING", "BUNDLES")
     text = re.sub(r"max_meter:\d+", "max_meter", text)  # theirs is what their datapath holds
     text = re.sub(r"\(xid=0x[0-9a-f]+\)", "(xid)", text)
