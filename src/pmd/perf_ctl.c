@@ -261,7 +261,8 @@ pmd_perf_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp
 void
 perf_ctl_init(struct dp **dpp)
 {
-    unixctl_register("dpif-netdev/pmd-perf-show", "[-nh] [-it n] [-ms n] [-pmd core] [dp]", 0, 8,
+    unixctl_register("dpif-netdev/pmd-perf-show",
+                     "[-nh] [-it iter-history-len] [-ms ms-history-len] [-pmd core] [dp]", 0, 8,
                      pmd_perf_show, dpp);
     perf_log_ctl_init(dpp);
 }

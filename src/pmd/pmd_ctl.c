@@ -457,11 +457,13 @@ dp_ctl_init(struct dp **dpp)
     unixctl_register("dpif-netdev/subtable-lookup-prio-set", "[lookup_func] [prio]", 2, 2,
                      lookup_prio_set, dpp);
     unixctl_register("dpif-netdev/dpif-impl-get", "", 0, 0, dpif_impl_get, dpp);
-    unixctl_register("dpif-netdev/dpif-impl-set", "dpif_impl_name", 1, 1, dpif_impl_set, dpp);
+    unixctl_register("dpif-netdev/dpif-impl-set", "dpif_implementation_name", 1, 1, dpif_impl_set,
+                     dpp);
     unixctl_register("odp-execute/action-impl-show", "", 0, 0, actions_impl_show, dpp);
     unixctl_register("odp-execute/action-impl-set", "name", 1, 1, actions_impl_set, dpp);
     unixctl_register("dpif-netdev/miniflow-parser-get", "", 0, 0, miniflow_parser_get, dpp);
-    unixctl_register("dpif-netdev/miniflow-parser-set", "[-pmd core] miniflow_implementation", 1, 4,
+    unixctl_register("dpif-netdev/miniflow-parser-set",
+                     "[-pmd core] miniflow_implementation_name [study_pkt_cnt]", 1, 4,
                      miniflow_parser_set, dpp);
     unixctl_register("dpif-netdev/bond-show", "[dp]", 0, 1, bond_show, dpp);
     perf_ctl_init(dpp);

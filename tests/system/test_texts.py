@@ -45,6 +45,19 @@ def test_no_command_ends_the_daemon(hermetic):
     control.close()
 
 
+def usages(switch):
+    """Names and usages of list-commands."""
+    lines = switch.appctl("list-commands").splitlines()[1:]
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
+
+
+def test_usages_of_commands(pair):
+    ours, theirs = [usages(switch) for switch in pair.switches]
+    both = set(ours) & set(theirs)
+    assert len(both) > 80
+    assert {name: ours[name] for name in both} == {name: theirs[name] for name in both}
+
+
 class Pair:
     """The same hermetic switch twice: Sluice, and genuine Open vSwitch."""
 
