@@ -14,8 +14,9 @@ struct key_in {
     struct flow_mask *mask; /* never NULL here */
     bool may_mask;          /* the caller accepts masks */
     const struct dp_port_names *ports;
-    int n_encap; /* encap( that are open */
-    int n_vlans; /* tags whose eth_type(tpid) was read */
+    int n_encap;                  /* encap( that are open */
+    uint64_t seen[MAX_ENCAP + 1]; /* attributes read at each depth, a bit each */
+    int n_vlans;                  /* tags whose eth_type(tpid) was read */
     bool has_eth_type;
     bool may_be_tpid; /* the last eth_type() can be that of a tag */
     bool has_recirc_id;
@@ -316,12 +317,24 @@ static const struct {
     {"mpls(", parse_mpls},
 };
 
+_Static_assert(ARRAY_SIZE(special) + DP_N_ATTRS <= 64, "bits of 'seen'");
+
+/* False if this depth has had the attribute already. */
+static bool
+first_time(struct key_in *k, size_t bit)
+{
+    uint64_t had = k->seen[k->n_encap];
+
+    k->seen[k->n_encap] |= UINT64_C(1) << bit;
+    return !(had >> bit & 1);
+}
+
 static bool
 parse_attr(struct key_in *k)
 {
     for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
         if (scan_literal(&k->s, special[i].prefix)) {
-            return special[i].parse(k);
+            return first_time(k, i) && special[i].parse(k);
         }
     }
     size_t n = strcspn(k->s, "(");
@@ -329,7 +342,8 @@ parse_attr(struct key_in *k)
         const char *name = dp_attrs[id].name;
         if (strlen(name) == n && !strncmp(name, k->s, n) && k->s[n] == '(') {
             k->s += n + 1;
-            return dp_attr_parse(&k->s, (enum dp_attr_id)id, k->f, k->may_mask ? k->mask : NULL,
+            return first_time(k, ARRAY_SIZE(special) + (size_t)id) &&
+                   dp_attr_parse(&k->s, (enum dp_attr_id)id, k->f, k->may_mask ? k->mask : NULL,
                                  false);
         }
     }
@@ -369,7 +383,7 @@ dpkey_parse(const char *text, const struct dp_port_names *ports, struct flow *fl
             break;
         }
         if (k.n_encap && scan_literal(&k.s, ")")) {
-            k.n_encap--;
+            k.seen[k.n_encap--] = 0;
             continue;
         }
         if (!parse_attr(&k)) {

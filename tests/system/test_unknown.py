@@ -76,7 +76,10 @@ TEXTS = ["x", "in_port", "in_port(", "in_port(1", "in_port(1),", "in_port(x)", "
          "in_port(1),eth(),eth_type(0x800),ipv4(src=1.2.3.256)", "in_port(1),nosuch(1)",
          "in_port(1),eth(),eth_type(0x800),ipv4(proto=300)", "in_port(1),eth(),vlan(vid=99999)",
          "in_port(1),eth(),eth_type(0x8100),vlan(vid=1,pcp=9)", "((((", "recirc_id(zz),in_port(1)",
-         "in_port(1),eth(),eth_type(0x86dd),ipv6(src=:::1)", "%s%n", "\xff"]
+         "in_port(1),eth(),eth_type(0x86dd),ipv6(src=:::1)", "%s%n",
+         "in_port(1)" * 300, "in_port(1),in_port(2),eth(),eth_type(0x806),arp()",
+         "in_port(1),eth(),eth(),eth_type(0x806),arp()",
+         "in_port(1),eth(),eth_type(0x806),eth_type(0x806),arp()", "\xff"]
 
 
 @pytest.mark.parametrize("text", TEXTS)
