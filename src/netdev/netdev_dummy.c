@@ -613,17 +613,17 @@ dummy_get_custom_stats(const struct netdev *netdev,
     cb("rx_custom_packets_2", 0, aux);
     for (unsigned int i = 0; i < netdev->queues.n_rxq; i++) {
         const struct netdev_queue_counts *c = &dummy->rxqs[i].counts;
-        snprintf(name, sizeof(name), "rx_q%u_packets", i);
-        cb(name, atomic_load_explicit(&c->packets, memory_order_relaxed), aux);
         snprintf(name, sizeof(name), "rx_q%u_bytes", i);
         cb(name, atomic_load_explicit(&c->bytes, memory_order_relaxed), aux);
+        snprintf(name, sizeof(name), "rx_q%u_packets", i);
+        cb(name, atomic_load_explicit(&c->packets, memory_order_relaxed), aux);
     }
     for (unsigned int i = 0; i < dummy->n_tx_counts; i++) {
         const struct netdev_queue_counts *c = &dummy->tx_counts[i];
-        snprintf(name, sizeof(name), "tx_q%u_packets", i);
-        cb(name, atomic_load_explicit(&c->packets, memory_order_relaxed), aux);
         snprintf(name, sizeof(name), "tx_q%u_bytes", i);
         cb(name, atomic_load_explicit(&c->bytes, memory_order_relaxed), aux);
+        snprintf(name, sizeof(name), "tx_q%u_packets", i);
+        cb(name, atomic_load_explicit(&c->packets, memory_order_relaxed), aux);
     }
 }
 

@@ -336,6 +336,14 @@ connmgr_monitor_flush(struct connmgr *mgr)
 }
 
 void
+connmgr_send_table_status(struct connmgr *mgr, const struct ofp_table_desc *desc, uint8_t reason)
+{
+    for (struct ofconn *c = mgr ? mgr->conns : NULL; c; c = c->next) {
+        ofconn_send_table_status(c, desc, reason);
+    }
+}
+
+void
 connmgr_send_port_status(struct connmgr *mgr, const struct ofp_port *port,
                          enum ofp_port_reason reason)
 {

@@ -360,6 +360,7 @@ flow_txn_commit(struct flow_txn *txn)
         }
         changes_publish(p->all);
         report_to_monitors(txn);
+        vacancy_run(p, txn);
         if (g) {
             rcu_defer(garbage_is_ripe, g);
         }

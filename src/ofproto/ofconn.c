@@ -39,7 +39,7 @@ ofconn_create(const struct ofconn_cfg *cfg)
     c->is_primary = cfg->is_primary;
     c->probe_ms = cfg->probe_ms;
     c->allowed_versions = cfg->versions;
-    c->miss_send_len = c->is_primary ? 128 : 0;
+    c->miss_send_len = c->is_primary ? OFP_DEFAULT_MISS_SEND_LEN : 0;
     c->role = OFPCR_ROLE_EQUAL;
     c->async_enabled = true;
     c->last_rx_ms = clock_now_ms();

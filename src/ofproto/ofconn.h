@@ -170,6 +170,7 @@ void ofconn_bundles_destroy(struct ofconn *);
 bool ofconn_wants_invalid_ttl(const struct ofconn *);
 void ofconn_set_invalid_ttl(struct ofconn *, bool wanted);
 void ofconn_send_flow_removed(struct ofconn *, const struct rule *, uint8_t reason);
+void ofconn_send_table_status(struct ofconn *, const struct ofp_table_desc *, uint8_t reason);
 void ofconn_send_port_status(struct ofconn *, const struct ofp_port *, enum ofp_port_reason);
 void ofconn_send_packet_in(struct ofconn *, const struct ofproto_packet_in *);
 

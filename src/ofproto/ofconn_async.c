@@ -67,6 +67,17 @@ ofconn_send_port_status(struct ofconn *c, const struct ofp_port *port, enum ofp_
     }
 }
 
+void
+ofconn_send_table_status(struct ofconn *c, const struct ofp_table_desc *desc, uint8_t reason)
+{
+    if (ofconn_wants(c, OFP_ASYNC_TABLE_STATUS, reason)) {
+        ofp_table_status_encode(desc, reason, (enum ofp_version)c->version, &c->out);
+        if (!c->in_process) {
+            ofconn_flush(c);
+        }
+    }
+}
+
 /* A token bucket of thousandths of packets. */
 static bool
 rate_allows(struct ofconn *c)

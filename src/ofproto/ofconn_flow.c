@@ -218,11 +218,7 @@ handle_table_desc(struct ofconn *c, const struct ofp_msg *msg)
     }
     ofp_mp_begin(&mp, &c->out, raw, version_of(msg), msg->xid);
     for (int i = 0; i < OFPROTO_N_TABLES; i++) {
-        struct ofp_table_desc td = {
-            .table_id = (uint8_t)i,
-            .eviction = c->ofproto->tables[i].evict,
-            .eviction_flags = OFPTMPEF_OTHER | OFPTMPEF_IMPORTANCE | OFPTMPEF_LIFETIME,
-        };
+        const struct ofp_table_desc td = oftable_desc(c->ofproto, (uint8_t)i);
 
         ofp_table_desc_encode(&mp, &td);
     }
@@ -260,6 +256,9 @@ handle_table_mod(struct ofconn *c, const struct ofp_msg *msg)
         }
         if (tm.eviction != OFP_TABLE_UNCHANGED) {
             t->evict = tm.eviction == OFP_TABLE_ON;
+        }
+        if (tm.vacancy != OFP_TABLE_UNCHANGED) {
+            oftable_set_vacancy(t, tm.vacancy == OFP_TABLE_ON, tm.vacancy_down, tm.vacancy_up);
         }
     }
     ofproto_commit(p);

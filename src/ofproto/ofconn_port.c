@@ -77,6 +77,25 @@ handle_port_desc(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
+struct custom_stats {
+    struct ofp_custom_stat *v;
+    size_t n;
+};
+
+static void
+custom_stats_add(const char *name, uint64_t value, void *stats_)
+{
+    struct custom_stats *stats = stats_;
+    struct ofp_custom_stat *s;
+
+    if (strlen(name) <= OFP_CUSTOM_STAT_NAME_MAX) {
+        stats->v = xreallocarray(stats->v, stats->n + 1, sizeof *stats->v);
+        s = &stats->v[stats->n++];
+        memcpy(s->name, name, strlen(name) + 1);
+        s->value = value;
+    }
+}
+
 static void
 port_stats(const struct ofport *port, struct ofp_port_stats *s)
 {
@@ -84,23 +103,25 @@ port_stats(const struct ofport *port, struct ofp_port_stats *s)
     struct netdev_stats ns;
 
     ofport_get_stats(port, &ns);
-    *s = (struct ofp_port_stats){
-        .port_no = port->ofp_port,
-        .rx_packets = ns.rx_packets,
-        .tx_packets = ns.tx_packets,
-        .rx_bytes = ns.rx_bytes,
-        .tx_bytes = ns.tx_bytes,
-        .rx_dropped = ns.rx_dropped,
-        .tx_dropped = ns.tx_dropped,
-        .rx_errors = ns.rx_errors,
-        .tx_errors = ns.tx_errors,
-        .rx_frame_err = ns.rx_frame_errors,
-        .rx_over_err = ns.rx_over_errors,
-        .rx_crc_err = ns.rx_crc_errors,
-        .collisions = ns.collisions,
-        .duration_sec = (uint32_t)(age / 1000),
-        .duration_nsec = (uint32_t)(age % 1000 * 1000000),
-    };
+    memset(s, 0xff, sizeof *s); /* What is not set below is not known. */
+    s->port_no = port->ofp_port;
+    s->rx_packets = ns.rx_packets;
+    s->tx_packets = ns.tx_packets;
+    s->rx_bytes = ns.rx_bytes;
+    s->tx_bytes = ns.tx_bytes;
+    s->rx_dropped = ns.rx_dropped;
+    s->tx_dropped = ns.tx_dropped;
+    s->rx_errors = ns.rx_errors;
+    s->tx_errors = ns.tx_errors;
+    s->rx_frame_err = ns.rx_frame_errors;
+    s->rx_over_err = ns.rx_over_errors;
+    s->rx_crc_err = ns.rx_crc_errors;
+    s->collisions = ns.collisions;
+    s->duration_sec = (uint32_t)(age / 1000);
+    s->duration_nsec = (uint32_t)(age % 1000 * 1000000);
+    s->has_rfc2819 = true;
+    s->custom = NULL;
+    s->n_custom = 0;
 }
 
 enum ofperr
@@ -123,8 +144,16 @@ handle_port_stats(struct ofconn *c, const struct ofp_msg *msg)
         struct ofp_port_stats s;
 
         if (wanted == OFPP_NONE || wanted == ports[i]->ofp_port) {
+            struct custom_stats custom = {0};
+
             port_stats(ports[i], &s);
+            if (msg->version >= OFP14_VERSION && ports[i]->netdev) {
+                netdev_get_custom_stats(ports[i]->netdev, custom_stats_add, &custom);
+            }
+            s.custom = custom.v;
+            s.n_custom = custom.n;
             ofp_port_stats_encode(&mp, &s);
+            free(custom.v);
         }
     }
     ofp_mp_end(&mp);

@@ -22,6 +22,7 @@
 #include "openflow/ofp_port.h"
 #include "openflow/ofp_switch.h"
 #include "openflow/ofp_meter.h"
+#include "openflow/ofp_table.h"
 #include "openflow/ofp_tlv.h"
 
 struct connmgr;
@@ -69,6 +70,8 @@ struct oftable {
     char *name;         /* NULL: default */
     uint32_t max_flows; /* UINT32_MAX: no limit */
     bool evict;
+    uint8_t vacancy_event; /* OFPTR_VACANCY_*: the next to be told of; 0: vacancy events are off */
+    uint8_t vacancy_down, vacancy_up;     /* percent */
     uint8_t miss;                         /* enum ofproto_miss */
     size_t n_flows;                       /* not hidden, not removed */
     _Atomic uint64_t n_matched, n_missed; /* w all, r main */
@@ -235,6 +238,11 @@ void flow_txn_commit(struct flow_txn *);
 /* Undoes all; ends the transaction. */
 void flow_txn_abort(struct flow_txn *);
 
+/* vacancy.c: events of tables that fill up or empty */
+void oftable_set_vacancy(struct oftable *, bool on, uint8_t down, uint8_t up);
+struct ofp_table_desc oftable_desc(const struct ofproto *, uint8_t table_id);
+void vacancy_run(struct ofproto *, const struct flow_txn *); /* tells who wants to know */
+
 void flow_tables_init(struct ofproto *);
 void flow_tables_destroy(struct ofproto *);
 void flow_tables_expire(struct ofproto *);
@@ -340,6 +348,7 @@ void connmgr_monitor_report(struct connmgr *, struct rule_event);
 /* The transaction of the reports is over. */
 void connmgr_monitor_flush(struct connmgr *);
 void connmgr_send_flow_removed(struct connmgr *, const struct rule *, uint8_t reason);
+void connmgr_send_table_status(struct connmgr *, const struct ofp_table_desc *, uint8_t reason);
 void connmgr_send_port_status(struct connmgr *, const struct ofp_port *, enum ofp_port_reason);
 void connmgr_send_packet_in(struct connmgr *, const struct ofproto_packet_in *);
 void connmgr_status(const struct connmgr *,

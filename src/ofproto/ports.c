@@ -342,7 +342,7 @@ ofport_get_stats(const struct ofport *port, struct netdev_stats *s)
         netdev_get_stats(port->netdev, s);
         return;
     }
-    memset(s, 0, sizeof *s);
+    memset(s, 0xff, sizeof *s);
     s->rx_packets = atomic_load_explicit(&c->rx_packets, memory_order_relaxed);
     s->rx_bytes = atomic_load_explicit(&c->rx_bytes, memory_order_relaxed);
     s->tx_packets = atomic_load_explicit(&c->tx_packets, memory_order_relaxed);

@@ -104,7 +104,8 @@ struct ofp_port_stats {
     uint64_t collisions;
     uint32_t duration_sec; /* UINT32_MAX: not known. */
     uint32_t duration_nsec;
-    /* RFC 2819 counters, sent from OpenFlow 1.4 on as an extension where 'has_rfc2819'. */
+    /* RFC 2819 counters, an extension of OpenFlow 1.4 and later; 'has_rfc2819': decoded, they came.
+     */
     bool has_rfc2819;
     uint64_t rx_1_to_64_packets, rx_65_to_127_packets, rx_128_to_255_packets;
     uint64_t rx_256_to_511_packets, rx_512_to_1023_packets, rx_1024_to_1522_packets;
@@ -115,6 +116,14 @@ struct ofp_port_stats {
     uint64_t tx_multicast_packets;
     uint64_t rx_broadcast_packets, tx_broadcast_packets;
     uint64_t rx_undersized_errors, rx_oversize_errors, rx_fragmented_errors, rx_jabber_errors;
+    /* Counters with names of their own, in the same versions; borrowed.  Not decoded. */
+    const struct ofp_custom_stat *custom;
+    size_t n_custom;
+};
+#define OFP_CUSTOM_STAT_NAME_MAX 63
+struct ofp_custom_stat {
+    char name[OFP_CUSTOM_STAT_NAME_MAX + 1];
+    uint64_t value;
 };
 /* Which port: OFPP_NONE is all. */
 enum ofperr ofp_port_stats_request_decode(const struct ofp_msg *msg, ofp_port_t *port);

@@ -7,6 +7,9 @@
 
 #define PROP_ETHERNET 0u
 #define INTEL_RFC2819 1u
+#define INTEL_CUSTOM 2u
+/* With all else of a port they must fit into a message. */
+#define MAX_CUSTOM 800u
 
 /* The order of the counters is the wire's. */
 static const size_t common[] = {
@@ -64,6 +67,28 @@ ofp_port_stats_request_decode(const struct ofp_msg *msg, ofp_port_t *port)
 }
 
 static void
+put_custom(struct wr *out, const struct ofp_port_stats *s)
+{
+    const size_t n = MIN(s->n_custom, (size_t)MAX_CUSTOM);
+    size_t prop;
+
+    if (!n) {
+        return;
+    }
+    prop = ofp_prop_begin_exp(out, OFP_VENDOR_INTEL, INTEL_CUSTOM);
+    wr_u16(out, 0);
+    wr_u16(out, (uint16_t)n);
+    for (size_t i = 0; i < n; i++) {
+        const size_t len = strnlen(s->custom[i].name, OFP_CUSTOM_STAT_NAME_MAX);
+
+        wr_u8(out, (uint8_t)len);
+        wr_bytes(out, s->custom[i].name, len);
+        wr_u64(out, s->custom[i].value);
+    }
+    ofp_prop_end(out, prop);
+}
+
+static void
 put14(struct wr *out, const struct ofp_port_stats *s)
 {
     size_t start = out->size, prop;
@@ -78,14 +103,13 @@ put14(struct wr *out, const struct ofp_port_stats *s)
     wr_zeros(out, 4);
     put_counters(out, s, ethernet, ARRAY_SIZE(ethernet));
     ofp_prop_end(out, prop);
-    if (s->has_rfc2819) {
-        prop = ofp_prop_begin_exp(out, OFP_VENDOR_INTEL, INTEL_RFC2819);
-        wr_zeros(out, 4);
-        for (size_t ofs = RFC2819_FIRST; ofs <= RFC2819_LAST; ofs += 8) {
-            wr_u64(out, get(s, ofs));
-        }
-        ofp_prop_end(out, prop);
+    prop = ofp_prop_begin_exp(out, OFP_VENDOR_INTEL, INTEL_RFC2819);
+    wr_zeros(out, 4);
+    for (size_t ofs = RFC2819_FIRST; ofs <= RFC2819_LAST; ofs += 8) {
+        wr_u64(out, get(s, ofs));
     }
+    ofp_prop_end(out, prop);
+    put_custom(out, s);
     wr_set_u16(out, start, (uint16_t)(out->size - start));
 }
 
@@ -171,6 +195,8 @@ ofp_port_stats_decode(const struct ofp_msg *msg, struct rd *body, struct ofp_por
 
     memset(s, 0xff, sizeof *s);
     s->has_rfc2819 = false;
+    s->custom = NULL;
+    s->n_custom = 0;
     if (!rd_left(body)) {
         return -1;
     }

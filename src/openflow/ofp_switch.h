@@ -64,6 +64,7 @@ enum ofp_frag_handling {
     OFPC_FRAG_REASM = 2,
     OFPC_FRAG_NX_MATCH = 3,
 };
+#define OFP_DEFAULT_MISS_SEND_LEN 128
 struct ofp_config {
     enum ofp_frag_handling frag;
     bool invalid_ttl_to_controller; /* OpenFlow 1.0...1.2 flag; -1 'has' below. */

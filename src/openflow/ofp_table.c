@@ -10,7 +10,6 @@
 #include "openflow/ofp_prop.h"
 
 #define FW10_ALL ((1u << 22) - 1)
-#define FW11_ALL ((1u << 10) - 1)
 #define MISS_CONTROLLER 0u
 #define MISS_CONTINUE 1u
 #define MISS_DROP 2u
@@ -19,12 +18,15 @@
 #define PROP_EVICTION 2u
 #define PROP_VACANCY 3u
 
-/* OpenFlow 1.1's fields: in_port ... metadata. */
-#define MATCH11_ALL 0x7fffu
-/* OpenFlow 1.2's first 40 OXM fields. */
-#define OXM12_ALL 0xfffffffffULL
-#define ACTIONS11_ALL 0x3ffe7ffu /* OFPAT_OUTPUT to OFPAT_SET_NW_TTL without copy-TTL. */
-#define ACTIONS12_ALL 0x3ffe001u
+/* OpenFlow 1.1's fields in_port to metadata, but for the TOS byte's ECN. */
+#define MATCH11_ALL 0xfbffu
+/* Bits are OXM fields: all of OpenFlow 1.2 but in_phy_port, MPLS's bottom of stack, packet_type;
+ * those that actions may write are fewer. */
+#define OXM12_ALL 0x101ffffffffdULL
+#define OXM12_WRITABLE 0xffffffbddULL
+/* From OFPAT_OUTPUT (with 1.1's setters of fields) to OFPAT_SET_FIELD, without copy-TTL. */
+#define ACTIONS11_ALL 0x1ffe7ffu
+#define ACTIONS12_ALL 0x3ff8001u
 #define INSTRUCTIONS_ALL 0x3eu /* Bits 1 to 5. */
 
 static uint32_t
@@ -67,8 +69,8 @@ ofp_table_stats_encode(struct ofp_mp *mp, const struct ofp_table_stats *s, bool 
         wr_u32(out, FW10_ALL);
         wr_u32(out, s->max_entries);
     } else if (mp->version == OFP11_VERSION) {
-        wr_u64(out, FW11_ALL);
-        wr_u64(out, MATCH11_ALL);
+        wr_u32(out, MATCH11_ALL);
+        wr_u32(out, MATCH11_ALL);
         wr_u32(out, instructions);
         wr_u32(out, ACTIONS11_ALL);
         wr_u32(out, ACTIONS11_ALL);
@@ -79,8 +81,8 @@ ofp_table_stats_encode(struct ofp_mp *mp, const struct ofp_table_stats *s, bool 
         wr_u64(out, OXM12_ALL);
         wr_u32(out, ACTIONS12_ALL);
         wr_u32(out, ACTIONS12_ALL);
-        wr_u64(out, OXM12_ALL);
-        wr_u64(out, OXM12_ALL);
+        wr_u64(out, OXM12_WRITABLE);
+        wr_u64(out, OXM12_WRITABLE);
         wr_u64(out, UINT64_MAX);
         wr_u64(out, UINT64_MAX);
         wr_u32(out, instructions);
