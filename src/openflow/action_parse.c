@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Actions from text.
  *
- * The reverse of action_format.c for what start-up files and 'ofproto/trace' need: everything but
- * learn, ct, nat, sample, bundle, multipath and write_actions, which are refused by name
- * (controllers send those on the wire).  The stock ovs-ofctl parses by itself and never comes here.
- * One row per name; the functions are in action_parse_output.c, _field.c, _header.c and
- * _pipeline.c.
+ * The reverse of action_format.c, for start-up files and 'ofproto/trace-packet-out'.  The stock
+ * ovs-ofctl parses by itself and never comes here.  One row per name; the functions are in the
+ * files action_parse_*.c.
  */
 #include "openflow/action_parse.h"
 #include "base/util.h"
@@ -87,6 +85,8 @@ static const struct {
     {"push", OFPACT_STACK_PUSH, action_parse_stack},
     {"pop", OFPACT_STACK_POP, action_parse_stack},
     {"mod_vlan_vid", OFPACT_SET_VLAN_VID, action_parse_vlan_vid},
+    {"set_vlan_vid", OFPACT_SET_VLAN_VID, action_parse_set_vlan_vid},
+    {"set_vlan_pcp", OFPACT_SET_VLAN_PCP, action_parse_set_vlan_pcp},
     {"mod_vlan_pcp", OFPACT_SET_VLAN_PCP, action_parse_vlan_pcp},
     {"strip_vlan", OFPACT_STRIP_VLAN, action_parse_null},
     {"pop_vlan", OFPACT_STRIP_VLAN, action_parse_null},
@@ -112,11 +112,22 @@ static const struct {
     {"set_queue", OFPACT_SET_QUEUE, action_parse_u32},
     {"pop_queue", OFPACT_POP_QUEUE, action_parse_null},
     {"conjunction", OFPACT_CONJUNCTION, action_parse_conjunction},
+    {"learn", OFPACT_LEARN, action_parse_learn},
+    {"multipath", OFPACT_MULTIPATH, action_parse_multipath},
+    {"bundle", OFPACT_BUNDLE, action_parse_bundle},
+    {"bundle_load", OFPACT_BUNDLE, action_parse_bundle_load},
+    {"note", OFPACT_NOTE, action_parse_note},
+    {"sample", OFPACT_SAMPLE, action_parse_sample},
+    {"fin_timeout", OFPACT_FIN_TIMEOUT, action_parse_fin_timeout},
+    {"check_pkt_larger", OFPACT_CHECK_PKT_LARGER, action_parse_check_pkt},
     {"exit", OFPACT_EXIT, action_parse_null},
     {"clone", OFPACT_CLONE, action_parse_clone},
+    {"ct", OFPACT_CT, action_parse_ct},
+    {"nat", OFPACT_NAT, action_parse_nat},
     {"ct_clear", OFPACT_CT_CLEAR, action_parse_null},
     {"meter", OFPACT_METER, action_parse_u32},
     {"clear_actions", OFPACT_CLEAR_ACTIONS, action_parse_null},
+    {"write_actions", OFPACT_WRITE_ACTIONS, action_parse_clone},
     {"write_metadata", OFPACT_WRITE_METADATA, action_parse_write_metadata},
     {"goto_table", OFPACT_GOTO_TABLE, action_parse_goto_table},
 };
@@ -132,10 +143,11 @@ parse_one(struct action_parser *p, char *text)
     if (*arg == '(') {
         size_t len = strlen(arg);
 
-        if (arg[len - 1] != ')') {
+        if (arg[len - 1] == ')') {
+            arg[len - 1] = '\0';
+        } else if (!strstr(arg, ")->")) {
             return text_error("%s: missing ')'", text);
         }
-        arg[len - 1] = '\0';
     }
     if (*arg) {
         *arg++ = '\0';
@@ -161,6 +173,9 @@ action_parse_list(struct action_parser *p, char *text)
 {
     char *part, *error = NULL;
 
+    if (!strcmp(text, "drop")) {
+        return NULL; /* How an empty list is printed. */
+    }
     while (!error && (part = action_next_part(&text, ','))) {
         part += strspn(part, " \t");
         part[strcspn(part, " \t\r\n")] = '\0';
@@ -176,12 +191,9 @@ ofpacts_parse(const char *text, const struct mf_port_names *ports, bool instruct
               struct ofpacts *out)
 {
     struct action_parser p = {.ports = ports, .out = out};
-    char *copy = xstrdup(text), *error = NULL;
-    size_t size = out->size;
+    const size_t size = out->size;
+    char *copy = xstrdup(text), *error = action_parse_list(&p, copy);
 
-    if (strcmp(text, "drop")) {
-        error = action_parse_list(&p, copy);
-    }
     free(copy);
     for (size_t ofs = size; !error && !instructions && ofs < out->size;) {
         const struct ofpact *a = (const struct ofpact *)(const void *)(out->data + ofs);

@@ -2,8 +2,8 @@
 /* Actions that change one header field each, from text. */
 #include "openflow/action_parse.h"
 
-char *
-action_parse_vlan_vid(struct action_parser *p, enum ofpact_type type, char *arg)
+static char *
+parse_vid(struct action_parser *p, enum ofpact_type type, const char *arg, bool push)
 {
     struct ofpact_vlan_vid *v;
     uint64_t vid;
@@ -12,13 +12,13 @@ action_parse_vlan_vid(struct action_parser *p, enum ofpact_type type, char *arg)
     if (!error) {
         v = ofpacts_put(p->out, type, sizeof *v);
         v->vid = (uint16_t)vid;
-        v->push_vlan_if_needed = true;
+        v->push_vlan_if_needed = push;
     }
     return error;
 }
 
-char *
-action_parse_vlan_pcp(struct action_parser *p, enum ofpact_type type, char *arg)
+static char *
+parse_pcp(struct action_parser *p, enum ofpact_type type, const char *arg, bool push)
 {
     struct ofpact_vlan_pcp *v;
     uint64_t pcp;
@@ -27,9 +27,34 @@ action_parse_vlan_pcp(struct action_parser *p, enum ofpact_type type, char *arg)
     if (!error) {
         v = ofpacts_put(p->out, type, sizeof *v);
         v->pcp = (uint8_t)pcp;
-        v->push_vlan_if_needed = true;
+        v->push_vlan_if_needed = push;
     }
     return error;
+}
+
+char *
+action_parse_vlan_vid(struct action_parser *p, enum ofpact_type type, char *arg)
+{
+    return parse_vid(p, type, arg, true);
+}
+
+/* The standard's actions change a tag that is there. */
+char *
+action_parse_set_vlan_vid(struct action_parser *p, enum ofpact_type type, char *arg)
+{
+    return parse_vid(p, type, arg, false);
+}
+
+char *
+action_parse_vlan_pcp(struct action_parser *p, enum ofpact_type type, char *arg)
+{
+    return parse_pcp(p, type, arg, true);
+}
+
+char *
+action_parse_set_vlan_pcp(struct action_parser *p, enum ofpact_type type, char *arg)
+{
+    return parse_pcp(p, type, arg, false);
 }
 
 /* push_vlan, push_mpls and pop_mpls: both structures have the EtherType first. */

@@ -22,6 +22,32 @@ action_put_output(struct action_parser *p, const char *port_text, const char *ma
     return error;
 }
 
+/* "port=PORT,max_len=BYTES" */
+static char *
+parse_output_trunc(struct action_parser *p, char *arg)
+{
+    char *max_text = arg, *port_text = action_next_part(&max_text, ',');
+    struct ofpact_output_trunc *a;
+    uint16_t port = 0;
+    uint64_t max;
+    char *error;
+
+    if (!max_text || strncmp(max_text, "max_len=", 8)) {
+        return text_error("output: needs port=PORT,max_len=BYTES");
+    }
+    error = action_parse_port(p, port_text + 5, &port);
+    error = error ? error : action_parse_number(max_text + 8, UINT32_MAX, &max);
+    if (!error && max < 14) {
+        error = text_error("output: max_len has to be at least 14");
+    }
+    if (!error) {
+        a = ofpacts_put_struct(p->out, OUTPUT_TRUNC, struct ofpact_output_trunc);
+        a->port = port;
+        a->max_len = (uint32_t)max;
+    }
+    return error;
+}
+
 char *
 action_parse_output(struct action_parser *p, enum ofpact_type type, char *arg)
 {
@@ -29,6 +55,9 @@ action_parse_output(struct action_parser *p, enum ofpact_type type, char *arg)
     struct mf_subfield src;
     (void)type;
 
+    if (!strncmp(arg, "port=", 5)) {
+        return parse_output_trunc(p, arg);
+    }
     if (!strchr(arg, '[')) {
         return action_put_output(p, arg, NULL);
     }
@@ -42,41 +71,78 @@ action_parse_output(struct action_parser *p, enum ofpact_type type, char *arg)
     return error;
 }
 
+struct controller_args {
+    struct ofpact_controller head;
+    uint8_t userdata[1024];
+    size_t n;
+};
+
+static char *
+parse_controller_part(struct controller_args *c, char *part)
+{
+    char *value = part, *key = action_next_part(&value, '=');
+    enum ofp_packet_in_reason reason;
+    uint64_t n = 0;
+    char *error;
+
+    if (!strcmp(key, "pause") && !value) {
+        c->head.pause = true;
+    } else if (value && !strcmp(key, "max_len")) {
+        error = action_parse_number(value, UINT16_MAX, &n);
+        c->head.max_len = (uint16_t)n;
+        return error;
+    } else if (value && !strcmp(key, "id")) {
+        error = action_parse_number(value, UINT16_MAX, &n);
+        c->head.controller_id = (uint16_t)n;
+        return error;
+    } else if (value && !strcmp(key, "meter_id")) {
+        error = action_parse_number(value, UINT32_MAX, &n);
+        c->head.meter_id = (uint32_t)n;
+        return error;
+    } else if (value && !strcmp(key, "userdata")) {
+        return action_parse_bytes(value, c->userdata, sizeof c->userdata, &c->n);
+    } else if (value && !strcmp(key, "reason") && ofp_packet_in_reason_from_name(value, &reason)) {
+        c->head.reason = (uint8_t)reason;
+    } else {
+        return text_error("controller: '%s' is not understood", key);
+    }
+    return NULL;
+}
+
 char *
 action_parse_controller(struct action_parser *p, enum ofpact_type type, char *arg)
 {
-    uint64_t max_len = UINT16_MAX, id = 0;
-    struct ofpact_controller *c;
+    struct controller_args c;
+    struct ofpact_controller *a;
     char *part, *error = NULL;
 
-    (void)type;
+    memset(&c, 0, sizeof c);
+    c.head.max_len = UINT16_MAX;
+    c.head.reason = OFPR_ACTION;
+    c.head.meter_id = OFP_METER_NONE;
     if (!*arg || (*arg >= '0' && *arg <= '9')) {
         return action_put_output(p, "CONTROLLER", *arg ? arg : NULL);
     }
     while (!error && (part = action_next_part(&arg, ','))) {
-        char *value = part, *key = action_next_part(&value, '=');
-
-        if (value && !strcmp(key, "max_len")) {
-            error = action_parse_number(value, UINT16_MAX, &max_len);
-        } else if (value && !strcmp(key, "id")) {
-            error = action_parse_number(value, UINT16_MAX, &id);
-        } else if (!value || strcmp(key, "reason") || strcmp(value, "action")) {
-            error = text_error("controller: '%s' is not understood", key);
-        }
+        error = *part ? parse_controller_part(&c, part) : NULL;
     }
-    if (!error && !id) {
+    if (error) {
+        return error;
+    }
+    if (!c.head.controller_id && !c.head.pause && !c.n && c.head.reason == OFPR_ACTION &&
+        c.head.meter_id == OFP_METER_NONE) {
         struct ofpact_output *o = ofpacts_put_struct(p->out, OUTPUT, struct ofpact_output);
 
         o->port = OFPP_CONTROLLER;
-        o->max_len = (uint16_t)max_len;
-    } else if (!error) {
-        c = ofpacts_put_struct(p->out, CONTROLLER, struct ofpact_controller);
-        c->max_len = (uint16_t)max_len;
-        c->controller_id = (uint16_t)id;
-        c->reason = OFPR_ACTION;
-        c->meter_id = OFP_METER_NONE;
+        o->max_len = c.head.max_len;
+        return NULL;
     }
-    return error;
+    a = ofpacts_put(p->out, type, sizeof *a + c.n);
+    c.head.ofpact = a->ofpact;
+    c.head.userdata_len = (uint16_t)c.n;
+    memcpy(a, &c.head, sizeof *a);
+    memcpy(a->userdata, c.userdata, c.n);
+    return NULL;
 }
 
 char *
@@ -108,12 +174,17 @@ char *
 action_parse_resubmit(struct action_parser *p, enum ofpact_type type, char *arg)
 {
     char *table_text = arg, *port_text = action_next_part(&table_text, ',');
+    char *ct_text = table_text;
     uint64_t table = 255;
     uint16_t port = OFPP_IN_PORT;
     struct ofpact_resubmit *r;
     char *error = *port_text ? action_parse_port(p, port_text, &port) : NULL;
 
     (void)type;
+    table_text = action_next_part(&ct_text, ',');
+    if (!error && ct_text && strcmp(ct_text, "ct")) {
+        error = text_error("resubmit: '%s' is not understood", ct_text);
+    }
     if (!error && table_text && *table_text) {
         error = action_parse_number(table_text, 255, &table);
     }
@@ -121,6 +192,7 @@ action_parse_resubmit(struct action_parser *p, enum ofpact_type type, char *arg)
         r = ofpacts_put_struct(p->out, RESUBMIT, struct ofpact_resubmit);
         r->ofpact.raw = table_text ? OFPACT_RAW_RESUBMIT_TABLE : OFPACT_RAW_DEFAULT;
         r->port = port;
+        r->with_ct_orig = ct_text != NULL;
         r->table_id = (uint8_t)table;
     }
     return error;

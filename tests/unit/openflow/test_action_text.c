@@ -65,6 +65,7 @@ test_round_trips(void **state)
         "write_metadata:0x12/0xff",
         "conjunction(10,1/2)",
         "clone(output:1,output:2)",
+        "clone(drop)",
         "output:1,output:2,LOCAL",
         "set_tunnel:0x9",
         "exit",
@@ -72,6 +73,40 @@ test_round_trips(void **state)
         "push_mpls:0x8847",
         "pop_mpls:0x0800",
         "meter:1",
+        "set_vlan_vid:5",
+        "set_vlan_pcp:3",
+        "output(port=1,max_len=100)",
+        "controller(max_len=100,id=5)",
+        "controller(reason=no_match,userdata=01.02.ff,pause,meter_id=7)",
+        "resubmit(1,2,ct)",
+        "write_actions(set_field:10.0.0.9->ip_dst,output:2)",
+        "write_actions(group:1)",
+        "note:00.01.02.03.04.05",
+        "multipath(symmetric_l3l4+udp,50,hash_threshold,4,7,NXM_NX_REG0[0..15])",
+        "bundle(nw_src,0,hrw,ofport,members:1,2,LOCAL)",
+        "bundle_load(eth_src,9,active_backup,ofport,NXM_NX_REG0[],members:4,8)",
+        "sample(probability=12345,collector_set_id=1,obs_domain_id=2,obs_point_id=3)",
+        "sample(probability=1,collector_set_id=1,obs_domain_id=2,obs_point_id=3,sampling_port=5,"
+        "egress)",
+        "fin_timeout(idle_timeout=5,hard_timeout=6)",
+        "fin_timeout(hard_timeout=6)",
+        "check_pkt_larger(1000)->NXM_NX_REG0[5],output:1",
+        "learn(table=1)",
+        "learn(table=5,idle_timeout=10,hard_timeout=60,fin_idle_timeout=1,priority=9,send_flow_rem,"
+        "delete_learned,cookie=0x12,NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],"
+        "eth_type=0x800,NXM_NX_REG2[0..3]=0x5,load:NXM_NX_REG1[0..7]->NXM_NX_REG0[0..7],"
+        "load:0x7->NXM_NX_REG3[],output:NXM_OF_IN_PORT[])",
+        "learn(table=1,limit=10,result_dst=NXM_NX_REG0[8],ipv6_dst=fe80::1)",
+        "ct(table=1)",
+        "ct(commit,force,zone=5,exec(set_field:0x1->ct_mark,"
+        "move:NXM_NX_REG0[]->NXM_NX_CT_LABEL[0..31]),alg=ftp)",
+        "ct(commit,table=3,zone=NXM_NX_REG0[0..15],nat(src=10.0.0.1-10.0.0.9:5000-6000,random))",
+        "ct(commit,nat(dst=10.0.0.1))",
+        "ct(commit,nat(src=:80))",
+        "ct(commit,nat(src=fe80::1-fe80::9,persistent,hash))",
+        "ct(commit,nat(dst=[fe80::1]-[fe80::9]:80))",
+        "ct(table=0,nat)",
+        "ct_clear",
     };
 
     (void)state;
@@ -81,6 +116,8 @@ test_round_trips(void **state)
     check_round("3", "output:3");
     check_round("normal, in_port", "NORMAL,IN_PORT");
     check_round("controller(max_len=128)", "CONTROLLER:128");
+    check_round("note:0102", "note:01.02.00.00.00.00");
+    check_round("bundle(eth_src,0,hrw,ofport,slaves:1)", "bundle(eth_src,0,hrw,ofport,members:1)");
 }
 
 static void
@@ -102,8 +139,52 @@ test_errors(void **state)
         "clone(output:1",
         "strip_vlan:1",
         "mod_nw_tos:3",
-        "ct(commit)",
-        "learn(table=1)",
+        "ct(exec(set_field:1->ct_mark))",
+        "ct(commit,exec(output:1))",
+        "ct(force)",
+        "ct(commit,zone=65536)",
+        "ct(commit,table=255)",
+        "ct(commit,zone=NXM_NX_REG0[0..7])",
+        "ct(commit,nat(src,dst))",
+        "ct(commit,nat(src=10.0.0.5-10.0.0.1))",
+        "ct(commit,nat(src=10.0.0.5:0))",
+        "ct(commit,nat(src=10.0.0.5:9-8))",
+        "ct(commit,nat(src=10.0.0.5-::1))",
+        "ct(commit,nat(src=[::1))",
+        "ct(commit,nat(random))",
+        "ct(commit,nat(src,hash,random))",
+        "ct(commit,alg=irc)",
+        "learn(nosuch)",
+        "learn(table=255)",
+        "learn(eth_type=0x10000)",
+        "learn(load:0x100->NXM_NX_REG0[0..7])",
+        "learn(load:NXM_NX_REG1[0..8]->NXM_NX_REG0[0..7])",
+        "learn(result_dst=NXM_NX_REG0[0..1])",
+        "learn(limit=4294967296)",
+        "multipath(eth_src,0,modulo_n,0,0,NXM_NX_REG0[])",
+        "multipath(eth_src,0,modulo_n,5,0,NXM_NX_REG0[0..1])",
+        "multipath(eth_src,0,best,5,0,NXM_NX_REG0[])",
+        "multipath(nosuch,0,hrw,5,0,NXM_NX_REG0[])",
+        "multipath(eth_src,0,hrw)",
+        "bundle(eth_src,0,hrw,ofport)",
+        "bundle(eth_src,0,hrw,ofport,1,2)",
+        "bundle(eth_src,0,hrw,ofport,members:x)",
+        "bundle_load(eth_src,0,hrw,ofport,members:1)",
+        "sample(probability=0)",
+        "sample(probability=1,nosuch=2)",
+        "note:0",
+        "note:0g",
+        "fin_timeout(idle_timeout)",
+        "check_pkt_larger(100)",
+        "check_pkt_larger(100)->NXM_NX_REG0[0..1]",
+        "check_pkt_larger(x)->NXM_NX_REG0[0]",
+        "output(port=1)",
+        "output(port=1,max_len=13)",
+        "controller(pause=1)",
+        "controller(reason=nosuch)",
+        "controller(userdata=1)",
+        "resubmit(1,2,3)",
+        "write_actions(output:x)",
         "enqueue:1",
     };
 
