@@ -5,12 +5,14 @@ import collections
 import os
 import re
 import struct
+import subprocess
+import time
 
 import pytest
 
-from switchlib import Hermetic, wait_for
+from switchlib import Netns, sh, wait_for
 
-pytestmark = pytest.mark.rootless
+pytestmark = pytest.mark.rootless  # but for the last one
 
 HOST = "0200000000ab"
 ARP = "ffffffffffff" + HOST + "08060001080006040001" + HOST + "0a000001" + "00" * 6 + "0a000002" + \
@@ -381,3 +383,55 @@ def test_mode_changes_while_it_runs(make_hermetic):
     sw.vsctl("set", "Port", "bond0", "bond_mode=balance-slb")
     assert outputs() == {"1", "2"}
     assert sw.alarms() == []
+
+
+# --- real links -------------------------------------------------------------------------------
+
+class Neighbour(Netns):
+    """A kernel bridge with an address, at the other ends of the bond's members."""
+
+    def __init__(self, sw, members, address):
+        super().__init__("nb")
+        self.run("ip link add nb0 type bridge forward_delay 0")
+        for m in members:
+            sh(["ip", "-n", sw.ns.name, "link", "add", m, "type", "veth", "peer", "name", m,
+                "netns", self.name])
+            sw.ns.run("ip link set %s up" % m)
+            self.run("ip link set %s up master nb0" % m)
+        self.run("ip addr add %s dev nb0" % address)
+        self.run("ip link set nb0 up")
+
+    def knows(self, mac):
+        """By which link the bridge reaches a host."""
+        m = re.search(r"%s dev (\w+)" % mac, self.run("bridge fdb show br nb0"))
+        return m and m.group(1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
+def test_failover_on_real_links(make_switch, hosts):
+    """A kernel's bridge as neighbour: pings go on within about a second when a link goes, and hears of
+    silent hosts when another member becomes active."""
+    sw = make_switch()
+    sw.add_bridge("br0")
+    nb = Neighbour(sw, ("b1", "b2"), "10.0.0.2/24")
+    hosts.append(nb)
+    host = sw.add_host("br0", "p9", "10.0.0.1/24")
+    hosts.append(host)
+    sw.vsctl("add-bond", "br0", "bond0", "b1", "b2", "bond_mode=active-backup",
+             "other_config:bond-primary=b1")
+    wait_for(lambda: host.ping("10.0.0.2", count=1), 20, "the neighbour")
+    assert active(sw)[0] == "b1" and nb.knows(host.mac()) == "b1"
+    pings = host.popen("ping -n -q -c 300 -i 0.01 -W 1 10.0.0.2", stdout=subprocess.PIPE, text=True)
+    time.sleep(1)
+    nb.run("ip link set b1 down")
+    received = int(re.search(r"(\d+) received", pings.communicate(timeout=60)[0]).group(1))
+    assert received >= 180  # a kernel may take a second to tell of a link
+    assert active(sw)[0] == "b2"
+    wait_for(lambda: column(sw) == active(sw)[1], 10, "bond_active_slave")
+    # The primary comes back, and nobody but the switch says so.
+    nb.run("ip link set b1 up")
+    wait_for(lambda: active(sw)[0] == "b1", 10, "the primary")
+    wait_for(lambda: nb.knows(host.mac()) == "b1", 10, "the neighbour to learn")
+    assert host.ping("10.0.0.2", count=20)
+    if sw.kind == "sluice":
+        assert sw.alarms() == []
