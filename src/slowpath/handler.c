@@ -230,6 +230,19 @@ handlers_lag(const struct slowpath *sp, uint64_t seq)
     return false;
 }
 
+/* A MAC moved: flows to its old place are wrong.  The walk that is due anyway finds them if another
+ * one would come too soon after the last. */
+static void
+follow_moves(struct handler *h)
+{
+    struct slowpath *sp = h->slowpath;
+
+    if (h->moved && clock_now_ms() >= atomic_load(&sp->moved_walk_ms)) {
+        h->moved = false;
+        revalidators_request(sp, PASS_WALK);
+    }
+}
+
 static void *
 handler_main(void *handler_)
 {
@@ -253,10 +266,8 @@ handler_main(void *handler_)
             atomic_store(&h->batch_seq, ofprotos_seq(sp->ofprotos));
             handle_batch(ups, n, sp);
             atomic_store(&h->batch_seq, UINT64_MAX);
-            if (state_seq != xlate_state_seq()) {
-                revalidators_request(
-                    sp, PASS_WALK); /* A MAC moved: flows to its old place are wrong. */
-            }
+            h->moved |= state_seq != xlate_state_seq();
+            follow_moves(h);
         }
         rcu_quiesce();
     }

@@ -43,6 +43,7 @@ enum {
     QUICK_DUMP_MS = 1000,
     OVER_LIMIT_IDLE_MS = 100, /* idle time allowed above the limit */
     COSTLY_DUMP_MS = 200,     /* from here on min-revalidate-pps counts */
+    MOVED_REST = 4,           /* between walks because MACs moved, in durations of the last walk */
     CHANGES_MAX = 1024,       /* with more than that all flows are translated anew */
     MAIN_CHANGES_MAX = 64,    /* what main does itself */
     MAIN_SUSPECTS_MAX = 64,
@@ -215,8 +216,18 @@ pass_run(struct slowpath *sp, struct revalidator *r)
 
 /* --- the limit on flows ------------------------------------------------------------------- */
 
+static int64_t
+thread_cpu_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* A pass that takes long lowers the number of flows that may be installed, quick ones raise it
- * again up to the configured limit. */
+ * again up to the configured limit.  What counts is the thread's own time: on a busy machine fewer
+ * flows would not help, and the configured number is to be held. */
 static void
 adapt_limit(struct slowpath *sp, int64_t duration_ms)
 {
@@ -359,6 +370,7 @@ pass_begin(struct slowpath *sp, enum pass_kind kind)
 
     pthread_mutex_lock(&sp->pass_lock);
     pass->began_ns = pace_now_ns();
+    pass->cpu_ms = thread_cpu_ms();
     pass->kind = kind;
     take_changes(sp, pass);
     pass->max_idle_ms = over_limit
@@ -379,10 +391,11 @@ pass_end(struct slowpath *sp, uint64_t answers)
     bool walked = pass->kind != PASS_FOLLOW;
 
     if (walked) {
-        int64_t duration_ms = clock_now_ms() - pass->now_ms;
+        int64_t now_ms = clock_now_ms(), duration_ms = now_ms - pass->now_ms;
 
+        atomic_store(&sp->moved_walk_ms, now_ms + MOVED_REST * duration_ms);
         atomic_store_explicit(&sp->dump_duration_ms, (uint64_t)duration_ms, memory_order_relaxed);
-        adapt_limit(sp, duration_ms);
+        adapt_limit(sp, thread_cpu_ms() - pass->cpu_ms);
         count_flows(sp);
         coverage_inc(revalidator_walk);
     } else {

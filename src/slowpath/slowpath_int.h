@@ -68,6 +68,7 @@ struct handler {
      * that sees the old value waits, one that does not is seen by the batch.  w handler, r
      * revalidator */
     _Atomic uint64_t batch_seq;
+    bool moved; /* some MAC did, and no walk was asked for yet; handler */
 };
 
 struct revalidator {
@@ -98,6 +99,7 @@ struct pass {
     size_t n_suspects;
     bool stop; /* no pass: the threads end */
     int64_t now_ms, began_ns;
+    int64_t cpu_ms; /* of the leader's time, at the beginning */
     int max_idle_ms;
 };
 
@@ -119,6 +121,9 @@ struct slowpath {
                                    * while it rechecks or deletes flows itself */
     struct pass pass;             /* w the leader between passes, r all during one */
     struct flow_index *index;
+    /* No walk because a MAC moved before that: who floods with MACs moves some in each batch, and
+     * walks take no more than a fifth of a core.  w revalidator, r handlers */
+    _Atomic int64_t moved_walk_ms;
     _Atomic uint64_t followed_seq; /* the flows are right for changes up to here */
     struct pace pace;
     struct pace credit_pace; /* cohort.c's */
