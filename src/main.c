@@ -396,6 +396,7 @@ bridges_init(struct root *root, char **error)
 static void
 bridges_fini(struct root *root)
 {
+    netdev_end();
     bridges_destroy(root->bridges, root->cleanup);
 }
 

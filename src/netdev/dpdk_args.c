@@ -213,6 +213,7 @@ put_memory(struct dpdk_args *args, const struct smap *config, const struct dpdk_
     if (!has_option(args, "--in-memory") && !has_option(args, "--legacy-mem")) {
         put_arg(args, "--in-memory");
     }
+    args->in_memory = has_option(args, "--in-memory");
 }
 
 static void

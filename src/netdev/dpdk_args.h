@@ -20,6 +20,7 @@ struct dpdk_args {
     char **argv; // NULL terminated
     int argc;
     bool no_huge;      // ordinary pages
+    bool in_memory;    // nothing of EAL's is in a file system
     bool lazy_drivers; // no device is wanted at start: drivers may be read later
     bool missing_huge; // a memory key asks for huge pages, and none are free
 };

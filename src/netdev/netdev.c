@@ -154,6 +154,7 @@ netdev_init(struct loop *loop)
 void
 netdev_fini(void)
 {
+    netdev_close_rest();
     netdev_watch_destroy(registry.watch);
     registry.watch = NULL;
     registry.loop = NULL;

@@ -117,6 +117,8 @@ struct netdev {
 // Starts the registry and the watch on kernel devices, whose events arrive in 'loop'.  Opens no
 // device and does not start DPDK.
 void netdev_init(struct loop *);
+// The process ends: descriptors of devices that are closed from now on may wait for netdev_fini().
+void netdev_end(void);
 void netdev_fini(void); // all devices must have been closed
 
 // --- control: main thread only -------------------------------------------------------------

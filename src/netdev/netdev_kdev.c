@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/keep.h"
+#include "netdev/netdev_private.h"
 
 struct netdev_kdev *
 netdev_kdev_cast(const struct netdev *netdev)
@@ -44,7 +45,9 @@ netdev_kdev_fini(struct netdev_kdev *dev)
 {
     char name[KEEP_NAME_MAX];
 
-    if (dev->is_kept) {
+    // A tap goes when the last one closes it.  The end of a packet socket nobody notices: at our
+    // end the keeper may close it when it has the time.
+    if (dev->is_kept && (!netdev_is_ending() || strcmp(dev->up.class->type, "system") != 0)) {
         keep_name(dev, name);
         keep_drop(name);
     }
@@ -55,7 +58,7 @@ netdev_kdev_fini(struct netdev_kdev *dev)
     free(dev->tx_counts);
     netdev_kif_fini(&dev->kif);
     if (dev->fd >= 0) {
-        close(dev->fd);
+        netdev_close_fd(dev->fd);
     }
 }
 

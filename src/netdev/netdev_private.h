@@ -7,6 +7,11 @@
 #include "netdev/netdev_provider.h"
 
 struct loop *netdev_loop(void); // NULL in tests that have none
+// netdev_end.c: whether netdev_end() was called; closes now or, after it, with netdev_close_rest(),
+// which netdev_fini() calls.
+bool netdev_is_ending(void);
+void netdev_close_fd(int fd);
+void netdev_close_rest(void);
 // The keys that the database has, as dpdk_set_config() left them.
 const struct smap *dpdk_config(void);
 

@@ -4,12 +4,16 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from outage import Outage
-from switchlib import Switch, sh, wait_for
+from switchlib import ROOT, Switch, sh, wait_for
+
+sys.path.insert(1, os.path.join(ROOT, "tests", "perf"))
+import rig  # noqa: E402
 
 # Far above what it takes (docs/decisions/0010): a machine that runs other tests must not fail here.
 SOON_S = 20
@@ -128,6 +132,43 @@ def test_a_spare_that_is_killed_does_no_harm(monitored):
     os.kill(old, signal.SIGKILL)
     new_worker(sw, old)
     wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+
+
+def test_a_spare_on_huge_pages():
+    """It takes over with the pages of the process that died, which it cannot have before."""
+    try:
+        with rig.huge_pages(512) as where:
+            spare_takes_over_on(where)
+    except SystemExit as e:
+        pytest.skip(str(e))
+
+
+def spare_takes_over_on(where):
+    sw, hosts = Switch(args=["--monitor"]), []
+    try:
+        sw.start()
+        sw.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+                 "other_config:dpdk-socket-mem=300", "other_config:dpdk-hugepage-dir=" + where)
+        sw.add_bridge("br0")
+        for i in (1, 2):
+            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        old, spare = sw.pid, spare_of(sw)
+        os.kill(old, signal.SIGKILL)
+        assert new_worker(sw, old) == spare
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        with open(sw.log) as f:
+            assert "--no-huge" not in f.read()
+        # And once more from a stop: all pages have come back.
+        sw.stop()
+        sw.start()
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        with open(sw.log) as f:
+            assert "--no-huge" not in f.read()
+    finally:
+        for h in hosts:
+            h.close()
+        sw.close()
 
 
 def test_a_second_crash_waits_for_a_moment_only(monitored):
