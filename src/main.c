@@ -107,13 +107,23 @@ startup_fini(struct root *root)
     startup_destroy(root->startup);
 }
 
+/* Pages are locked as they are touched: DPDK's heap of ordinary pages is 1 GB of address space, and
+ * filling it takes half a second in which nobody forwards. */
+static void
+lock_memory(void)
+{
+    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
+        log_err("mlockall failed: %s", err_str(errno));
+    }
+}
+
 static int
 daemon_init(struct root *root, char **error)
 {
     daemon_start(&root->options.daemon);
     /* Here, since locks do not survive a fork. */
-    if (root->options.mlockall && mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-        log_err("mlockall failed: %s", err_str(errno));
+    if (root->options.mlockall) {
+        lock_memory();
     }
     return 0;
 }

@@ -123,6 +123,9 @@ def by_ovs_ctl(sw, options):
         m.run("rm -rf /etc/openvswitch/* /var/lib/openvswitch/* /var/log/openvswitch/*")
         shutil.copy(SLUICED if sw.kind == "sluice" else GENUINE, m.path("/usr/sbin/bench-switch"))
         m.run("ln -sf bench-switch /usr/sbin/ovs-vswitchd; %s start" % CTL, timeout=60)
+        # The bench's pages are out of reach there.
+        m.run("ovs-vsctl --timeout=10 --no-wait set Open_vSwitch ."
+              " other_config:dpdk-extra='--no-huge -m 512'")
         m.run("ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev")
         for i in (1, 2):
             ns = Netns("rs")
