@@ -14,6 +14,8 @@ from switchlib import Failed
 INIT = r"""
 set -e
 mount --make-rprivate /
+# Huge pages that other tests have mounted below /tmp would be out of reach and in the way.
+awk '$3 == "hugetlbfs" {print $2}' /proc/mounts | xargs -r umount -l
 mount -t tmpfs layers /mnt
 for d in etc usr var opt; do
     test -d /$d || continue
