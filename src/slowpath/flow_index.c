@@ -85,6 +85,7 @@ place_set_sum(struct flow_group *g, uint32_t pos, const struct xlate_deps_sum *s
 {
     g->tables[pos] = sum->all ? UINT64_MAX : sum->tables;
     g->priority[pos] = sum->all ? 0 : sum->priority;
+    g->lowest = MIN(g->lowest, g->priority[pos]);
 }
 
 /* --- places ----------------------------------------------------------------------------------- */

@@ -20,6 +20,8 @@ struct flow_group {
     uint64_t **values;   /* [n_words][n]: the columns */
     uint64_t *tables;    /* [n]: as xlate_deps_sum() has them; all bits for "all" */
     uint32_t *priority;  /* [n] */
+    uint32_t lowest;     /* no priority of those that are in no cohort is below */
+    uint32_t n_scans;    /* since that was looked up */
     uint8_t *cohort_of;  /* [n]: the cohort's id; 0: in none */
     struct ukey **ukeys; /* [n] */
     uint32_t n_members;  /* in cohorts */

@@ -148,6 +148,29 @@ place_is_safe(const struct flow_index *x, const struct flow_group *g, uint32_t p
     return !(g->tables[pos] & sum->tables) || sum->priority < g->priority[pos];
 }
 
+enum { SCANS_PER_LOWEST = 64 };
+
+/* Can the change matter to those of the group that are in no cohort?  Not if it is below everything
+ * that they found: then nothing is scanned.  The bound is made exact again once in a while. */
+static bool
+group_may_matter(struct flow_group *g, const struct xlate_deps_sum *sum)
+{
+    if (g->n == g->n_members || sum->priority < g->lowest) {
+        return false;
+    }
+    if (++g->n_scans < SCANS_PER_LOWEST) {
+        return true;
+    }
+    g->n_scans = 0;
+    g->lowest = UINT32_MAX;
+    for (uint32_t pos = 0; pos < g->n; pos++) {
+        if (!g->cohort_of[pos]) {
+            g->lowest = MIN(g->lowest, g->priority[pos]);
+        }
+    }
+    return sum->priority >= g->lowest;
+}
+
 static void
 mark_ukey(struct flow_index *x, struct ukey *ukey, const struct ofproto_change *change)
 {
@@ -190,7 +213,7 @@ flow_index_mark(struct flow_index *x, const struct ofproto_change *changes, size
 
         cls_rule_get_match(&changes[i].rule->cls, &match);
         for (struct flow_group *g = x->groups; g; g = g->hh.next) {
-            if (scan || g->n > g->n_members) {
+            if (scan || group_may_matter(g, &sum)) {
                 mark_group(x, g, &changes[i], &sum, &match);
             }
         }
