@@ -53,6 +53,22 @@ def rules_quiet(sw, options):
     return answer
 
 
+def rules_million(sw, options):
+    """A million rules with different matches, no traffic: as one bundle, dump, memory, del-flows."""
+    n, path = 1000000, os.path.join(options.files, "distinct")
+    if not os.path.exists(path):
+        with open(path, "w") as f:
+            f.writelines(line + "\n" for line in traffic.distinct(n, "2", "1"))
+    sw.bridge()
+    sw.sink()
+    before = sw.resident()
+    answer = {"bundle": timed(sw, "--bundle", "add-flows", "br0", path)}
+    answer["memory"] = (sw.resident() - before) / check_rules(sw, n)
+    answer["dump"] = timed(sw, "dump-flows", "br0")
+    answer["delete"] = timed(sw, "del-flows", "br0")
+    return answer
+
+
 def rules_traffic(sw, options):
     """The same under traffic of 10,000 flows that the rules are about, at full speed."""
     sw.bridge()
@@ -142,6 +158,12 @@ ROWS = [
         Metric("dump", "dump-flows, 100,000 rules", "s", 0.35, digits=2, ovs=0.45),
         Metric("memory", "memory per ACL rule", "bytes", 350, digits=0, ovs=760),
     ], rules_quiet, limit=300),
+    Row("rules-million", [
+        Metric("bundle", "--bundle add-flows, 1,000,000 distinct rules", "s", digits=1),
+        Metric("dump", "dump-flows, 1,000,000 rules", "s", digits=1),
+        Metric("memory", "memory per rule of 1,000,000", "bytes", digits=0),
+        Metric("delete", "del-flows, 1,000,000 rules", "s", digits=2),
+    ], rules_million, limit=300),
     Row("rules-traffic", [
         Metric("add", "add-flows, 100,000 ACL rules, under traffic", "s", 2.5, digits=2, ovs=79),
         Metric("kept", "traffic meanwhile: % kept", "percent", 90, "high"),

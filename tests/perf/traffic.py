@@ -88,6 +88,16 @@ def acl(n_rules, in_port, output, n_flows, sample=network_sample, seed=7):
         yield "priority=%d,%s,actions=%s" % (1 + i % 65000, ",".join(match), action)
 
 
+def distinct(n_rules, in_port, output, seed=7):
+    """Rules of which no two have the same match, up to 2^24 of them: one per source."""
+    rng = random.Random(seed)
+    for i in range(n_rules):
+        yield ("priority=%d,udp,in_port=%s,nw_src=10.%d.%d.%d,nw_dst=172.16.%d.%d,tp_dst=%d,"
+               "actions=output:%s" % (1 + i % 65000, in_port, i >> 16 & 255, i >> 8 & 255, i & 255,
+                                      rng.randrange(256), rng.randrange(256), rng.randrange(65536),
+                                      output))
+
+
 def exact(n_rules, in_port, output):
     """One rule for each of the traffic's first 'n_rules' sources."""
     for i in range(n_rules):
