@@ -2,19 +2,17 @@
 //
 // Types dummy, dummy-internal (served by the kernel-port thread, woken by an eventfd) and dummy-pmd
 // (polled).  Main puts frames into a ring per queue, the poller takes them out.  What is sent goes
-// to the file of options:tx_pcap, what is received to rxq_pcap, both to pcap; options:stream and
+// to the file of options:tx_pcap, what is received to rxq_pcap, both to pcap
+// (netdev_dummy_pcap.c); options:stream and
 // pstream join ports of two processes (netdev_dummy_stream.c).  Test code: the fast path writes
 // files under a lock here, and nowhere else.
 #include "netdev/netdev_dummy.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/icmp6.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_arp.h>
@@ -22,6 +20,7 @@
 #include <rte_ring.h>
 
 #include "base/log.h"
+#include "netdev/netdev_dummy_pcap.h"
 #include "netdev/netdev_dummy_stream.h"
 #include "netdev/netdev_pool.h"
 #include "netdev/netdev_private.h"
@@ -47,17 +46,16 @@ struct netdev_dummy {
     _Atomic bool is_up;   // main: w, pollers: r
     _Atomic uint32_t ip4; // whose ARP requests we answer, network order; main: w, senders: r
     _Atomic bool has_ip6;
-    struct in6_addr ip6; // likewise for neighbour solicitations; under pcap_lock
+    struct in6_addr ip6; // likewise for neighbour solicitations; under 'lock'
     uint64_t link_resets;
     struct dummy_rxq rxqs[MAX_RXQ];
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
     unsigned int n_tx_counts;
     struct netdev_pool *pool;
     struct netdev_pool_wish pool_wish;
-    pthread_mutex_t pcap_lock; // the two descriptors
-    int tx_pcap, rx_pcap;
-    char *tx_pcap_path, *rx_pcap_path;
-    struct dummy_stream *stream; // changes under pcap_lock, with no sender in it; or NULL
+    struct dummy_pcap pcap;
+    pthread_mutex_t lock;        // 'ip6' and 'stream'
+    struct dummy_stream *stream; // changes under 'lock', with no sender in it; or NULL
 };
 
 static struct netdev_dummy *
@@ -73,50 +71,7 @@ netdev_is_dummy(const struct netdev *netdev)
            netdev->class == &netdev_dummy_pmd_class;
 }
 
-// --- pcap files ----------------------------------------------------------------------------
-
-// The classic format of pcap-savefile(5): microseconds, Ethernet.
-static int
-pcap_create(const char *path)
-{
-    const struct {
-        uint32_t magic;
-        uint16_t major, minor;
-        uint32_t zone, sigfigs, snaplen, linktype;
-    } header = {0xa1b2c3d4, 2, 4, 0, 0, 0x40000, 1};
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-    if (fd >= 0 && write(fd, &header, sizeof(header)) != (ssize_t)sizeof(header)) {
-        close(fd);
-        fd = -1;
-    }
-    if (fd < 0) {
-        log_warn("%s: cannot write (%s)", path, err_str(errno));
-    }
-    return fd;
-}
-
-static void
-pcap_write(struct netdev_dummy *dummy, bool rx, const struct rte_mbuf *m)
-{
-    pthread_mutex_lock(&dummy->pcap_lock);
-    int fd = rx ? dummy->rx_pcap : dummy->tx_pcap;
-    if (fd >= 0) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        uint32_t header[4] = {(uint32_t)now.tv_sec, (uint32_t)(now.tv_nsec / 1000), m->pkt_len,
-                              m->pkt_len};
-        struct iovec iov[17] = {{header, sizeof(header)}};
-        int n = 1;
-        for (; m != NULL && n < (int)ARRAY_SIZE(iov); m = m->next) {
-            iov[n++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
-        }
-        if (writev(fd, iov, n) < 0) {
-            log_dbg("pcap: %s", err_str(errno));
-        }
-    }
-    pthread_mutex_unlock(&dummy->pcap_lock);
-}
+// --- streams -------------------------------------------------------------------------------
 
 // A frame from the other end of options:stream.
 static void
@@ -134,11 +89,11 @@ stream_send(struct netdev_dummy *dummy, const struct rte_mbuf *m)
 {
     uint8_t copy[RTE_MBUF_DEFAULT_DATAROOM * 5];
 
-    pthread_mutex_lock(&dummy->pcap_lock);
+    pthread_mutex_lock(&dummy->lock);
     if (dummy->stream && m->pkt_len <= sizeof(copy)) {
         dummy_stream_send(dummy->stream, rte_pktmbuf_read(m, 0, m->pkt_len, copy), m->pkt_len);
     }
-    pthread_mutex_unlock(&dummy->pcap_lock);
+    pthread_mutex_unlock(&dummy->lock);
 }
 
 static int
@@ -150,16 +105,16 @@ stream_follow(struct netdev_dummy *dummy, const char *name, char **errorp)
     if ((!name && !old) || (name && old && !strcmp(name, dummy_stream_name(old)))) {
         return 0;
     }
-    pthread_mutex_lock(&dummy->pcap_lock);
+    pthread_mutex_lock(&dummy->lock);
     dummy->stream = NULL;
-    pthread_mutex_unlock(&dummy->pcap_lock);
+    pthread_mutex_unlock(&dummy->lock);
     dummy_stream_destroy(old);
     if (name) {
         struct dummy_stream *ds = dummy_stream_create(name, stream_receive, dummy, errorp);
         error = ds ? 0 : -EINVAL;
-        pthread_mutex_lock(&dummy->pcap_lock);
+        pthread_mutex_lock(&dummy->lock);
         dummy->stream = ds;
-        pthread_mutex_unlock(&dummy->pcap_lock);
+        pthread_mutex_unlock(&dummy->lock);
     }
     return error;
 }
@@ -170,36 +125,6 @@ netdev_dummy_conn_state(const struct netdev *netdev)
     const struct netdev_dummy *dummy = dummy_cast(netdev);
 
     return dummy->stream ? dummy_stream_state(dummy->stream) : "unknown";
-}
-
-static void
-pcap_open_both(struct netdev_dummy *dummy, const char *tx_path, const char *rx_path)
-{
-    bool same = (tx_path == NULL) == (dummy->tx_pcap_path == NULL) &&
-                (rx_path == NULL) == (dummy->rx_pcap_path == NULL) &&
-                (tx_path == NULL || strcmp(tx_path, dummy->tx_pcap_path) == 0) &&
-                (rx_path == NULL || strcmp(rx_path, dummy->rx_pcap_path) == 0);
-    if (same) {
-        return;
-    }
-    pthread_mutex_lock(&dummy->pcap_lock);
-    if (dummy->tx_pcap >= 0) {
-        close(dummy->tx_pcap);
-    }
-    if (dummy->rx_pcap >= 0) {
-        close(dummy->rx_pcap);
-    }
-    dummy->tx_pcap = tx_path != NULL ? pcap_create(tx_path) : -1;
-    dummy->rx_pcap = -1;
-    if (rx_path != NULL) {
-        bool shared = tx_path != NULL && strcmp(tx_path, rx_path) == 0;
-        dummy->rx_pcap = shared ? fcntl(dummy->tx_pcap, F_DUPFD_CLOEXEC, 0) : pcap_create(rx_path);
-    }
-    pthread_mutex_unlock(&dummy->pcap_lock);
-    free(dummy->tx_pcap_path);
-    free(dummy->rx_pcap_path);
-    dummy->tx_pcap_path = xstrdup_null(tx_path);
-    dummy->rx_pcap_path = xstrdup_null(rx_path);
 }
 
 // --- fast path -----------------------------------------------------------------------------
@@ -219,7 +144,7 @@ dummy_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     unsigned int n = rte_ring_sc_dequeue_burst(rxq->ring, (void **)mbufs, NETDEV_MAX_BURST, NULL);
     for (unsigned int i = 0; i < n; i++) {
         bytes += mbufs[i]->pkt_len;
-        pcap_write(dummy, true, mbufs[i]);
+        dummy_pcap_write(&dummy->pcap, true, mbufs[i]);
     }
     if (rxq->event_fd >= 0 && !rte_ring_empty(rxq->ring)) {
         eventfd_write(rxq->event_fd, 1);
@@ -302,9 +227,9 @@ answer_nd(struct netdev_dummy *dummy, const struct rte_mbuf *m)
     memcpy(&f, rte_pktmbuf_mtod(m, void *), sizeof(f));
     memcpy(&target, f.target, sizeof(target));
     memcpy(&asker, f.ip6.src_addr, sizeof(asker));
-    pthread_mutex_lock(&dummy->pcap_lock);
+    pthread_mutex_lock(&dummy->lock);
     bool is_ours = !memcmp(&target, &dummy->ip6, sizeof(target));
-    pthread_mutex_unlock(&dummy->pcap_lock);
+    pthread_mutex_unlock(&dummy->lock);
     if (f.eth.ether_type != htobe16_(RTE_ETHER_TYPE_IPV6) || f.ip6.proto != IPPROTO_ICMPV6 ||
         f.icmp6[0] != ND_NEIGHBOR_SOLICIT || !is_ours) {
         return;
@@ -325,7 +250,7 @@ dummy_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t 
         if (mbufs[i]->pkt_len <= netdev_frame_size(dummy->mtu)) {
             n_sent++;
             bytes += mbufs[i]->pkt_len;
-            pcap_write(dummy, false, mbufs[i]);
+            dummy_pcap_write(&dummy->pcap, false, mbufs[i]);
             stream_send(dummy, mbufs[i]);
             answer_arp(dummy, mbufs[i]);
             answer_nd(dummy, mbufs[i]);
@@ -362,9 +287,9 @@ netdev_dummy_set_ip6(struct netdev *netdev, const struct in6_addr *ip6)
 {
     struct netdev_dummy *dummy = dummy_cast(netdev);
 
-    pthread_mutex_lock(&dummy->pcap_lock);
+    pthread_mutex_lock(&dummy->lock);
     dummy->ip6 = *ip6;
-    pthread_mutex_unlock(&dummy->pcap_lock);
+    pthread_mutex_unlock(&dummy->lock);
     atomic_store(&dummy->has_ip6, !IN6_IS_ADDR_UNSPECIFIED(ip6));
 }
 
@@ -385,8 +310,8 @@ dummy_open(struct netdev *netdev, char **errorp)
     dummy->numa_id = -1;
     dummy->n_rxq = 1;
     dummy->is_up = true;
-    dummy->tx_pcap = dummy->rx_pcap = -1;
-    pthread_mutex_init(&dummy->pcap_lock, NULL);
+    dummy_pcap_init(&dummy->pcap);
+    pthread_mutex_init(&dummy->lock, NULL);
     for (unsigned int i = 0; i < MAX_RXQ; i++) {
         dummy->rxqs[i].event_fd = -1;
     }
@@ -417,11 +342,11 @@ dummy_close(struct netdev *netdev)
     for (unsigned int i = 0; i < MAX_RXQ; i++) {
         rxq_fini(&dummy->rxqs[i]);
     }
-    pcap_open_both(dummy, NULL, NULL);
+    dummy_pcap_fini(&dummy->pcap);
     stream_follow(dummy, NULL, NULL);
     netdev_pool_put(dummy->pool, &dummy->pool_wish);
     free(dummy->tx_counts);
-    pthread_mutex_destroy(&dummy->pcap_lock);
+    pthread_mutex_destroy(&dummy->lock);
 }
 
 static int
@@ -433,7 +358,7 @@ dummy_set_config(struct netdev *netdev, const struct smap *options, const struct
     uint16_t n_rxq =
         (uint16_t)MAX(MIN(smap_get_uint(options, "n_rxq", 1), (unsigned int)MAX_RXQ), 1u);
 
-    pcap_open_both(dummy, both ? both : smap_get(options, "tx_pcap"),
+    dummy_pcap_set(&dummy->pcap, both ? both : smap_get(options, "tx_pcap"),
                    both ? both : smap_get(options, "rxq_pcap"));
     dummy->ifindex = smap_get_int(options, "ifindex", 0);
     const char *stream = smap_get(options, "stream");
