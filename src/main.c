@@ -406,6 +406,7 @@ bridges_init(struct root *root, char **error)
 static void
 bridges_fini(struct root *root)
 {
+    netdev_keep_guests(!root->cleanup);
     netdev_end();
     bridges_destroy(root->bridges, root->cleanup);
 }
@@ -417,6 +418,7 @@ takeover_release(void *root_)
 {
     struct root *root = root_;
 
+    netdev_keep_guests(true);
     bridges_release(root->bridges);
     db_close(root->db);
     root->db = NULL;
@@ -445,6 +447,7 @@ takeover_resume(void *root_)
     keep_turn();
     bridges_destroy(root->bridges, false);
     root->bridges = NULL;
+    netdev_keep_guests(false);
     daemon_take_pidfile(&root->options.daemon);
     if (unixctl_listen(root->unixctl, root->options.unixctl, &error) != 0 ||
         database_init(root, &error) != 0) {

@@ -120,6 +120,12 @@ void netdev_init(struct loop *);
 // The process ends: descriptors of devices that are closed from now on may wait for netdev_fini().
 void netdev_end(void);
 void netdev_fini(void); // all devices must have been closed
+// With 'keep', guests of ports that are closed from now on stay connected for a while: for the next
+// switch.
+void netdev_keep_guests(bool keep);
+// Waits, for half a second at most, until guests that an earlier switch left are connected: what
+// the first frames are forwarded to.
+void netdev_await_guests(void);
 
 // --- control: main thread only -------------------------------------------------------------
 

@@ -29,6 +29,7 @@
 #include "netdev/netdev_gro.h"
 #include "netdev/netdev_private.h"
 #include "netdev/netdev_vhost_guard.h"
+#include "netdev/netdev_vhost_relay.h"
 
 LOG_MODULE(netdev_dpdk);
 
@@ -37,6 +38,13 @@ static struct {
     pthread_mutex_t lock;
     struct netdev_vhost *first;
 } vhosts = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+// The socket of which the library knows: with a relay that one's, else the front-end's.
+static const char *
+library_path(const struct netdev_vhost *vhost)
+{
+    return vhost->relay != NULL ? netdev_vhost_relay_path(vhost->relay) : vhost->path;
+}
 
 // --- the guest's events: vhost thread ------------------------------------------------------
 
@@ -52,7 +60,7 @@ lock_port_of(int vid)
     }
     pthread_mutex_lock(&vhosts.lock);
     for (vhost = vhosts.first; vhost != NULL; vhost = vhost->next) {
-        if (strcmp(vhost->path, path) == 0) {
+        if (strcmp(library_path(vhost), path) == 0) {
             pthread_mutex_lock(&vhost->lock);
             break;
         }
@@ -185,9 +193,8 @@ static const struct rte_vhost_device_ops vhost_ops = {
 
 // --- the socket ----------------------------------------------------------------------------
 
-// Removes a socket file that a daemon before us left; a live one stays.
-static void
-remove_stale_socket(const char *path)
+void
+netdev_vhost_remove_stale_socket(const char *path)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
     struct stat st;
@@ -213,8 +220,10 @@ socket_flags(const struct netdev_vhost *vhost)
     if (!vhost->offloads) {
         flags |= RTE_VHOST_USER_LINEARBUF_SUPPORT; // nothing comes that one buffer does not hold
     }
-    if (vhost->is_client) {
+    if (vhost->is_client || vhost->relay != NULL) {
         flags |= RTE_VHOST_USER_CLIENT;
+    }
+    if (vhost->is_client) {
         if (smap_get_bool(config, "vhost-iommu-support", false)) {
             flags |= RTE_VHOST_USER_IOMMU_SUPPORT;
         }
@@ -255,19 +264,37 @@ list_port(struct netdev_vhost *vhost, bool listed)
     pthread_mutex_unlock(&vhosts.lock);
 }
 
+static bool
+has_port(const char *path)
+{
+    const struct netdev_vhost *vhost;
+
+    pthread_mutex_lock(&vhosts.lock);
+    for (vhost = vhosts.first; vhost != NULL && strcmp(vhost->path, path) != 0;) {
+        vhost = vhost->next;
+    }
+    pthread_mutex_unlock(&vhosts.lock);
+    return vhost != NULL;
+}
+
 static void
 unregister(struct netdev_vhost *vhost)
 {
     if (vhost->is_registered) {
         // Waits for the vhost thread, which may wait for a grace period: not for ours.
         rcu_offline();
-        if (rte_vhost_driver_unregister(vhost->path) != 0) {
+        if (vhost->relay != NULL) {
+            netdev_vhost_relay_release(vhost->relay);
+        }
+        if (rte_vhost_driver_unregister(library_path(vhost)) != 0) {
             log_warn("%s: cannot remove the vhost-user socket '%s'", vhost->up.name, vhost->path);
         }
         rcu_online();
         list_port(vhost, false);
         vhost->is_registered = false;
     }
+    netdev_vhost_relay_close(vhost->relay);
+    vhost->relay = NULL;
     free(vhost->path);
     vhost->path = NULL;
 }
@@ -280,22 +307,30 @@ register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
         free(path);
         return -ENAMETOOLONG;
     }
-    if (!vhost->is_client) {
-        remove_stale_socket(path);
-    }
-    if (rte_vhost_driver_register(path, socket_flags(vhost)) != 0) {
-        *errorp = xasprintf("cannot register the vhost-user socket '%s': another port has it, or "
-                            "its directory is missing",
-                            path);
+    if (has_port(path)) {
+        *errorp = xasprintf("another port has the vhost-user socket '%s'", path);
         free(path);
         return -EEXIST;
     }
+    if (!vhost->is_client) {
+        netdev_vhost_remove_stale_socket(path);
+    }
+    if (smap_get_bool(dpdk_config(), "vhost-relay", true)) {
+        vhost->relay =
+            netdev_vhost_relay_open(vhost->up.name, path, !vhost->is_client, netdev_loop());
+    }
     vhost->path = path;
+    if (rte_vhost_driver_register(library_path(vhost), socket_flags(vhost)) != 0) {
+        *errorp = xasprintf("cannot register the vhost-user socket '%s'", path);
+        unregister(vhost);
+        return -EEXIST;
+    }
+    const char *lib = library_path(vhost);
     vhost->is_registered = true;
     list_port(vhost, true);
-    if (rte_vhost_driver_callback_register(path, &vhost_ops) != 0 ||
-        rte_vhost_driver_disable_features(path, withheld_features(vhost)) != 0 ||
-        rte_vhost_driver_start(path) != 0) {
+    if (rte_vhost_driver_callback_register(lib, &vhost_ops) != 0 ||
+        rte_vhost_driver_disable_features(lib, withheld_features(vhost)) != 0 ||
+        rte_vhost_driver_start(lib) != 0) {
         *errorp = xasprintf("cannot start the vhost-user socket '%s'", path);
         unregister(vhost);
         return -EIO;

@@ -60,7 +60,8 @@ struct netdev_vhost {
 
     // main only
     bool is_client, is_registered;
-    char *path; // of the socket
+    char *path;                       // of the front-end's socket
+    struct netdev_vhost_relay *relay; // NULL: the library has that socket itself
     int mtu;
     struct rte_ether_addr mac; // of the port, not of the guest
     _Atomic bool is_up;        // main: w, pmd: r
@@ -74,6 +75,9 @@ netdev_vhost_cast(const struct netdev *netdev)
 {
     return container_of(netdev, struct netdev_vhost, up);
 }
+
+// Removes a socket file that a daemon before us left; a live one stays.
+void netdev_vhost_remove_stale_socket(const char *path);
 
 // --- netdev_vhost_io.c ---
 int netdev_vhost_rxq_length(const struct netdev *, uint16_t qid);

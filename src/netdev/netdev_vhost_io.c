@@ -248,15 +248,12 @@ netdev_vhost_get_custom_stats(const struct netdev *netdev,
 // --- status --------------------------------------------------------------------------------
 
 static void
-put_connection(int vid, struct smap *status)
+put_connection(const char *path, int vid, struct smap *status)
 {
-    char name[PATH_MAX];
     uint64_t features = 0;
     uint16_t mtu = 0, n_vrings = rte_vhost_get_vring_num(vid);
 
-    if (rte_vhost_get_ifname(vid, name, sizeof(name)) == 0) {
-        smap_put(status, "socket", name);
-    }
+    smap_put(status, "socket", path);
     if (rte_vhost_get_negotiated_features(vid, &features) == 0) {
         smap_put_format(status, "features", "0x%016llx", (unsigned long long)features);
     }
@@ -290,7 +287,7 @@ netdev_vhost_get_status(const struct netdev *netdev, struct smap *status)
     int vid = atomic_load(&vhost->vid);
     smap_put(status, "status", vid >= 0 ? "connected" : "disconnected");
     if (vid >= 0) {
-        put_connection(vid, status);
+        put_connection(vhost->path, vid, status);
     }
     pthread_mutex_unlock(&vhost->lock);
 }

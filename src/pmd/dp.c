@@ -300,6 +300,9 @@ void
 dp_run(struct dp *dp)
 {
     if (dp->hold) {
+        // Guests that are there set their ports' queues up anew, and such a port sends nothing.
+        netdev_await_guests();
+        run_port_wishes(dp);
         dp->hold = false;
         dp->want_schedule = true;
     }

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A relay that is there already is found by the name of its control socket.  A new one inherits
+// sockets that exist by then, so nobody has to wait for it.
+#include "netdev/netdev_vhost_relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/dirs.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/util.h"
+#include "netdev/netdev_vhost.h"
+#include "relay/control.h"
+
+LOG_MODULE(netdev_dpdk);
+
+#define PROGRAM "sluice-vhost-relay"
+#define BACKLOG 16
+#define RETRY_MS 200
+
+struct netdev_vhost_relay {
+    char *name, *outer, *dir, *control_path, *inner_path;
+    bool is_server;
+    struct loop *loop;
+    int control; // -1: the relay is gone
+    struct loop_fd watch;
+    struct loop_timer retry; // of a relay that ended
+    bool is_catching_up;     // taken over: the library is being told what its predecessor knew
+    struct netdev_vhost_relay *next;
+};
+
+// Main only.
+static struct netdev_vhost_relay *relays;
+static bool keep;
+
+static int start(struct netdev_vhost_relay *relay);
+
+// --- the process ---------------------------------------------------------------------------
+
+// Beside our own program as it is built, or where it is installed.  Returns a new string.
+static char *
+find_program(void)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n > 0) {
+        self[n] = '\0';
+        char *slash = strrchr(self, '/');
+        char *path = xasprintf("%.*s/relay/" PROGRAM, (int)(slash - self), self);
+        if (faccessat(AT_FDCWD, path, X_OK, 0) == 0) {
+            return path;
+        }
+        free(path);
+    }
+    return xstrdup(RELAY_LIBEXECDIR "/" PROGRAM);
+}
+
+// The child has 'fds' from RELAY_FD_CONTROL on and nothing else beside standard streams.
+static int
+spawn(const struct netdev_vhost_relay *relay, const int fds[RELAY_N_FDS])
+{
+    char *program = find_program();
+    char *argv[] = {(char *)PROGRAM, relay->control_path, relay->inner_path,
+                    (char *)(relay->is_server ? "server" : "client"), NULL};
+    char *envp[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none;
+    pid_t pid;
+    int high[RELAY_N_FDS], status = 0;
+
+    // Out of the way of those numbers, so that one does not overwrite another.
+    for (int i = 0; i < RELAY_N_FDS; i++) {
+        high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, RELAY_FD_CONTROL + RELAY_N_FDS);
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_RDWR, 0);
+    for (int i = 0; i < RELAY_N_FDS; i++) {
+        posix_spawn_file_actions_adddup2(&actions, high[i], RELAY_FD_CONTROL + i);
+    }
+    posix_spawn_file_actions_addclosefrom_np(&actions, RELAY_FD_CONTROL + RELAY_N_FDS);
+    posix_spawnattr_init(&attr);
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attr, &none); // the event loop has signals blocked
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    int error = posix_spawn(&pid, program, &actions, &attr, argv, envp);
+    // It forks and ends at once.
+    if (error == 0 && waitpid(pid, &status, 0) == pid && status != 0) {
+        error = ECHILD;
+    }
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&actions);
+    for (int i = 0; i < RELAY_N_FDS; i++) {
+        close(high[i]);
+    }
+    free(program);
+    return -error;
+}
+
+static int
+listen_at(const char *path, int type, mode_t mode)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+    str_copy(sun.sun_path, path, sizeof(sun.sun_path));
+    if (fd >= 0 && (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0 ||
+                    (mode != 0 && chmod(path, mode) != 0) || listen(fd, BACKLOG) != 0)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static int
+connect_at(const char *path)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    str_copy(sun.sun_path, path, sizeof(sun.sun_path));
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+// The end of a new relay's control connection, or -1.
+static int
+start_process(const struct netdev_vhost_relay *relay)
+{
+    int pair[2] = {-1, -1};
+    int error = -EIO;
+
+    // Nobody listens there any more.
+    unlink(relay->control_path);
+    unlink(relay->inner_path);
+    if (relay->is_server) {
+        netdev_vhost_remove_stale_socket(relay->outer);
+    }
+    int fds[RELAY_N_FDS] = {-1, listen_at(relay->control_path, SOCK_SEQPACKET, 0600),
+                            listen_at(relay->inner_path, SOCK_STREAM, 0600),
+                            relay->is_server ? listen_at(relay->outer, SOCK_STREAM, 0)
+                                             : open("/dev/null", O_RDWR | O_CLOEXEC)};
+    if (fds[1] >= 0 && fds[2] >= 0 && fds[3] >= 0 &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0) {
+        fds[0] = pair[1];
+        // Which of the ends does not wait is not inherited: each is a file of its own.
+        (void)fcntl(pair[1], F_SETFL, 0);
+        error = spawn(relay, fds);
+    }
+    for (int i = 0; i < RELAY_N_FDS; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    if (error != 0) {
+        log_info("%s: no relay keeps its guest while the switch is away: %s", relay->name,
+                 err_str(error));
+        unlink(relay->control_path);
+        unlink(relay->inner_path);
+        if (relay->is_server && fds[3] >= 0) {
+            unlink(relay->outer); // for the library, which does without us
+        }
+        if (pair[0] >= 0) {
+            close(pair[0]);
+        }
+        return -1;
+    }
+    return pair[0];
+}
+
+// --- the control connection ----------------------------------------------------------------
+
+static bool
+tell(const struct netdev_vhost_relay *relay, char op, const char *text)
+{
+    char message[RELAY_CONTROL_MAX];
+    int n = snprintf(message, sizeof(message), "%c%s", op, text);
+
+    return n < (int)sizeof(message) && send(relay->control, message, (size_t)n, MSG_NOSIGNAL) == n;
+}
+
+static void
+on_retry(void *relay_)
+{
+    struct netdev_vhost_relay *relay = relay_;
+
+    if (start(relay) != 0) {
+        log_warn("%s: its relay is gone and there is no other: the port has no guest", relay->name);
+    }
+}
+
+static void
+on_control(int fd, unsigned int events, void *relay_)
+{
+    struct netdev_vhost_relay *relay = relay_;
+    char message[RELAY_CONTROL_MAX + 1];
+    ssize_t n = recv(fd, message, RELAY_CONTROL_MAX, MSG_DONTWAIT);
+
+    if (n > 0) {
+        message[n] = '\0';
+        relay->is_catching_up = relay->is_catching_up && message[0] != RELAY_READY;
+        if (message[0] == RELAY_LOG) {
+            log_info("%s: %s", relay->name, message + 1);
+        }
+        return;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    log_warn("%s: the relay of its guest has ended, starting another", relay->name);
+    loop_fd_stop(&relay->watch);
+    close(relay->control);
+    relay->control = -1;
+    relay->is_catching_up = false;
+    loop_timer_once(&relay->retry, relay->loop, RETRY_MS, on_retry, relay);
+}
+
+static int
+start(struct netdev_vhost_relay *relay)
+{
+    relay->control = connect_at(relay->control_path);
+    relay->is_catching_up = relay->control >= 0;
+    if (relay->control < 0) {
+        relay->control = start_process(relay);
+    }
+    if (relay->control < 0) {
+        return -EIO;
+    }
+    (void)tell(relay, RELAY_ATTACH, relay->outer);
+    return loop_fd_start(&relay->watch, relay->loop, relay->control, LOOP_READ, on_control, relay);
+}
+
+struct netdev_vhost_relay *
+netdev_vhost_relay_open(const char *name, const char *outer, bool is_server, struct loop *loop)
+{
+    struct netdev_vhost_relay *relay = xzalloc(sizeof(*relay));
+    char *dir = xasprintf("%s/vhost-relay", dirs_run());
+    char kind = is_server ? 's' : 'c';
+
+    *relay = (struct netdev_vhost_relay){
+        .name = xstrdup(name),
+        .outer = xstrdup(outer),
+        .dir = dir,
+        .control_path = xasprintf("%s/%s.%d%c.ctl", dir, name, RELAY_CONTROL_VERSION, kind),
+        .inner_path = xasprintf("%s/%s.%d%c", dir, name, RELAY_CONTROL_VERSION, kind),
+        .is_server = is_server,
+        .loop = loop,
+        .control = -1,
+        .next = relays,
+    };
+    relays = relay;
+    // Only we and our relays go in there.  That it exists is the rule.
+    bool ok = loop != NULL && (mkdir(dir, 0700) == 0 || errno == EEXIST) &&
+              strlen(relay->control_path) < sizeof(((struct sockaddr_un *)0)->sun_path);
+    if (!ok || start(relay) != 0) {
+        netdev_vhost_relay_close(relay);
+        return NULL;
+    }
+    return relay;
+}
+
+const char *
+netdev_vhost_relay_path(const struct netdev_vhost_relay *relay)
+{
+    return relay->inner_path;
+}
+
+// Until it has stopped the rings, or has removed its sockets and ended.
+static void
+await_answer(const struct netdev_vhost_relay *relay)
+{
+    struct pollfd pollfd = {.fd = relay->control, .events = POLLIN};
+    char message[RELAY_CONTROL_MAX];
+
+    while (poll(&pollfd, 1, 2 * RELAY_ANSWER_MS) == 1) {
+        ssize_t n = recv(relay->control, message, sizeof(message), MSG_DONTWAIT);
+        if (n <= 0 || message[0] == RELAY_STOPPED) {
+            break;
+        }
+    }
+}
+
+void
+netdev_vhost_relay_release(struct netdev_vhost_relay *relay)
+{
+    if (relay->control >= 0) {
+        loop_fd_stop(&relay->watch);
+        if (tell(relay, keep ? RELAY_STOP : RELAY_DELETE, "")) {
+            await_answer(relay);
+        }
+    }
+}
+
+void
+netdev_vhost_relay_close(struct netdev_vhost_relay *relay)
+{
+    if (relay == NULL) {
+        return;
+    }
+    if (relay->control >= 0) {
+        loop_fd_stop(&relay->watch);
+        close(relay->control);
+    }
+    loop_timer_stop(&relay->retry);
+    for (struct netdev_vhost_relay **p = &relays; *p != NULL; p = &(*p)->next) {
+        if (*p == relay) {
+            *p = relay->next;
+            break;
+        }
+    }
+    free(relay->name);
+    free(relay->outer);
+    (void)rmdir(relay->dir); // unless there are others
+    free(relay->dir);
+    free(relay->control_path);
+    free(relay->inner_path);
+    free(relay);
+}
+
+void
+netdev_await_guests(void)
+{
+    int64_t end_ms = clock_now_ms() + RELAY_ANSWER_MS;
+
+    for (struct netdev_vhost_relay *relay = relays; relay != NULL; relay = relay->next) {
+        while (relay->is_catching_up) {
+            struct pollfd pollfd = {.fd = relay->control, .events = POLLIN};
+            int64_t left_ms = end_ms - clock_now_ms();
+            if (left_ms <= 0 || poll(&pollfd, 1, (int)left_ms) != 1) {
+                return;
+            }
+            on_control(relay->control, LOOP_READ, relay);
+        }
+    }
+}
+
+void
+netdev_keep_guests(bool wanted)
+{
+    keep = wanted;
+}

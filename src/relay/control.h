@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the switch and the relay of one port say to each other: datagrams on a SOCK_SEQPACKET
+// socket, the first byte is one of these, the rest is text without a null byte.
+#ifndef RELAY_CONTROL_H
+#define RELAY_CONTROL_H
+
+enum relay_control {
+    // Switch to relay.
+    RELAY_ATTACH = 'A', // text: the front-end's socket
+    RELAY_DELETE = 'D', // the port is gone for good; "answered" by the end of the connection
+    RELAY_STOP = 'S',   // the switch is about to end: stop the rings; answered
+    // Relay to switch.
+    RELAY_STOPPED = 's',
+    RELAY_READY = 'R', // the vhost library is connected and knows all that its predecessor knew
+    RELAY_LOG = 'I',   // text for the log
+};
+
+enum {
+    RELAY_CONTROL_MAX = 256, // longest datagram
+    // Part of the sockets' names: a switch does not speak to a relay of another version.
+    RELAY_CONTROL_VERSION = 1,
+    // A switch that has not come back by then is gone for good.
+    RELAY_LINGER_MS = 10000,
+    // For the answers of the switch's vhost library.
+    RELAY_ANSWER_MS = 500,
+    // Descriptors with which the relay's program starts.
+    RELAY_FD_CONTROL = 3,        // connected to the switch
+    RELAY_FD_CONTROL_LISTEN = 4, // for the next switch
+    RELAY_FD_INNER_LISTEN = 5,   // for the vhost library
+    RELAY_FD_OUTER_LISTEN = 6,   // for the front-end, or /dev/null when it is the one that listens
+    RELAY_N_FDS = 4,
+};
+
+#endif

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sluice-vhost-relay: keeps the connection of one vhost-user port to its front-end (QEMU) while the
+// switch is restarted, upgraded or killed, so that the guest's link stays up.
+//
+//   QEMU ──outer── relay ──inner── DPDK's vhost library, in the switch
+//                    └────control── the switch (control.h)
+//
+// The switch starts one for each port (netdev_vhost_relay.c).  It has one thread, touches neither
+// rings nor memory of the guest, and passes messages on, one at a time and whole ones only.  It
+// notes what is in force (record.h); when another switch comes, it tells it that (replay.c).
+// Meanwhile the front-end's requests wait in its socket.
+//
+// The inner connection breaks when the switch dies, but also when the library refuses a message.
+// Then the switch is still there: it breaks the outer connection too, as the library would have.
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "relay/control.h"
+#include "relay/relay.h"
+
+enum {
+    CONNECT_MS = 100,      // between tries to connect to the front-end
+    VERDICT_MS = 300,      // did the switch die, or did it refuse?
+    MAX_REPLAYS = 3,       // of a record that kills switches
+    LASTING_MS = 1000,     // a replay that was good
+    MESSAGE_TIMEOUT_S = 2, // for the rest of a message
+};
+
+int64_t
+relay_now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void
+close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+static void
+set_timeouts(int sock)
+{
+    const struct timeval tv = {.tv_sec = MESSAGE_TIMEOUT_S};
+
+    (void)setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)); // A peer that stalls
+    (void)setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)); // stalls its own port only.
+}
+
+static void
+tell_switch(struct relay *r, char op, const char *text)
+{
+    char message[RELAY_CONTROL_MAX];
+
+    if (r->control >= 0) {
+        int n = snprintf(message, sizeof(message), "%c%s", op, text);
+        n = n < (int)sizeof(message) ? n : (int)sizeof(message) - 1;
+        // A switch that does not read loses lines of its log.
+        (void)!send(r->control, message, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
+void
+relay_log(struct relay *r, const char *text)
+{
+    tell_switch(r, RELAY_LOG, text);
+}
+
+// --- the front-end -------------------------------------------------------------------------
+
+void
+relay_drop_front_end(struct relay *r, const char *why)
+{
+    if (why != NULL) {
+        relay_log(r, why);
+    }
+    if (r->is_asked) {
+        vhu_close_fds(&r->asked);
+        r->is_asked = false;
+    }
+    record_clear(r->record);
+    close_fd(&r->outer);
+    r->is_lost = false;
+    r->connect_ms = relay_now_ms() + CONNECT_MS;
+}
+
+// The front-end is gone: the library has to forget it too, and connects again.
+static void
+end_connection(struct relay *r, const char *why)
+{
+    relay_drop_front_end(r, why);
+    close_fd(&r->inner);
+}
+
+static void
+use_outer(struct relay *r, int fd)
+{
+    set_timeouts(fd);
+    r->outer = fd;
+    r->n_replays = 0;
+}
+
+static void
+connect_outer(struct relay *r)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    memcpy(sun.sun_path, r->outer_path, sizeof(sun.sun_path));
+    r->connect_ms = relay_now_ms() + CONNECT_MS;
+    if (fd < 0) {
+        return;
+    }
+    set_timeouts(fd); // of connect() too, when the front-end's backlog is full
+    if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0) {
+        use_outer(r, fd);
+    } else {
+        close(fd);
+    }
+}
+
+static void
+accept_outer(struct relay *r)
+{
+    int fd = accept4(r->outer_listen, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd >= 0 && r->outer >= 0) {
+        close(fd); // A port has one guest.
+    } else if (fd >= 0) {
+        use_outer(r, fd);
+    }
+}
+
+static void
+on_outer(struct relay *r)
+{
+    struct vhu_msg msg;
+
+    if (vhu_receive(r->outer, &msg) != 1) {
+        end_connection(r, NULL);
+        return;
+    }
+    record_request(r->record, &msg);
+    // When this fails, so does reading from there, and that tells more.
+    (void)vhu_send(r->inner, &msg);
+    if (vhu_wants_reply(&msg)) {
+        r->asked = msg;
+        r->is_asked = true;
+    } else {
+        vhu_close_fds(&msg);
+    }
+}
+
+// --- the library ---------------------------------------------------------------------------
+
+// The switch is gone for sure: will the next one be able to go on?
+static void
+judge_end(struct relay *r)
+{
+    const char *obstacle =
+        record_obstacle(r->record, r->is_stopped ? RECORD_STOPPED : RECORD_KILLED);
+
+    if (r->outer >= 0 && obstacle != NULL) {
+        relay_drop_front_end(r, NULL);
+    }
+}
+
+static void
+lose_inner(struct relay *r)
+{
+    close_fd(&r->inner);
+    if (r->outer < 0) {
+        return;
+    }
+    r->is_lost = true;
+    r->lost_ms = relay_now_ms();
+    r->lost_session = r->session;
+    if (r->control < 0) {
+        judge_end(r);
+    }
+}
+
+static void
+on_inner(struct relay *r)
+{
+    struct vhu_msg msg;
+
+    if (vhu_receive(r->inner, &msg) != 1) {
+        lose_inner(r);
+    } else if (r->outer < 0) {
+        vhu_close_fds(&msg);
+    } else if (!relay_pass_reply(r, &msg)) {
+        end_connection(r, NULL);
+    }
+}
+
+static void
+replay(struct relay *r)
+{
+    const char *why = NULL;
+
+    if (relay_now_ms() - r->replayed_ms > LASTING_MS) {
+        r->n_replays = 0;
+    }
+    if (++r->n_replays > MAX_REPLAYS) {
+        end_connection(r, "not kept: the switch does not survive it");
+        return;
+    }
+    r->is_lost = false;
+    if (relay_replay(r, &why)) {
+        relay_log(r, "the guest's connection was kept");
+        r->replayed_ms = relay_now_ms();
+    } else if (why != NULL) {
+        end_connection(r, why);
+    } else {
+        lose_inner(r);
+    }
+}
+
+static void
+accept_inner(struct relay *r)
+{
+    int fd = accept4(r->inner_listen, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    if (r->inner >= 0) {
+        lose_inner(r);
+    }
+    set_timeouts(fd);
+    r->inner = fd;
+    if (r->outer < 0) {
+        r->connect_ms = 0;
+    } else if (r->lost_session == r->session) {
+        // The same switch comes again: it had refused what it was told.
+        relay_drop_front_end(r, NULL);
+    } else {
+        replay(r);
+    }
+    tell_switch(r, RELAY_READY, "");
+}
+
+// --- the switch ----------------------------------------------------------------------------
+
+static void
+lose_control(struct relay *r)
+{
+    close_fd(&r->control);
+    r->gone_ms = relay_now_ms();
+    if (r->is_lost) {
+        judge_end(r);
+    }
+}
+
+static void
+attach(struct relay *r, const char *path)
+{
+    if (strcmp(r->outer_path, path) == 0) {
+        return;
+    }
+    end_connection(r, NULL);
+    memset(r->outer_path, 0, sizeof(r->outer_path));
+    if (strlen(path) < sizeof(r->outer_path)) {
+        memcpy(r->outer_path, path, strlen(path));
+    }
+}
+
+static void
+stop(struct relay *r)
+{
+    if (r->outer >= 0 && r->inner >= 0) {
+        r->is_stopped = relay_stop_rings(r);
+    }
+    tell_switch(r, RELAY_STOPPED, "");
+}
+
+static void
+on_control(struct relay *r)
+{
+    char message[RELAY_CONTROL_MAX + 1];
+    ssize_t n = recv(r->control, message, RELAY_CONTROL_MAX, 0);
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+        return;
+    }
+    if (n <= 0) {
+        lose_control(r);
+        return;
+    }
+    message[n] = '\0';
+    switch (message[0]) {
+    case RELAY_ATTACH:
+        attach(r, message + 1);
+        break;
+    case RELAY_STOP:
+        stop(r);
+        break;
+    case RELAY_DELETE:
+        r->is_done = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+accept_control(struct relay *r)
+{
+    int fd = accept4(r->control_listen, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    if (r->control >= 0) {
+        lose_control(r);
+    }
+    set_timeouts(fd);
+    r->control = fd;
+    r->session++;
+    r->is_stopped = false;
+}
+
+// --- the loop ------------------------------------------------------------------------------
+
+// What is due now; how long there is nothing else to do, in ms (-1: for ever).
+static int
+run_timers(struct relay *r)
+{
+    int64_t now = relay_now_ms(), next = INT64_MAX;
+
+    if (r->control < 0) {
+        // Nobody needs a relay that has nothing to keep.
+        r->is_done = r->is_done || r->outer < 0 || now - r->gone_ms >= RELAY_LINGER_MS;
+        next = r->gone_ms + RELAY_LINGER_MS;
+    }
+    if (r->is_lost && r->control >= 0 && r->lost_session == r->session && !r->is_stopped) {
+        if (now - r->lost_ms >= VERDICT_MS) {
+            relay_drop_front_end(r, NULL);
+        } else {
+            next = r->lost_ms + VERDICT_MS;
+        }
+    }
+    if (r->outer < 0 && r->inner >= 0 && r->outer_listen < 0 && r->outer_path[0] != '\0') {
+        if (now >= r->connect_ms) {
+            connect_outer(r);
+        }
+        next = r->outer < 0 && r->connect_ms < next ? r->connect_ms : next;
+    }
+    return next == INT64_MAX ? -1 : next <= now ? 0 : (int)(next - now);
+}
+
+static void
+run(struct relay *r)
+{
+    int timeout_ms = run_timers(r);
+
+    if (r->is_done) {
+        return;
+    }
+    bool listens = !r->is_stopped && (r->inner >= 0) && !r->is_asked;
+    // A switch is accepted before its library, and both before anything of an older one is read.
+    struct pollfd fds[] = {
+        {.fd = r->control, .events = POLLIN},
+        {.fd = r->inner, .events = POLLIN},
+        {.fd = r->control_listen, .events = POLLIN},
+        {.fd = r->inner_listen, .events = POLLIN},
+        {.fd = r->outer, .events = listens ? POLLIN : POLLRDHUP},
+        {.fd = r->outer >= 0 || r->inner >= 0 ? r->outer_listen : -1, .events = POLLIN},
+    };
+    static void (*const handlers[])(struct relay *) = {
+        on_control, on_inner, accept_control, accept_inner, on_outer, accept_outer,
+    };
+
+    if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms) <= 0) {
+        return;
+    }
+    // One at a time: each may close what another is about.
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (fds[i].revents == 0) {
+            continue;
+        }
+        if (handlers[i] == on_outer && !listens) {
+            end_connection(r, NULL);
+        } else {
+            handlers[i](r);
+        }
+        return;
+    }
+}
+
+static void
+clean_up(struct relay *r)
+{
+    // Files first: who still finds them finds us, who does not makes his own.
+    unlink(r->control_path);
+    unlink(r->inner_path);
+    if (r->outer_listen >= 0) {
+        unlink(r->outer_path);
+    }
+    close_fd(&r->outer_listen);
+    close_fd(&r->control_listen);
+    close_fd(&r->inner_listen);
+    relay_drop_front_end(r, NULL);
+    close_fd(&r->inner);
+    close_fd(&r->control);
+    record_destroy(r->record);
+}
+
+int
+main(int argc, char *argv[])
+{
+    static struct relay r = {.control = RELAY_FD_CONTROL,
+                             .control_listen = RELAY_FD_CONTROL_LISTEN,
+                             .inner_listen = RELAY_FD_INNER_LISTEN,
+                             .inner = -1,
+                             .outer = -1,
+                             .outer_listen = RELAY_FD_OUTER_LISTEN,
+                             .lost_session = UINT32_MAX};
+
+    if (argc != 4) {
+        fprintf(stderr, "usage: %s CONTROL INNER client|server (the switch starts it)\n", argv[0]);
+        return EXIT_FAILURE;
+    }
+    if (strcmp(argv[3], "client") == 0) {
+        close_fd(&r.outer_listen);
+    }
+    r.control_path = argv[1];
+    r.inner_path = argv[2];
+    signal(SIGPIPE, SIG_IGN);
+    // Who ends the switch with its whole group means the switch: we end when it does not come back.
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    // Nobody's child: whoever started us may end, and need not bury us.
+    pid_t pid = fork();
+    if (pid != 0) {
+        _exit(pid > 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    (void)setsid(); // Fails only for a leader of a group, which a new child is not.
+    r.record = record_create();
+    set_timeouts(r.control);
+    while (!r.is_done) {
+        run(&r);
+    }
+    clean_up(&r);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of the relay's process share; main.c has the overview.
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "relay/record.h"
+
+struct relay {
+    const char *control_path, *inner_path; // our sockets' files
+    char outer_path[108];
+    int control, control_listen; // -1: no switch
+    int inner, inner_listen;     // -1: the library is not connected
+    int outer, outer_listen;     // -1: no front-end; -1: it is the one that listens
+    struct record *record;       // of 'outer'
+    struct vhu_msg asked;        // by the front-end, not answered yet
+    bool is_asked;
+    bool is_stopped;                    // the switch said that it is about to end
+    bool is_lost;                       // the library's connection broke; 'outer' waits
+    unsigned int session, lost_session; // which switch: now, when it was lost
+    unsigned int n_replays;             // in a row that did not last
+    int64_t lost_ms, gone_ms, connect_ms, replayed_ms;
+    bool is_done;
+};
+
+int64_t relay_now_ms(void);
+// Tells the switch's log.
+void relay_log(struct relay *, const char *text);
+// Forgets the front-end, so that the library starts anew.
+void relay_drop_front_end(struct relay *, const char *why);
+
+// --- replay.c: the library as our peer ---
+
+// Sends a request to the library and waits for its answer; other answers go to the front-end.
+// False when none comes in time.
+bool relay_ask(struct relay *, const struct vhu_msg *request, struct vhu_msg *reply);
+// Tells the library what the front-end has told its predecessor.  False when it broke off or does
+// not offer what was negotiated ('*why' is then a text).
+bool relay_replay(struct relay *, const char **why);
+// Asks the library to stop in each ring, and notes where.
+bool relay_stop_rings(struct relay *);
+// Passes an answer of the library on.  False when one side broke.
+bool relay_pass_reply(struct relay *, struct vhu_msg *reply);
+
+#endif

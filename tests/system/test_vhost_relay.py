@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The relay: a front-end's connection outlives the switch, and its rings go on where they were."""
+import os
+import select
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+import vhost_frontend as vf
+from switchlib import Switch, sh, wait_for
+from test_restart import SOON_S, new_worker, spare_of
+from vhost_frontend import Driver
+
+KIND = 0x88b5
+
+
+@pytest.fixture
+def made():
+    """What a test makes; closed in reverse."""
+    things = []
+    yield things
+    for thing in reversed(things):
+        thing.close()
+
+
+def switch(made, *args, config=()):
+    sw = Switch(args=list(args))
+    made.append(sw)
+    sw.start()
+    sw.vsctl("set", "Open_vSwitch", ".", "other_config:dpdk-init=true", *config)
+    sw.add_bridge("br0")
+    return sw
+
+
+def add_ports(sw, made, kind="dpdkvhostuserclient", n=2, **kw):
+    """'n' ports with a driver each, joined by a bridge that floods."""
+    drivers = []
+    for i in range(n):
+        name = "v%d" % i
+        path = "%s/%s" % (sw.dir, name if kind == "dpdkvhostuser" else name + ".sock")
+        more = [] if kind == "dpdkvhostuser" else ["options:vhost-server-path=" + path]
+        sw.vsctl("add-port", "br0", name, "--", "set", "Interface", name, "type=" + kind, *more)
+        drivers.append(Driver(path, listen=kind == "dpdkvhostuserclient", **kw))
+        made.append(drivers[-1])
+        wait_for(lambda: sw.get("Interface", name, "link_state") == "up", SOON_S, name)
+    return drivers
+
+
+def frame(number, source=0):
+    return b"\xff" * 6 + b"\2\0\0\0\0" + bytes([source + 1]) + struct.pack(">HI", KIND, number) \
+        + bytes(46)
+
+
+def numbers(got):
+    return [struct.unpack_from(">I", f, 14)[0] for _, f in got
+            if struct.unpack_from(">H", f, 12)[0] == KIND]
+
+
+def exchange(a, b, start, n=40):
+    """Frames 'start' to 'start + n' from a to b: each once.  Misses may change their order."""
+    a.send(*[frame(i) for i in range(start, start + n)])
+    assert sorted(numbers(b.expect(n))) == list(range(start, start + n))
+
+
+def is_open(driver):
+    """Whether the front-end's connection is still there."""
+    readable = select.select([driver.fe.s], [], [], 0)[0]
+    return not readable or driver.fe.s.recv(1, socket.MSG_PEEK) != b""
+
+
+def relays(sw):
+    """The relays of a switch, by the names of their sockets."""
+    pids = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid) as f:
+                words = f.read().split("\0")
+        except OSError:
+            continue
+        if words[0] == "sluice-vhost-relay" and words[1].startswith(sw.dir + "/"):
+            pids.append(int(pid))
+    return pids
+
+
+def restart(sw):
+    sw.stop()
+    sw.start()
+
+
+def freeze(pid):
+    """Stops a process; returns when all its threads have stopped."""
+    def stopped():
+        states = []
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
+                states.append(f.read().rsplit(")", 1)[1].split()[0])
+        return set(states) == {"T"}
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(stopped, SOON_S, "all threads to stop")
+
+
+@pytest.mark.parametrize("kind", ["dpdkvhostuserclient", "dpdkvhostuser"])
+def test_a_planned_restart_keeps_guests(made, kind):
+    sw = switch(made)
+    a, b = add_ports(sw, made, kind)
+    exchange(a, b, 0)
+    for turn in (1, 2):
+        restart(sw)
+        wait_for(lambda: sw.get("Interface", "v1", "link_state") == "up", SOON_S, "the link")
+        # More than a ring has, so that indices that are wrong show.
+        for i in range(20):
+            exchange(a, b, 1000 * turn + 40 * i)
+            exchange(b, a, 1000 * turn + 40 * i)
+        assert is_open(a) and is_open(b)
+    # Nothing was mended on the way: the rings were stopped where they stood.
+    with open(sw.log) as f:
+        assert "mismatch" not in f.read()
+
+
+def test_a_killed_switch_keeps_guests(made):
+    """What a guest sends meanwhile waits in its ring, and arrives once."""
+    sw = switch(made, "--monitor")
+    a, b = add_ports(sw, made)
+    exchange(a, b, 0)
+    for turn in range(3):
+        old = sw.pid
+        spare_of(sw)
+        freeze(old)  # else it may have taken some when it dies
+        a.send(*[frame(i) for i in range(1000, 1016)])
+        os.kill(old, signal.SIGKILL)
+        new_worker(sw, old)
+        assert sorted(numbers(b.expect(16, timeout=SOON_S))) == list(range(1000, 1016))
+        for i in range(20):
+            exchange(a, b, 2000 + 40 * i)
+            exchange(b, a, 2000 + 40 * i)
+        assert is_open(a) and is_open(b)
+
+
+def test_requests_meanwhile_are_answered_by_the_next_switch(made):
+    sw = switch(made, "--monitor")
+    a, = add_ports(sw, made, n=1)
+    old = sw.pid
+    spare_of(sw)
+    os.kill(sw.proc.pid, signal.SIGSTOP)
+    os.kill(old, signal.SIGKILL)
+    a.fe.send(vf.GET_FEATURES)
+    time.sleep(0.5)
+    assert not select.select([a.fe.s], [], [], 0)[0]
+    os.kill(sw.proc.pid, signal.SIGCONT)
+    a.fe.s.settimeout(SOON_S)
+    assert struct.unpack("<Q", a.fe.s.recv(20)[12:])[0] == a.offered
+
+
+def test_a_guest_is_let_go_when_its_port_goes(made):
+    sw = switch(made)
+    a, b = add_ports(sw, made)
+    sw.vsctl("del-port", "br0", "v0")
+    wait_for(lambda: not is_open(a), SOON_S, "the connection to close")
+    assert is_open(b) and len(relays(sw)) == 1
+    # The same name again, for another guest.
+    path = sw.dir + "/again.sock"
+    sw.vsctl("add-port", "br0", "v0", "--", "set", "Interface", "v0", "type=dpdkvhostuserclient",
+             "options:vhost-server-path=" + path)
+    made.append(Driver(path, listen=True))
+    exchange(made[-1], b, 0)
+    sw.appctl("exit", "--cleanup")
+    wait_for(lambda: not is_open(b) and not relays(sw), SOON_S, "the relays to end")
+    assert not os.path.exists(sw.dir + "/vhost-relay")
+
+
+def test_a_switch_that_does_not_come_back_lets_its_guests_go(made):
+    sw = switch(made)
+    a, = add_ports(sw, made, n=1)
+    start = time.monotonic()
+    sw.stop()
+    time.sleep(2)
+    assert is_open(a)
+    wait_for(lambda: not is_open(a), 30, "the connection to close")
+    assert time.monotonic() - start > 8
+    wait_for(lambda: not relays(sw), SOON_S, "the relay to end")
+
+
+def test_another_guest_after_the_relay_was_killed(made):
+    sw = switch(made)
+    a, b = add_ports(sw, made, "dpdkvhostuser")
+    for pid in relays(sw):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not is_open(a), SOON_S, "the connection to close")
+    wait_for(lambda: len(relays(sw)) == 2, SOON_S, "other relays")
+    again = [Driver(d.path) for d in (a, b)]
+    made.extend(again)
+    for i in (0, 1):
+        wait_for(lambda: sw.get("Interface", "v%d" % i, "link_state") == "up", SOON_S, "the link")
+    exchange(*again, 0)
+
+
+def test_a_refused_message_ends_the_connection(made):
+    """As it does without a relay; the next front-end is welcome."""
+    sw = switch(made)
+    a, b = add_ports(sw, made, "dpdkvhostuser")
+    a.fe.send(vf.SET_VRING_NUM, struct.pack("<II", 200, 7))
+    wait_for(lambda: not is_open(a), SOON_S, "the connection to close")
+    assert is_open(b)
+    again = Driver(a.path)
+    made.append(again)
+    wait_for(lambda: sw.get("Interface", "v0", "link_state") == "up", SOON_S, "the link")
+    exchange(again, b, 0)
+
+
+def test_half_a_message_stalls_nobody_else(made):
+    sw = switch(made)
+    a, b, c = add_ports(sw, made, "dpdkvhostuser", n=3)
+    a.fe.s.sendall(struct.pack("<III", vf.SET_MEM_TABLE, 1, 40) + bytes(8))
+    c.close()
+    made.remove(c)
+    wait_for(lambda: sw.get("Interface", "v2", "link_state") == "down", 1.5, "the link to go down")
+    again = Driver(c.path)
+    made.append(again)
+    exchange(again, b, 0)
+
+
+def test_without_a_relay(made):
+    sw = switch(made, config=["other_config:vhost-relay=false"])
+    a, b = add_ports(sw, made)
+    assert relays(sw) == []
+    exchange(a, b, 0)
+    sw.stop()
+    wait_for(lambda: not is_open(a), SOON_S, "the connection to close")
