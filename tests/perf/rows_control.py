@@ -70,7 +70,10 @@ def rules_million(sw, options):
 
 
 def rules_traffic(sw, options):
-    """The same under traffic of 10,000 flows that the rules are about, at full speed."""
+    """The same under traffic of 10,000 flows that the rules are about, at full speed.
+
+    What adding costs is two things: the traffic has many megaflows at the end where it had one before,
+    which stays, and what the switch does meanwhile, which 'steady' shows by itself."""
     sw.bridge()
     sw.sink()
     sw.rules(["priority=0,actions=output:1"])
@@ -79,9 +82,11 @@ def rules_traffic(sw, options):
     before = sw.rate("src", "rx", max(1.0, options.seconds))
     first, start = sw.port_packets("src", "rx"), time.monotonic()
     answer = {"add": timed(sw, "add-flows", "br0", rules_file(options))}
-    answer["kept"] = 100 * (sw.port_packets("src", "rx") - first) / (
-        time.monotonic() - start) / before
+    during = (sw.port_packets("src", "rx") - first) / (time.monotonic() - start)
     check_rules(sw, N_RULES * 9 // 10)
+    time.sleep(3)
+    answer["kept"] = 100 * during / before
+    answer["steady"] = 100 * during / sw.rate("src", "rx", max(1.0, options.seconds))
     return answer
 
 
@@ -166,7 +171,8 @@ ROWS = [
     ], rules_million, limit=300),
     Row("rules-traffic", [
         Metric("add", "add-flows, 100,000 ACL rules, under traffic", "s", 2.5, digits=2, ovs=79),
-        Metric("kept", "traffic meanwhile: % kept", "percent", 90, "high"),
+        Metric("kept", "traffic meanwhile: % of that before", "percent", 90, "high"),
+        Metric("steady", "traffic meanwhile: % of that after", "percent", best="high"),
     ], rules_traffic, limit=300),
     Row("setup", [Metric("rate", "flow set-ups per second, 20 tables", "1/s", 400000, "high",
                          digits=0, ovs=137000)], setup_rate, limit=90),
