@@ -191,7 +191,7 @@ lose_inner(struct relay *r)
     }
     r->is_lost = true;
     r->lost_ms = relay_now_ms();
-    r->lost_session = r->session;
+    r->lost_session = r->inner_session;
     if (r->control < 0) {
         judge_end(r);
     }
@@ -247,6 +247,7 @@ accept_inner(struct relay *r)
     }
     set_timeouts(fd);
     r->inner = fd;
+    r->inner_session = r->session;
     if (r->outer < 0) {
         r->connect_ms = 0;
     } else if (r->lost_session == r->session) {

@@ -18,10 +18,11 @@ struct relay {
     struct record *record;       // of 'outer'
     struct vhu_msg asked;        // by the front-end, not answered yet
     bool is_asked;
-    bool is_stopped;                    // the switch said that it is about to end
-    bool is_lost;                       // the library's connection broke; 'outer' waits
-    unsigned int session, lost_session; // which switch: now, when it was lost
-    unsigned int n_replays;             // in a row that did not last
+    bool is_stopped; // the switch said that it is about to end
+    bool is_lost;    // the library's connection broke; 'outer' waits
+    // Which switch: now, of the library that is connected, of the one that was lost.
+    unsigned int session, inner_session, lost_session;
+    unsigned int n_replays; // in a row that did not last
     int64_t lost_ms, gone_ms, connect_ms, replayed_ms;
     bool is_done;
 };

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import rig
+from guests import Guest
 from machine import Machine
 from outage import Outage
 from row import Metric, Row
@@ -115,6 +116,30 @@ def to_guest(sw, options):
             close()
 
 
+def to_real_guest(sw, options):
+    """A Linux guest in QEMU: the silence, and how often its link went down or up meanwhile."""
+    made = []
+
+    def flaps():
+        return int(guest.sh("cat /sys/class/net/eth0/carrier_changes").strip())
+    try:
+        sw.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        host = sw.add_host("br0", "p1", "10.1.0.1/24")
+        made.append(host.close)
+        guest = Guest(sw.dir, 1, [sw.vhost("vm")], [GUEST + "/24"])
+        made.append(guest.close)
+        guest.launch()
+        guest.start()
+        wait_for(lambda: host.ping(GUEST, count=1), 20, "traffic")
+        before = flaps()
+        answer = measure(sw, host, GUEST, n=1)
+        answer["flaps"] = flaps() - before
+        return answer
+    finally:
+        for close in reversed(made):
+            close()
+
+
 def by_ovs_ctl(sw, options):
     """Debian's script with its ovsdb-server and its saving of flows, on a machine of its own; the
     daemon has no huge pages there, and Open vSwitch does not start DPDK at all."""
@@ -152,6 +177,12 @@ def metrics(where):
 
 ROWS = [
     Row("restart-hosts", metrics("namespaces"), between_hosts, limit=90),
-    Row("restart-virtio-user", metrics("guest"), to_guest, limit=120),
-    Row("restart-ovs-ctl", [Metric("restart", "silence, ms: ovs-ctl restart, namespaces", "ms")], by_ovs_ctl, limit=120),
+    Row("restart-virtio-user", metrics("virtio-user"), to_guest, limit=120),
+    Row("restart-guest", [Metric("stop", "silence, ms: stop and start, Linux guest", "ms", goal=300),
+                          Metric("crash", "silence, ms: crash, Linux guest", "ms", goal=300),
+                          Metric("takeover", "silence, ms: --takeover, Linux guest", "ms", goal=300),
+                          Metric("flaps", "changes of the guest's link over all that", "")],
+        to_real_guest, limit=120),
+    Row("restart-ovs-ctl", [Metric("restart", "silence, ms: ovs-ctl restart, namespaces", "ms")],
+        by_ovs_ctl, limit=120),
 ]

@@ -5,13 +5,16 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
 
 import vhost_frontend as vf
+from guests import Guest
 from switchlib import Switch, sh, wait_for
 from test_restart import SOON_S, new_worker, spare_of
+from test_vhost import boot, vhost_port
 from vhost_frontend import Driver
 
 KIND = 0x88b5
@@ -229,3 +232,35 @@ def test_without_a_relay(made):
     exchange(a, b, 0)
     sw.stop()
     wait_for(lambda: not is_open(a), SOON_S, "the connection to close")
+
+
+def carrier_changes(guest):
+    return int(guest.sh("cat /sys/class/net/eth0/carrier_changes").strip())
+
+
+def take_over(sw):
+    """Puts another process in the place of the running one."""
+    old, first = sw.pid, sw.proc
+    with open(os.path.join(sw.dir, "stderr"), "ab") as out:
+        sw.proc = sw.ns.popen([sw.binary, "--pidfile", "--log-file=" + sw.log, "--no-chdir",
+                               "--takeover"], env=sw.env, stdout=out, stderr=out,
+                              stdin=subprocess.DEVNULL)
+    assert first.wait(20) == 0
+    new_worker(sw, old)
+
+
+def test_a_real_guest_sees_its_link_stay_up(made):
+    sw = switch(made)
+    host = sw.add_host("br0", "p3", "10.1.0.3/24")
+    made.append(host)
+    path = vhost_port(sw, "vm1")
+    guest = Guest(sw.dir, 1, [path], ["10.1.0.1/24"])
+    made.append(guest)
+    boot([guest])
+    wait_for(lambda: host.ping("10.1.0.1", count=1), SOON_S, "the guest")
+    before = carrier_changes(guest)
+    for restart in (lambda: (sw.stop(), sw.start()), lambda: take_over(sw)):
+        restart()
+        wait_for(lambda: host.ping("10.1.0.1", count=1), SOON_S, "the guest, again")
+        assert sw.get("Interface", "vm1", "link_state") == "up"
+        assert carrier_changes(guest) == before
