@@ -22,7 +22,7 @@ pmd_find_lane(struct pmd *pmd, const struct flow_key *k)
             l->n_looked = l->n_missed = 0;
         }
         l->lane = megaflow_find_lane(pmd->mf, k->w[0], k->map);
-        l->ranked = NULL;
+        l->ranked = 0;
         l->n_words = k->n - 1;
     }
     l->view = l->lane ? rcu_get(&l->lane->view) : NULL;
@@ -62,7 +62,7 @@ lane_start_ranking(struct pmd_lane *l)
         l->order[i] = (uint8_t)i;
         l->hits[i] = 0;
     }
-    l->ranked = l->view;
+    l->ranked = l->view->generation;
     // The first guess is soon worth a correction.
     l->n_until_sort = LANE_SORT_LOOKUPS / 16;
 }
@@ -74,7 +74,7 @@ lane_lookup(struct pmd *pmd, struct pmd_lane *l, const struct flow_key *k, uint3
     struct dp_flow *f = NULL;
     uint32_t i;
 
-    if (UNLIKELY(l->ranked != l->view)) {
+    if (UNLIKELY(l->ranked != l->view->generation)) {
         lane_start_ranking(l);
     }
     for (i = 0; i < l->view->n_subtables && !f; i++) {

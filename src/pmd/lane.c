@@ -35,6 +35,14 @@ megaflow_find_lane(const struct megaflows *mf, uint64_t w0, uint64_t map)
     return l;
 }
 
+static uint64_t
+next_generation(void)
+{
+    static _Atomic uint64_t last;
+
+    return ++last;
+}
+
 struct lane *
 lane_get(struct megaflows *mf, uint64_t w0, uint64_t map)
 {
@@ -43,6 +51,7 @@ lane_get(struct megaflows *mf, uint64_t w0, uint64_t map)
     if (!lane) {
         struct lane_view *view = xzalloc(sizeof *view);
         view->basis = random_u64();
+        view->generation = next_generation();
         lane = xzalloc(sizeof *lane);
         lane->w0 = w0;
         lane->map = map;
@@ -100,6 +109,7 @@ lane_publish(struct lane *lane, struct lane_view *view)
 {
     struct lane_view *old = rcu_get_protected(&lane->view);
 
+    view->generation = next_generation();
     rcu_assign(&lane->view, view);
     rcu_free(old);
 }

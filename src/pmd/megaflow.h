@@ -71,6 +71,7 @@ struct subtable {
 struct lane_view {
     uint64_t umask[FLOW_KEY_MAX]; // union of the masks of all subtables, words 1...
     uint64_t basis;               // of the cache hash
+    uint64_t generation; // of all views of this process; addresses come again, these do not
     uint32_t n_subtables;
     struct subtable *subtables[LANE_MAX_SUBTABLES];
 };

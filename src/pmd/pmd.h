@@ -75,10 +75,10 @@ struct tx_port {
 // What a PMD remembers of a lane: in which order its subtables are worth asking.
 struct pmd_lane {
     uint64_t w0, map;
-    struct lane *lane;              // NULL: there was none
-    const struct lane_view *view;   // good for the present burst
-    const struct lane_view *ranked; // what 'order' and 'hits' speak of; only compared
-    uint32_t n_words;               // after word 0
+    struct lane *lane;            // NULL: there was none
+    const struct lane_view *view; // good for the present burst
+    uint64_t ranked;              // generation of the view that 'order' and 'hits' speak of
+    uint32_t n_words;             // after word 0
     uint32_t n_until_sort;
     uint32_t n_looked, n_missed; // lookups of late, and those that found nothing
     uint8_t order[LANE_MAX_SUBTABLES];
