@@ -15,7 +15,8 @@
 
 COVERAGE_DEFINE(ofproto_job_dropped);
 
-enum { MAX_JOBS = 4096 };
+/* Packets for controllers may fill half of the queue: what they were to teach fits behind them. */
+enum { MAX_JOBS = 4096, MAX_PACKET_IN_JOBS = MAX_JOBS / 2 };
 
 struct handler_job {
     struct handler_job *next;
@@ -47,7 +48,7 @@ put(struct ofproto *p, struct handler_job *job)
 
     job->ofproto = p;
     pthread_mutex_lock(&all->lock);
-    full = all->n_jobs >= MAX_JOBS;
+    full = all->n_jobs >= (job->kind == JOB_PACKET_IN ? MAX_PACKET_IN_JOBS : MAX_JOBS);
     if (!full) {
         was_empty = !all->n_jobs++;
         *all->last_job = job;

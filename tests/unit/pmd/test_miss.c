@@ -241,6 +241,32 @@ test_a_lane_that_finds_flows_goes_on(void **state)
     assert_int_equal(n_refused(), 0);
 }
 
+// Half of the lookups succeed, since each new header comes twice: that is no way around the limit.
+static void
+test_headers_that_come_twice_are_limited(void **state)
+{
+    struct flow flow;
+    struct flow_mask mask = {0};
+    struct dp_actions drop = {0};
+
+    burst(1, ms, true);
+    FLOW_MASK_SET(&mask, tp_src);
+    mask.bits.w[0] = UINT64_MAX;
+    flow_from_key(&pmd->burst.key[0], &flow);
+    struct dp_flow_put put = {
+        .key = &flow, .mask = &mask, .shape = pmd->burst.key[0].map, .actions = &drop};
+    assert_int_equal(dp_flow_put(dp, &put, NULL), 0);
+    atomic_store(&pmd->emc_inv_prob, 0);
+    struct smc *smc = rcu_get_protected(&pmd->smc);
+    rcu_assign(&pmd->smc, NULL);
+    rcu_defer(smc_free, smc);
+    for (unsigned i = 0; i < 100000 && !n_refused(); i++) {
+        other_waits();
+        burst(1, 0, i % 2);
+    }
+    assert_true(n_refused() > 0);
+}
+
 // A flow whose packets go to a handler one by one.
 static void
 test_upcalls_by_action_have_the_same_share(void **state)
@@ -318,6 +344,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_lane_recovers_soon, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_limit_when_told_so, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lane_that_finds_flows_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_headers_that_come_twice_are_limited, setup, teardown),
         cmocka_unit_test_setup_teardown(test_upcalls_by_action_have_the_same_share, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_queue_in_debt_rests, setup, teardown),
