@@ -108,7 +108,28 @@ def test_a_failed_start_keeps_no_lock(pages, switch):
     assert "br0" in switch.vsctl("list-br")
 
 
-def test_a_directory_that_another_mount_hides(pages, switch):
+@pytest.fixture
+def reserved():
+    """A gigabyte of huge pages that really are there."""
+    path, n = "/proc/sys/vm/nr_hugepages", 512
+
+    def change(by):
+        with open(path) as f:
+            wanted = max(0, int(f.read()) + by)
+        with open(path, "w") as f:
+            f.write(str(wanted))
+        with open(path) as f:
+            return int(f.read()) == wanted
+    got = change(n)
+    try:
+        if not got:
+            pytest.skip("no gigabyte of huge pages")
+        yield
+    finally:
+        change(-n)
+
+
+def test_a_directory_that_another_mount_hides(reserved, pages, switch):
     """As in a container that has the host's table of mounts, but not its directories."""
     sh(["nsenter", "-t", str(switch.pid), "-m", "mount", "-t", "tmpfs", "none", pages.huge])
     switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "dpdk-hugepage-dir")
