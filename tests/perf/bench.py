@@ -94,8 +94,9 @@ def notes(result):
             "%s %.0f%%" % (k.replace("simple match", "simple"), 100 * v)
             for k, v in last["hits"].items() if v >= 0.005)
     for a in last.get("attacks", ()):
-        yield ("%d/s: %.0f/s arrived, established %.2f Mpps before, %d megaflows, memory %+.1f MB"
-               % (a["rate"], a["arrived"], a["before"] / 1e6, a["megaflows"], a["grown"] / 1e6))
+        yield ("%d/s: %.0f/s arrived%s, established %.2f Mpps before, %d megaflows, memory %+.1f MB"
+               % (a["rate"], a["arrived"], " (NOT ALL)" if a["arrived"] < 0.9 * a["rate"] else "",
+                  a["before"] / 1e6, a["megaflows"], a["grown"] / 1e6))
 
 
 def points(results, kind, family):
@@ -161,7 +162,8 @@ def main():
     info, results = rig.machine(), {}
     # The PMD's core is for the PMD: the bench, its tools and the daemons' other threads stay away.
     os.sched_setaffinity(0, os.sched_getaffinity(0) - {rig.PMD_CORE} or {0})
-    print("%(cpu)s, %(cores)d cores, Linux %(kernel)s, %(compiler)s, %(flags)s" % info)
+    print("%(cpu)s, %(cores)d cores, %(memory)d GB, Linux %(kernel)s, DPDK %(dpdk)s; Sluice %(commit)s,"
+          " %(compiler)s, %(flags)s" % info)
     print("cycles per packet unless a row says otherwise; one PMD thread, source and sink "
           "included; %d rounds\n" % args.rounds)
     print("%-48s %21s %21s %8s" % ("", NAMES["sluice"], NAMES["ovs"], "ratio"))

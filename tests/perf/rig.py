@@ -200,10 +200,33 @@ def settle(switch, limit=30):
     time.sleep(1)
 
 
+def output(*cmd):
+    return subprocess.run(cmd, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def how_built():
+    """Compiler and flags, as the build has them for the daemon's sources."""
+    build = os.path.dirname(os.path.dirname(switchlib.SLUICED))
+    try:
+        with open(os.path.join(build, "compile_commands.json")) as f:
+            command = next(c["command"] for c in json.load(f) if c["file"].endswith("src/main.c"))
+    except (OSError, StopIteration):
+        return "unknown compiler", "unknown flags"
+    words = command.split()
+    compiler = next(w for w in words if not w.endswith("ccache"))
+    return (output(compiler, "--version").split("\n")[0],
+            " ".join(w for w in words if re.match(r"-(O|march=|mtune=|flto|fsanitize)", w)))
+
+
 def machine():
     """Which machine, compiler and flags the figures are of."""
     with open("/proc/cpuinfo") as f:
         cpu = re.search(r"model name\s*: (.*)", f.read()).group(1)
-    cc = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
-    return {"cpu": cpu, "cores": os.cpu_count(), "kernel": os.uname().release, "compiler": cc,
-            "flags": "-O3 -march=x86-64-v2"}
+    with open("/proc/meminfo") as f:
+        memory = int(re.search(r"MemTotal:\s*(\d+)", f.read()).group(1)) / 1e6
+    compiler, flags = how_built()
+    return {"cpu": cpu, "cores": os.cpu_count(), "memory": memory, "kernel": os.uname().release,
+            "dpdk": output("pkg-config", "--modversion", "libdpdk"),
+            "commit": output("git", "-C", os.path.dirname(__file__), "describe", "--always",
+                             "--dirty"),
+            "compiler": compiler, "flags": flags}

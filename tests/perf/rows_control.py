@@ -79,14 +79,14 @@ def rules_traffic(sw, options):
     sw.rules(["priority=0,actions=output:1"])
     sw.source(rows_forward.pcap(options, 10000))
     rig.settle(sw)
-    before = sw.rate("src", "rx", max(1.0, options.seconds))
-    first, start = sw.port_packets("src", "rx"), time.monotonic()
+    before = sw.rate("dst", "tx", max(1.0, options.seconds))
+    first, start = sw.port_packets("dst", "tx"), time.monotonic()
     answer = {"add": timed(sw, "add-flows", "br0", rules_file(options))}
-    during = (sw.port_packets("src", "rx") - first) / (time.monotonic() - start)
+    during = (sw.port_packets("dst", "tx") - first) / (time.monotonic() - start)
     check_rules(sw, N_RULES * 9 // 10)
     time.sleep(3)
     answer["kept"] = 100 * during / before
-    answer["steady"] = 100 * during / sw.rate("src", "rx", max(1.0, options.seconds))
+    answer["steady"] = 100 * during / sw.rate("dst", "tx", max(1.0, options.seconds))
     return answer
 
 

@@ -33,8 +33,11 @@ def forward(n_flows, rules, **shape):
     return measure
 
 
-def acl(n_flows, n_rules):
-    return forward(n_flows, list(traffic.acl(n_rules, "2", "1", n_flows)))
+def acl(n_flows, n_rules, seed=None, proto="udp", **shape):
+    """'seed' changes both the rules and the order and addresses of the traffic."""
+    rules = {} if seed is None else {"seed": seed}
+    return forward(n_flows, list(traffic.acl(n_rules, "2", "1", n_flows, proto=proto, **rules)),
+                   proto=proto, **rules, **shape)
 
 
 def million(sw, options):
@@ -99,6 +102,12 @@ ROWS = [
     row("acl1k-10k", "10,000 flows, 1,000 ACL rules", acl(10000, 1000), 130, 821, curve=("acl", 10000)),
     row("acl1k-100k", "100,000 flows, 1,000 ACL rules", acl(100000, 1000), 180, 4357,
         curve=("acl", 100000)),
+    row("acl1k-1", "one flow, 1,000 ACL rules", acl(1, 1000), curve=("acl", 1)),
+    row("acl1k-1000", "1,000 flows, 1,000 ACL rules", acl(1000, 1000), curve=("acl", 1000)),
+    row("acl1k-10k-seed", "10,000 flows, 1,000 ACL rules, other seeds", acl(10000, 1000, seed=4711)),
+    row("acl1k-10k-tcp", "10,000 TCP flows, 1,000 ACL rules", acl(10000, 1000, proto="tcp")),
+    row("acl1k-10k-576", "10,000 flows of 576 bytes, 1,000 ACL rules",
+        acl(10000, 1000, seed=5, size=576)),
     row("acl100k-10k", "10,000 flows, 100,000 ACL rules", acl(10000, 100000), 150, 1366),
     row("exact-50k", "100,000 flows over 50,000 exact megaflows",
         forward(100000, list(traffic.exact(50000, "2", "1")) + ["priority=0,actions=1"],

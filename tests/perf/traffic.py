@@ -63,7 +63,7 @@ def network_sample(rng, n_flows):
             PORTS[rng.randrange(5)])
 
 
-def acl(n_rules, in_port, output, n_flows, sample=network_sample, seed=7):
+def acl(n_rules, in_port, output, n_flows, sample=network_sample, seed=7, proto="udp"):
     """ACL rules with unique priorities, a default at the bottom.
 
     With sample=network_sample they lie anywhere in the traffic's networks, as the design has them; with
@@ -73,7 +73,7 @@ def acl(n_rules, in_port, output, n_flows, sample=network_sample, seed=7):
     yield "priority=0,actions=output:%s" % output
     for i in range(n_rules):
         src, dst, sport, dport = sample(rng, n_flows)
-        match = ["udp", "in_port=%s" % in_port]
+        match = [proto, "in_port=%s" % in_port]
         bits = rng.choice(SRC_PREFIXES)
         if bits:
             match.append("nw_src=" + net(src, bits))
