@@ -47,11 +47,16 @@ put_flow(struct dp *dp, const char *key_text, const char *actions_text, enum flo
         dp_actions_fini(&actions);
         return xstrdup("parsing actions (Invalid argument)");
     }
-    struct dp_flow_put put = {
-        .key = &key, .mask = &mask, .actions = &actions, .replace = op == FLOW_MODIFY};
-    bool misses = op == FLOW_MODIFY && !dp_flow_find_key(dp, &key);
-    // A flow without a protocol would stand in the way of every packet of its port.
-    int rc = !mask.bits.dl_type ? -EINVAL : misses ? -ENOENT : dp_flow_put(dp, &put, out);
+    struct dp_flow_put put = {.key = &key, .mask = &mask, .actions = &actions};
+    int rc;
+    if (!mask.bits.dl_type) {
+        rc = -EINVAL; // a flow without a protocol would stand in the way of all packets of its port
+    } else if (op == FLOW_MODIFY) {
+        *out = dp_flow_find_key(dp, &key);
+        rc = *out ? dp_flow_set_actions(dp, *out, &actions) : -ENOENT;
+    } else {
+        rc = dp_flow_put(dp, &put, out);
+    }
     dp_actions_fini(&actions);
     if (rc) {
         return xasprintf("updating flow table (%s)", err_str(rc));

@@ -342,6 +342,30 @@ def test_flows_by_hand(pair, tmp_path):
     pair.same("dpctl/dump-flows")
 
 
+def test_a_megaflow_is_modified(pair):
+    """By the text of a packet of it: that flow gets other actions, no second one comes."""
+    pair.vsctl(*BRIDGES)
+    pair.same("time/stop")
+    for switch in pair.switches:
+        switch.vsctl("set", "Open_vSwitch", ".", "other_config:max-revalidator=60000")
+        switch.ofctl("del-flows", "br0")
+        switch.ofctl("add-flow", "br0", "in_port=1,actions=3")
+    frame = ("in_port(1),eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0806),"
+             "arp(sip=10.0.0.1,tip=10.0.0.2,op=1,sha=00:00:00:00:00:01,tha=00:00:00:00:00:00)")
+    pair.same("netdev-dummy/receive", "p1", frame)
+
+    def actions():
+        return [re.findall(r"actions:(\w+)", text) for _, text in pair.run("dpctl/dump-flows")]
+    for switch in pair.switches:
+        wait_for(lambda: "actions:3" in switch.appctl("dpctl/dump-flows"), 10, "the flow")
+    pair.same("dpctl/mod-flow", "recirc_id(0)," + frame.replace(
+        "in_port(1)", "in_port(1),packet_type(ns=0,id=0)"), "2")
+    assert actions() == [["2"], ["2"]]
+    pair.same("dpctl/del-flows")
+    for switch in pair.switches:
+        switch.ofctl("del-flows", "br0")
+
+
 def test_flows_by_hand_are_revalidated(pair):
     """The next pass gives them the right actions or takes them away, and idle they expire."""
     key = ("recirc_id(%s),in_port(%d),packet_type(ns=0,id=0),eth(src=00:00:00:00:00:0%d,"
