@@ -384,6 +384,7 @@ def test_flows_by_hand_are_revalidated(pair):
         switch.ofctl("add-flow", "br0", "in_port=1,dl_src=00:00:00:00:00:01,actions=3")
         switch.ofctl("add-flow", "br0", "priority=0,actions=drop")
     pair.same("time/stop")
+    pair.same("revalidator/wait")  # a pass after the change of rules must not come in between
     for recirc, port, src in (("0", 1, 1), ("0", 1, 3), ("0", 77, 1), ("0x99", 1, 1)):
         pair.same("dpctl/add-flow", key % (recirc, port, src), "2")
     pair.same("dpctl/add-flow", "in_port(1),eth(dst=00:00:00:00:00:05),eth_type(0x0806),arp()",
