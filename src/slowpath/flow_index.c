@@ -14,11 +14,14 @@
 #include "ofproto/rule.h"
 #include "slowpath/flow_index_int.h"
 
+enum { FORGET_AT_ONCE = 1024 }; /* then others get the lock */
+
 struct flow_index *
 flow_index_create(void)
 {
     struct flow_index *x = xzalloc(sizeof *x);
 
+    pthread_mutex_init(&x->door, NULL);
     pthread_mutex_init(&x->lock, NULL);
     return x;
 }
@@ -28,9 +31,18 @@ flow_index_destroy(struct flow_index *x)
 {
     if (x) {
         pthread_mutex_destroy(&x->lock);
+        pthread_mutex_destroy(&x->door);
         free(x->suspects);
         free(x);
     }
+}
+
+void
+index_lock(struct flow_index *x)
+{
+    pthread_mutex_lock(&x->door);
+    pthread_mutex_lock(&x->lock);
+    pthread_mutex_unlock(&x->door);
 }
 
 /* --- groups ----------------------------------------------------------------------------------- */
@@ -188,7 +200,7 @@ flow_index_add(struct flow_index *x, struct ukey *ukey)
     bool late;
 
     dp_flow_get_key(ukey->flow, &key, &mask);
-    pthread_mutex_lock(&x->lock);
+    index_lock(x);
     place_add(x, ukey, &key, &mask);
     late = ukey->seq < x->seq;
     if (late) {
@@ -203,7 +215,7 @@ flow_index_remove(struct flow_index *x, struct ukey *ukey)
 {
     struct cohort *left;
 
-    pthread_mutex_lock(&x->lock);
+    index_lock(x);
     left = cohort_leave(x, ukey);
     if (ukey->place.group) {
         place_remove(x, ukey);
@@ -255,6 +267,23 @@ flow_index_n_suspects(struct flow_index *x)
     n = x->n_suspects;
     pthread_mutex_unlock(&x->lock);
     return n;
+}
+
+/* From the end: what is taken out of the list meanwhile moves others towards the beginning only,
+ * and what comes has no rule. */
+void
+flow_index_forget_rules(struct flow_index *x)
+{
+    size_t left = SIZE_MAX;
+
+    while (left) {
+        index_lock(x);
+        left = MIN(left, x->n_suspects);
+        for (unsigned i = 0; left && i < FORGET_AT_ONCE; i++) {
+            suspect_set_by(x->suspects[--left], NULL);
+        }
+        pthread_mutex_unlock(&x->lock);
+    }
 }
 
 struct ukey **

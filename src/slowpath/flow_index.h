@@ -49,6 +49,9 @@ void flow_index_set_seq(struct flow_index *, uint64_t seq);
 /* Makes suspects of those that one of 'changes', all of them of rules, may matter to.  Returns how
  * many suspects there are now. */
 size_t flow_index_mark(struct flow_index *, const struct ofproto_change *changes, size_t n);
+/* Changes came that are not marked: no suspect's result is any more that of the one rule that made
+ * it a suspect, which may be gone by now, or have one above it. */
+void flow_index_forget_rules(struct flow_index *);
 size_t flow_index_n_suspects(struct flow_index *);
 /* Empties the list of suspects into a new array that the caller frees; they keep ukey->suspect. */
 struct ukey **flow_index_take_suspects(struct flow_index *, size_t *n);

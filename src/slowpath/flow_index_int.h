@@ -30,6 +30,7 @@ struct flow_group {
 };
 
 struct flow_index {
+    pthread_mutex_t door; /* held while waiting for 'lock' in turn: see index_lock() */
     pthread_mutex_t lock; /* leaf: all below, and the places, cohorts and 'suspect' of the ukeys */
     struct flow_group *groups;
     uint64_t seq;
@@ -40,6 +41,9 @@ struct flow_index {
 };
 
 /* flow_index.c */
+/* Takes the lock in turn: who gives it back to take it again at once, in the midst of long work,
+ * waits for the one who waits already.  A mutex alone would go to the quicker of the two. */
+void index_lock(struct flow_index *);
 void suspect_add(struct flow_index *, struct ukey *);
 void suspect_remove(struct flow_index *, struct ukey *);
 void suspect_set_by(struct ukey *, struct rule *by);

@@ -200,25 +200,30 @@ mark_group(struct flow_index *x, const struct flow_group *g, const struct ofprot
     }
 }
 
+static void
+mark(struct flow_index *x, const struct ofproto_change *change)
+{
+    struct xlate_deps_sum sum = xlate_change_sum(change);
+    bool scan = mark_cohorts(x, change);
+    struct match match;
+
+    cls_rule_get_match(&change->rule->cls, &match);
+    for (struct flow_group *g = x->groups; g; g = g->hh.next) {
+        if (scan || group_may_matter(g, &sum)) {
+            mark_group(x, g, change, &sum, &match);
+        }
+    }
+}
+
+/* Between two changes handlers get at the index.  What they put there was translated after all of
+ * the changes, or is a suspect for no one rule's sake: flow_index_set_seq() came before. */
 size_t
 flow_index_mark(struct flow_index *x, const struct ofproto_change *changes, size_t n)
 {
-    size_t n_suspects;
-
-    pthread_mutex_lock(&x->lock);
     for (size_t i = 0; i < n; i++) {
-        struct xlate_deps_sum sum = xlate_change_sum(&changes[i]);
-        bool scan = mark_cohorts(x, &changes[i]);
-        struct match match;
-
-        cls_rule_get_match(&changes[i].rule->cls, &match);
-        for (struct flow_group *g = x->groups; g; g = g->hh.next) {
-            if (scan || group_may_matter(g, &sum)) {
-                mark_group(x, g, &changes[i], &sum, &match);
-            }
-        }
+        index_lock(x);
+        mark(x, &changes[i]);
+        pthread_mutex_unlock(&x->lock);
     }
-    n_suspects = x->n_suspects;
-    pthread_mutex_unlock(&x->lock);
-    return n_suspects;
+    return flow_index_n_suspects(x);
 }

@@ -351,8 +351,11 @@ find_suspects(struct slowpath *sp, struct pass *pass)
     if (!pass->all && changes_are_of_rules(pass)) {
         flow_index_mark(sp->index, pass->changes, pass->n_changes);
         changes_done(pass);
-    } else if (pass->kind == PASS_FOLLOW) {
-        pass->kind = PASS_WALK;
+    } else {
+        flow_index_forget_rules(sp->index);
+        if (pass->kind == PASS_FOLLOW) {
+            pass->kind = PASS_WALK;
+        }
     }
     pass->memo = xzalloc(sizeof *pass->memo);
     cohorts_follow(sp, pass->memo);
