@@ -2,141 +2,270 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instructions per packet of the fast path, counted under callgrind, against a recorded budget.
 
-budget.py [--bench PATH] [--record] [--load NAME]...
+A stage or total that grew by more than 5 % over tests/perf/budget.json fails.  --record writes the
+present counts as the new budget; do it in the commit that explains the growth.
 
-Counts do not depend on what else the machine does, so a stage that grows by more than 5 % fails, on a
-busy CI machine, too.  --record writes the present counts as the new budget (tests/perf/budget.json);
-do it in the commit that explains the growth.  Stages are functions of src/; what is inlined counts where
-it is written.  The devices' own instructions (net_pcap, net_null) are left out.
+Counted is what a PMD thread executes of this program's own code from the end of a warm-up on; both are
+measured in packets, so the counts do not depend on how fast or busy the machine is.  Code of libc, DPDK's
+libraries and drivers is left out, since some of it is chosen by the model of the CPU.  What is inlined
+counts where it is written, and what is inlined from others' headers where it is used.  What remains of
+chance (random seeds of hashes) is below 1 %: a load that is over its budget is counted again.
 """
 import argparse
 import json
 import os
+import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 BUDGET = os.path.join(HERE, "budget.json")
+SKIPPED = 77
+RUNS = 3         # the least of them is judged, the largest recorded
+RUN_LIMIT_S = 60  # a run takes three seconds
 TOLERANCE = 1.05
-SLACK = 1.0  # instructions; below this a relative bound says nothing
+# Work per burst or seldom: below 6 instructions per packet 5 % are less than what seeds and half-full
+# transmit queues at the end of a window do, and a growth by this much is nothing.
+SLACK = 0.3
+PACKETS = 200000
 
 LOADS = {
-    "one-flow": ["flows=1"],
-    "l3-1000": ["flows=1000", "mega=l3"],
-    "exact-1000": ["flows=1000", "mega=exact"],
+    "one-flow": ["flows=1", "mega=l3", "emc=1"],
+    "l3-1000": ["flows=1000", "mega=l3", "emc=1"],
+    "emc-1000": ["flows=1000", "mega=exact", "emc=1"],
+    "smc-1000": ["flows=1000", "mega=exact", "emc=0"],
     "dpcls-1000": ["flows=1000", "mega=exact", "emc=0", "smc=0"],
 }
 
-# What depends on how often the loop finds nothing is shown, not judged.
-NOT_JUDGED = ("loop", "other")
+# How often the clock is read depends on time: at most once per burst, under one instruction per packet.
+NOT_JUDGED = ("clock",)
 
-STAGES = {  # file of src/ -> name of the stage
+STAGES = {  # file of src/ -> name of the stage; any other is in "rest"
+    "base/clock.c": "clock",
+    "base/clock.h": "loop",
+    "base/rcu.c": "loop",
+    "base/rcu.h": "loop",
     "flow/extract.c": "extract",
+    "flow/parse.h": "extract",
+    "packet/packet.h": "extract",
+    "flow/key.h": "input",
     "pmd/input.c": "input",
     "pmd/key_hash.h": "input",
     "pmd/cache.h": "input",
+    "pmd/burst.h": "input",
+    "pmd/lane.c": "input",
     "pmd/bucket.h": "lookup",
     "pmd/bucket_sse.h": "lookup",
     "pmd/megaflow.h": "lookup",
     "pmd/dpcls.c": "lookup",
+    "pmd/subtable.c": "lookup",
+    "pmd/smc.c": "lookup",
     "pmd/miss.c": "lookup",
+    "pmd/actions.c": "execute",
     "pmd/execute.c": "execute",
+    "pmd/plan.c": "execute",
+    "pmd/plan.h": "execute",
     "pmd/pmd.h": "execute",
     "pmd/tx.c": "send",
+    "netdev/netdev.h": "send",
     "netdev/netdev_dpdk.c": "send",
     "netdev/netdev_dpdk_tx.c": "send",
+    "pmd/drop.c": "loop",
+    "pmd/inject.c": "loop",
+    "pmd/perf.h": "loop",
     "pmd/pmd_thread.c": "loop",
+    "pmd/recirc.c": "loop",
+    "pmd/upcall_queue.c": "loop",
 }
 
 
-def parse(path):
-    """Returns ({file: instructions}, packets): self cost by source file, and calls of key_extract."""
-    names, costs, packets = {}, {}, 0
-    current, callee, after_calls = "", "", False
+class Profile:
+    """A file of callgrind: self cost by source file, and calls of key_extract, which each packet has."""
 
-    def resolve(kind, text):
+    def __init__(self, path, program):
+        self.program = os.path.realpath(program)
+        self.names = {}
+        self.costs = {}
+        self.packets = 0
+        self.ob = self.home = self.file = self.callee = ""
+        self.after_calls = False
+        with open(path, encoding="utf-8") as lines:
+            for line in lines:
+                self.take(line.rstrip("\n"))
+
+    def resolve(self, kind, text):
         m = re.match(r"\((\d+)\)(?: (.*))?$", text)
         if not m:
             return text
         key = (kind, m.group(1))
         if m.group(2) is not None:
-            names[key] = m.group(2)
-        return names.get(key, "")
+            self.names[key] = m.group(2)
+        return self.names.get(key, "")
 
-    with open(path) as f:
-        for line in f:
-            line = line.rstrip("\n")
-            if line.startswith(("fl=", "fi=", "fe=")):
-                current = resolve("file", line[3:])
-            elif line.startswith(("cfi=", "cfl=")):
-                resolve("file", line[4:])
-            elif line.startswith("fn="):
-                resolve("fn", line[3:])
-            elif line.startswith("cfn="):
-                callee = resolve("fn", line[4:])
-            elif line.startswith("calls="):
-                if callee == "key_extract":
-                    packets += int(line[6:].split()[0])
-                after_calls = True
-            elif re.match(r"^[+\-*\d]", line):
-                if not after_calls:  # the line after calls= is the callee's inclusive cost
-                    costs[current] = costs.get(current, 0) + int(line.split()[1])
-                after_calls = False
-    return costs, packets
+    def take(self, line):
+        kind, _, text = line.partition("=")
+        if re.match(r"[+\-*\d]", line):
+            # The line after calls= is the callee's inclusive cost.
+            if not self.after_calls and self.ob == self.program:
+                ours = re.search(r"/src/(\w+/\w+\.[ch])$", self.file) or \
+                    re.search(r"/src/(\w+/\w+\.[ch])$", self.home)
+                where = ours.group(1) if ours else self.file
+                self.costs[where] = self.costs.get(where, 0) + int(line.split()[1])
+            self.after_calls = False
+        elif kind == "fl":
+            self.home = self.file = self.resolve("file", text)
+        elif kind in ("fi", "fe"):
+            self.file = self.resolve("file", text)
+        elif kind in ("cfi", "cfl"):
+            self.resolve("file", text)
+        elif kind == "ob":
+            self.ob = os.path.realpath(self.resolve("ob", text))
+        elif kind == "cob":
+            self.resolve("ob", text)
+        elif kind == "fn":
+            self.resolve("fn", text)
+        elif kind == "cfn":
+            self.callee = self.resolve("fn", text)
+        elif kind == "calls":
+            if self.callee == "key_extract":
+                self.packets += int(text.split()[0])
+            self.after_calls = True
 
 
-def count(bench, load):
+def count(bench, load, verbose):
+    """Returns {stage: instructions per packet} of one run, the judged ones' sum as "total"."""
+    core = max(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as d:
         out = os.path.join(d, "callgrind.out")
-        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out,
-                   "--collect-atstart=no", "--toggle-collect=pmd_poll_rxq", bench, *LOADS[load],
-                   "windows=2", "ms=300", "pcap=" + os.path.join(d, "traffic.pcap")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        command = ["valgrind", "--tool=callgrind", "--fair-sched=yes", "--callgrind-out-file=" + out, "--collect-atstart=no",
+                   "--toggle-collect=pmd_spin_main", "--zero-before=measure", bench, *LOADS[load],
+                   "windows=1", "packets=%d" % PACKETS, "core=%d" % core,
+                   "pcap=" + os.path.join(d, "traffic.pcap")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S)
         if done.returncode:
-            sys.exit("budget: %s failed:\n%s" % (" ".join(command), done.stderr[-2000:]))
-        costs, packets = parse(out)
-    if not packets:
-        sys.exit("budget: no packet came through")
+            raise RuntimeError("%s failed:\n%s" % (" ".join(command), done.stderr[-2000:]))
+        profile = Profile(out, bench)
+    if profile.packets < PACKETS / 2:
+        raise RuntimeError("only %d packets counted" % profile.packets)
     stages = {}
-    for name, cost in costs.items():
-        m = re.search(r"src/((?:pmd|flow|netdev|packet|base)/[^/]+)$", name)
-        if m:
-            stage = STAGES.get(m.group(1), "other")
-            stages[stage] = stages.get(stage, 0) + cost / packets
-    stages["sum"] = sum(v for k, v in stages.items() if k not in NOT_JUDGED)
-    return {k: round(v, 1) for k, v in sorted(stages.items())}
+    for name, cost in profile.costs.items():
+        stage = STAGES.get(name, "rest")
+        stages[stage] = stages.get(stage, 0) + cost / profile.packets
+        if verbose:
+            print("    %-28s %-8s %7.2f" % (name, stage, cost / profile.packets))
+    stages["total"] = sum(v for k, v in stages.items() if k not in NOT_JUDGED)
+    return stages
+
+
+def allowed(stage, budget):
+    return budget * TOLERANCE if stage == "total" else max(budget * TOLERANCE, budget + SLACK)
+
+
+def over(stage, n, budget):
+    return stage not in NOT_JUDGED and n > allowed(stage, budget.get(stage, 0))
+
+
+def judge(args, load, budget):
+    """Counts until nothing is over the budget, RUNS times at most; returns whether that came about."""
+    least = {}
+    for _ in range(RUNS):
+        try:
+            counted = count(args.bench, load, args.verbose)
+        except subprocess.TimeoutExpired:
+            continue  # valgrind runs one thread at a time, which starves others on a busy machine
+        for stage, n in counted.items():
+            least[stage] = min(n, least.get(stage, n))
+        if not any(over(stage, n, budget) for stage, n in least.items()):
+            break
+    if not least:
+        print("skipped budget %s: no run of %d ended within %d s" % (load, RUNS, RUN_LIMIT_S), flush=True)
+    good = True
+    for stage, n in sorted(least.items()):
+        was = budget.get(stage, 0)
+        if over(stage, n, budget):
+            good = False
+            print("FAILED budget %s, %s: %.2f instructions per packet, was %.2f, allowed %.2f; if it is worth "
+                  "it: tests/perf/budget.py --record" % (load, stage, n, was, allowed(stage, was)), flush=True)
+        elif stage not in NOT_JUDGED:
+            print("passed budget %s, %s: %.2f instructions per packet, was %.2f"
+                  % (load, stage, n, was), flush=True)
+    return good
+
+
+def record(args, load):
+    most = {}
+    for _ in range(RUNS):
+        for stage, n in count(args.bench, load, args.verbose).items():
+            most[stage] = max(n, most.get(stage, n))
+    for stage, n in sorted(most.items()):
+        print("%-12s %-8s %7.2f" % (load, stage, n), flush=True)
+    return {stage: round(n, 2) for stage, n in most.items() if stage not in NOT_JUDGED}
+
+
+def compilers(program):
+    """Those that made it, by what they left in it; not to the package's revision."""
+    done = subprocess.run(["readelf", "-p", ".comment", program], capture_output=True, text=True)
+    lines = re.findall(r"\]\s+(\S.*)", done.stdout)
+    return ", ".join(sorted({re.sub(r" \(.*\)", "", line) for line in lines}))
+
+
+def what_built(build, bench):
+    """What the counts depend on beside the sources."""
+    done = subprocess.run(["meson", "introspect", build, "--buildoptions"], capture_output=True, text=True)
+    options = {o["name"]: o["value"] for o in json.loads(done.stdout)} if done.returncode == 0 else {}
+    names = ("march", "buildtype", "optimization", "b_ndebug", "b_lto", "b_pgo", "b_sanitize",
+             "b_coverage", "c_args")
+    return dict({"compiler": compilers(bench)}, **{name: options.get(name) for name in names})
+
+
+def why_not(args, built, recorded):
+    """Why nothing can be judged here, or None."""
+    if platform.machine() != "x86_64":
+        return "the counts were recorded on x86-64; this is %s" % platform.machine()
+    if not shutil.which("valgrind"):
+        return "valgrind is not installed"
+    differs = [k for k in built if built[k] != recorded.get(k, built[k])]
+    if differs and not args.record:
+        return "this build differs from the recorded one: " + ", ".join(
+            "%s %s, not %s" % (k, built[k], recorded[k]) for k in differs)
+    return None
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--bench", default="build/tests/perf/bench_dp")
-    p.add_argument("--record", action="store_true")
-    p.add_argument("--load", action="append", choices=sorted(LOADS))
+    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    p.add_argument("--build", default=os.path.join(ROOT, "build"), help="build directory")
+    p.add_argument("--record", action="store_true", help="write the present counts as the budget")
+    p.add_argument("--load", action="append", choices=sorted(LOADS), help="only this one")
+    p.add_argument("--verbose", action="store_true", help="show each source file")
     args = p.parse_args()
-    budget = {}
-    if os.path.exists(BUDGET):
-        with open(BUDGET) as f:
-            budget = json.load(f)
-    failed = False
+    args.bench = os.path.join(args.build, "tests", "perf", "bench_dp")
+    with open(BUDGET, encoding="utf-8") as f:
+        budget = json.load(f)
+    built = what_built(args.build, args.bench)
+    why = why_not(args, built, budget["built"])
+    if why:
+        print("skipped budget: " + why)
+        return SKIPPED
+    good = True
     for load in args.load or LOADS:
-        now = count(args.bench, load)
-        for stage, n in now.items():
-            allowed = budget.get(load, {}).get(stage)
-            over = (allowed is not None and stage not in NOT_JUDGED and
-                    n > max(allowed * TOLERANCE, allowed + SLACK))
-            failed |= over and not args.record
-            print("%-12s %-8s %7.1f instructions/packet, budget %s%s" % (
-                load, stage, n, "-" if allowed is None else "%.1f" % allowed,
-                "  TOO MANY" if over else ""))
-        if args.record:
-            budget[load] = now
-    if args.record:
-        with open(BUDGET, "w") as f:
+        try:
+            if args.record:
+                budget["loads"][load] = record(args, load)
+            else:
+                good &= judge(args, load, budget["loads"].get(load, {}))
+        except (RuntimeError, subprocess.TimeoutExpired) as e:
+            print("FAILED budget %s: %s" % (load, e))
+            good = False
+    if args.record and good:
+        budget["built"] = built
+        with open(BUDGET, "w", encoding="utf-8") as f:
             json.dump(budget, f, indent=2, sort_keys=True)
             f.write("\n")
-    return 1 if failed else 0
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
