@@ -64,6 +64,7 @@ changes_put(struct ofprotos *all, enum ofproto_change_kind kind, struct ofproto 
             uint32_t group_id)
 {
     pthread_mutex_lock(&all->lock);
+    all->has_other_changes = true;
     put_locked(all, (struct ofproto_change){
                         .kind = kind,
                         .ofproto = ofproto,
@@ -95,8 +96,20 @@ ofprotos_take_changes(struct ofprotos *all, size_t *n, uint64_t *seq)
         all->changes = NULL;
         all->n_changes = all->allocated_changes = 0;
     }
+    all->has_other_changes = false;
     pthread_mutex_unlock(&all->lock);
     return changes;
+}
+
+bool
+ofprotos_has_other_changes(struct ofprotos *all)
+{
+    bool has;
+
+    pthread_mutex_lock(&all->lock);
+    has = all->has_other_changes;
+    pthread_mutex_unlock(&all->lock);
+    return has;
 }
 
 size_t

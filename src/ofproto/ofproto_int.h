@@ -195,6 +195,8 @@ enum { OFPROTO_MAX_CHANGES = 4096 };
 struct ofproto_change *ofprotos_take_changes(struct ofprotos *, size_t *n, uint64_t *seq);
 /* How many there are to take; '*of_rules' says if all are of rules. */
 size_t ofprotos_n_changes(struct ofprotos *, bool *of_rules);
+/* Whether some are of something else: ports, groups, settings of a bridge. */
+bool ofprotos_has_other_changes(struct ofprotos *);
 void ofproto_changes_free(struct ofproto_change *, size_t n);
 
 /* --- what translation sends back: any thread ------------------------------------------------- */

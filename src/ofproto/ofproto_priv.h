@@ -48,6 +48,7 @@ struct ofprotos {
     pthread_mutex_t lock;             /* the members below; leaf lock */
     struct ofproto_change *changes;   /* under 'lock' */
     size_t n_changes, allocated_changes;
+    bool has_other_changes;               /* than of rules */
     struct handler_job *jobs, **last_job; /* from other threads, in order */
     size_t n_jobs;
     struct garbage *ripe;                   /* grace period over: to be unlinked */

@@ -92,13 +92,14 @@ sync_follow(void *slowpath_, ofproto_sync_done_fn *done, void *aux)
 }
 
 /* All changes of one turn of the loop together, unless a barrier's pass takes them first.  Many
- * turns together where one comes after the other. */
+ * turns together where one comes after the other, if rules are all that they change: who waits for
+ * ovs-vsctl expects that the packets follow, too. */
 static void
 follow_later(void *slowpath_)
 {
     struct slowpath *sp = slowpath_;
 
-    if (pace_rests(&sp->pace) && dp_n_flows(sp->dp)) {
+    if (pace_rests(&sp->pace) && dp_n_flows(sp->dp) && !ofprotos_has_other_changes(sp->ofprotos)) {
         revalidators_request_soon(sp);
     } else if (!sync_try(sp) && sp->asked_seq < ofprotos_seq(sp->ofprotos)) {
         sp->asked_seq = ofprotos_seq(sp->ofprotos);
