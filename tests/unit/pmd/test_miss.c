@@ -207,15 +207,14 @@ test_no_limit_when_told_so(void **state)
     assert_int_equal(n_refused(), 0);
 }
 
-// A lane in which lookups succeed is not limited: its caches may just be cold.
+// A flow for UDP source port 7, whatever else, and no cache that could know it.
 static void
-test_a_lane_that_finds_flows_goes_on(void **state)
+put_known_flow_without_caches(void)
 {
     struct flow flow;
     struct flow_mask mask = {0};
     struct dp_actions drop = {0};
 
-    // A flow for UDP source port 7, whatever else.
     burst(1, ms, true);
     FLOW_MASK_SET(&mask, tp_src);
     mask.bits.w[0] = UINT64_MAX;
@@ -228,6 +227,13 @@ test_a_lane_that_finds_flows_goes_on(void **state)
     struct smc *smc = rcu_get_protected(&pmd->smc);
     rcu_assign(&pmd->smc, NULL);
     rcu_defer(smc_free, smc);
+}
+
+// A lane in which lookups succeed is not limited: its caches may just be cold.
+static void
+test_a_lane_that_finds_flows_goes_on(void **state)
+{
+    put_known_flow_without_caches();
     for (unsigned i = 0; i < 200; i++) {
         other_waits();
         burst(8, 0, true);
@@ -245,21 +251,7 @@ test_a_lane_that_finds_flows_goes_on(void **state)
 static void
 test_headers_that_come_twice_are_limited(void **state)
 {
-    struct flow flow;
-    struct flow_mask mask = {0};
-    struct dp_actions drop = {0};
-
-    burst(1, ms, true);
-    FLOW_MASK_SET(&mask, tp_src);
-    mask.bits.w[0] = UINT64_MAX;
-    flow_from_key(&pmd->burst.key[0], &flow);
-    struct dp_flow_put put = {
-        .key = &flow, .mask = &mask, .shape = pmd->burst.key[0].map, .actions = &drop};
-    assert_int_equal(dp_flow_put(dp, &put, NULL), 0);
-    atomic_store(&pmd->emc_inv_prob, 0);
-    struct smc *smc = rcu_get_protected(&pmd->smc);
-    rcu_assign(&pmd->smc, NULL);
-    rcu_defer(smc_free, smc);
+    put_known_flow_without_caches();
     for (unsigned i = 0; i < 100000 && !n_refused(); i++) {
         other_waits();
         burst(1, 0, i % 2);
