@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import statistics
-import subprocess
 import time
 
 import rig
@@ -62,21 +61,12 @@ def crash(sw):
     wait_for(replaced, 20, "another worker")
 
 
-def take_over(sw):
-    first = sw.proc
-    with open(os.path.join(sw.dir, "stderr"), "ab") as out:
-        sw.proc = sw.ns.popen([sw.binary, "--pidfile", "--log-file=" + sw.log, "--no-chdir",
-                               "--takeover"], env=sw.env, stdout=out, stderr=out,
-                              stdin=subprocess.DEVNULL)
-    first.wait(20)
-
-
 def measure(sw, host, address, n=3):
     """Each way of a restart, the median of 'n'; crashes are one per monitor, which delays more."""
     answer = {"stop": statistics.median(silence(host, address, lambda: stop_and_start(sw))
                                         for _ in range(n))}
     if sw.kind == "sluice":
-        answer["takeover"] = statistics.median(silence(host, address, lambda: take_over(sw))
+        answer["takeover"] = statistics.median(silence(host, address, sw.take_over)
                                                for _ in range(n))
     sw.stop()
     start_again(sw, "--monitor")

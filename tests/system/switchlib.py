@@ -154,6 +154,20 @@ class Switch:
         os.kill(self.pid, sig)
         self.proc.wait(10)
 
+    def take_over(self, timeout=20):
+        """Starts another daemon on top of the running one, which ends; the new pid."""
+        old, first = self.pid, self.proc
+        if "--takeover" not in self.args:
+            self.args = [*self.args, "--takeover"]
+        self.proc = None
+        with open(os.path.join(self.dir, "stderr"), "ab") as out:
+            self.proc = self.ns.popen([self.binary, "--pidfile", "--log-file=" + self.log,
+                                       "--no-chdir"] + self.args, env=self.env, stdout=out,
+                                      stderr=out, stdin=subprocess.DEVNULL)
+        if first.wait(timeout) != 0 or self.pid == old:
+            raise Failed("pid %d was not replaced" % old)
+        return self.pid
+
     def stop(self):
         """Ends the daemon by 'exit'; returns how long that took."""
         start = time.monotonic()

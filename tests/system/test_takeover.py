@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import time
 
 import pytest
@@ -32,21 +31,6 @@ def running(request):
         sw.close()
 
 
-def take_over(sw):
-    """Starts another daemon on top of the running one, which then has ended; its new pid."""
-    old, first = sw.pid, sw.proc
-    sw.args += ["--takeover"]
-    sw.proc = None
-    with open(os.path.join(sw.dir, "stderr"), "ab") as out:
-        sw.proc = sw.ns.popen([sw.binary, "--pidfile", "--log-file=" + sw.log, "--no-chdir"]
-                              + sw.args, env=sw.env, stdout=out, stderr=out,
-                              stdin=subprocess.DEVNULL)
-    first.wait(SOON_S)
-    assert first.returncode == 0
-    assert sw.pid != old
-    return sw.pid
-
-
 def test_traffic_goes_on(running):
     sw, hosts = running
     sw.ns.run("ip addr add 10.1.0.9/24 dev br0")
@@ -55,7 +39,7 @@ def test_traffic_goes_on(running):
     outage = Outage(hosts[0], "10.1.0.2")
     try:
         time.sleep(0.3)
-        take_over(sw)
+        sw.take_over()
         time.sleep(0.3)
         result = outage.finish()
     finally:
@@ -69,7 +53,7 @@ def test_traffic_goes_on(running):
     sw.vsctl("del-port", "br0", "p1")
     assert hosts[0].silent("10.1.0.2")
     sw.vsctl("add-port", "br0", "p1")
-    take_over(sw)
+    sw.take_over()
     wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
     assert not sw.alarms()
 
@@ -113,11 +97,11 @@ def test_flows_groups_meters_and_addresses_come_along(running):
     before = state_of(sw)
     assert len(before[0]) >= 8 and len(before[1]) == 2 and len(before[2]) == 2, before
     assert len(before[3]) >= 3, before
-    take_over(sw)
+    sw.take_over()
     assert state_of(sw) == before
     # None at all is a state as well: no NORMAL of a new bridge.
     sw.ofctl("del-flows", "br0")
-    take_over(sw)
+    sw.take_over()
     assert state_of(sw)[0] == []
     assert not sw.alarms()
 

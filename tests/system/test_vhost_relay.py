@@ -5,7 +5,6 @@ import select
 import signal
 import socket
 import struct
-import subprocess
 import time
 
 import pytest
@@ -238,17 +237,6 @@ def carrier_changes(guest):
     return int(guest.sh("cat /sys/class/net/eth0/carrier_changes").strip())
 
 
-def take_over(sw):
-    """Puts another process in the place of the running one."""
-    old, first = sw.pid, sw.proc
-    with open(os.path.join(sw.dir, "stderr"), "ab") as out:
-        sw.proc = sw.ns.popen([sw.binary, "--pidfile", "--log-file=" + sw.log, "--no-chdir",
-                               "--takeover"], env=sw.env, stdout=out, stderr=out,
-                              stdin=subprocess.DEVNULL)
-    assert first.wait(20) == 0
-    new_worker(sw, old)
-
-
 def test_a_real_guest_sees_its_link_stay_up(made):
     sw = switch(made)
     host = sw.add_host("br0", "p3", "10.1.0.3/24")
@@ -259,7 +247,7 @@ def test_a_real_guest_sees_its_link_stay_up(made):
     boot([guest])
     wait_for(lambda: host.ping("10.1.0.1", count=1), SOON_S, "the guest")
     before = carrier_changes(guest)
-    for restart in (lambda: (sw.stop(), sw.start()), lambda: take_over(sw)):
+    for restart in (lambda: (sw.stop(), sw.start()), sw.take_over):
         restart()
         wait_for(lambda: host.ping("10.1.0.1", count=1), SOON_S, "the guest, again")
         assert sw.get("Interface", "vm1", "link_state") == "up"
