@@ -19,7 +19,6 @@ cls_create(void)
 {
     struct cls *cls = xzalloc(sizeof *cls);
 
-    cls->recent = xzalloc(sizeof *cls->recent);
     atomic_init(&cls->tries_enabled, (1u << CLS_N_TRIES) - 1);
     return cls;
 }
@@ -79,37 +78,47 @@ cls_values_size(const struct match *match)
     return n * sizeof(uint64_t);
 }
 
+/* The part of a rule that stands in a trie; false if none does. */
+static bool
+rule_prefix(const struct cls *cls, const struct cls_rule *rule, enum cls_trie_field t,
+            struct cls_trie_prefix *prefix)
+{
+    const struct cls_subtable *st = rule->subtable;
+    const uint8_t *p = (const uint8_t *)&rule->values[st->trie_word[t]];
+
+    if (!st->plen[t]) {
+        return false;
+    }
+    /* Words that follow are in the mask if the prefix reaches into them. */
+    p += cls_trie_fields[t].ofs % sizeof(uint64_t);
+    prefix->trie = &cls->tries[t];
+    prefix->plen = st->plen[t];
+    for (unsigned i = 0; i < ARRAY_SIZE(prefix->key); i++) {
+        prefix->key[i] = 32 * i < prefix->plen ? get_be32(p + 4 * i) : 0;
+    }
+    return true;
+}
+
 static void
 index_tries(struct cls *cls, const struct cls_rule *rule, bool add)
 {
-    const struct cls_subtable *st = rule->subtable;
-    struct flow flow;
+    struct cls_trie_prefix prefix;
 
-    if (!st->has_tries) {
-        return;
-    }
-    memset(&flow, 0, sizeof flow);
-    for (unsigned i = 0; i < st->n_words; i++) {
-        flow.w[st->word[i]] = rule->values[i];
-    }
-    for (int t = 0; t < CLS_N_TRIES; t++) {
-        uint32_t key[4];
-
-        if (!st->plen[t]) {
+    for (int t = 0; rule->subtable->has_tries && t < CLS_N_TRIES; t++) {
+        if (!rule_prefix(cls, rule, (enum cls_trie_field)t, &prefix)) {
             continue;
         }
-        cls_trie_key((enum cls_trie_field)t, &flow, key);
         if (add) {
-            cls_trie_insert(&cls->tries[t], key, st->plen[t]);
+            cls_trie_insert(&cls->tries[t], prefix.key, prefix.plen);
         } else {
-            cls_trie_remove(&cls->tries[t], key, st->plen[t]);
+            cls_trie_remove(&cls->tries[t], prefix.key, prefix.plen);
         }
     }
 }
 
 void
-cls_insert(struct cls *cls, struct cls_rule *rule, const struct match *match, int priority,
-           cls_version_t version)
+cls_rule_init(struct cls *cls, struct cls_rule *rule, const struct match *match, int priority,
+              cls_version_t version)
 {
     struct cls_subtable *st = cls_subtable_by_mask(cls, &match->mask);
 
@@ -126,12 +135,50 @@ cls_insert(struct cls *cls, struct cls_rule *rule, const struct match *match, in
     atomic_store_explicit(&rule->next, NULL, memory_order_relaxed);
     atomic_store_explicit(&rule->remove, CLS_VERSION_NEVER, memory_order_relaxed);
     atomic_store_explicit(&rule->add, version, memory_order_release);
+    st->n_rules++; /* So that the mask stays. */
+}
+
+static void
+link_rule(struct cls *cls, struct cls_rule *rule)
+{
+    struct cls_subtable *st = rule->subtable;
 
     /* The tries first: a reader that the rule's version lets see it must find its prefix there. */
     index_tries(cls, rule, true);
     cls_subtable_link(st, rule);
     cls->n_rules++;
-    cls_order_raise(cls, st, priority);
+    cls_order_raise(cls, st, rule->priority);
+}
+
+void
+cls_insert(struct cls *cls, struct cls_rule *rule, const struct match *match, int priority,
+           cls_version_t version)
+{
+    cls_rule_init(cls, rule, match, priority, version);
+    link_rule(cls, rule);
+}
+
+void
+cls_link_many(struct cls *cls, struct cls_rule *const *rules, size_t n)
+{
+    struct cls_trie_prefix prefixes[CLS_LINK_MAX * (CLS_N_TRIES + 1)];
+    size_t n_prefixes = 0;
+
+    prefixes[0].plen = 0;
+    _Static_assert(ARRAY_SIZE(prefixes) <= CLS_TRIE_WARM_MAX, "as many as it takes");
+    for (size_t i = 0; i < n; i++) {
+        const struct cls_rule *r = rules[i];
+
+        cls_subtable_warm(r->subtable, r);
+        for (int t = 0; r->subtable->has_tries && t < CLS_N_TRIES; t++) {
+            n_prefixes += rule_prefix(cls, r, (enum cls_trie_field)t, &prefixes[n_prefixes]);
+        }
+        n_prefixes += cls_subtable_ports(r->subtable, r, &prefixes[n_prefixes]);
+    }
+    cls_trie_warm(prefixes, n_prefixes);
+    for (size_t i = 0; i < n; i++) {
+        link_rule(cls, rules[i]);
+    }
 }
 
 void
@@ -394,37 +441,27 @@ cls_lookup_all(const struct cls *cls, cls_version_t version, const struct flow *
     return rules;
 }
 
-/* Of the rules with one match, the visible one of that priority. */
-static const struct cls_rule *
-first_of(const struct cls_rule *r, cls_version_t version, int priority)
-{
-    for (; r && r->priority >= priority; r = atomic_load_explicit(&r->next, memory_order_acquire)) {
-        if (r->priority == priority && cls_rule_is_visible(r, version)) {
-            return r;
-        }
-    }
-    return NULL;
-}
-
 const struct cls_rule *
-cls_find_exactly(const struct cls *cls, cls_version_t version, const struct match *match,
-                 int priority)
+cls_find_exactly(struct cls *cls, cls_version_t version, const struct match *match, int priority)
 {
-    const struct cls_subtable *st = cls_subtable_by_mask(cls, &match->mask);
+    struct cls_subtable *st = cls_subtable_by_mask(cls, &match->mask);
 
     if (!st) {
         return NULL;
     }
-    return first_of(
-        cls_subtable_find(st, &match->flow,
-                          cls_hash32(cls_hash_words(st, &match->flow, 0, st->n_words, 0))),
-        version, priority);
+    return cls_subtable_find_exactly(st, &match->flow, version, priority);
+}
+
+void
+cls_prefetch_like(const struct cls_rule *rule)
+{
+    cls_subtable_warm(rule->subtable, rule);
 }
 
 const struct cls_rule *
-cls_find_like(const struct cls_rule *rule, cls_version_t version)
+cls_find_like(struct cls_rule *rule, cls_version_t version)
 {
-    return first_of(cls_subtable_like(rule->subtable, rule), version, rule->priority);
+    return cls_subtable_find_like(rule, version);
 }
 
 /* Do some packets match both? */
@@ -444,7 +481,7 @@ values_overlap(const struct cls_rule *r, const struct match *match)
 }
 
 bool
-cls_overlaps(const struct cls *cls, cls_version_t version, const struct match *match, int priority)
+cls_overlaps(struct cls *cls, cls_version_t version, const struct match *match, int priority)
 {
     const struct cls_subtable *same = cls_subtable_by_mask(cls, &match->mask);
 

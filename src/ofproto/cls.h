@@ -39,6 +39,7 @@ typedef uint64_t cls_version_t;
  * follow it: 'n_words' words of the match, those whose bit is set in the subtable's mask map. */
 struct cls_rule {
     _Atomic(struct cls_rule *) next; /* w main, r all: same match; lower priority, or older */
+    struct cls_rule *prev;           /* main: the one before in that list, or NULL */
     struct cls_subtable *subtable;   /* constant once inserted; until cls_rule_release() */
     _Atomic cls_version_t add;       /* w main, r all */
     _Atomic cls_version_t remove;    /* w main, r all */
@@ -57,6 +58,15 @@ size_t cls_values_size(const struct match *);
  * search finds it after cls_publish(). */
 void cls_insert(struct cls *, struct cls_rule *rule, const struct match *, int priority,
                 cls_version_t version);
+/* The same in two steps, for many rules: cls_rule_init() fills a rule in, and cls_link_many() must
+ * follow for it, before anything else is done with the rule.  Rules come together, because each of
+ * them alone waits for memory at each step.  Between the two the table may change. */
+void cls_rule_init(struct cls *, struct cls_rule *rule, const struct match *, int priority,
+                   cls_version_t version);
+enum { CLS_LINK_MAX = 16 };
+void cls_link_many(struct cls *, struct cls_rule *const *rules, size_t n); /* 'n': CLS_LINK_MAX */
+/* Says that cls_find_like() is about to come. */
+void cls_prefetch_like(const struct cls_rule *);
 /* Makes a rule that was inserted for CLS_VERSION_NEVER visible from 'version' on. */
 void cls_show(struct cls_rule *, cls_version_t version);
 /* The rule is no longer visible from 'version' on. */
@@ -93,14 +103,14 @@ const struct cls_rule *cls_lookup(const struct cls *, cls_version_t, const struc
 const struct cls_rule **cls_lookup_all(const struct cls *, cls_version_t, const struct flow *,
                                        struct flow_mask *wc, size_t *n);
 
-/* The rule with exactly this match and priority, visible in 'version'.  Writer or reader. */
-const struct cls_rule *cls_find_exactly(const struct cls *, cls_version_t, const struct match *,
+/* The rule with exactly this match and priority, visible in 'version'.  Writer. */
+const struct cls_rule *cls_find_exactly(struct cls *, cls_version_t, const struct match *,
                                         int priority);
-/* The same for the match and priority of a rule that is linked.  Writer. */
-const struct cls_rule *cls_find_like(const struct cls_rule *, cls_version_t);
+/* The same for the match and priority of a rule that is linked, and about to be shown.  Writer. */
+const struct cls_rule *cls_find_like(struct cls_rule *, cls_version_t);
 /* True if a rule of that priority, other than one with exactly this match, can match a packet that
  * 'match' matches (CHECK_OVERLAP). */
-bool cls_overlaps(const struct cls *, cls_version_t, const struct match *, int priority);
+bool cls_overlaps(struct cls *, cls_version_t, const struct match *, int priority);
 
 /* Calls 'cb' for each rule visible in 'version' whose match is 'match' or more specific (NULL: all
  * rules).  Stops when it returns false.  'cb' may mark and unlink the rule it is given, and

@@ -20,8 +20,10 @@ enum cls_stage { CLS_STAGE_META, CLS_STAGE_L2, CLS_STAGE_L3, CLS_STAGE_L4, CLS_N
 /* A slot is the upper 16 bits of a rule's hash and a pointer to the first of the rules with the
  * same match; 0 is empty, CLS_TOMB was in use. */
 #define CLS_TOMB UINT64_C(1)
+/* Beside the pointer: the list has an index in 'longs'. */
+#define CLS_LONG UINT64_C(2)
 #define CLS_PTR_BITS 48
-#define CLS_PTR_MASK ((UINT64_C(1) << CLS_PTR_BITS) - 1)
+#define CLS_PTR_MASK (((UINT64_C(1) << CLS_PTR_BITS) - 1) & ~(CLS_TOMB | CLS_LONG))
 struct cls_slots {
     uint32_t mask;
     uint32_t n_used;         /* not empty; main only */
@@ -37,14 +39,17 @@ struct cls_subtable {
     uint8_t stage_end[CLS_N_STAGES]; /* words [0, stage_end[s]) belong to stages up to s */
     uint8_t last_stage;              /* the last one that has words */
     uint8_t plen[CLS_N_TRIES];       /* prefix length of the field, 0: not one */
+    uint8_t trie_word[CLS_N_TRIES];  /* where in 'word' its first word stands */
     bool has_tries;
     bool is_dirty;                   /* main: in cls->dirty */
     uint8_t ports_plen;              /* bits of tp_src,tp_dst up to the last in the mask */
+    uint8_t ports_word;              /* where in 'word' they stand */
     uint8_t word[FLOW_WORDS];        /* which words, in stage order */
     int32_t bound;                   /* main: no rule has a higher priority */
     _Atomic uint32_t n_refs;         /* w all: rules not released, and the classifier */
-    size_t n_rules;                  /* main */
+    size_t n_rules;                  /* main: those that cls_rule_init() made count already */
     size_t n_removed;                /* main: since 'bound' was computed */
+    struct cls_long *longs;          /* main: indices of long lists */
     RCU_PTR(struct cls_slots) slots; /* w main, r all */
     struct cls_filter filter[CLS_N_STAGES - 1]; /* w main, r all */
     struct cls_trie ports;                      /* w main, r all */
@@ -61,11 +66,9 @@ struct cls_order {
     } e[];
 };
 
-/* The mask that was looked up last, for a rule's insertion follows the search for its like. */
-struct cls_recent {
-    struct flow_mask mask;
-    struct cls_subtable *subtable; /* NULL: none yet */
-};
+/* So many masks that were looked up last are found at once, for a rule's insertion follows the
+ * search for its like, and most tables have few masks. */
+enum { CLS_N_RECENT = 256 };
 
 struct cls {
     RCU_PTR(struct cls_order) order;    /* w main, r all */
@@ -74,7 +77,7 @@ struct cls {
     struct cls_subtable *subtables;     /* main only */
     struct cls_subtable **dirty;        /* main only: whose place in the order is out of date */
     size_t n_dirty, allocated_dirty;    /* main only */
-    struct cls_recent *recent;          /* main only */
+    struct cls_subtable **recent;       /* main only: by a hash of their masks; NULL: none */
     size_t n_rules;                     /* main only */
     uint32_t next_id;                   /* main only */
 };
@@ -86,13 +89,34 @@ struct cls_subtable *cls_subtable_create(struct cls *, const struct flow_mask *)
 /* Frees after a grace period. */
 void cls_subtable_destroy(struct cls *, struct cls_subtable *);
 /* The subtable of exactly this mask, or NULL. */
-struct cls_subtable *cls_subtable_by_mask(const struct cls *, const struct flow_mask *);
-/* The first of the rules with the values of 'rule', which is one of them. */
-const struct cls_rule *cls_subtable_like(struct cls_subtable *, const struct cls_rule *rule);
+struct cls_subtable *cls_subtable_by_mask(struct cls *, const struct flow_mask *);
+/* The rule with this priority and the values of 'flow' that is visible, or NULL. */
+const struct cls_rule *cls_subtable_find_exactly(struct cls_subtable *, const struct flow *,
+                                                 cls_version_t, int32_t priority);
+/* The same for the values and priority of 'rule', which is linked. */
+const struct cls_rule *cls_subtable_find_like(struct cls_rule *rule, cls_version_t);
 void cls_subtable_link(struct cls_subtable *, struct cls_rule *);
+/* The rule's part in the trie of L4 ports; false if it has none. */
+bool cls_subtable_ports(const struct cls_subtable *, const struct cls_rule *,
+                        struct cls_trie_prefix *);
+/* Fetches what linking the rule will look at into the processor's cache. */
+void cls_subtable_warm(const struct cls_subtable *, const struct cls_rule *);
 void cls_subtable_unlink(struct cls_subtable *, struct cls_rule *);
 /* The highest priority that is really there; INT32_MIN when empty. */
 int32_t cls_subtable_max_priority(const struct cls_subtable *);
+
+/* --- cls_list.c: main only ----------------------------------------------------------------------
+ */
+
+/* Into the list of a slot that leads to a rule with the same values. */
+void cls_list_link(struct cls_subtable *, _Atomic uint64_t *slot, struct cls_rule *);
+/* False if no rule is left: the slot then still leads to this one. */
+bool cls_list_unlink(struct cls_subtable *, _Atomic uint64_t *slot, struct cls_rule *);
+/* The rule of that priority that is visible, or NULL.  'recent', one of that priority or NULL, is
+ * a good guess for the next call. */
+const struct cls_rule *cls_list_find(struct cls_subtable *, _Atomic uint64_t *slot, cls_version_t,
+                                     int32_t priority, const struct cls_rule *recent);
+void cls_longs_destroy(struct cls_subtable *);
 
 /* --- cls_order.c: main only --------------------------------------------------------------------
  */
@@ -107,7 +131,7 @@ void cls_order_lower(struct cls *, struct cls_subtable *);
 static inline struct cls_rule *
 cls_slot_rule(uint64_t slot)
 {
-    return slot == CLS_TOMB ? NULL : (struct cls_rule *)(uintptr_t)(slot & CLS_PTR_MASK);
+    return (struct cls_rule *)(uintptr_t)(slot & CLS_PTR_MASK);
 }
 
 /* Continues a hash over the words [from, to) of the subtable's mask.  Any thread. */
@@ -126,6 +150,16 @@ static inline uint32_t
 cls_hash32(uint64_t hash)
 {
     return (uint32_t)(hash_finish(hash) >> 32);
+}
+
+/* Makes a slot lead to another rule of the same values.  Main. */
+static inline void
+cls_slot_set(_Atomic uint64_t *slot, struct cls_rule *rule)
+{
+    uint64_t old = atomic_load_explicit(slot, memory_order_relaxed);
+
+    atomic_store_explicit(slot, (old & ~CLS_PTR_MASK) | (uint64_t)(uintptr_t)rule,
+                          memory_order_release);
 }
 
 /* The first of the rules whose values are those of 'flow' under the mask, or NULL.  Any thread. */

@@ -52,13 +52,22 @@ prefix_len(enum cls_trie_field field, const struct flow_mask *mask)
     return len;
 }
 
+static uint64_t
+mask_map(const struct flow_mask *mask)
+{
+    uint64_t map = 0;
+
+    for (unsigned w = 0; w < FLOW_WORDS; w++) {
+        map |= (uint64_t)(mask->bits.w[w] != 0) << w;
+    }
+    return map;
+}
+
 /* Fills in what follows from the mask alone. */
 static void
 subtable_init(struct cls_subtable *st, const struct flow_mask *mask)
 {
-    for (unsigned w = 0; w < FLOW_WORDS; w++) {
-        st->map |= (uint64_t)(mask->bits.w[w] != 0) << w;
-    }
+    st->map = mask_map(mask);
     for (int s = 0; s < CLS_N_STAGES; s++) {
         for (uint64_t map = st->map & stage_words[s]; map; map &= map - 1) {
             unsigned w = (unsigned)__builtin_ctzll(map);
@@ -88,29 +97,62 @@ key_hash(const struct cls_subtable *st)
     return (unsigned)hash_finish(hash);
 }
 
-static void
-remember(struct cls_recent *recent, const struct flow_mask *mask, struct cls_subtable *st)
+/* Where a mask stands among those looked up last. */
+static struct cls_subtable **
+recent_place(struct cls *cls, const struct flow_mask *mask, uint64_t map)
 {
-    recent->mask = *mask;
-    recent->subtable = st;
+    uint64_t mixed = map;
+
+    if (!cls->recent) {
+        cls->recent = xcalloc(CLS_N_RECENT, sizeof *cls->recent);
+    }
+    for (uint64_t left = map; left; left &= left - 1) {
+        mixed = (mixed ^ mask->bits.w[__builtin_ctzll(left)]) * UINT64_C(0x9e3779b97f4a7c15);
+        mixed ^= mixed >> 29;
+    }
+    return &cls->recent[mixed % CLS_N_RECENT];
+}
+
+static void
+forget(struct cls *cls, const struct cls_subtable *st)
+{
+    for (unsigned i = 0; i < CLS_N_RECENT; i++) {
+        if (cls->recent[i] == st) {
+            cls->recent[i] = NULL;
+        }
+    }
+}
+
+static bool
+has_mask(const struct cls_subtable *st, const struct flow_mask *mask, uint64_t map)
+{
+    unsigned i = 0;
+
+    if (!st || st->map != map) {
+        return false;
+    }
+    while (i < st->n_words && st->mask[i] == mask->bits.w[st->word[i]]) {
+        i++;
+    }
+    return i == st->n_words;
 }
 
 struct cls_subtable *
-cls_subtable_by_mask(const struct cls *cls, const struct flow_mask *mask)
+cls_subtable_by_mask(struct cls *cls, const struct flow_mask *mask)
 {
-    struct cls_recent *recent = cls->recent;
+    uint64_t map = mask_map(mask);
+    struct cls_subtable **recent = recent_place(cls, mask, map);
     struct cls_subtable key, *st;
 
-    if (recent->subtable && !memcmp(&recent->mask, mask, sizeof *mask)) {
-        return recent->subtable;
+    if (has_mask(*recent, mask, map)) {
+        return *recent;
     }
-    key.map = 0;
     key.n_words = 0;
     key.last_stage = 0;
     subtable_init(&key, mask);
     HASH_FIND_BYHASHVALUE(hh, cls->subtables, &key.map, key_size(&key), key_hash(&key), st);
     if (st) {
-        remember(recent, mask, st);
+        *recent = st;
     }
     return st;
 }
@@ -126,12 +168,22 @@ cls_subtable_create(struct cls *cls, const struct flow_mask *mask)
         st->plen[t] = (uint8_t)prefix_len((enum cls_trie_field)t, mask);
         st->has_tries |= st->plen[t] != 0;
     }
+    for (unsigned i = 0; i < st->n_words; i++) {
+        if (st->word[i] == FLOW_WORD_OF(tp_src)) {
+            st->ports_word = (uint8_t)i;
+        }
+        for (int t = 0; t < CLS_N_TRIES; t++) {
+            if (st->word[i] == cls_trie_fields[t].ofs / sizeof(uint64_t)) {
+                st->trie_word[t] = (uint8_t)i;
+            }
+        }
+    }
     st->ports_plen = ports ? (uint8_t)(32 - __builtin_ctz(ports)) : 0;
     st->bound = INT32_MIN;
     atomic_init(&st->n_refs, 1);
     st->id = cls->next_id++;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, cls->subtables, &st->map, key_size(st), key_hash(st), st);
-    remember(cls->recent, mask, st);
+    *recent_place(cls, mask, st->map) = st;
     return st;
 }
 
@@ -163,13 +215,12 @@ void
 cls_subtable_destroy(struct cls *cls, struct cls_subtable *st)
 {
     HASH_DEL(cls->subtables, st);
-    if (cls->recent->subtable == st) {
-        cls->recent->subtable = NULL;
-    }
+    forget(cls, st);
     for (int s = 0; s < CLS_N_STAGES - 1; s++) {
         cls_filter_clear(&st->filter[s]);
     }
     cls_trie_clear(&st->ports);
+    cls_longs_destroy(st);
     rcu_defer(subtable_free, st);
 }
 
@@ -182,19 +233,36 @@ slots_create(uint32_t size)
     return s;
 }
 
+static uint64_t
+slot_value(const struct cls_rule *rule)
+{
+    return (uint64_t)(rule->hash >> 16) << CLS_PTR_BITS | (uint64_t)(uintptr_t)rule;
+}
+
 static void
-slots_put(struct cls_slots *s, uint32_t hash, struct cls_rule *rule)
+slots_put(struct cls_slots *s, uint32_t hash, uint64_t value)
 {
     uint32_t i = hash & s->mask;
 
     while (atomic_load_explicit(&s->slot[i], memory_order_relaxed)) {
         i = (i + 1) & s->mask;
     }
-    atomic_store_explicit(&s->slot[i],
-                          (uint64_t)(hash >> 16) << CLS_PTR_BITS | (uint64_t)(uintptr_t)rule,
-                          memory_order_release);
+    atomic_store_explicit(&s->slot[i], value, memory_order_release);
     s->n_used++;
     s->n_live++;
+}
+
+/* The rules' hashes are far apart in memory: fetched so many slots ahead. */
+#define REHASH_AHEAD 8u
+
+static void
+prefetch_hash(uint64_t slot)
+{
+    const struct cls_rule *r = cls_slot_rule(slot);
+
+    if (r) {
+        __builtin_prefetch(&r->hash);
+    }
 }
 
 /* Makes sure that one more slot can be used: at most two thirds are. */
@@ -212,10 +280,14 @@ slots_reserve(struct cls_subtable *st)
     }
     struct cls_slots *s = slots_create(size);
     for (uint32_t i = 0; old && i <= old->mask; i++) {
-        struct cls_rule *r =
-            cls_slot_rule(atomic_load_explicit(&old->slot[i], memory_order_relaxed));
+        uint64_t x = atomic_load_explicit(&old->slot[i], memory_order_relaxed);
+        const struct cls_rule *r = cls_slot_rule(x);
+
+        if (i + REHASH_AHEAD <= old->mask) {
+            prefetch_hash(atomic_load_explicit(&old->slot[i + REHASH_AHEAD], memory_order_relaxed));
+        }
         if (r) {
-            slots_put(s, r->hash, r);
+            slots_put(s, r->hash, x);
         }
     }
     rcu_assign(&st->slots, s);
@@ -236,36 +308,57 @@ slot_of(struct cls_subtable *st, const struct cls_rule *rule)
     }
     for (uint32_t i = rule->hash & s->mask;; i = (i + 1) & s->mask) {
         uint64_t x = atomic_load_explicit(&s->slot[i], memory_order_relaxed);
-        struct cls_rule *r = cls_slot_rule(x);
 
         if (!x) {
             return NULL;
         }
-        if (r && r->hash == rule->hash &&
-            !memcmp(r->values, rule->values, st->n_words * sizeof r->values[0])) {
-            return &s->slot[i];
+        /* The rule itself is in the cache, others hardly ever are. */
+        if (x >> CLS_PTR_BITS == rule->hash >> 16 && x != CLS_TOMB) {
+            const struct cls_rule *r = cls_slot_rule(x);
+
+            if (r == rule || !memcmp(r->values, rule->values, st->n_words * sizeof r->values[0])) {
+                return &s->slot[i];
+            }
         }
     }
 }
 
 const struct cls_rule *
-cls_subtable_like(struct cls_subtable *st, const struct cls_rule *rule)
+cls_subtable_find_exactly(struct cls_subtable *st, const struct flow *flow, cls_version_t version,
+                          int32_t priority)
 {
-    return cls_slot_rule(atomic_load_explicit(slot_of(st, rule), memory_order_relaxed));
+    struct cls_rule *r =
+        cls_subtable_find(st, flow, cls_hash32(cls_hash_words(st, flow, 0, st->n_words, 0)));
+
+    return r ? cls_list_find(st, slot_of(st, r), version, priority, NULL) : NULL;
 }
 
-static void
-slot_set(_Atomic uint64_t *slot, struct cls_rule *rule)
+const struct cls_rule *
+cls_subtable_find_like(struct cls_rule *rule, cls_version_t version)
 {
-    atomic_store_explicit(slot,
-                          (uint64_t)(rule->hash >> 16) << CLS_PTR_BITS | (uint64_t)(uintptr_t)rule,
-                          memory_order_release);
+    struct cls_subtable *st = rule->subtable;
+
+    return cls_list_find(st, slot_of(st, rule), version, rule->priority, rule);
+}
+
+bool
+cls_subtable_ports(const struct cls_subtable *st, const struct cls_rule *rule,
+                   struct cls_trie_prefix *prefix)
+{
+    if (!st->ports_plen) {
+        return false;
+    }
+    prefix->trie = &st->ports;
+    prefix->plen = st->ports_plen;
+    prefix->key[0] = cls_ports_key(rule->values[st->ports_word]);
+    return true;
 }
 
 /* Filters, tries of ports: the first rule of a match comes, the last one goes. */
 static void
 index_values(struct cls_subtable *st, const struct cls_rule *rule, bool add)
 {
+    struct cls_trie_prefix ports;
     uint64_t hash = 0;
     unsigned from = 0;
 
@@ -283,19 +376,22 @@ index_values(struct cls_subtable *st, const struct cls_rule *rule, bool add)
             cls_filter_del(&st->filter[s], cls_hash32(hash));
         }
     }
-    if (st->ports_plen) {
-        uint32_t key = 0;
-
-        for (unsigned i = 0; i < st->n_words; i++) {
-            if (st->word[i] == FLOW_WORD_OF(tp_src)) {
-                key = cls_ports_key(rule->values[i]);
-            }
-        }
+    if (cls_subtable_ports(st, rule, &ports)) {
         if (add) {
-            cls_trie_insert(&st->ports, &key, st->ports_plen);
+            cls_trie_insert(&st->ports, ports.key, ports.plen);
         } else {
-            cls_trie_remove(&st->ports, &key, st->ports_plen);
+            cls_trie_remove(&st->ports, ports.key, ports.plen);
         }
+    }
+}
+
+void
+cls_subtable_warm(const struct cls_subtable *st, const struct cls_rule *rule)
+{
+    const struct cls_slots *s = rcu_get_protected(&st->slots);
+
+    if (s) {
+        __builtin_prefetch(&s->slot[rule->hash & s->mask]);
     }
 }
 
@@ -304,24 +400,11 @@ cls_subtable_link(struct cls_subtable *st, struct cls_rule *rule)
 {
     _Atomic uint64_t *slot = slot_of(st, rule);
 
-    st->n_rules++;
     if (!slot) {
         index_values(st, rule, true);
-        slots_put(slots_reserve(st), rule->hash, rule);
-        return;
-    }
-
-    struct cls_rule *r = cls_slot_rule(atomic_load_explicit(slot, memory_order_relaxed));
-    struct cls_rule *prev = NULL;
-    while (r && r->priority > rule->priority) {
-        prev = r;
-        r = atomic_load_explicit(&r->next, memory_order_relaxed);
-    }
-    atomic_store_explicit(&rule->next, r, memory_order_relaxed);
-    if (prev) {
-        atomic_store_explicit(&prev->next, rule, memory_order_release);
+        slots_put(slots_reserve(st), rule->hash, slot_value(rule));
     } else {
-        slot_set(slot, rule);
+        cls_list_link(st, slot, rule);
     }
 }
 
@@ -329,19 +412,10 @@ void
 cls_subtable_unlink(struct cls_subtable *st, struct cls_rule *rule)
 {
     _Atomic uint64_t *slot = slot_of(st, rule);
-    struct cls_rule *r = cls_slot_rule(atomic_load_explicit(slot, memory_order_relaxed));
-    struct cls_rule *next = atomic_load_explicit(&rule->next, memory_order_relaxed);
 
     st->n_rules--;
     st->n_removed++;
-    if (r != rule) {
-        while (atomic_load_explicit(&r->next, memory_order_relaxed) != rule) {
-            r = atomic_load_explicit(&r->next, memory_order_relaxed);
-        }
-        atomic_store_explicit(&r->next, next, memory_order_release);
-    } else if (next) {
-        slot_set(slot, next);
-    } else {
+    if (!cls_list_unlink(st, slot, rule)) {
         atomic_store_explicit(slot, CLS_TOMB, memory_order_release);
         rcu_get_protected(&st->slots)->n_live--;
         index_values(st, rule, false);

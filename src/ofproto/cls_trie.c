@@ -2,7 +2,10 @@
 /*
  * cls_trie.c - see cls_trie.h.
  *
- * A node stands for the bits on the path to it plus up to 32 bits of its own.  'n_here' rules have
+ * A node stands for the bits on the path to it plus up to 32 bits of its own.  It knows where its
+ * bits end; where they begin follows from its parent's end.  Its word holds the last 32 bits of
+ * the prefix up to its end, those of its parents among them, so that a parent that comes between,
+ * or goes, leaves the node as it is: inserting and removing copies nothing.  'n_here' rules have
  * exactly that prefix.  The first own bit of a child is the bit that leads to it, so a child always
  * has at least one bit; only the root may have none.
  */
@@ -13,16 +16,18 @@
 #include "base/util.h"
 
 struct cls_trie_node {
-    uint32_t bits;                         /* constant, left-aligned, rest zero */
-    _Atomic uint32_t count;                /* w main, r all: rules here * 64 + own bits */
+    uint32_t bits;                         /* constant: those before the end, the last one lowest */
+    _Atomic uint32_t count;                /* w main, r all: rules here * 256 + end */
     RCU_PTR(struct cls_trie_node) edge[2]; /* w main, r all */
 };
 
 /* One word for both, so that a node is 24 bytes and malloc() adds no more than 8. */
-#define COUNT_ONE 64u
+#define COUNT_ONE 256u
+/* A count that came so far stays there: the prefix is kept for ever, which costs precision only. */
+#define MAX_COUNT (UINT32_MAX / COUNT_ONE)
 
 static unsigned
-node_n_bits(const struct cls_trie_node *node)
+node_end(const struct cls_trie_node *node)
 {
     return atomic_load_explicit(&node->count, memory_order_relaxed) % COUNT_ONE;
 }
@@ -33,21 +38,19 @@ node_n_here(const struct cls_trie_node *node)
     return atomic_load_explicit(&node->count, memory_order_acquire) / COUNT_ONE;
 }
 
-/* 'n' (0...32) bits of 'key' from bit 'ofs' on, left-aligned. */
-static uint32_t
-key_bits_at(const uint32_t *key, unsigned ofs, unsigned n)
+/* Up to 32 bits of 'key' before bit 'end' (0...128), the last one lowest; zeros before the first.
+ */
+static inline uint32_t
+key_bits_before(const uint32_t *key, unsigned end)
 {
-    unsigned word = ofs / 32, shift = ofs % 32;
-    uint32_t x;
+    unsigned word, n;
 
-    if (!n) {
-        return 0;
+    if (LIKELY(end <= 32)) {
+        return (uint32_t)((uint64_t)key[0] >> (32 - end)); /* All of IPv4, and L4 ports. */
     }
-    x = key[word] << shift;
-    if (shift && shift + n > 32) {
-        x |= key[word + 1] >> (32 - shift);
-    }
-    return n == 32 ? x : x & ~(UINT32_MAX >> n);
+    word = (end - 1) / 32;
+    n = end - 32 * word;
+    return (uint32_t)(((uint64_t)key[word - 1] << 32 | key[word]) >> (32 - n));
 }
 
 static unsigned
@@ -56,29 +59,28 @@ key_bit(const uint32_t *key, unsigned ofs)
     return key[ofs / 32] >> (31 - ofs % 32) & 1;
 }
 
-/* How many leading bits of 'a' and 'b' agree, at most 'n'. */
-static unsigned
-common_bits(uint32_t a, uint32_t b, unsigned n)
+/* Where 'key' leaves the bits [ofs, end) of a node that ends at 'node_end', which may be behind
+ * 'end' by up to 31: 'end' if it does not. */
+static inline unsigned
+first_difference(const struct cls_trie_node *node, unsigned node_end, const uint32_t *key,
+                 unsigned ofs, unsigned end)
 {
-    uint32_t diff = a ^ b;
-    unsigned c = diff ? (unsigned)__builtin_clz(diff) : 32;
+    uint32_t own = node->bits >> (node_end - end);
+    uint32_t diff =
+        (own ^ key_bits_before(key, end)) & (uint32_t)((UINT64_C(1) << (end - ofs)) - 1);
 
-    return MIN(c, n);
-}
-
-static uint32_t
-shift_left(uint32_t x, unsigned n)
-{
-    return n < 32 ? x << n : 0;
+    return diff ? end - 32 + (unsigned)__builtin_clz(diff) : end;
 }
 
 static struct cls_trie_node *
-node_create(uint32_t bits, unsigned n_bits, uint32_t n_here)
+node_create(const uint32_t *key, unsigned end, uint32_t n_here)
 {
-    struct cls_trie_node *node = xzalloc(sizeof *node);
+    struct cls_trie_node *node = xmalloc(sizeof *node);
 
-    node->bits = bits;
-    atomic_init(&node->count, n_here * COUNT_ONE + n_bits);
+    node->bits = key_bits_before(key, end);
+    atomic_init(&node->count, n_here * COUNT_ONE + end);
+    atomic_init(&node->edge[0], NULL);
+    atomic_init(&node->edge[1], NULL);
     return node;
 }
 
@@ -90,15 +92,15 @@ branch_create(const uint32_t *key, unsigned ofs, unsigned plen)
     RCU_PTR(struct cls_trie_node) *link = NULL;
 
     while (ofs < plen) {
-        unsigned n = MIN(plen - ofs, 32u);
-        struct cls_trie_node *node = node_create(key_bits_at(key, ofs, n), n, ofs + n == plen);
+        unsigned end = MIN(plen, ofs + 32);
+        struct cls_trie_node *node = node_create(key, end, end == plen);
 
         if (link) {
             rcu_assign(link, node);
         } else {
             top = node;
         }
-        ofs += n;
+        ofs = end;
         if (ofs < plen) {
             link = &node->edge[key_bit(key, ofs)];
         }
@@ -106,26 +108,20 @@ branch_create(const uint32_t *key, unsigned ofs, unsigned plen)
     return top;
 }
 
-/* Replaces 'node' by a parent with its first 'c' bits, and the branch to the new prefix beside it.
- */
+/* Puts a parent before 'node' that takes its bits up to 'at', and the branch to the new prefix
+ * beside it. */
 static void
-node_split(RCU_PTR(struct cls_trie_node) * link, struct cls_trie_node *node, unsigned c,
-           const uint32_t *key, unsigned ofs, unsigned plen)
+node_split(RCU_PTR(struct cls_trie_node) * link, struct cls_trie_node *node, unsigned at,
+           const uint32_t *key, unsigned plen)
 {
-    uint32_t rest = shift_left(node->bits, c);
-    uint32_t head = c ? node->bits & ~(c == 32 ? 0 : UINT32_MAX >> c) : 0;
-    struct cls_trie_node *parent = node_create(head, c, ofs + c == plen);
-    struct cls_trie_node *child = node_create(rest, node_n_bits(node) - c, node_n_here(node));
+    struct cls_trie_node *parent = node_create(key, at, at == plen);
+    unsigned bit = node->bits >> (node_end(node) - at - 1) & 1;
 
-    for (int i = 0; i < 2; i++) {
-        rcu_assign(&child->edge[i], rcu_get_protected(&node->edge[i]));
-    }
-    rcu_assign(&parent->edge[rest >> 31], child);
-    if (ofs + c < plen) {
-        rcu_assign(&parent->edge[key_bit(key, ofs + c)], branch_create(key, ofs + c, plen));
+    rcu_assign(&parent->edge[bit], node);
+    if (at < plen) {
+        rcu_assign(&parent->edge[!bit], branch_create(key, at, plen));
     }
     rcu_assign(link, parent);
-    rcu_free(node);
 }
 
 void
@@ -142,24 +138,62 @@ cls_trie_insert(struct cls_trie *trie, const uint32_t *key, unsigned plen)
             return;
         }
 
-        unsigned n = MIN(node_n_bits(node), plen - ofs);
-        unsigned c = common_bits(node->bits, key_bits_at(key, ofs, n), n);
-        if (c < node_n_bits(node)) {
-            node_split(link, node, c, key, ofs, plen);
+        unsigned end = node_end(node);
+        unsigned at = first_difference(node, end, key, ofs, MIN(end, plen));
+        if (at < end) {
+            node_split(link, node, at, key, plen);
             return;
         }
-        ofs += c;
+        ofs = at;
         if (ofs == plen) {
-            atomic_fetch_add_explicit(&node->count, COUNT_ONE, memory_order_release);
+            if (node_n_here(node) < MAX_COUNT) {
+                atomic_fetch_add_explicit(&node->count, COUNT_ONE, memory_order_release);
+            }
             return;
         }
         link = &node->edge[key_bit(key, ofs)];
     }
 }
 
-/* Takes away a node that counts nothing any more, or joins it with its only child. */
+void
+cls_trie_warm(const struct cls_trie_prefix *prefixes, size_t n)
+{
+    struct {
+        const struct cls_trie_node *node;
+        const struct cls_trie_prefix *prefix;
+    } walks[CLS_TRIE_WARM_MAX];
+    size_t left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        walks[left].prefix = &prefixes[i];
+        walks[left].node = rcu_get_protected(&prefixes[i].trie->root);
+        left += walks[left].node != NULL;
+    }
+    while (left) {
+        size_t still = 0;
+
+        for (size_t i = 0; i < left; i++) {
+            const struct cls_trie_prefix *p = walks[i].prefix;
+            const struct cls_trie_node *node = walks[i].node;
+            unsigned end = node_end(node);
+
+            if (end >= p->plen) {
+                continue;
+            }
+            /* Bits between are not compared: a wrong turn fetches a line too many. */
+            node = rcu_get_protected(&node->edge[key_bit(p->key, end)]);
+            __builtin_prefetch(node);
+            walks[still].prefix = p;
+            walks[still].node = node;
+            still += node != NULL;
+        }
+        left = still;
+    }
+}
+
+/* Takes away a node that counts nothing any more, or lets its only child take its place. */
 static bool
-node_prune(RCU_PTR(struct cls_trie_node) * link)
+node_prune(RCU_PTR(struct cls_trie_node) * link, unsigned ofs)
 {
     struct cls_trie_node *node = rcu_get_protected(link);
     struct cls_trie_node *a = rcu_get_protected(&node->edge[0]);
@@ -169,45 +203,36 @@ node_prune(RCU_PTR(struct cls_trie_node) * link)
     if (node_n_here(node) || (a && b)) {
         return false;
     }
-    if (!child) {
-        rcu_assign(link, NULL);
-        rcu_free(node);
-        return true;
-    }
-    if (node_n_bits(node) + node_n_bits(child) > 32) {
+    if (child && node_end(child) - ofs > 32) {
         return false;
     }
-
-    uint32_t below = node_n_bits(node) == 32 ? 0 : child->bits >> node_n_bits(node);
-    struct cls_trie_node *joined =
-        node_create(node->bits | below, node_n_bits(node) + node_n_bits(child), node_n_here(child));
-    for (int i = 0; i < 2; i++) {
-        rcu_assign(&joined->edge[i], rcu_get_protected(&child->edge[i]));
-    }
-    rcu_assign(link, joined);
+    rcu_assign(link, child);
     rcu_free(node);
-    rcu_free(child);
-    return false;
+    return !child;
 }
 
 void
 cls_trie_remove(struct cls_trie *trie, const uint32_t *key, unsigned plen)
 {
     RCU_PTR(struct cls_trie_node) * links[CLS_TRIE_MAX_BITS + 2];
+    uint8_t begins[CLS_TRIE_MAX_BITS + 2];
     RCU_PTR(struct cls_trie_node) *link = &trie->root;
     unsigned ofs = 0, depth = 0;
 
     for (;;) {
         struct cls_trie_node *node = rcu_get_protected(link);
+        unsigned end = node ? node_end(node) : 0;
 
-        if (!node || node_n_bits(node) > plen - ofs ||
-            node->bits != key_bits_at(key, ofs, node_n_bits(node))) {
+        if (!node || end > plen || first_difference(node, end, key, ofs, end) < end) {
             return; /* Not there: nothing was counted. */
         }
+        begins[depth] = (uint8_t)ofs;
         links[depth++] = link;
-        ofs += node_n_bits(node);
+        ofs = end;
         if (ofs == plen) {
-            if (node_n_here(node)) {
+            uint32_t n_here = node_n_here(node);
+
+            if (n_here && n_here < MAX_COUNT) {
                 atomic_fetch_sub_explicit(&node->count, COUNT_ONE, memory_order_release);
             }
             break;
@@ -215,7 +240,7 @@ cls_trie_remove(struct cls_trie *trie, const uint32_t *key, unsigned plen)
         link = &node->edge[key_bit(key, ofs)];
     }
 
-    while (depth > 0 && node_prune(links[depth - 1])) {
+    while (depth > 0 && node_prune(links[depth - 1], begins[depth - 1])) {
         depth--;
     }
 }
@@ -254,14 +279,14 @@ cls_trie_lookup(const struct cls_trie *trie, const uint32_t *key, unsigned key_b
 
     memset(r, 0, sizeof *r);
     while (node) {
-        unsigned c =
-            common_bits(node->bits, key_bits_at(key, ofs, node_n_bits(node)), node_n_bits(node));
+        unsigned end = node_end(node), at;
 
-        if (c < node_n_bits(node)) {
-            r->n_bits = ofs + c + 1;
+        at = first_difference(node, end, key, ofs, end); /* No prefix is longer than the key. */
+        if (at < end) {
+            r->n_bits = at + 1;
             return;
         }
-        ofs += c;
+        ofs = end;
         if (node_n_here(node)) {
             r->plens[ofs / 64] |= UINT64_C(1) << (ofs % 64);
         }

@@ -230,8 +230,45 @@ flow_mod_prepare(struct ofproto *p, const struct ofp_flow_mod *fm)
         return NULL;
     }
     r = rule_create(p, &rn);
-    cls_insert(p->tables[rn.table_id].cls, &r->cls, rn.match, rn.priority, CLS_VERSION_NEVER);
+    cls_rule_init(p->tables[rn.table_id].cls, &r->cls, rn.match, rn.priority, CLS_VERSION_NEVER);
     return r;
+}
+
+void
+flow_mod_link(struct ofproto *p, struct rule *const *rules, size_t n)
+{
+    struct cls_rule *run[CLS_LINK_MAX];
+    uint8_t table_id = 0;
+    size_t n_run = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct rule *r = rules[i];
+
+        if (!r) {
+            continue;
+        }
+        if (n_run == ARRAY_SIZE(run) || (n_run && r->table_id != table_id)) {
+            cls_link_many(p->tables[table_id].cls, run, n_run);
+            n_run = 0;
+        }
+        table_id = r->table_id;
+        run[n_run++] = &r->cls;
+    }
+    cls_link_many(p->tables[table_id].cls, run, n_run);
+}
+
+void
+flow_mod_prefetch(const struct rule *r)
+{
+    __builtin_prefetch(r);
+    __builtin_prefetch((const char *)r + CACHE_LINE_SIZE);
+    __builtin_prefetch(&r->cls.priority);
+}
+
+void
+flow_mod_prefetch_like(const struct rule *r)
+{
+    cls_prefetch_like(&r->cls);
 }
 
 enum ofperr
@@ -243,7 +280,7 @@ flow_mod_apply_prepared(struct flow_txn *txn, struct rule *r)
     if (error) {
         return error;
     }
-    rule_start(r);
+    rule_start(r, txn->now_ms);
     if (old && !(r->flags & RULE_RESET_COUNTS)) {
         rule_count_on(r, old);
     }

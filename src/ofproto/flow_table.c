@@ -171,7 +171,11 @@ is_hidden(const struct rule *r)
 void
 flow_txn_begin(struct flow_txn *txn, struct ofproto *ofproto)
 {
-    *txn = (struct flow_txn){.ofproto = ofproto, .version = ofproto_version(ofproto) + 1};
+    *txn = (struct flow_txn){
+        .ofproto = ofproto,
+        .version = ofproto_version(ofproto) + 1,
+        .now_ms = clock_now_ms(),
+    };
 }
 
 static void
@@ -182,13 +186,17 @@ txn_log(struct flow_txn *txn, struct flow_txn_op op)
         txn->ops = xreallocarray(txn->ops, txn->allocated_ops, sizeof *txn->ops);
     }
     txn->ops[txn->n_ops++] = op;
+    txn->n_removals += op.kind == FLOW_OP_REMOVE;
+    txn->touched[op.rule->table_id / 64] |= UINT64_C(1) << op.rule->table_id % 64;
 }
 
 void
 flow_txn_add(struct flow_txn *txn, const struct rule_new *rn)
 {
     struct ofproto *p = txn->ofproto;
-    struct rule *r = rule_create(p, rn);
+    struct rule_new timed = *rn;
+    timed.now_ms = txn->now_ms;
+    struct rule *r = rule_create(p, &timed);
     struct oftable *t = &p->tables[rn->table_id];
 
     if (r->actions->has_conj) {
@@ -246,6 +254,7 @@ flow_txn_rollback(struct flow_txn *txn, size_t mark)
         struct oftable *t = &txn->ofproto->tables[r->table_id];
 
         if (op->kind == FLOW_OP_REMOVE) {
+            txn->n_removals--;
             cls_unmark_removed(&r->cls);
             t->n_flows += !is_hidden(r);
         } else {
@@ -337,25 +346,35 @@ report_to_monitors(struct flow_txn *txn)
     }
 }
 
+static void
+publish_tables(const struct flow_txn *txn)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(txn->touched); i++) {
+        for (uint64_t left = txn->touched[i]; left; left &= left - 1) {
+            cls_publish(txn->ofproto->tables[i * 64 + (size_t)__builtin_ctzll(left)].cls);
+        }
+    }
+}
+
+/* Rules of a large transaction are fetched from memory so many operations ahead. */
+#define PUBLISH_AHEAD 16u
+
 void
 flow_txn_commit(struct flow_txn *txn)
 {
     struct ofproto *p = txn->ofproto;
-    size_t n_removed = 0;
     struct garbage *g = NULL;
 
     if (txn->n_ops) {
-        for (size_t i = 0; i < txn->n_ops; i++) {
-            n_removed += txn->ops[i].kind == FLOW_OP_REMOVE;
+        if (txn->n_removals) {
+            g = garbage_create(p, txn->n_removals);
         }
-        if (n_removed) {
-            g = garbage_create(p, n_removed);
-        }
-        for (size_t i = 0; i < txn->n_ops; i++) {
-            cls_publish(p->tables[txn->ops[i].rule->table_id].cls);
-        }
+        publish_tables(txn);
         atomic_store_explicit(&p->version, txn->version, memory_order_release);
         for (size_t i = 0; i < txn->n_ops; i++) {
+            if (i + PUBLISH_AHEAD < txn->n_ops) {
+                flow_mod_prefetch(txn->ops[i + PUBLISH_AHEAD].rule);
+            }
             txn_publish_op(txn, &txn->ops[i], g);
         }
         changes_publish(p->all);

@@ -203,11 +203,12 @@ struct rule_new {
     const struct rule_actions *actions; /* taken */
     struct rule *stats_from;            /* counts go on with this rule's, or NULL */
     int64_t created_ms;                 /* 0: now */
+    int64_t now_ms;                     /* clock_now_ms(), or 0: rule_start() follows */
 };
 struct rule *rule_create(struct ofproto *, const struct rule_new *);
-/* For a rule that no translation has seen: it counts on where 'old' stops; its life begins now. */
+/* For a rule that no translation has seen: it counts on where 'old' stops; its life begins. */
 void rule_count_on(struct rule *, struct rule *old);
-void rule_start(struct rule *);
+void rule_start(struct rule *, int64_t now_ms);
 
 /* --- tables: flow_table.c
  * ------------------------------------------------------------------------- */
@@ -223,8 +224,11 @@ struct flow_txn_op {
 struct flow_txn {
     struct ofproto *ofproto;
     cls_version_t version; /* in which it will be visible */
+    int64_t now_ms;        /* clock_now_ms() of its beginning */
     struct flow_txn_op *ops;
     size_t n_ops, allocated_ops;
+    size_t n_removals;                              /* of the operations */
+    uint64_t touched[(OFPROTO_N_TABLES + 64) / 64]; /* a bit for each table of an operation */
 };
 void flow_txn_begin(struct flow_txn *, struct ofproto *);
 void flow_txn_remove_all(struct flow_txn *); /* all flows that are not hidden */
@@ -261,9 +265,15 @@ void flow_garbage_run(struct ofprotos *);
 
 /* Does what a decoded flow-mod says within a transaction; 0 or the error to send. */
 enum ofperr flow_mod_apply(struct flow_txn *, const struct ofp_flow_mod *);
-/* The rule of a flow-mod that adds, linked for no version yet, so that flow_mod_apply_prepared() is
- * short; NULL: this one must wait for flow_mod_apply(). */
+/* The rule of a flow-mod that adds, to be linked with others by flow_mod_link() for no version yet,
+ * so that flow_mod_apply_prepared() is short; NULL: this one must wait for flow_mod_apply(). */
 struct rule *flow_mod_prepare(struct ofproto *, const struct ofp_flow_mod *);
+/* Must follow before anything else is done with the rules; NULLs are skipped. */
+void flow_mod_link(struct ofproto *, struct rule *const *rules, size_t n);
+/* Says that flow_mod_apply_prepared() comes soon for this rule, and then that it is about to come:
+ * the rules of a large bundle are not in the processor's cache. */
+void flow_mod_prefetch(const struct rule *);
+void flow_mod_prefetch_like(const struct rule *);
 /* Like flow_mod_apply().  The rule is the transaction's unless there is an error. */
 enum ofperr flow_mod_apply_prepared(struct flow_txn *, struct rule *);
 /* Removes the rules that lead to a group, or with OFP_GROUP_ALL to any. */

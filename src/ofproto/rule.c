@@ -161,20 +161,19 @@ struct rule *
 rule_create(struct ofproto *ofproto, const struct rule_new *rn)
 {
     struct rule *r = xzalloc(sizeof *r + cls_values_size(rn->match));
-    int64_t now = clock_now_ms();
 
     r->ofproto = ofproto;
     r->actions = rn->actions;
     r->cookie = rn->cookie;
-    r->created_ms = rn->created_ms ? rn->created_ms : now;
-    r->modified_ms = now;
+    r->created_ms = rn->created_ms ? rn->created_ms : rn->now_ms;
+    r->modified_ms = rn->now_ms;
     atomic_init(&r->n_refs, 1);
     r->idle_timeout = rn->idle_timeout;
     r->hard_timeout = rn->hard_timeout;
     r->importance = rn->importance;
     r->flags = rn->flags;
     r->table_id = rn->table_id;
-    atomic_init(&r->own_stats.used_ms, now);
+    atomic_init(&r->own_stats.used_ms, rn->now_ms);
     r->stats = &r->own_stats;
     if (rn->stats_from) {
         rule_count_on(r, rn->stats_from);
@@ -183,9 +182,9 @@ rule_create(struct ofproto *ofproto, const struct rule_new *rn)
 }
 
 void
-rule_start(struct rule *r)
+rule_start(struct rule *r, int64_t now_ms)
 {
-    r->created_ms = r->modified_ms = clock_now_ms();
+    r->created_ms = r->modified_ms = now_ms;
     atomic_store_explicit(&r->own_stats.used_ms, r->created_ms, memory_order_relaxed);
 }
 

@@ -64,11 +64,13 @@ report(struct ofproto *p, uint8_t table_id)
 void
 vacancy_run(struct ofproto *p, const struct flow_txn *txn)
 {
-    for (size_t i = 0; i < txn->n_ops; i++) {
-        uint8_t table_id = txn->ops[i].rule->table_id;
+    for (size_t i = 0; i < ARRAY_SIZE(txn->touched); i++) {
+        for (uint64_t left = txn->touched[i]; left; left &= left - 1) {
+            uint8_t table_id = (uint8_t)(i * 64 + (size_t)__builtin_ctzll(left));
 
-        if (p->tables[table_id].vacancy_event) {
-            report(p, table_id);
+            if (p->tables[table_id].vacancy_event) {
+                report(p, table_id);
+            }
         }
     }
 }
