@@ -3,9 +3,11 @@
  * br_port.c - one row of Port: the VLAN mode and the members of a logical port, as NORMAL sees it.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "bridge/bridge_int.h"
+#include "ofproto/lacp.h"
 
 LOG_MODULE(bridge);
 
@@ -99,6 +101,7 @@ port_bond_cfg(const struct db_row *row, struct ofproto_bond_cfg *bond)
         .rebalance_ms = row_map_int(row, "other_config", "bond-rebalance-interval", 10000),
         .hash_basis = row_map_int(row, "other_config", "bond-hash-basis", 0),
         .primary = row_map_get(row, "other_config", "bond-primary"),
+        .lacp_fallback_ab = row_map_bool(row, "other_config", "lacp-fallback-ab", false),
         .all_members_active = row_map_bool(row, "other_config", "all-members-active", false),
     };
     if (!active || rte_ether_unformat_addr(active, &bond->active_mac)) {
@@ -106,13 +109,62 @@ port_bond_cfg(const struct db_row *row, struct ofproto_bond_cfg *bond)
     }
 }
 
-/* The OpenFlow ports of the members that run, in a new array. */
+/* NULL: off, or nothing that can be. */
+static const struct lacp_cfg *
+port_lacp_cfg(const struct db_row *row, struct lacp_cfg *lacp)
+{
+    const char *word = row_str(row, "lacp");
+    const char *id = row_map_get(row, "other_config", "lacp-system-id");
+    const char *time = row_map_get(row, "other_config", "lacp-time");
+    int priority = row_map_int(row, "other_config", "lacp-system-priority", 0);
+
+    *lacp = (struct lacp_cfg){
+        .active = word && !strcmp(word, "active"),
+        .fast = time && !strcasecmp(time, "fast"),
+        .fallback_ab = row_map_bool(row, "other_config", "lacp-fallback-ab", false),
+        /* Without a wish, links that can be aggregated are preferred. */
+        .sys_priority = priority > 0 && priority <= UINT16_MAX ? (uint16_t)priority
+                        : row_n(row, "interfaces") > 1         ? UINT16_MAX - 1
+                                                               : UINT16_MAX,
+    };
+    if (!lacp->active && (!word || strcmp(word, "passive"))) {
+        return NULL;
+    }
+    if (id && rte_ether_unformat_addr(id, &lacp->sys_id)) {
+        log_warn("port %s: LACP system ID (%s) must be an Ethernet address.", row_str(row, "name"),
+                 id);
+        return NULL;
+    }
+    if (id && rte_is_zero_ether_addr(&lacp->sys_id)) {
+        log_warn("port %s: Invalid zero LACP system ID.", row_str(row, "name"));
+        return NULL;
+    }
+    return lacp;
+}
+
+static struct lacp_member_cfg
+iface_lacp_cfg(const struct br_iface *iface, const struct db_row *row)
+{
+    int id = row_map_int(row, "other_config", "lacp-port-id", 0);
+    int priority = row_map_int(row, "other_config", "lacp-port-priority", 0);
+    int key = row_map_int(row, "other_config", "lacp-aggregation-key", 0);
+
+    return (struct lacp_member_cfg){
+        .port_id = (uint16_t)(id > 0 && id <= UINT16_MAX ? (ofp_port_t)id : iface->ofp_port),
+        .port_priority = priority > 0 && priority <= UINT16_MAX ? (uint16_t)priority : UINT16_MAX,
+        .key = key >= 0 && key <= UINT16_MAX ? (uint16_t)key : 0,
+    };
+}
+
+/* The OpenFlow ports of the members that run, and what LACP is to say of them, in new arrays. */
 static ofp_port_t *
-port_members(const struct br *br, const struct db_row *row, size_t *n)
+port_members(const struct br *br, const struct db_row *row, struct lacp_member_cfg **lacp,
+             size_t *n)
 {
     size_t n_rows = row_n(row, "interfaces");
     ofp_port_t *members = xcalloc(n_rows + 1, sizeof *members);
 
+    *lacp = xcalloc(n_rows + 1, sizeof **lacp);
     *n = 0;
     for (size_t i = 0; i < n_rows; i++) {
         const struct db_row *iface_row = row_ref_at(row, "interfaces", i);
@@ -120,6 +172,7 @@ port_members(const struct br *br, const struct db_row *row, size_t *n)
             iface_row ? br_iface_find(br, row_str(iface_row, "name")) : NULL;
 
         if (iface && iface->ofp_port) {
+            (*lacp)[*n] = iface_lacp_cfg(iface, iface_row);
             members[(*n)++] = iface->ofp_port;
         }
     }
@@ -133,16 +186,19 @@ br_port_sync(struct br *br, const struct db_row *row)
     const char *ethtype = row_map_get(row, "other_config", "qinq-ethtype");
     uint64_t trunks[VLAN_WORDS], cvlans[VLAN_WORDS];
     struct ofproto_bond_cfg bond;
+    struct lacp_cfg lacp;
+    struct lacp_member_cfg *lacp_members;
     struct ofproto_bundle_cfg cfg = {.name = name};
     struct br_port *port;
     ofp_port_t *members;
 
-    members = port_members(br, row, &cfg.n_members);
+    members = port_members(br, row, &lacp_members, &cfg.n_members);
     HASH_FIND_STR(br->ports, name, port);
     if (!cfg.n_members) {
         if (port) {
             port_destroy(br, port);
         }
+        free(lacp_members);
         free(members);
         return;
     }
@@ -173,6 +229,9 @@ br_port_sync(struct br *br, const struct db_row *row)
         port_bond_cfg(row, &bond);
         cfg.bond = &bond;
     }
+    cfg.lacp = port_lacp_cfg(row, &lacp);
+    cfg.lacp_members = lacp_members;
     ofproto_bundle_set(br->ofproto, &cfg);
+    free(lacp_members);
     free(members);
 }

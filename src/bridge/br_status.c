@@ -277,6 +277,19 @@ br_put_bonds(struct br *br, struct db_txn *txn, const struct db_row *br_row)
     }
 }
 
+/* Interface.lacp_current, which moves without the device. */
+static void
+iface_put_lacp(const struct br_iface *iface, struct db_txn *txn, const struct db_row *row)
+{
+    int current = iface->ofp_port ? ofproto_lacp_current(iface->br->ofproto, iface->ofp_port) : -1;
+
+    if (current < 0) {
+        db_txn_clear(txn, row, "lacp_current");
+    } else {
+        db_txn_set_bool(txn, row, "lacp_current", current);
+    }
+}
+
 /* 'everything': also what did not change since the last time. */
 static void
 br_put_status(struct br *br, struct db_txn *txn, bool everything)
@@ -286,6 +299,9 @@ br_put_status(struct br *br, struct db_txn *txn, bool everything)
         const struct db_row *row = db_get(br->all->db, "Interface", &iface->uuid);
         uint64_t seq = iface->netdev ? netdev_change_seq(iface->netdev) : 0;
 
+        if (row) {
+            iface_put_lacp(iface, txn, row);
+        }
         if (!row || (!everything && !iface->status_stale && seq == iface->change_seq)) {
             continue;
         }

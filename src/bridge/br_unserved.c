@@ -17,30 +17,20 @@ enum ask {
     ASK_SET,     /* it is not empty */
     ASK_TRUE,    /* it is true */
     ASK_ENABLED, /* its key "enable" is "true" */
-    ASK_NOT_OFF, /* it is a word other than "off" */
 };
 
 static const struct {
     const char *table, *column;
     enum ask ask;
 } unserved[] = {
-    {"Open_vSwitch", "datapaths", ASK_SET},
-    {"Bridge", "stp_enable", ASK_TRUE},
-    {"Bridge", "rstp_enable", ASK_TRUE},
-    {"Bridge", "mcast_snooping_enable", ASK_TRUE},
-    {"Bridge", "netflow", ASK_SET},
-    {"Bridge", "sflow", ASK_SET},
-    {"Bridge", "ipfix", ASK_SET},
-    {"Bridge", "auto_attach", ASK_SET},
-    {"Port", "bond_fake_iface", ASK_TRUE},
-    {"Port", "lacp", ASK_NOT_OFF},
-    {"Port", "mac", ASK_SET},
-    {"Interface", "bfd", ASK_ENABLED},
-    {"Interface", "cfm_mpid", ASK_SET},
-    {"Interface", "lldp", ASK_ENABLED},
-    {"Mirror", "filter", ASK_SET},
-    {"Controller", "local_ip", ASK_SET},
-    {"Flow_Sample_Collector_Set", "ipfix", ASK_SET},
+    {"Open_vSwitch", "datapaths", ASK_SET}, {"Bridge", "stp_enable", ASK_TRUE},
+    {"Bridge", "rstp_enable", ASK_TRUE},    {"Bridge", "mcast_snooping_enable", ASK_TRUE},
+    {"Bridge", "netflow", ASK_SET},         {"Bridge", "sflow", ASK_SET},
+    {"Bridge", "ipfix", ASK_SET},           {"Bridge", "auto_attach", ASK_SET},
+    {"Port", "bond_fake_iface", ASK_TRUE},  {"Port", "mac", ASK_SET},
+    {"Interface", "bfd", ASK_ENABLED},      {"Interface", "cfm_mpid", ASK_SET},
+    {"Interface", "lldp", ASK_ENABLED},     {"Mirror", "filter", ASK_SET},
+    {"Controller", "local_ip", ASK_SET},    {"Flow_Sample_Collector_Set", "ipfix", ASK_SET},
 };
 
 _Static_assert(ARRAY_SIZE(unserved) <= 32, "bits of bridges.unserved_said");
@@ -48,8 +38,6 @@ _Static_assert(ARRAY_SIZE(unserved) <= 32, "bits of bridges.unserved_said");
 static bool
 row_asks(const struct db_row *row, const char *column, enum ask ask)
 {
-    const char *word;
-
     switch (ask) {
     case ASK_SET:
         return row_n(row, column) > 0;
@@ -57,9 +45,6 @@ row_asks(const struct db_row *row, const char *column, enum ask ask)
         return row_bool_or(row, column, false);
     case ASK_ENABLED:
         return row_map_bool(row, column, "enable", false);
-    case ASK_NOT_OFF:
-        word = row_str(row, column);
-        return word && *word && strcmp(word, "off");
     }
     return false;
 }

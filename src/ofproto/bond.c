@@ -132,7 +132,8 @@ present_members(const struct ofproto *p, const struct ofbundle *b, size_t *n)
                       : (struct bond_member){.port = port->ofp_port, .delay_ends = BOND_NO_DELAY};
         m->name = xstrdup(port->name);
         memcpy(&m->mac, port->desc.hw_addr, sizeof m->mac);
-        m->has_link = !(port->desc.state & OFPPS_LINK_DOWN);
+        m->has_link =
+            !(port->desc.state & OFPPS_LINK_DOWN) && lacp_may_enable(b->lacp, port->ofp_port);
         (*n)++;
     }
     qsort(members, *n, sizeof *members, compare_members);
@@ -521,12 +522,14 @@ bonds_run(struct ofprotos *all)
 
     for (struct ofproto *p = all->by_name; p; p = p->hh.next) {
         for (struct ofbundle *b = p->bundles; b; b = b->next) {
+            bundle_lacp_run(p, b);
             if (b->cfg.bond || b->state) {
                 bond_run(p, b);
             }
         }
         ofproto_commit(p);
         for (struct ofbundle *b = p->bundles; b; b = b->next) {
+            until = MIN(until, bundle_lacp_send(p, b));
             if (b->state) {
                 more |= teach(p, b);
                 until = next_delay(b->state, until);

@@ -63,7 +63,8 @@ const char *bond_mode_name(enum ofproto_bond_mode);
 /* The bucket of a source address in a VLAN is this hash's lowest 8 bits. */
 uint32_t bond_hash_mac(struct rte_ether_addr, uint16_t vlan, uint32_t basis);
 
-/* Registers bond/... (bond_ctl.c). */
+/* Registers bond/... (bond_ctl.c), lacp/... (lacp_ctl.c). */
 void bond_ctl_init(struct ofprotos *);
+void lacp_ctl_init(struct ofprotos *);
 
 #endif /* ofproto/bond.h */

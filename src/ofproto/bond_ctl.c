@@ -115,8 +115,14 @@ static void
 put_bond(struct str *s, const struct ofbundle *b)
 {
     const struct bond *bond = b->state;
-    bool may_recirc = b->bond.mode == OFPROTO_BOND_TCP;
+    bool falls_back = b->bond.lacp_fallback_ab && lacp_status(b->lacp) == LACP_CONFIGURED;
+    bool may_recirc = b->bond.mode == OFPROTO_BOND_TCP && !falls_back;
     int64_t interval = b->bond.rebalance_ms;
+    static const char *const lacp_words[] = {
+        [LACP_OFF] = "off",
+        [LACP_CONFIGURED] = "configured",
+        [LACP_NEGOTIATED] = "negotiated",
+    };
 
     str_printf(s, "---- %s ----\n", b->name);
     str_printf(s, "bond_mode: %s\n", bond_mode_name(b->bond.mode));
@@ -132,7 +138,8 @@ put_bond(struct str *s, const struct ofbundle *b)
         str_printf(s, "next rebalance: %" PRId64 " ms\n",
                    interval - (clock_now_ms() - bond->balanced_since) % interval);
     }
-    str_put(s, "lacp_status: off\nlacp_fallback_ab: false\n");
+    str_printf(s, "lacp_status: %s\nlacp_fallback_ab: %s\n", lacp_words[lacp_status(b->lacp)],
+               b->bond.lacp_fallback_ab ? "true" : "false");
     put_primary(s, b);
     str_put(s, "active member mac: ");
     str_put_eth(s, bond->active_mac.addr_bytes);
@@ -269,19 +276,6 @@ hash(struct unixctl_conn *conn, int argc, const char *argv[], void *all)
     }
 }
 
-/* lacp/show, lacp/show-stats: no port runs LACP. */
-static void
-lacp_show(struct unixctl_conn *conn, int argc, const char *argv[], void *all)
-{
-    (void)argv;
-    (void)all;
-    if (argc > 1) {
-        unixctl_reply_error(conn, "no such lacp object");
-    } else {
-        unixctl_reply(conn, NULL);
-    }
-}
-
 void
 bond_ctl_init(struct ofprotos *all)
 {
@@ -299,8 +293,6 @@ bond_ctl_init(struct ofprotos *all)
     unixctl_register("bond/show", "[port]", 0, 1, bond_show, all);
     unixctl_register("bond/migrate", "port hash member", 3, 3, migrate, all);
     unixctl_register("bond/hash", "mac [vlan] [basis]", 1, 3, hash, all);
-    unixctl_register("lacp/show", "[port]", 0, 1, lacp_show, all);
-    unixctl_register("lacp/show-stats", "[port]", 0, 1, lacp_show, all);
     for (size_t i = 0; i < ARRAY_SIZE(member_commands); i++) {
         unixctl_register(member_commands[i].name, member_usage, 2, 2, member_commands[i].fn, all);
         unixctl_register(member_commands[i].old_name, NULL, 2, 2, member_commands[i].fn, all);

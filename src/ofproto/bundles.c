@@ -64,6 +64,13 @@ bundle_fill(struct ofbundle *b, const struct ofproto_bundle_cfg *cfg)
         b->bond_primary = xstrdup_null(cfg->bond->primary);
         b->bond.primary = b->bond_primary;
     }
+    free(b->lacp_members);
+    b->lacp_members = NULL;
+    memset(&b->lacp_cfg, 0, sizeof b->lacp_cfg);
+    if (cfg->lacp) {
+        b->lacp_cfg = *cfg->lacp;
+        b->lacp_members = xmemdup(cfg->lacp_members, cfg->n_members * sizeof *cfg->lacp_members);
+    }
     free(b->members);
     b->members = xmemdup(cfg->members, cfg->n_members * sizeof *cfg->members);
     b->n_members = cfg->n_members;
@@ -72,6 +79,8 @@ bundle_fill(struct ofbundle *b, const struct ofproto_bundle_cfg *cfg)
     b->cfg.trunks = cfg->trunks ? b->trunks : NULL;
     b->cfg.cvlans = cfg->cvlans ? b->cvlans : NULL;
     b->cfg.bond = cfg->bond ? &b->bond : NULL;
+    b->cfg.lacp = cfg->lacp ? &b->lacp_cfg : NULL;
+    b->cfg.lacp_members = NULL;
     b->cfg.members = NULL;
     b->cfg.n_members = 0;
 }
@@ -89,6 +98,28 @@ strings_equal(const char *a, const char *b)
 }
 
 static bool
+lacp_is_as(const struct ofbundle *b, const struct ofproto_bundle_cfg *cfg)
+{
+    const struct lacp_cfg *x = b->cfg.lacp, *y = cfg->lacp;
+
+    if (!x || !y) {
+        return !x && !y;
+    }
+    if (x->active != y->active || x->fast != y->fast || x->fallback_ab != y->fallback_ab ||
+        x->sys_priority != y->sys_priority || !rte_is_same_ether_addr(&x->sys_id, &y->sys_id)) {
+        return false;
+    }
+    for (size_t i = 0; i < cfg->n_members; i++) {
+        const struct lacp_member_cfg *m = &b->lacp_members[i], *n = &cfg->lacp_members[i];
+
+        if (m->port_id != n->port_id || m->port_priority != n->port_priority || m->key != n->key) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
 bundle_is_as(const struct ofbundle *b, const struct ofproto_bundle_cfg *cfg)
 {
     const struct ofproto_bundle_cfg *o = &b->cfg;
@@ -99,7 +130,7 @@ bundle_is_as(const struct ofbundle *b, const struct ofproto_bundle_cfg *cfg)
         !bitmaps_equal(o->cvlans, cfg->cvlans) || b->n_members != cfg->n_members ||
         (cfg->n_members &&
          memcmp(b->members, cfg->members, cfg->n_members * sizeof *cfg->members)) ||
-        !o->bond != !cfg->bond) {
+        !o->bond != !cfg->bond || !lacp_is_as(b, cfg)) {
         return false;
     }
     return !cfg->bond ||
@@ -108,6 +139,7 @@ bundle_is_as(const struct ofbundle *b, const struct ofproto_bundle_cfg *cfg)
             b->bond.rebalance_ms == cfg->bond->rebalance_ms &&
             b->bond.hash_basis == cfg->bond->hash_basis &&
             b->bond.all_members_active == cfg->bond->all_members_active &&
+            b->bond.lacp_fallback_ab == cfg->bond->lacp_fallback_ab &&
             strings_equal(b->bond_primary, cfg->bond->primary));
 }
 
@@ -128,7 +160,8 @@ ofproto_bundle_set(struct ofproto *p, const struct ofproto_bundle_cfg *cfg)
     if (!bundle_is_as(b, cfg)) {
         bundle_fill(b, cfg);
         ofproto_view_changed(p);
-        if (b->cfg.bond || b->state) {
+        if (b->cfg.bond || b->state || b->cfg.lacp || b->lacp) {
+            bundle_lacp_run(p, b);
             bond_run(p, b);
             p->all->bonds_dirty = true;
         }
@@ -148,9 +181,11 @@ ofproto_bundle_del(struct ofproto *p, const char *name)
         xlate_mac_table_forget_bundle(p->mac_table, b->id);
     }
     bond_destroy(b->state);
+    lacp_destroy(b->lacp);
     p->all->bond_seq++;
     free(b->name);
     free(b->bond_primary);
+    free(b->lacp_members);
     free(b->members);
     free(b);
     ofproto_view_changed(p);

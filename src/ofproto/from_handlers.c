@@ -7,6 +7,7 @@
  * queue drops and counts: a flood of misses must not fill the memory.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/coverage.h"
@@ -16,11 +17,11 @@
 COVERAGE_DEFINE(ofproto_job_dropped);
 
 /* Packets for controllers may fill half of the queue: what they were to teach fits behind them. */
-enum { MAX_JOBS = 4096, MAX_PACKET_IN_JOBS = MAX_JOBS / 2 };
+enum { MAX_JOBS = 4096, MAX_PACKET_IN_JOBS = MAX_JOBS / 2, MAX_PDU_JOBS = 256 };
 
 struct handler_job {
     struct handler_job *next;
-    enum { JOB_PACKET_IN, JOB_LEARN, JOB_TIMEOUTS, JOB_DIRTY } kind;
+    enum { JOB_PACKET_IN, JOB_LEARN, JOB_TIMEOUTS, JOB_DIRTY, JOB_LACP } kind;
     struct ofproto *ofproto;
     struct ofproto_packet_in pin; /* pointers lead into 'bytes' */
     struct flow flow;
@@ -28,6 +29,8 @@ struct handler_job {
     struct match match;
     struct rule *rule; /* JOB_TIMEOUTS: a reference */
     uint16_t idle, hard;
+    ofp_port_t port; /* JOB_LACP */
+    size_t len;
     uint64_t bytes[];
 };
 
@@ -48,8 +51,10 @@ put(struct ofproto *p, struct handler_job *job)
 
     job->ofproto = p;
     pthread_mutex_lock(&all->lock);
-    full = all->n_jobs >= (job->kind == JOB_PACKET_IN ? MAX_PACKET_IN_JOBS : MAX_JOBS);
+    full = all->n_jobs >= (job->kind == JOB_PACKET_IN ? MAX_PACKET_IN_JOBS : MAX_JOBS) ||
+           (job->kind == JOB_LACP && all->n_pdu_jobs >= MAX_PDU_JOBS);
     if (!full) {
+        all->n_pdu_jobs += job->kind == JOB_LACP;
         was_empty = !all->n_jobs++;
         *all->last_job = job;
         all->last_job = &job->next;
@@ -114,6 +119,20 @@ ofproto_reduce_timeouts(struct rule *rule, uint16_t idle, uint16_t hard)
     job->idle = idle;
     job->hard = hard;
     put(rule->ofproto, job);
+}
+
+void
+ofproto_lacp_in(struct ofproto *p, ofp_port_t port, const void *data, size_t len)
+{
+    struct handler_job *job = xzalloc(sizeof *job + len);
+
+    job->kind = JOB_LACP;
+    job->port = port;
+    job->len = len;
+    if (len) {
+        memcpy(job->bytes, data, len);
+    }
+    put(p, job);
 }
 
 void
@@ -222,6 +241,9 @@ run_job(struct handler_job *job)
         ofproto_view_changed(job->ofproto);
         ofproto_commit(job->ofproto);
         break;
+    case JOB_LACP:
+        bundle_lacp_receive(job->ofproto, job->port, job->bytes, job->len);
+        break;
     }
 }
 
@@ -234,7 +256,7 @@ take_all(struct ofprotos *all)
     jobs = all->jobs;
     all->jobs = NULL;
     all->last_job = &all->jobs;
-    all->n_jobs = 0;
+    all->n_jobs = all->n_pdu_jobs = 0;
     pthread_mutex_unlock(&all->lock);
     return jobs;
 }
@@ -264,6 +286,7 @@ handler_jobs_forget(struct ofprotos *all, const struct ofproto *p)
         }
         *link = job->next;
         all->n_jobs--;
+        all->n_pdu_jobs -= job->kind == JOB_LACP;
         job_free(job);
     }
     all->last_job = link;

@@ -9,6 +9,7 @@
 
 #include "base/bitmap.h"
 #include "ofproto/bond.h"
+#include "ofproto/lacp.h"
 #include "ofproto/xlate_int.h"
 
 /* The port that stands for packets from nowhere (OFPP_NONE, OFPP_CONTROLLER): a trunk. */
@@ -90,23 +91,33 @@ is_gratuitous_arp(struct xlate_ctx *ctx)
 }
 
 /* The other switch may flood to each of our links.  What is for all comes in by the active member
- * only, or from wherever a balanced bond with one partner (balance-tcp) gets it. */
+ * only, or from wherever an aggregation that its partner knows of (LACP) gets it.  balance-tcp is
+ * nothing without that. */
 static bool
 bond_admits(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
 {
     const struct view_port *port = view_port(ctx->view, ctx->flow.ofp_in_port);
     bool is_multicast = ctx->flow.dl_dst.addr_bytes[0] & 1;
+    bool is_backup = in->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP ||
+                     (in->bond.mode == OFPROTO_BOND_TCP && in->falls_back);
+    bool is_slb = in->bond.mode == OFPROTO_BOND_SLB;
     struct mac_where where;
+    bool admits;
 
-    if (in->bond.mode == OFPROTO_BOND_TCP) {
-        return true;
+    if (in->lacp_status == LACP_NEGOTIATED) {
+        if (!port || !port->bond_enabled) {
+            xlate_report(ctx, TRACE_DETAIL, "bonding refused admissibility, dropping");
+            return false;
+        }
+        return true; /* The partner knows that it is one link. */
     }
-    if (port != in->active && (in->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP ||
-                               (is_multicast && !in->bond.all_members_active))) {
+    admits = port == in->active || (is_slb && (!is_multicast || in->bond.all_members_active));
+    if (!admits || (!is_backup && !is_slb) ||
+        (in->lacp_status == LACP_CONFIGURED && !in->bond.lacp_fallback_ab)) {
         xlate_report(ctx, TRACE_DETAIL, "bonding refused admissibility, dropping");
         return false;
     }
-    if (in->bond.mode == OFPROTO_BOND_SLB) {
+    if (is_slb) {
         /* What we sent ourselves comes back by another member. */
         xlate_dep_mac(ctx, ctx->view->mac_table, vlan, ctx->flow.dl_src);
         if (mac_table_lookup(ctx->view->mac_table, vlan, ctx->flow.dl_src, &where) &&
@@ -168,6 +179,9 @@ choose_member(struct xlate_ctx *ctx, const struct view_bundle *b, uint16_t vlan)
     }
     if (!b->buckets) {
         return b->active;
+    }
+    if (b->bond.mode == OFPROTO_BOND_TCP && b->lacp_status != LACP_NEGOTIATED) {
+        return NULL;
     }
     if (b->bond.mode == OFPROTO_BOND_SLB) {
         FLOW_MASK_SET(ctx->wc, dl_src);

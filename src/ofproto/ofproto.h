@@ -206,12 +206,16 @@ enum ofproto_priority_tags {
 };
 enum ofproto_bond_mode { OFPROTO_BOND_ACTIVE_BACKUP, OFPROTO_BOND_SLB, OFPROTO_BOND_TCP };
 
+struct lacp_cfg;
+struct lacp_member_cfg;
+
 struct ofproto_bond_cfg {
     enum ofproto_bond_mode mode;
     int up_delay_ms, down_delay_ms, rebalance_ms;
     uint32_t hash_basis;
     const char *primary; /* name of a member or NULL */
     bool all_members_active;
+    bool lacp_fallback_ab;            /* without a partner it runs as active-backup */
     struct rte_ether_addr active_mac; /* of the active member before a restart; zero: none */
 };
 
@@ -227,6 +231,8 @@ struct ofproto_bundle_cfg {
     const ofp_port_t *members;
     size_t n_members;
     const struct ofproto_bond_cfg *bond; /* NULL with one member */
+    const struct lacp_cfg *lacp;         /* NULL: off; a zero 'sys_id': the bridge's address */
+    const struct lacp_member_cfg *lacp_members; /* n_members of them, with 'lacp' */
 };
 
 /* Creates or changes the bundle called cfg->name.  A member leaves the bundle it was in before. */
@@ -235,7 +241,9 @@ void ofproto_bundle_del(struct ofproto *, const char *name);
 
 /* The MAC address of a bond's active member, zero if there is none; false: no such bond. */
 bool ofproto_bond_active_mac(const struct ofproto *, const char *bundle, struct rte_ether_addr *);
-/* Changes whenever that may have changed. */
+/* Interface.lacp_current: 1 or 0; -1 where there is no LACP. */
+int ofproto_lacp_current(const struct ofproto *, ofp_port_t);
+/* Changes whenever one of these may have changed. */
 uint64_t ofprotos_bond_seq(const struct ofprotos *);
 
 /* --- mirrors (rows of Mirror); names are of bundles ------------------------------------------- */

@@ -55,6 +55,7 @@ struct view_port {
     odp_port_t odp_port; /* ODPP_NONE for patch ports */
     uint32_t config;     /* enum ofport_config */
     bool link_up;        /* may carry traffic; patch: the peer exists */
+    bool bond_enabled;   /* as a member of a bond */
     struct netdev *netdev;
     struct tnl_port *tunnel;          /* or NULL */
     struct ofproto *peer_ofproto;     /* patch with a peer that names us back, else NULL */
@@ -79,8 +80,11 @@ struct view_bundle {
     const struct view_port **members;
     size_t n_members;
     bool has_bond;
-    struct ofproto_bond_cfg bond;      /* valid if has_bond; 'primary' is NULL */
-    const struct view_port *active;    /* valid if has_bond; NULL: no member is */
+    struct ofproto_bond_cfg bond;   /* valid if has_bond; 'primary' is NULL */
+    const struct view_port *active; /* valid if has_bond; NULL: no member is */
+    bool has_lacp;
+    uint8_t lacp_status; /* enum lacp_status */
+    bool falls_back;     /* balanced by configuration, but without a partner active-backup */
     const struct view_port **buckets;  /* of a balanced bond, BOND_BUCKETS of them; may be NULL */
     uint32_t src_mirrors, dst_mirrors; /* bitmaps of view->mirrors: selected on receive, on send */
     uint32_t out_mirrors;              /* mirrors whose output this bundle is */
@@ -233,6 +237,8 @@ struct ofproto_learned {
     size_t acts_size;
 };
 void ofproto_learn(struct ofproto *, const struct ofproto_learned *);
+/* A frame of LACP, from behind its Ethernet type, that came in on a port. */
+void ofproto_lacp_in(struct ofproto *, ofp_port_t, const void *data, size_t len);
 /* fin_timeout(): lowers the rule's timeouts. */
 void ofproto_reduce_timeouts(struct rule *, uint16_t idle, uint16_t hard);
 /* Counts for a port that has no datapath counters of its own.  Any thread. */

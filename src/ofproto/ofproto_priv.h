@@ -16,6 +16,7 @@
 
 #include "base/loop.h"
 #include "base/uthash.h"
+#include "ofproto/lacp.h"
 #include "ofproto/ofproto_int.h"
 #include "openflow/ofp_flow.h"
 #include "openflow/ofp_group.h"
@@ -50,7 +51,7 @@ struct ofprotos {
     size_t n_changes, allocated_changes;
     bool has_other_changes;               /* than of rules */
     struct handler_job *jobs, **last_job; /* from other threads, in order */
-    size_t n_jobs;
+    size_t n_jobs, n_pdu_jobs;
     struct garbage *ripe;                   /* grace period over: to be unlinked */
     struct garbage *unlinking;              /* main only: taken from 'ripe', not yet done */
     struct garbage *garbage;                /* main only: all batches that wait */
@@ -91,6 +92,7 @@ struct ofport {
     uint32_t config;      /* OFPPC_* */
     struct ofp_port desc; /* as last told to controllers */
     uint64_t netdev_seq;
+    uint64_t carrier_resets; /* that LACP was told of */
     int64_t created_ms;
     struct ofbundle *bundle;          /* NULL: in none */
     struct ofport_counters *counters; /* freed after a grace period */
@@ -104,7 +106,10 @@ struct ofbundle {
     uint64_t trunks[4096 / 64], cvlans[4096 / 64];
     struct ofproto_bond_cfg bond;
     char *bond_primary;
-    struct bond *state;  /* NULL: no bond */
+    struct bond *state; /* NULL: no bond */
+    struct lacp *lacp;  /* NULL: off */
+    struct lacp_cfg lacp_cfg;
+    struct lacp_member_cfg *lacp_members;
     ofp_port_t *members; /* those that exist are in the bundle */
     size_t n_members;
 };
@@ -174,6 +179,15 @@ void view_destroy(void *view); /* fits rcu_defer() */
  * but the rules for the conj_ids that they make up.  Any thread under RCU. */
 const struct cls_rule *conj_lookup(const struct cls *, cls_version_t, const struct flow *,
                                    struct flow_mask *wc);
+
+/* bundle_lacp.c: LACP of a logical port, with or without a bond */
+/* Makes the machine what 'b' is configured to have, and lets time pass; true if it may have changed
+ * what the bond is to do. */
+bool bundle_lacp_run(struct ofproto *, struct ofbundle *b);
+/* Sends what is due; returns when to run again, LACP_NEVER. */
+int64_t bundle_lacp_send(struct ofproto *, struct ofbundle *b);
+/* A frame of LACP came in on a port. */
+void bundle_lacp_receive(struct ofproto *, ofp_port_t, const void *data, size_t len);
 
 /* ports.c */
 struct ofport *ofport_find(const struct ofproto *, ofp_port_t);

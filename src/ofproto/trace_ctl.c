@@ -319,8 +319,11 @@ put_megaflow(struct text *t, const struct flow *flow, const struct flow_mask *ma
 static void
 put_slow(struct text *t, uint32_t slow)
 {
-    if (slow & (DP_SLOW_ACTION | DP_SLOW_MATCH)) {
+    if (slow & (DP_SLOW_ACTION | DP_SLOW_MATCH | DP_SLOW_LACP)) {
         text_put(t, "This flow is handled by the userspace slow path because it:\n");
+        if (slow & DP_SLOW_LACP) {
+            text_put(t, "  - Consists of LACP packets.\n");
+        }
         if (slow & DP_SLOW_ACTION) {
             text_put(t, "  - Uses action(s) not supported by datapath.\n");
         }
@@ -430,6 +433,7 @@ xlate_ctl_init(struct ofprotos *all)
 {
     fdb_ctl_init(all);
     bond_ctl_init(all);
+    lacp_ctl_init(all);
     unixctl_register("ofproto/trace",
                      "{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]", 1,
                      INT_MAX, ofproto_trace, all);

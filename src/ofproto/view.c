@@ -90,7 +90,16 @@ build_bond(const struct ofbundle *b, struct ofproto_view *v, struct view_bundle 
     const struct bond *bond = b->state;
 
     vb->active = bond->active >= 0 ? view_port(v, bond->members[bond->active].port) : NULL;
-    if (b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP) {
+    for (size_t i = 0; i < bond->n_members; i++) {
+        struct view_port *vp = (struct view_port *)(uintptr_t)view_port(v, bond->members[i].port);
+
+        if (vp) {
+            vp->bond_enabled = bond->members[i].enabled;
+        }
+    }
+    vb->falls_back = b->bond.mode != OFPROTO_BOND_ACTIVE_BACKUP && b->bond.lacp_fallback_ab &&
+                     vb->lacp_status == LACP_CONFIGURED;
+    if (b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP || vb->falls_back) {
         return;
     }
     vb->buckets = xcalloc(BOND_BUCKETS, sizeof *vb->buckets);
@@ -116,6 +125,8 @@ build_bundle(const struct ofbundle *b, struct ofproto_view *v, struct view_bundl
         .all_cvlans = !b->cfg.cvlans,
         .members = xcalloc(b->n_members + 1, sizeof *vb->members),
         .has_bond = b->cfg.bond != NULL,
+        .has_lacp = b->lacp != NULL,
+        .lacp_status = (uint8_t)lacp_status(b->lacp),
     };
     memcpy(vb->trunks, b->trunks, sizeof vb->trunks);
     memcpy(vb->cvlans, b->cvlans, sizeof vb->cvlans);

@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_mbuf.h>
+
 #include "base/log.h"
 #include "flow/match.h"
 #include "flow/text.h"
+#include "ofproto/lacp.h"
 #include "openflow/ofp_text.h"
 
 LOG_MODULE(ofproto_dpif_xlate);
@@ -266,12 +269,43 @@ xlate_table(struct xlate_ctx *ctx, ofp_port_t in_port, uint8_t table_id, bool ma
     }
     ctx->flow.ofp_in_port = old_in_port;
     xlate_report_table(ctx, table_id, rule, &trace);
+    if (ctx->is_own) {
+        ctx->trace = trace;
+        return;
+    }
     if (rule) {
         run_rule(ctx, rule, table_id);
     } else {
         table_miss(ctx, table_id, may_packet_in);
     }
     ctx->trace = trace;
+}
+
+/* --- protocols of the switch itself ------------------------------------------------------------
+ */
+
+/* Takes what is for LACP on the port, whatever the tables say; only the first one counts it.  The
+ * mask has the Ethernet type already. */
+static bool
+take_lacp(struct xlate_ctx *ctx, const struct view_port *port)
+{
+    const struct xlate_in *in = ctx->in;
+    const struct flow *f = &ctx->flow;
+    uint8_t bytes[LACP_PDU_SIZE];
+    uint32_t at = ETH_HEADER_SIZE, len;
+
+    if (!port || !port->bundle || !port->bundle->has_lacp || !flow_dl_type_is(f, ETH_TYPE_LACP)) {
+        return false;
+    }
+    ctx->out->slow |= DP_SLOW_LACP;
+    if (in->side_effects && in->packet) {
+        at += (uint32_t)flow_n_vlans(f) * VLAN_TAG_SIZE;
+        len = rte_pktmbuf_pkt_len(in->packet);
+        len = len > at ? MIN(len - at, (uint32_t)sizeof bytes) : 0;
+        ofproto_lacp_in(ctx->view->ofproto, port->ofp_port,
+                        len ? rte_pktmbuf_read(in->packet, at, len, bytes) : NULL, len);
+    }
+    return true;
 }
 
 /* --- begin and end -----------------------------------------------------------------------------
@@ -387,6 +421,7 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     ctx->deps_all = false;
     ctx->mirrors = 0;
     ctx->in_at_mirror = NULL;
+    ctx->is_own = false;
     ctx->n_nest = 0;
     ctx->collects = in->want_cache || (in->side_effects && in->n_packets);
     ctx->credits = ctx->first_credits;
@@ -433,9 +468,10 @@ run(struct xlate_ctx *ctx)
             xlate_report(ctx, TRACE_DETAIL, "OFPPC_NO_RECV is set on the input port, dropping");
             return;
         }
+        ctx->is_own = take_lacp(ctx, port);
         if (port && port->bundle && port->bundle->out_mirrors) {
             ctx->in_at_mirror = port->bundle;
-        } else {
+        } else if (!ctx->is_own) {
             xlate_mirror_in(ctx);
         }
         ctx->depth = -1; /* The first table is not in another one. */

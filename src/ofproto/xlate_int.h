@@ -139,7 +139,8 @@ struct xlate_ctx {
     uint32_t orig_priority;
     uint32_t mirrors;                       /* that have had this packet */
     const struct view_bundle *in_at_mirror; /* the output of a mirror, where nothing may come in */
-    uint32_t nest[XLATE_MAX_NEST];        /* where unfinished nested lists begin, in out->actions */
+    bool is_own;                   /* for a protocol of the switch itself: no action is done */
+    uint32_t nest[XLATE_MAX_NEST]; /* where unfinished nested lists begin, in out->actions */
     uint32_t nest_header[XLATE_MAX_NEST]; /* and how long their own headers are */
     int n_nest;
     bool sent; /* something was output */

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.rootless
 COLUMNS = {
     ("Bridge", "stp_enable"), ("Bridge", "rstp_enable"), ("Bridge", "mcast_snooping_enable"),
     ("Bridge", "netflow"), ("Bridge", "sflow"), ("Bridge", "ipfix"), ("Bridge", "auto_attach"),
-    ("Open_vSwitch", "datapaths"), ("Port", "bond_fake_iface"), ("Port", "lacp"), ("Port", "mac"),
+    ("Open_vSwitch", "datapaths"), ("Port", "bond_fake_iface"), ("Port", "mac"),
     ("Interface", "bfd"), ("Interface", "cfm_mpid"), ("Interface", "lldp"),
     ("Controller", "local_ip"), ("Flow_Sample_Collector_Set", "ipfix"),
 }

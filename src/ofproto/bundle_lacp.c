@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bundle_lacp.c - LACP of logical ports: hands lacp.c the configuration, links, time and frames,
+ * and sends what it says.  Main thread; run by bond.c.
+ */
+#include "base/clock.h"
+#include "ofproto/bond.h"
+#include "ofproto/ofproto_priv.h"
+#include "openflow/ofp_action.h"
+
+static void
+sync_member(struct ofproto *p, struct ofbundle *b, size_t i)
+{
+    struct ofport *port = ofport_find(p, b->members[i]);
+    bool is_new = !lacp_member(b->lacp, b->members[i]);
+    struct netdev_link link;
+
+    if (!port || !port->netdev) {
+        return;
+    }
+    lacp_put_member(b->lacp, port->ofp_port, port->name, &b->lacp_members[i], clock_now_ms());
+    netdev_get_link(port->netdev, &link);
+    if (!is_new && link.resets != port->carrier_resets) {
+        lacp_carrier_changed(b->lacp, port->ofp_port, clock_now_ms());
+    }
+    port->carrier_resets = link.resets;
+}
+
+static void
+sync(struct ofproto *p, struct ofbundle *b)
+{
+    ofp_port_t *present = xcalloc(b->n_members + 1, sizeof *present);
+    struct lacp_cfg cfg = b->lacp_cfg;
+    size_t n = 0;
+
+    if (rte_is_zero_ether_addr(&cfg.sys_id)) {
+        cfg.sys_id = p->mac;
+    }
+    lacp_configure(b->lacp, &cfg);
+    for (size_t i = 0; i < b->n_members; i++) {
+        if (ofport_find(p, b->members[i])) {
+            present[n++] = b->members[i];
+        }
+    }
+    lacp_keep_members(b->lacp, present, n);
+    for (size_t i = 0; i < b->n_members; i++) {
+        sync_member(p, b, i);
+    }
+    free(present);
+}
+
+bool
+bundle_lacp_run(struct ofproto *p, struct ofbundle *b)
+{
+    uint64_t seq;
+
+    if (!b->cfg.lacp) {
+        bool had = b->lacp != NULL;
+
+        lacp_destroy(b->lacp);
+        b->lacp = NULL;
+        if (had) {
+            p->all->bond_seq++;
+            ofproto_view_changed(p);
+        }
+        return had;
+    }
+    if (!b->lacp) {
+        b->lacp = lacp_create();
+        ofproto_view_changed(p);
+    }
+    seq = b->lacp->seq;
+    sync(p, b);
+    lacp_run(b->lacp, clock_now_ms());
+    if (seq == b->lacp->seq) {
+        return false;
+    }
+    p->all->bond_seq++;
+    ofproto_view_changed(p);
+    return true;
+}
+
+/* --- frames -------------------------------------------------------------------------------------
+ */
+
+static void
+send_pdu(struct ofproto *p, const struct ofport *port, const uint8_t pdu[static LACP_PDU_SIZE])
+{
+    static const uint8_t header[] = {0x01, 0x80, 0xc2, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0x88, 0x09};
+    uint8_t frame[sizeof header + LACP_PDU_SIZE];
+    struct ofproto_packet_out out = {
+        .data = frame,
+        .len = sizeof frame,
+        .version = ofproto_version(p),
+    };
+    struct ofpacts acts = {0};
+    struct flow metadata;
+
+    if (!p->all->hooks.packet_out) {
+        return;
+    }
+    memcpy(frame, header, sizeof header);
+    memcpy(frame + 6, &port->desc.hw_addr, 6);
+    memcpy(frame + sizeof header, pdu, LACP_PDU_SIZE);
+    memset(&metadata, 0, sizeof metadata);
+    metadata.ofp_in_port = OFPP_NONE;
+    ofpacts_put_struct(&acts, OUTPUT, struct ofpact_output)->port = port->ofp_port;
+    out.metadata = &metadata;
+    out.acts = ofpacts_data(&acts);
+    out.acts_size = acts.size;
+    p->all->hooks.packet_out(p->all->hooks_aux, p, &out);
+    ofpacts_fini(&acts);
+}
+
+int64_t
+bundle_lacp_send(struct ofproto *p, struct ofbundle *b)
+{
+    uint8_t pdu[LACP_PDU_SIZE];
+    ofp_port_t number;
+
+    if (!b->lacp) {
+        return LACP_NEVER;
+    }
+    while (lacp_next_pdu(b->lacp, clock_now_ms(), &number, pdu)) {
+        const struct ofport *port = ofport_find(p, number);
+
+        if (port) {
+            send_pdu(p, port, pdu);
+        }
+    }
+    return lacp_next_event(b->lacp);
+}
+
+/* Some devices are slow to say that they have a link: what comes before counts for nothing. */
+void
+bundle_lacp_receive(struct ofproto *p, ofp_port_t number, const void *data, size_t len)
+{
+    const struct ofport *port = ofport_find(p, number);
+
+    if (!port || port->desc.state & OFPPS_LINK_DOWN) {
+        return;
+    }
+    for (struct ofbundle *b = p->bundles; b; b = b->next) {
+        if (lacp_member(b->lacp, number)) {
+            lacp_receive(b->lacp, number, data, len, clock_now_ms());
+            p->all->bonds_dirty = true;
+        }
+    }
+}
+
+int
+ofproto_lacp_current(const struct ofproto *p, ofp_port_t number)
+{
+    for (const struct ofbundle *b = p->bundles; b; b = b->next) {
+        const struct lacp_member *m = lacp_member(b->lacp, number);
+
+        if (m) {
+            return m->status != LACP_MEMBER_DEFAULTED;
+        }
+    }
+    return -1;
+}

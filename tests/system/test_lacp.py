@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LACP: with partners made of bytes under a clock that stands still, beside genuine Open vSwitch that is told the
+same; and with genuine Open vSwitch as the partner."""
+import os
+import re
+import struct
+
+import pytest
+
+from switchlib import wait_for
+
+pytestmark = pytest.mark.rootless
+
+SYS = {"a": bytes.fromhex("aa66aa660000"), "b": bytes.fromhex("0200000000bb"), "c": bytes.fromhex("0200000000cc")}
+ACTIVITY, TIMEOUT, AGGREGATION, SYNC, COLLECTING, DISTRIBUTING = 1, 2, 4, 8, 16, 32
+UP = ACTIVITY | AGGREGATION | SYNC | COLLECTING | DISTRIBUTING
+
+
+def info(kind, system, priority, key, port, state):
+    return struct.pack(">BBH6sHHHB3x", kind, 20, priority, SYS[system], key, 0xffff, port, state)
+
+
+def pdu(port, system="b", state=UP, key=9, priority=0xfffe):
+    """A frame from port 'port' of a partner that knows what a switch of ours has there."""
+    payload = (b"\1\1" + info(1, system, priority, key, port, state) + info(2, "a", 0xfffe, 1, port, UP) +
+               b"\3\20").ljust(110, b"\0")
+    return (bytes.fromhex("0180c2000002020000001100") + bytes.fromhex("8809") + payload).hex()
+
+
+def make(make_hermetic, kind=None, mode="active-backup", lacp="active", more=()):
+    sw = make_hermetic(kind=kind) if kind else make_hermetic()
+    sw.appctl("time/stop")
+    args = ["add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy",
+            "other_config:hwaddr=aa:66:aa:66:00:00", "--", "add-bond", "br0", "bond0", "p1", "p2",
+            "bond_mode=" + mode, "lacp=" + lacp, *more]
+    for i in (1, 2):
+        args += ["--", "set", "Interface", "p%d" % i, "type=dummy", "ofport_request=%d" % i,
+                 "options:pstream=punix:%s/p%d" % (sw.dir, i), "other_config:lacp-aggregation-key=1"]
+    sw.vsctl(*args)
+    for p in ("p1", "p2"):
+        sw.appctl("netdev-dummy/set-admin-state", p, "up")
+    sw.appctl("time/warp", "10")
+    return sw
+
+
+def received(sw, port):
+    return int(re.search(r"member: %s:\n.*\n  RX PDUs: (\d+)" % port, sw.appctl("lacp/show-stats", "bond0")).group(1))
+
+
+def deliver(sw, port, frame):
+    n = received(sw, port)
+    sw.appctl("netdev-dummy/receive", port, frame)
+    wait_for(lambda: received(sw, port) > n, what="the PDU")
+    sw.appctl("time/warp", "1")
+
+
+def trace(sw, flow, dst="02:00:00:00:00:01"):
+    text = sw.appctl("ofproto/trace", "br0", "%s,dl_src=02:00:00:00:00:55,dl_dst=%s" % (flow, dst))
+    return text.split("Datapath actions: ")[1]
+
+
+LACP = "in_port=1,dl_src=02:00:00:00:00:55,dl_dst=01:80:c2:00:00:02,dl_type=0x8809"
+
+
+def play(sw):
+    out = []
+
+    def look(what):
+        for command in ("lacp/show", "bond/show"):
+            text = re.sub(r"aa:55:aa:55(:..){2}\(p\d\)", "MAC", sw.appctl(command))
+            text = re.sub("  active member\n|(?<=yes), Recirc-ID : .*|next rebalance: .*\n", "", text)
+            out.extend((what, command, line) for line in text.splitlines())
+        actions = trace(sw, "in_port=LOCAL")
+        out.append((what, "sends", "by a member" if actions in ("1\n", "2\n") else actions))
+        # Which of two equal members is the active one is nobody's promise.
+        out.append((what, "takes", sorted(trace(sw, "in_port=%d" % i) for i in (1, 2))))
+
+    out.append(("no such one", sw.appctl("lacp/show", "nix", check=False).stderr.splitlines()[0]))
+    look("nobody spoke")
+    deliver(sw, "p1", pdu(1))
+    look("a partner on one link")
+    deliver(sw, "p2", pdu(2))
+    look("on both")
+    out.append(("a PDU", sw.appctl("ofproto/trace", "br0", LACP)))
+    deliver(sw, "p2", pdu(2, state=UP & ~SYNC))
+    look("not in sync")
+    deliver(sw, "p2", pdu(2, "c"))
+    look("another system")
+    deliver(sw, "p2", pdu(2, key=10))
+    look("another key")
+    deliver(sw, "p2", pdu(2, "a"))
+    look("ourselves")
+    deliver(sw, "p2", pdu(2))
+    look("on both again")
+    deliver(sw, "p1", pdu(1)[:28 + 2 * 60])
+    deliver(sw, "p1", pdu(1)[:28] + "02" + pdu(1)[30:])
+    deliver(sw, "p1", pdu(1)[:28] + "03" + pdu(1)[30:])
+    for _ in range(2):
+        sw.appctl("time/warp", "45100")
+        sw.appctl("time/warp", "45100")
+        look("time passed")
+        sw.appctl("time/warp", "3000")
+        look("and more")
+    sw.vsctl("set", "Port", "bond0", "other_config:lacp-fallback-ab=true")
+    sw.appctl("time/warp", "10")
+    look("fallback")
+    sw.vsctl("set", "Port", "bond0", "bond_mode=balance-slb")
+    sw.appctl("time/warp", "10")
+    look("fallback of SLB")
+    sw.vsctl("set", "Port", "bond0", "bond_mode=balance-tcp")
+    sw.appctl("time/warp", "10")
+    look("fallback of TCP")
+    sw.vsctl("remove", "Port", "bond0", "other_config", "lacp-fallback-ab")
+    sw.appctl("time/warp", "10")
+    look("no fallback")
+    sw.vsctl("set", "Port", "bond0", "lacp=[]")
+    sw.appctl("time/warp", "10")
+    look("TCP without LACP")
+    sw.vsctl("set", "Port", "bond0", "lacp=passive", "bond_mode=balance-slb", "other_config:lacp-system-id=aa:66:aa:66:00:0f",
+             "other_config:lacp-system-priority=77", "other_config:lacp-time=FAST",
+             "--", "set", "Interface", "p1", "other_config:lacp-port-id=500", "other_config:lacp-port-priority=3",
+             "other_config:lacp-aggregation-key=33", "--", "set", "Interface", "p2", "other_config:lacp-port-id=70000",
+             "other_config:lacp-aggregation-key=33")
+    sw.appctl("time/warp", "10")
+    look("all options")
+    sw.vsctl("set", "Port", "bond0", "other_config:lacp-system-id=00:00:00:00:00:00")
+    sw.appctl("time/warp", "10")
+    look("a bad system ID")
+    return out
+
+
+def test_the_same_words_as_genuine_open_vswitch(make_hermetic):
+    ours, theirs = [play(make(make_hermetic, kind)) for kind in ("sluice", "ovs")]
+    for a, b in zip(ours, theirs):
+        assert a == b
+    assert len(ours) == len(theirs)
+
+
+def test_counts_and_frames_cut_anywhere(make_hermetic):
+    sw = make(make_hermetic)
+    control = sw.control()
+    n = 0
+    whole = pdu(1)
+    for size in range(15, 15 + 109, 3):
+        control.run("netdev-dummy/receive", "p1", whole[:2 * size])
+        n += 1
+    control.run("netdev-dummy/receive", "p1", whole[:28] + "02" + whole[30:])
+    control.run("netdev-dummy/receive", "p1", whole[:24] + "81000007" + whole[24:])  # tagged, and still one
+    control.run("netdev-dummy/receive", "p1", whole)
+    control.close()
+    wait_for(lambda: received(sw, "p1") == n + 3, what="all of them")
+    stats = sw.appctl("lacp/show-stats", "bond0")
+    assert "RX Bad PDUs: %d\n  RX Marker Request PDUs: 1\n" % n in stats.split("member: p2")[0]
+    assert "member: p1: current attached" in sw.appctl("lacp/show")
+    if sw.kind == "sluice":
+        assert sw.alarms() == []
+
+
+def test_lacp_current_and_one_link_without_a_bond(make_hermetic):
+    sw = make(make_hermetic)
+    sw.vsctl("add-port", "br0", "p3", "lacp=passive", "--", "set", "Interface", "p3", "type=dummy", "ofport_request=3",
+             "--", "add-port", "br0", "p4", "--", "set", "Interface", "p4", "type=dummy")
+    sw.appctl("netdev-dummy/set-admin-state", "p3", "up")
+
+    def current(port, want):
+        def look():
+            sw.appctl("time/warp", "300")
+            return sw.get("Interface", port, "lacp_current") == want
+        wait_for(look, what="lacp_current of " + port)
+
+    current("p3", "false")
+    current("p4", "[]")
+    sw.appctl("netdev-dummy/receive", "p3", pdu(3))
+    current("p3", "true")
+    assert "sys_priority: 65535" in sw.appctl("lacp/show", "p3")
+    assert trace(sw, "in_port=3") != "drop\n"  # without a bond the state decides nothing
+    sw.vsctl("clear", "Port", "p3", "lacp")
+    current("p3", "[]")
+
+
+@pytest.mark.skipif(os.environ.get("SWITCH_KIND") == "ovs", reason="it is the partner")
+def test_genuine_open_vswitch_as_the_partner(make_hermetic):
+    """Real time, real PDUs, from both sides; a link that goes and comes."""
+    ovs = make_hermetic(kind="ovs")
+    sw = make_hermetic()
+    for s, lacp in ((ovs, "passive"), (sw, "active")):
+        args = ["add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy",
+                "--", "add-bond", "br0", "bond0", "p1", "p2", "bond_mode=balance-tcp", "lacp=" + lacp,
+                "other_config:lacp-time=fast"]
+        for p in ("p1", "p2"):
+            args += ["--", "set", "Interface", p, "type=dummy", "options:%s:%s/%s" %
+                     ("pstream=punix" if s is ovs else "stream=unix", ovs.dir, p)]
+        s.vsctl(*args)
+        for p in ("p1", "p2"):
+            s.appctl("netdev-dummy/set-admin-state", p, "up")
+    ends = (ovs, sw)
+    wait_for(lambda: all(s.appctl("lacp/show").count(": current attached") == 2 for s in ends), 15, "negotiation")
+    wait_for(lambda: all(s.appctl("bond/show").count(": enabled") == 2 for s in ends), 15, "members")
+
+    def sides(s, who):
+        return sorted(re.findall(r"  %s (?:sys_id|port_id|key|state): .*" % who, s.appctl("lacp/show")))
+    wait_for(lambda: all([x.replace("actor", "partner") for x in sides(a, "actor")] == sides(b, "partner")
+                         for a, b in (ends, ends[::-1])), 15, "the same of each other")
+    ovs.appctl("netdev-dummy/set-admin-state", "p1", "down")
+    sw.appctl("netdev-dummy/set-admin-state", "p1", "down")
+    wait_for(lambda: sw.appctl("bond/show").count(": enabled") == 1, 15, "one member")
+    wait_for(lambda: ": expired" in sw.appctl("lacp/show") or ": defaulted" in sw.appctl("lacp/show"), 15, "silence")
+    for s in ends:
+        s.appctl("netdev-dummy/set-admin-state", "p1", "up")
+    wait_for(lambda: all(s.appctl("bond/show").count(": enabled") == 2 for s in ends), 15, "members again")
+    assert sw.alarms() == []
