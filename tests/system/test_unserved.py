@@ -34,7 +34,7 @@ def configure(sw):
         sw.vsctl("set-controller", br, "punix:%s/%s.ctl" % (sw.dir, br), "--", "set", "Controller",
                  br, "local_ip=10.0.0.1", "local_netmask=255.0.0.0")
     for p in ("p1", "p2"):
-        sw.vsctl("set", "Port", p, "bond_fake_iface=true", "lacp=active",
+        sw.vsctl("set", "Port", p, "bond_fake_iface=true",
                  'mac="02:00:00:00:00:77"', "--", "set", "Interface", p, "bfd:enable=true",
                  "cfm_mpid=1", "lldp:enable=true")
     sw.vsctl("set", "Open_vSwitch", ".", "datapaths:netdev=@d", "--", "--id=@d", "create",
@@ -72,7 +72,7 @@ def test_what_is_off_is_not_named(make_hermetic):
     sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy",
              "stp_enable=false", "rstp_enable=false", "mcast_snooping_enable=false")
     sw.add_ports("br0", "p1")
-    sw.vsctl("set", "Port", "p1", "lacp=off", "bond_fake_iface=false", "--", "set", "Interface",
+    sw.vsctl("set", "Port", "p1", "bond_fake_iface=false", "--", "set", "Interface",
              "p1", "bfd:enable=false", "bfd:min_tx=100", "lldp:enable=false")
     time.sleep(0.3)
     assert said(sw) == [] and sw.alarms() == []
