@@ -3,23 +3,29 @@
 """make bench: Sluice beside Debian's OVS-DPDK on the same core, ports and traffic.
 
 bench.py [--row PATTERN]... [--rounds N] [--windows N] [--seconds S] [--json FILE] [--svg FILE]
-         [--only KIND] [--list]
+         [--resume FILE] [--only KIND] [--missed-ok] [--list]
 
-Each row runs on both switches in turn, 'rounds' times over; a round's figure is the best of its
-windows, the row's figure the median of its rounds, the spread the distance of the extremes.  A row
-that fails on one side says so in the table and stops nothing else.  The machine has to be quiet: two
-cores, of which the PMD thread takes the second alone.
+Each row runs on both switches in turn, 'rounds' times over, each time on a fresh switch; a round's
+figure is the best of its windows, the row's figure the median of its rounds, the spread the distance
+of the extremes.  A row that fails on one side says so in the table and stops nothing else.  The
+machine has to be quiet: two cores, of which the PMD thread takes the second alone.
+
+After each run all figures so far are in --json's file; --resume takes such a file and does what it
+lacks.  The last line tells which goals are missed, and so does the exit status: 0 all are met, 1 a
+row has no figures, 2 a goal is missed (0 with --missed-ok), 130 the run was interrupted.
 """
 import argparse
 import fnmatch
-import json
 import os
-import statistics
-import subprocess
+import shutil
+import signal
 import sys
 import tempfile
+import time
 
 import pair
+import record
+import report
 import rig
 import row as rowlib
 import rows_attack
@@ -28,100 +34,35 @@ import rows_forward
 import rows_pvp
 import rows_restart
 
-KINDS = ("sluice", "ovs")
-NAMES = {"sluice": "Sluice", "ovs": "OVS-DPDK 3.1.0"}
 ROWS = rows_forward.ROWS + rows_control.ROWS + rows_pvp.ROWS + rows_attack.ROWS + \
     rows_restart.ROWS
 
 
-def run_row(row, kinds, rounds, options, huge_dir):
-    """All rounds of one row: {kind: {"metrics": {key: figures}, "rounds": [...], "errors": [...]}}."""
-    seen = {kind: {"metrics": {}, "rounds": [], "errors": []} for kind in kinds}
-    for _ in range(rounds):
+def run_row(row, kinds, options, book):
+    """The rounds of one row that 'book' lacks."""
+    for i in range(options.rounds):
         for kind in kinds:
+            if book.done(row.name, kind) > i:
+                continue
             try:
-                seen[kind]["rounds"].append(rowlib.run_once(row, kind, options, huge_dir))
+                book.add(row, kind, rowlib.run_once(row, kind, options))
             except Exception as e:  # whatever it is, the other rows go on
                 text = str(e).strip().split("\n")[0] or type(e).__name__
-                seen[kind]["errors"].append(text[:200])
+                book.add(row, kind, error=text[:200])
                 print("%s on %s: %s" % (row.name, kind, text), file=sys.stderr)
-    pcaps = [r["pcaps"] for result in seen.values() for r in result["rounds"] if "pcaps" in r]
-    row.pair = pair.alone(pcaps[0], options.windows, options.seconds) if pcaps else None
-    for result in seen.values():
-        for metric in row.metrics:
-            values = [r[metric.key] for r in result["rounds"] if metric.key in r]
-            if values:
-                result["metrics"][metric.key] = {"median": statistics.median(values),
-                                                 "spread": max(values) - min(values)}
-    return seen
 
 
-def figure(metric, result):
-    if not result:
-        return " " * 21
-    one = result["metrics"].get(metric.key)
-    if not one:
-        return "%-21s" % ("       failed" if result["errors"] else "            -")
-    return "%11.*f +-%7.*f" % (metric.digits, one["median"], metric.digits, one["spread"] / 2)
-
-
-def print_row(row, result):
-    for metric in row.metrics:
-        median = {kind: r["metrics"].get(metric.key, {}).get("median")
-                  for kind, r in result.items()}
-        s, o = median.get("sluice"), median.get("ovs")
-        ratio = metric.ratio(s, o) if s is not None and o is not None else None
-        print("%-48s %s %s %8s  %s" % (metric.title[:48], figure(metric, result.get("sluice")),
-                                       figure(metric, result.get("ovs")),
-                                       "%.2fx" % ratio if ratio else "-", metric.judge(s, o)))
-    if row.pair:
-        print("    source and sink alone: %.1f" % row.pair)
-    for kind, r in result.items():
-        for text in notes(r):
-            print("    %-7s %s" % (kind, text))
-    sys.stdout.flush()
-
-
-def notes(result):
-    """What else there is to say of a row on one switch: errors, hits, what an attack left."""
-    for error in sorted(set(result["errors"])):
-        yield "FAILED: " + error
-    if not result["rounds"]:
+def measure_pair(row, options, book, known):
+    """What source and sink cost alone, once for each set of files."""
+    pcaps = [tuple(r["pcaps"]) for result in book.data["rows"][row.name].values()
+             for r in result["rounds"] if "pcaps" in r and os.path.exists(r["pcaps"][0])]
+    if not pcaps:
         return
-    last = result["rounds"][-1]
-    if "hits" in last:
-        yield "%.2f Mpps; " % last["mpps"] + " ".join(
-            "%s %.0f%%" % (k.replace("simple match", "simple"), 100 * v)
-            for k, v in last["hits"].items() if v >= 0.005)
-    for a in last.get("attacks", ()):
-        yield ("%d/s: %.0f/s arrived%s, established %.2f Mpps before, %d megaflows, memory %+.1f MB"
-               % (a["rate"], a["arrived"], " (NOT ALL)" if a["arrived"] < 0.9 * a["rate"] else "",
-                  a["before"] / 1e6, a["megaflows"], a["grown"] / 1e6))
-
-
-def points(results, kind, family):
-    for row in ROWS:
-        if row.curve and row.curve[0] == family:
-            one = results.get(row.name, {}).get(kind, {}).get("metrics", {}).get("cycles")
-            if one:
-                yield row.curve[1], one["median"]
-
-
-def draw(results, path):
-    """Cycles per packet over flows, both switches, as a picture."""
-    data, plots = "", []
-    for kind in KINDS:
-        for family, title in (("l3", "one L3 rule"), ("acl", "1,000 ACL rules")):
-            curve = sorted(points(results, kind, family))
-            if curve:
-                plots.append("'-' with linespoints lw 2 title '%s, %s'" % (NAMES[kind], title))
-                data += "".join("%d %f\n" % p for p in curve) + "e\n"
-    if not plots:
-        return
-    script = ("set terminal svg size 800,500\nset output '%s'\nset logscale xy\n"
-              "set xlabel 'flows'\nset ylabel 'cycles per packet'\nset grid\nset key left top\n"
-              "plot %s\n%s" % (path, ", ".join(plots), data))
-    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+    if pcaps[0] not in known:
+        known[pcaps[0]] = pair.alone(pcaps[0], min(2, options.windows), options.seconds)
+    if known[pcaps[0]]:
+        book.data["source_and_sink"][row.name] = known[pcaps[0]]
+        book.save()
 
 
 def choose(patterns):
@@ -133,23 +74,44 @@ def choose(patterns):
     return [r for r in ROWS if not patterns or any(fnmatch.fnmatch(r.name, p) for p in patterns)]
 
 
+def left(rows, kinds, options, book):
+    """Seconds that the runs still to be done will take, as they did once with default windows."""
+    extra = options.windows * options.seconds - 2
+    return sum((row.takes[kind] + extra) * max(0, options.rounds - book.done(row.name, kind))
+               for row in rows for kind in kinds)
+
+
 def parse_args():
     p = argparse.ArgumentParser()
     p.add_argument("--row", action="append", default=[], help="name or pattern; may be repeated")
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--windows", type=int, default=5)
-    p.add_argument("--seconds", type=float, default=1.0, help="length of a window")
+    p.add_argument("--windows", type=int, default=4)
+    p.add_argument("--seconds", type=float, default=0.5, help="length of a window")
     p.add_argument("--json")
     p.add_argument("--svg")
-    p.add_argument("--only", choices=KINDS)
+    p.add_argument("--resume", help="a --json file of an interrupted run, to be finished; it is "
+                   "also where the rest goes unless --json says otherwise")
+    p.add_argument("--only", choices=rowlib.KINDS)
+    p.add_argument("--missed-ok", action="store_true", help="missed goals are no failure")
     p.add_argument("--list", action="store_true")
     return p.parse_args()
 
 
-def save(path, info, results):
-    pairs = {r.name: r.pair for r in ROWS if r.pair}
-    with open(path, "w") as f:
-        json.dump({"machine": info, "rows": results, "source_and_sink": pairs}, f, indent=1)
+def run(args, rows, kinds, book):
+    known, begin = {}, time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as files:
+        options = rowlib.Options(files, args.windows, args.seconds, args.rounds)
+        for i, row in enumerate(rows, 1):
+            book.row(row.name, kinds)
+            if any(book.done(row.name, kind) < args.rounds for kind in kinds):
+                with rig.huge_pages(row.huge_mb + row.spare_mb) as options.huge_dir:
+                    run_row(row, kinds, options, book)
+                    measure_pair(row, options, book, known)
+            report.print_row(row, book.data["rows"][row.name],
+                             book.data["source_and_sink"].get(row.name))
+            print("bench: %d of %d rows, %.1f min gone, about %.1f left"
+                  % (i, len(rows), (time.monotonic() - begin) / 60,
+                     left(rows, kinds, options, book) / 60), file=sys.stderr)
 
 
 def main():
@@ -158,31 +120,36 @@ def main():
     if args.list:
         print("\n".join(r.name for r in rows))
         return 0
-    kinds = [args.only] if args.only else KINDS
-    info, results = rig.machine(), {}
+    kinds = [args.only] if args.only else rowlib.KINDS
+    options = {"rounds": args.rounds, "windows": args.windows, "seconds": args.seconds}
+    book = record.Record(args.json or args.resume, rig.machine(), options)
+    if args.resume:
+        book.resume(args.resume)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The PMD's core is for the PMD: the bench, its tools and the daemons' other threads stay away.
     os.sched_setaffinity(0, os.sched_getaffinity(0) - {rig.PMD_CORE} or {0})
     print("%(cpu)s, %(cores)d cores, %(memory)d GB, Linux %(kernel)s, DPDK %(dpdk)s; Sluice %(commit)s,"
-          " %(compiler)s, %(flags)s" % info)
-    print("cycles per packet unless a row says otherwise; one PMD thread, source and sink "
-          "included; %d rounds\n" % args.rounds)
-    print("%-48s %21s %21s %8s" % ("", NAMES["sluice"], NAMES["ovs"], "ratio"))
-    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as files:
-        options = rowlib.Options(files, args.windows, args.seconds)
-        for row in rows:
-            with rig.huge_pages(row.huge_mb + row.spare_mb) as huge_dir:
-                results[row.name] = run_row(row, kinds, args.rounds, options, huge_dir)
-            print_row(row, results[row.name])
-            if args.json:
-                save(args.json, info, results)  # what there is by now, should the run be ended
+          " %(compiler)s, %(flags)s" % book.data["machine"])
+    print("cycles per packet unless a row says otherwise; one PMD thread, source and sink included; "
+          "%d rounds of %d rows, about %.0f minutes\n" % (
+              args.rounds, len(rows),
+              left(rows, kinds, rowlib.Options("", **options), book) / 60))
+    report.head()
+    interrupted = False
+    try:
+        run(args, rows, kinds, book)
+    except KeyboardInterrupt:
+        interrupted = True
+    shutil.rmtree("/var/run/dpdk/s%d" % os.getpid(), ignore_errors=True)
     if args.svg:
-        draw(results, args.svg)
-    missing = [r.name for r in rows
-               if any(not results[r.name][k]["rounds"] for k in kinds)]
-    if missing:
-        print("no figures on one side for: " + ", ".join(missing))
-        return 1
-    return 0
+        report.draw(rows, book.data["rows"], args.svg)
+    line, status = report.summary(rows, book.data["rows"], kinds)
+    if interrupted:
+        go_on = "; go on with --resume " + book.path if book.path else ""
+        print("bench: INTERRUPTED%s; so far %s" % (go_on, line))
+        return 130
+    print("bench: " + line)
+    return 0 if status == 2 and args.missed_ok else status
 
 
 if __name__ == "__main__":

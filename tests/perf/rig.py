@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
 import switchlib  # noqa: E402
 
 PMD_CORE = 1
+PATIENCE_S = 3
 
 
 @contextlib.contextmanager
@@ -48,7 +49,8 @@ class BenchSwitch(switchlib.Switch):
     def __init__(self, kind, huge_dir, megabytes=1024):
         super().__init__(kind)
         self.huge_dir, self.megabytes = huge_dir, megabytes
-        self.pcaps = []  # of all sources
+        self.pcaps = []    # of all sources
+        self.remarks = []  # what the reader of the row's figures has to know
 
     def begin(self):
         self.start()
@@ -62,6 +64,18 @@ class BenchSwitch(switchlib.Switch):
         switchlib.wait_for(lambda: self.get("Open_vSwitch", ".", "dpdk_initialized") == "true",
                            30, "DPDK")
         return self
+
+    def close(self):
+        """What the daemon does at leisure on its way out, like freeing a million rules, is no row's
+        business: it is killed after a while.  DPDK's next process with this prefix clears up."""
+        if self.proc and self.proc.poll() is None:
+            switchlib.sh(self._appctl_args("exit"), check=False, env=self.env)
+            try:
+                self.proc.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait(5)
+        super().close()
 
     def bridge(self, name="br0"):
         self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev",
@@ -190,14 +204,22 @@ def best(switch, windows=5, seconds=1.0):
     return min(seen, key=lambda w: w["cycles"])
 
 
+SETTLED = 4  # windows in a row, a second: OVS-DPDK ranks its subtables that often
+
+
 def settle(switch, limit=30):
-    """Waits until misses have stopped and the placement of flows in caches is over."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        w = window(switch, 0.5)
-        if w and w["hits"]["miss"] < 1e-4:
-            break
-    time.sleep(1)
+    """Waits until misses have stopped and flows have found their places in the caches.  Where that
+    does not come about in time the row says so: its figures are of a switch that still learns."""
+    end, good, last, now = time.monotonic() + limit, 0, None, None
+    while good < SETTLED and time.monotonic() < end:
+        last, now = now, window(switch, 0.25)
+        quiet = last and now and now["hits"]["miss"] < 1e-4 and all(
+            abs(last["hits"][level] - now["hits"][level]) < 0.01 for level in now["hits"])
+        good = good + 1 if quiet else 0
+    if good < SETTLED:
+        switch.remarks.append("NOT SETTLED within %g s: %s" % (
+            limit, "of the last window's packets %.3g %% missed" % (100 * now["hits"]["miss"])
+            if now else "no packets came"))
 
 
 def output(*cmd):

@@ -2,8 +2,11 @@
 """What a row of the bench is: a load, and the figures that it gives."""
 import signal
 import sys
+import time
 
 import rig
+
+KINDS = ("sluice", "ovs")
 
 
 class Metric:
@@ -40,20 +43,25 @@ class Metric:
 
 class Row:
     """'measure(switch, options)' builds the load on a fresh switch and returns {metric key: value};
-    other keys of its answer are kept as notes.  A run takes at most 'limit' seconds.  'huge_mb' of
-    huge pages are for the switch, 'spare_mb' for what grows and for others."""
+    other keys of its answer are kept as notes.  A run takes at most 'limit' seconds; 'takes' is what
+    it took once, on Sluice and on OVS-DPDK, for the estimate.  'huge_mb' of huge pages are for the
+    switch, 'spare_mb' for what grows and for others."""
 
-    def __init__(self, name, metrics, measure, limit=120, curve=None, huge_mb=1024, spare_mb=512):
+    def __init__(self, name, metrics, measure, limit=120, curve=None, huge_mb=1024, spare_mb=512,
+                 takes=(5, 5)):
         self.name, self.metrics, self.measure = name, metrics, measure
         self.limit, self.curve, self.huge_mb, self.spare_mb = limit, curve, huge_mb, spare_mb
+        self.takes = dict(zip(KINDS, takes))
         self.pair = None  # what source and sink cost alone, when that was measured
 
 
 class Options:
-    """Of a whole run: where files go, how long windows are."""
+    """Of a whole run: where files go, how long windows are, how often all is done; and of a row:
+    where its huge pages are."""
 
-    def __init__(self, files, windows=5, seconds=1.0):
-        self.files, self.windows, self.seconds = files, windows, seconds
+    def __init__(self, files, windows=4, seconds=0.5, rounds=1):
+        self.files, self.windows, self.seconds, self.rounds = files, windows, seconds, rounds
+        self.huge_dir = None
 
 
 class TimeUp(Exception):
@@ -78,15 +86,18 @@ class bounded:
         return False
 
 
-def run_once(row, kind, options, huge_dir):
-    """One run of one row on a fresh switch."""
-    sw = rig.BenchSwitch(kind, huge_dir, row.huge_mb)
+def run_once(row, kind, options):
+    """One run of one row on a fresh switch: what row.measure() says, and what it took."""
+    sw, start = rig.BenchSwitch(kind, options.huge_dir, row.huge_mb), time.monotonic()
     try:
         with bounded(row.limit):
             sw.begin()
-            return row.measure(sw, options)
+            answer = row.measure(sw, options)
+        answer["remarks"] = sw.remarks
     finally:
         try:
             sw.close()
         except rig.switchlib.Failed as e:  # the figures stand all the same
             print("%s on %s: %s" % (row.name, kind, e), file=sys.stderr)
+    answer["took"] = round(time.monotonic() - start, 1)
+    return answer

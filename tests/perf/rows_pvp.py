@@ -106,7 +106,7 @@ def guest_to_guest(sw, options):
 def row(name, title, measure):
     return Row(name, [Metric("mpps", title + ": Mpps", "Mpps", best="high", digits=2),
                       Metric("cycles", title + ": cycles per packet")], measure,
-               spare_mb=1536)
+               spare_mb=1536, takes=(7, 8))
 
 
 ROWS = [

@@ -61,7 +61,12 @@ def crash(sw):
     wait_for(replaced, 20, "another worker")
 
 
-def measure(sw, host, address, n=3):
+def repeats(options):
+    """Several in a run make up for few rounds."""
+    return 3 if options.rounds < 3 else 1
+
+
+def measure(sw, host, address, n):
     """Each way of a restart, the median of 'n'; crashes are one per monitor, which delays more."""
     answer = {"stop": statistics.median(silence(host, address, lambda: stop_and_start(sw))
                                         for _ in range(n))}
@@ -83,7 +88,7 @@ def between_hosts(sw, options):
         for i in (1, 2):
             hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
         wait_for(lambda: hosts[0].ping(ADDRESS, count=1), 20, "traffic")
-        return measure(sw, hosts[0], ADDRESS)
+        return measure(sw, hosts[0], ADDRESS, repeats(options))
     finally:
         for h in hosts:
             h.close()
@@ -100,7 +105,7 @@ def to_guest(sw, options):
         made.append(peer.kill)
         peer.ready()
         wait_for(lambda: host.ping(GUEST, count=1), 20, "traffic")
-        return measure(sw, host, GUEST)
+        return measure(sw, host, GUEST, repeats(options))
     finally:
         for close in reversed(made):
             close()
@@ -166,13 +171,13 @@ def metrics(where):
 
 
 ROWS = [
-    Row("restart-hosts", metrics("namespaces"), between_hosts, limit=90),
-    Row("restart-virtio-user", metrics("virtio-user"), to_guest, limit=120),
+    Row("restart-hosts", metrics("namespaces"), between_hosts, limit=90, takes=(7, 6)),
+    Row("restart-virtio-user", metrics("virtio-user"), to_guest, limit=120, takes=(8, 8)),
     Row("restart-guest", [Metric("stop", "silence, ms: stop and start, Linux guest", "ms", goal=300),
                           Metric("crash", "silence, ms: crash, Linux guest", "ms", goal=300),
                           Metric("takeover", "silence, ms: --takeover, Linux guest", "ms", goal=300),
                           Metric("flaps", "changes of the guest's link over all that", "")],
-        to_real_guest, limit=120),
+        to_real_guest, limit=120, takes=(18, 13)),
     Row("restart-ovs-ctl", [Metric("restart", "silence, ms: ovs-ctl restart, namespaces", "ms")],
-        by_ovs_ctl, limit=120),
+        by_ovs_ctl, limit=120, takes=(2, 2)),
 ]

@@ -105,6 +105,13 @@ def exact(n_rules, in_port, output):
                % (in_port, i >> 8 & 255, i & 255, output))
 
 
+def networks(n_rules, output):
+    """One rule for the network of each of the traffic's first 'n_rules' sources."""
+    for i in range(n_rules):
+        yield ("priority=10,ip,nw_src=10.%d.%d.0/24,actions=output:%s"
+               % (i >> 8 & 255, i & 255, output))
+
+
 def pipeline(n_tables, output, last="priority=1"):
     """A chain of tables, of which the last one forwards what 'last' matches."""
     lines = ["table=%d,priority=1,ip,actions=resubmit(,%d)" % (t, t + 1)

@@ -5,7 +5,8 @@ import struct
 
 HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY = 0, 1, 2, 3
 FLOW_MOD, STATS_REQUEST, STATS_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 14, 16, 17, 18, 19
-ALL_WILDCARDS = 0x3FFFFF
+ALL_WILDCARDS, DL_TYPE, NW_SRC_SHIFT = 0x3FFFFF, 1 << 4, 8
+ADD, DELETE_STRICT = 0, 4
 PORT_STATS = 4
 NO_BUFFER, NO_PORT = 0xFFFFFFFF, 0xFFFF
 
@@ -17,8 +18,20 @@ def message(kind, body=b"", xid=1):
 def flow_mod(port):
     """Everything to 'port', in place of what the rule of that priority said."""
     match = struct.pack("!I", ALL_WILDCARDS) + bytes(36)
-    fixed = struct.pack("!QHHHHIHH", 0, 0, 0, 0, 32768, NO_BUFFER, NO_PORT, 0)
-    return message(FLOW_MOD, match + fixed + struct.pack("!HHHH", 0, 8, port, 0))
+    return message(FLOW_MOD, match + change(ADD, port, 32768))
+
+
+def network_flow_mod(address, bits, port, priority, command=ADD):
+    """IPv4 from a network of 'bits' to 'port'; 'address' is a number."""
+    wild = ALL_WILDCARDS & ~DL_TYPE & ~(0x3F << NW_SRC_SHIFT) | (32 - bits) << NW_SRC_SHIFT
+    match = struct.pack("!I18xH4xI8x", wild, 0x0800, address)
+    return message(FLOW_MOD, match + change(command, port, priority))
+
+
+def change(command, port, priority):
+    """A FLOW_MOD after its match."""
+    return struct.pack("!QHHHHIHH", 0, command, 0, 0, priority, NO_BUFFER, NO_PORT, 0) + \
+        struct.pack("!HHHH", 0, 8, port, 0)
 
 
 def barrier():

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bench (tests/perf/bench.py): an interrupted run goes on where it was; what its last line and
+status say.  No figure is judged here."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from switchlib import ROOT, wait_for
+
+PERF = os.path.join(ROOT, "tests", "perf")
+sys.path.append(PERF)
+import record  # noqa: E402
+import report  # noqa: E402
+from row import Metric, Row  # noqa: E402
+
+
+def bench(*args):
+    return subprocess.Popen(
+        ["/usr/bin/python3", os.path.join(PERF, "bench.py"), "--only", "sluice", "--rounds", "2",
+         "--windows", "1", "--seconds", "0.1", *args], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+
+
+def rounds(path, row="one-flow"):
+    try:
+        with open(path) as f:
+            return json.load(f)["rows"][row]["sluice"]["rounds"]
+    except OSError:
+        return []
+
+
+@pytest.fixture
+def huge_pages():
+    """What the bench's row reserves has to be had."""
+    with open("/proc/meminfo") as f:
+        free = next(int(line.split()[1]) for line in f if line.startswith("MemAvailable"))
+    if os.geteuid() or free < 4 << 20:
+        pytest.skip("no room for the bench's huge pages")
+
+
+def test_interrupted_run_goes_on(huge_pages, tmp_path):
+    path = str(tmp_path / "bench.json")
+    first = bench("--row", "one-flow", "--json", path)
+    try:
+        wait_for(lambda: rounds(path) or first.poll() is not None, 90, "the first round")
+    finally:
+        first.send_signal(signal.SIGINT)
+    text = first.communicate(timeout=90)[0]
+    if "cannot get" in text:
+        pytest.skip(text.strip().split("\n")[-1])
+    assert first.returncode == 130, text
+    assert "INTERRUPTED; go on with --resume " + path in text
+    before = rounds(path)
+    assert len(before) == 1, text
+    second = bench("--row", "one-flow", "--resume", path)
+    text = second.communicate(timeout=90)[0]
+    assert second.returncode in (0, 2) and "goals met" in text.split("\n")[-2], text
+    assert rounds(path)[:1] == before and len(rounds(path)) == 2
+    other = bench("--row", "one-flow", "--resume", path, "--rounds", "3")
+    text = other.communicate(timeout=90)[0]
+    assert other.returncode == 1 and "is of rounds 2, this run of 3" in text
+
+
+def of(*rows):
+    """A record with these (row, sluice's figure, OVS' figure or None)."""
+    book = record.Record(None, {}, {})
+    for row, s, o in rows:
+        book.row(row.name, ("sluice", "ovs"))
+        for kind, cycles in (("sluice", s), ("ovs", o)):
+            if cycles is not None:
+                book.add(row, kind, {"cycles": cycles})
+    return book.data["rows"]
+
+
+def test_last_line_and_status():
+    fast = Row("fast", [Metric("cycles", "", goal=100, ovs=200)], None, curve=("l3", 1))
+    slow = Row("slow", [Metric("cycles", "", goal=100, ovs=400)], None)
+    both = ("sluice", "ovs")
+    assert report.summary([fast], of((fast, 90, 190)), both) == ("1 of 1 goals met", 0)
+    assert report.summary([fast, slow], of((fast, 90, 190), (slow, 90, 190)), both) == \
+        ("1 of 2 goals met; MISSED: slow (cycles)", 2)
+    line, status = report.summary([fast], of((fast, 90, None)), both)
+    assert status == 1 and line == "1 of 1 goals met; NO FIGURES on one side: fast"
+
+
+@pytest.mark.skipif(not shutil.which("gnuplot"), reason="no gnuplot")
+def test_picture_has_both_curves(tmp_path):
+    path = str(tmp_path / "bench.svg")
+    rows = [Row("%s%d" % (family, n), [Metric("cycles", "")], None, curve=(family, n))
+            for family in ("l3", "acl") for n in (1, 1000)]
+    report.draw(rows, of(*((r, 100, 300) for r in rows)), path)
+    with open(path) as f:
+        text = f.read()
+    for title in ("one L3 rule", "1,000 ACL rules", "Sluice", "OVS-DPDK 3.1.0"):
+        assert title in text, title
+    assert text.count("<title>") >= 4, "two curves in each of two panels"
+
+
+def test_reasons_are_told():
+    row = Row("row", [Metric("cycles", "")], None)
+    results = of((row, 90, 190))
+    results["row"]["ovs"]["rounds"][0]["remarks"] = ["NOT SETTLED within 30 s: no packets came"]
+    assert list(report.notes(results["row"]["ovs"])) == \
+        ["round 1: NOT SETTLED within 30 s: no packets came"]
