@@ -48,7 +48,7 @@ megaflows_fini(struct megaflows *mf)
     }
     lanes_destroy(mf);
     for (struct subtable *st = rcu_get_protected(&mf->wild), *next; st; st = next) {
-        next = st->wild_next;
+        next = rcu_get_protected(&st->wild_next);
         subtable_free(st);
     }
     plan_table_fini(&mf->plans);

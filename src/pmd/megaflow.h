@@ -62,9 +62,9 @@ struct subtable {
     uint64_t mask[FLOW_KEY_MAX];      // words 1... of the lane's shape
     RCU_PTR(struct subtable_map) map; /* control: w, pmd: r */
     uint32_t n_words;
-    uint32_t n_flows;           /* control only */
-    struct flow_key *wild_mask; // wild only: sparse
-    struct subtable *wild_next; // wild only
+    uint32_t n_flows;                   /* control only */
+    struct flow_key *wild_mask;         // wild only: sparse
+    RCU_PTR(struct subtable) wild_next; /* wild only; control: w, pmd: r */
 };
 
 // What a lookup in a lane needs, replaced as a whole when a mask comes or goes.

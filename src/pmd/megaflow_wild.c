@@ -40,26 +40,42 @@ megaflow_find_wild(const struct megaflows *mf, const struct flow_key *k)
 {
     struct dp_flow *f = NULL;
 
-    for (const struct subtable *st = rcu_get(&mf->wild); st && !f; st = st->wild_next) {
+    for (const struct subtable *st = rcu_get(&mf->wild); st && !f; st = rcu_get(&st->wild_next)) {
         f = wild_find_in(mf, st, k);
     }
     return f;
 }
 
-// Subtables of wild flows stay until the datapath goes; there are as many as operators type.
 static struct subtable *
 wild_get_subtable(struct megaflows *mf, const struct flow_key *mask)
 {
-    for (struct subtable *st = rcu_get_protected(&mf->wild); st; st = st->wild_next) {
+    for (struct subtable *st = rcu_get_protected(&mf->wild); st;
+         st = rcu_get_protected(&st->wild_next)) {
         if (flow_key_equal(st->wild_mask, mask)) {
             return st;
         }
     }
     struct subtable *st = subtable_create(NULL, NULL, 0);
     st->wild_mask = xmemdup(mask, flow_key_size(mask));
-    st->wild_next = rcu_get_protected(&mf->wild);
+    rcu_assign(&st->wild_next, rcu_get_protected(&mf->wild));
     rcu_assign(&mf->wild, st);
     return st;
+}
+
+// While there is a wild subtable PMDs look for no trains, so the last flow takes it along.
+static void
+wild_drop_if_empty(struct megaflows *mf, struct subtable *st)
+{
+    if (st->n_flows) {
+        return;
+    }
+    RCU_PTR(struct subtable) *link = &mf->wild;
+    while (rcu_get_protected(link) != st) {
+        link = &rcu_get_protected(link)->wild_next;
+    }
+    // A reader at 'st' goes on along its 'wild_next', which stays.
+    rcu_assign(link, rcu_get_protected(&st->wild_next));
+    rcu_defer(subtable_free, st);
 }
 
 static struct uuid
@@ -90,6 +106,7 @@ megaflow_put_wild(struct megaflows *mf, const struct dp_flow_put *put, struct dp
     }
     struct dp_flow *f = atomic_load(&mf->n_flows) < atomic_load(&mf->limit) ? flow_alloc(mf) : NULL;
     if (!f) {
+        wild_drop_if_empty(mf, st);
         return -ENOSPC;
     }
     f->cold->wild = true;
@@ -108,4 +125,5 @@ megaflow_unlink_wild(struct megaflows *mf, struct dp_flow *f)
 
     atomic_store_explicit(&f->subtable, &dead_subtable, memory_order_release);
     subtable_remove(st, f->cold->hash, f->cold->slot);
+    wild_drop_if_empty(mf, st);
 }

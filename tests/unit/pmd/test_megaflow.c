@@ -216,6 +216,53 @@ test_wild_flows_match_any_shape(void **state)
     assert_null(lookup(fx, &packet));
 }
 
+// PMDs look for no trains while there are masks for any shape.
+static void
+test_masks_of_wild_flows_go_with_their_last_flow(void **state)
+{
+    enum { N = 5 };
+    struct fixture *fx = *state;
+    struct flow packet, keys[N] = {{.in_port = 1}};
+    struct dp_flow *f[N], *second, *refused;
+    struct flow_mask masks[N];
+
+    for (unsigned i = 0; i < N; i++) {
+        memset(&masks[i], 0, sizeof masks[i]);
+        FLOW_MASK_SET(&masks[i], in_port);
+        masks[i].bits.nw_src = rte_cpu_to_be_32(UINT32_MAX << i);
+        keys[i] = (struct flow){.in_port = i + 1};
+        assert_int_equal(put(fx, &keys[i], &masks[i], 0, &f[i]), 0);
+    }
+    keys[0].in_port = 9;
+    assert_int_equal(put(fx, &keys[0], &masks[0], 0, &second), 0);
+    atomic_store(&fx->mf.limit, N + 1);
+    masks[0].bits.nw_src = 0;
+    assert_int_equal(put(fx, &keys[0], &masks[0], 0, &refused), -ENOSPC);
+
+    // From the middle, the ends, and one that another flow still needs.
+    static const unsigned order[N] = {2, 4, 0, 1, 3};
+    for (unsigned i = 0; i < N; i++) {
+        assert_true(megaflow_del(&fx->mf, f[order[i]]));
+        rcu_barrier();
+        for (unsigned j = 0; j < N; j++) {
+            bool gone = false;
+            for (unsigned k = 0; k <= i; k++) {
+                gone |= order[k] == j;
+            }
+            memset(&packet, 0, sizeof packet);
+            packet.in_port = j + 1;
+            assert_ptr_equal(lookup(fx, &packet), gone ? NULL : f[j]);
+        }
+    }
+    assert_non_null(rcu_get_protected(&fx->mf.wild));
+    assert_true(megaflow_del(&fx->mf, second));
+    assert_null(rcu_get_protected(&fx->mf.wild));
+    rcu_barrier();
+    atomic_store(&fx->mf.limit, 0);
+    assert_int_equal(put(fx, &keys[0], &masks[0], 0, &refused), -ENOSPC);
+    assert_null(rcu_get_protected(&fx->mf.wild));
+}
+
 static void
 test_limit_and_ufid(void **state)
 {
@@ -365,6 +412,7 @@ main(void)
         TEST(test_masks_of_a_lane_are_bounded),
         TEST(test_shapes_do_not_meet),
         TEST(test_wild_flows_match_any_shape),
+        TEST(test_masks_of_wild_flows_go_with_their_last_flow),
         TEST(test_limit_and_ufid),
         TEST(test_equal_actions_share_a_plan),
         TEST(test_limit_is_fair_to_ports),
