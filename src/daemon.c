@@ -24,6 +24,8 @@
 #include "base/dirs.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/process.h"
+#include "daemon_front.h"
 #include "daemon_int.h"
 #include "daemon_pidfile.h"
 #include "takeover.h"
@@ -32,9 +34,12 @@ LOG_MODULE(daemon_unix);
 
 static struct {
     int ready_fd; /* Write end of the pipe to who waits; -1: nobody does. */
+    int alive_fd; /* The same afterwards: whose front was killed tells by it when it is dead itself.
+                   */
     bool quiet;   /* Standard streams go to /dev/null once ready. */
+    uint64_t watchdog_us; /* that systemd waits; 0: it does not */
     struct loop_timer watchdog;
-} state = {.ready_fd = -1};
+} state = {.ready_fd = -1, .alive_fd = -1};
 
 static NO_RETURN void fatal(const char *fmt, ...) PRINTF_FORMAT(1, 2);
 
@@ -73,9 +78,14 @@ keep_capabilities(bool rawio)
     }
 }
 
-static void
-become_user(const char *spec, bool rawio)
+void
+daemon_become_user(const struct daemon_settings *settings)
 {
+    const char *spec = settings->user;
+
+    if (spec == NULL) {
+        return;
+    }
     char *name = xstrdup(spec);
     char *group = strchr(name, ':');
     struct passwd *pw;
@@ -104,7 +114,7 @@ become_user(const char *spec, bool rawio)
             setresgid(gid, gid, gid) != 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0) {
             fatal("cannot become user %s (%s)", spec, err_str(errno));
         }
-        keep_capabilities(rawio);
+        keep_capabilities(settings->keep_rawio);
     }
     free(name);
 }
@@ -156,7 +166,11 @@ daemon_tell_ready(void)
     if (state.ready_fd >= 0) {
         ssize_t n = write(state.ready_fd, "", 1);
         (void)n; /* Nobody left to tell is fine. */
-        close(state.ready_fd);
+        if (front_is_there()) {
+            state.alive_fd = state.ready_fd;
+        } else {
+            close(state.ready_fd);
+        }
         state.ready_fd = -1;
     }
 }
@@ -263,13 +277,17 @@ take_over(const struct daemon_settings *settings)
     /* A worker that the monitor starts after a crash finds nobody. */
     if (pid > 0) {
         takeover_begin(pid, settings->unixctl);
+    } else {
+        takeover_begin_lingering();
     }
 }
 
 void
 daemon_take_pidfile(const struct daemon_settings *settings)
 {
-    if (settings->pidfile != NULL) {
+    if (settings->pidfile != NULL && front_is_there()) {
+        front_take_pidfile();
+    } else if (settings->pidfile != NULL) {
         pidfile_create(settings->pidfile, settings->overwrite_pidfile);
     }
 }
@@ -284,12 +302,19 @@ daemon_start(const struct daemon_settings *settings)
     if (settings->detach) {
         detach();
     }
+    if (sd_watchdog_enabled(0, &state.watchdog_us) <= 0) {
+        state.watchdog_us = 0;
+    }
     if (settings->monitor) {
+        state.watchdog_us = 0; /* systemd watches the monitor. */
         daemon_monitor(settings);
         prctl(PR_SET_NAME, PROGRAM_NAME);
+    } else if (settings->linger_s > 0) {
+        front_fork(settings);
     }
-    if (settings->user != NULL) {
-        become_user(settings->user, settings->keep_rawio);
+    daemon_become_user(settings);
+    if (front_is_there()) {
+        front_follow();
     }
     take_over(settings);
     daemon_take_pidfile(settings);
@@ -298,22 +323,44 @@ daemon_start(const struct daemon_settings *settings)
     }
 }
 
+/* To systemd, which listens to the process that it started. */
+static void
+notify(const char *text)
+{
+    if (front_is_there()) {
+        front_notify(text);
+    } else {
+        sd_notify(0, text);
+    }
+}
+
+static void
+notify_main_pid(const char *before, long pid, const char *after)
+{
+    char *text = xasprintf("%sMAINPID=%ld%s", before, pid, after);
+
+    notify(text);
+    free(text);
+}
+
 static void
 feed_watchdog(void *arg)
 {
-    sd_notify(0, "WATCHDOG=1");
+    notify("WATCHDOG=1");
 }
 
 void
 daemon_set_ready(struct loop *loop)
 {
-    uint64_t watchdog_us = 0;
-
     daemon_tell_ready();
     daemon_silence();
-    sd_notifyf(0, "READY=1\nMAINPID=%ld\nSTATUS=Forwarding", (long)getpid());
-    if (sd_watchdog_enabled(0, &watchdog_us) > 0 && watchdog_us >= 2000) {
-        loop_timer_every(&state.watchdog, loop, (int64_t)(watchdog_us / 2000), feed_watchdog, NULL);
+    if (front_is_there()) {
+        front_silence();
+    }
+    notify_main_pid("READY=1\n", (long)process_public_pid(), "\nSTATUS=Forwarding");
+    if (state.watchdog_us >= 2000) {
+        loop_timer_every(&state.watchdog, loop, (int64_t)(state.watchdog_us / 2000), feed_watchdog,
+                         NULL);
     }
 }
 
@@ -322,7 +369,7 @@ daemon_set_stopping(void)
 {
     daemon_monitor_expect_end();
     loop_timer_stop(&state.watchdog);
-    sd_notify(0, "STOPPING=1");
+    notify("STOPPING=1");
 }
 
 void
@@ -330,11 +377,27 @@ daemon_set_succeeded(long successor)
 {
     daemon_monitor_expect_end();
     loop_timer_stop(&state.watchdog);
-    sd_notifyf(0, "MAINPID=%ld", successor);
+    notify_main_pid("", successor, "");
+}
+
+void
+daemon_leave(int signum)
+{
+    if (state.alive_fd >= 0) {
+        close(state.alive_fd);
+        state.alive_fd = -1;
+    }
+    if (front_is_there()) {
+        front_leave(signum);
+    }
 }
 
 void
 daemon_finish(void)
 {
-    pidfile_remove();
+    if (front_is_there()) {
+        front_give_pidfile();
+    } else {
+        pidfile_remove();
+    }
 }

@@ -24,6 +24,7 @@ struct daemon_settings {
     const char *unixctl; /* that one's control socket; NULL: the default */
     const char *user;    /* NAME[:GROUP] or NULL */
     bool keep_rawio;
+    int linger_s; /* how long to go on forwarding after the end; 0: not at all */
 };
 
 /* Forks as asked, and returns in the worker only, which holds the locked pidfile and runs as the
@@ -35,6 +36,9 @@ void daemon_start(const struct daemon_settings *settings);
 void daemon_set_ready(struct loop *loop);
 /* Before teardown: systemd hears STOPPING=1. */
 void daemon_set_stopping(void);
+/* The switch has ended for everybody else, by 'signum' or (0) by exit, but this process goes on
+ * forwarding, as settings' linger_s wants: nothing here is left to be done. */
+void daemon_leave(int signum);
 /* In place of it, when 'successor' is the switch from now on. */
 void daemon_set_succeeded(long successor);
 /* The pidfile is there again, after a daemon_finish() that was too soon. */

@@ -23,6 +23,8 @@ NO_RETURN void daemon_exit_like(int status);
 void daemon_null_streams(void);
 /* Of a daemon in the background, once ready. */
 void daemon_silence(void);
+/* The user of the settings, if they name one. */
+void daemon_become_user(const struct daemon_settings *settings);
 
 /* Returns in the process that is to be the switch; the monitor stays inside and ends with it. */
 void daemon_monitor(const struct daemon_settings *settings);

@@ -28,6 +28,7 @@
 #include "base/dirs.h"
 #include "base/keep.h"
 #include "base/log.h"
+#include "daemon_front.h"
 #include "daemon_int.h"
 #include "netdev/netdev.h"
 
@@ -38,6 +39,8 @@ LOG_MODULE(daemon_unix);
 #define MIN_UPTIME_S 10
 #define DELAY_MS 100u
 #define DELAY_MS_MAX 10000u
+/* Nothing of a dead process holds up the next one for longer. */
+#define DEATH_MS 10000
 /* A new spare leaves the processors to the switch that has just started. */
 #define SPARE_DELAY_MS 1000
 /* Of a spare that ends because it is of no use. */
@@ -53,6 +56,7 @@ static _Atomic int *end_expected; /* worker: w, monitor: rw */
 struct monitor {
     pid_t worker, spare;          /* 0: none */
     int ready_fd, spare_ready_fd; /* on which they say that they are ready */
+    int alive_fd;                 /* that the worker and its front, if it has one, hold open */
     int go_fd;                    /* on which the spare waits */
     int keeper_fd;                /* of its clients; -1: no keeper */
     unsigned int n_crashes;
@@ -123,6 +127,15 @@ set_signals(void (*handler)(int))
 
 /* ---- The spare ---- */
 
+/* In a process that is to be the switch, now or later. */
+static void
+get_front(const struct daemon_settings *settings)
+{
+    if (settings->linger_s > 0) {
+        front_fork(settings);
+    }
+}
+
 /* Returns in the spare when it is to be the switch. */
 static void
 spare_wait(int go_fd)
@@ -156,7 +169,7 @@ spare_wait(int go_fd)
 
 /* True in the spare, when it is to be the switch. */
 static bool
-fork_spare(struct monitor *m)
+fork_spare(struct monitor *m, const struct daemon_settings *settings)
 {
     pid_t monitor_pid = getpid();
     int go[2];
@@ -172,8 +185,13 @@ fork_spare(struct monitor *m)
             _exit(STATUS_STALE);
         }
         close(go[1]);
+        get_front(settings);
         spare_wait(go[0]);
-        prctl(PR_SET_PDEATHSIG, 0);
+        if (front_is_there()) {
+            front_activate();
+        } else {
+            prctl(PR_SET_PDEATHSIG, 0);
+        }
         return true;
     }
     close(go[0]);
@@ -291,6 +309,18 @@ sleep_ms(unsigned int ms)
     }
 }
 
+/* A front that was killed is followed by its switch, which the kernel has to take apart. */
+static void
+await_death(struct monitor *m)
+{
+    struct pollfd pollfd = {.fd = m->alive_fd};
+
+    while (poll(&pollfd, 1, DEATH_MS) < 0 && errno == EINTR) {
+        /* A signal for the worker, which is not there now. */
+    }
+    close(m->alive_fd);
+}
+
 /* Waits for the end of the worker, and ends like it unless it crashed. */
 static void
 watch_worker(struct monitor *m, bool was_spare)
@@ -300,6 +330,7 @@ watch_worker(struct monitor *m, bool was_spare)
     int status = wait_worker(m);
 
     worker_pid = 0;
+    await_death(m);
     if (was_spare && WIFEXITED(status) && WEXITSTATUS(status) == STATUS_STALE) {
         log_info("the spare process is of no use, starting another");
         return;
@@ -341,16 +372,19 @@ daemon_monitor(const struct daemon_settings *settings)
             m.worker = daemon_fork(&m.ready_fd);
             if (m.worker == 0) {
                 set_signals(SIG_DFL);
+                get_front(settings);
                 become_worker(&m);
                 return;
             }
         }
         worker_pid = m.worker;
         set_signals(forward_signal);
+        m.alive_fd = fcntl(m.ready_fd, F_DUPFD_CLOEXEC, 0);
         if (daemon_wait_ready(m.ready_fd)) {
             daemon_tell_ready();
             daemon_silence();
-            if (m.spare == 0 && fork_spare(&m)) {
+            if (m.spare == 0 && fork_spare(&m, settings)) {
+                close(m.alive_fd);
                 become_worker(&m);
                 return;
             }

@@ -30,6 +30,7 @@
 #include "bridge/startup.h"
 #include "daemon.h"
 #include "dummy_compose.h"
+#include "linger.h"
 #include "netdev/netdev.h"
 #include "options.h"
 #include "ovsdb/db.h"
@@ -59,6 +60,7 @@ struct root {
     int end_signal; /* The signal to die of; 0: none */
     int exit_status;
     bool is_succeeded;                  /* Another process has taken over. */
+    bool is_lingering;                  /* Ended, but for forwarding. */
     bool cleanup;                       /* exit --cleanup */
     struct unixctl_conn *exit_conns[8]; /* Clients that wait for the end. */
     size_t n_exit_conns;
@@ -249,7 +251,7 @@ control_init(struct root *root, char **error)
 }
 
 static void
-control_fini(struct root *root)
+answer_exits(struct root *root)
 {
     if (root->n_exit_conns > 0) {
         daemon_finish(); /* Who is answered finds nothing left behind, and may start a successor. */
@@ -257,11 +259,24 @@ control_fini(struct root *root)
     for (size_t i = 0; i < root->n_exit_conns; i++) {
         unixctl_reply(root->exit_conns[i], NULL);
     }
-    unixctl_destroy(root->unixctl);
-    /* Short answers leave with the next iteration; nobody is waited for. */
+    root->n_exit_conns = 0;
+}
+
+/* Short answers leave with the next iteration; nobody is waited for. */
+static void
+let_answers_leave(struct root *root)
+{
     for (int i = 0; i < 3; i++) {
         loop_run_once(root->loop, 5);
     }
+}
+
+static void
+control_fini(struct root *root)
+{
+    answer_exits(root);
+    unixctl_destroy(root->unixctl);
+    let_answers_leave(root);
 }
 
 /* ---- Devices, database, bridges ---- */
@@ -370,8 +385,13 @@ on_ready(void *aux)
 
     log_info("%s (Open vSwitch) %s", PROGRAM_NAME, COMPAT_VERSION);
     keep_sweep();
-    takeover_finish();
     daemon_set_ready(root->loop);
+}
+
+static void
+on_forwarding(void *aux)
+{
+    takeover_finish();
 }
 
 static void
@@ -394,6 +414,8 @@ bridges_init(struct root *root, char **error)
         .enable_dummy = root->options.enable_dummy,
         .startup = root->startup,
         .tls = &root->tls,
+        .has_predecessor = takeover_is_begun(),
+        .forwarding = on_forwarding,
         .ready = on_ready,
         .fatal = on_fatal,
         .aux = root,
@@ -406,12 +428,84 @@ bridges_init(struct root *root, char **error)
 static void
 bridges_fini(struct root *root)
 {
-    netdev_keep_guests(!root->cleanup);
+    /* Nobody has come for the guests of one that lingered. */
+    netdev_keep_guests(!root->cleanup && !root->is_lingering);
     netdev_end();
     bridges_destroy(root->bridges, root->cleanup);
 }
 
 /* ---- Another process takes over ---- */
+
+static void
+leave_database(struct root *root)
+{
+    if (root->db != NULL) {
+        db_close(root->db);
+        root->db = NULL;
+    }
+}
+
+static void
+linger_end(void *root_)
+{
+    struct root *root = root_;
+
+    loop_break(root->loop);
+}
+
+/* Waits for a switch that takes over.  False when none could find us. */
+static bool
+await_successor(struct root *root)
+{
+    char *path = linger_path(), *error = NULL;
+    bool ok = unixctl_listen(root->unixctl, path, &error) == 0;
+
+    if (ok) {
+        linger_start(root->loop, root->options.daemon.linger_s, root->options.daemon.pidfile,
+                     linger_end, root);
+    } else {
+        log_warn("cannot linger: %s", error);
+    }
+    free(error);
+    free(path);
+    return ok;
+}
+
+/* The ports that only one process can have are closed by now; the others go on. */
+static void
+resume_lingering(struct root *root)
+{
+    if (!await_successor(root)) {
+        loop_break(root->loop);
+    }
+}
+
+/* The switch was told to end.  True when it does, but for forwarding. */
+static bool
+begin_to_linger(struct root *root)
+{
+    int seconds = root->options.daemon.linger_s;
+
+    if (seconds == 0 || root->is_lingering || root->is_succeeded || root->cleanup ||
+        root->exit_status != 0 || takeover_is_under_way() || !bridges_are_there(root->bridges)) {
+        return false;
+    }
+    daemon_set_stopping();
+    bridges_leave(root->bridges);
+    leave_database(root);
+    unixctl_mute(root->unixctl);
+    daemon_finish();
+    if (!await_successor(root)) {
+        return false;
+    }
+    log_info("lingering: forwarding goes on for %d s, until another switch takes over", seconds);
+    answer_exits(root);
+    let_answers_leave(root);
+    daemon_leave(root->end_signal);
+    root->end_signal = 0;
+    root->is_lingering = true;
+    return true;
+}
 
 static void
 takeover_release(void *root_)
@@ -420,8 +514,7 @@ takeover_release(void *root_)
 
     netdev_keep_guests(true);
     bridges_release(root->bridges);
-    db_close(root->db);
-    root->db = NULL;
+    leave_database(root);
     unixctl_mute(root->unixctl);
     daemon_finish();
 }
@@ -444,6 +537,10 @@ takeover_resume(void *root_)
     struct root *root = root_;
     char *error = NULL;
 
+    if (root->is_lingering) {
+        resume_lingering(root);
+        return;
+    }
     keep_turn();
     bridges_destroy(root->bridges, false);
     root->bridges = NULL;
@@ -471,6 +568,7 @@ takeover_init(struct root *root, char **error)
 static void
 takeover_fini(struct root *root)
 {
+    linger_stop();
     takeover_stop();
 }
 
@@ -539,7 +637,9 @@ main(int argc, char *argv[])
     options_parse(&root.options, argc, argv);
     if (start_all(&root, &n_started) == 0) {
         loop_run(root.loop);
-        if (!root.is_succeeded) {
+        if (begin_to_linger(&root)) {
+            loop_run(root.loop);
+        } else if (!root.is_succeeded) {
             daemon_set_stopping();
         }
     } else {

@@ -17,6 +17,8 @@
 #include "base/log.h"
 #include "rpc/stream.h"
 
+enum { LINGER_DEFAULT_S = 30, LINGER_MAX_S = 3600 };
+
 enum {
     OPT_MLOCKALL = 256,
     OPT_UNIXCTL,
@@ -33,6 +35,7 @@ enum {
     OPT_PIDFILE,
     OPT_OVERWRITE_PIDFILE,
     OPT_TAKEOVER,
+    OPT_LINGER,
     OPT_USER,
     OPT_NO_SELF_CONFINEMENT,
     OPT_HW_RAWIO,
@@ -67,6 +70,7 @@ static const struct option long_options[] = {
     {"pidfile", optional_argument, NULL, OPT_PIDFILE},
     {"overwrite-pidfile", no_argument, NULL, OPT_OVERWRITE_PIDFILE},
     {"takeover", no_argument, NULL, OPT_TAKEOVER},
+    {"linger", optional_argument, NULL, OPT_LINGER},
     {"user", required_argument, NULL, OPT_USER},
     {"no-self-confinement", no_argument, NULL, OPT_NO_SELF_CONFINEMENT},
     {"hw-rawio-access", no_argument, NULL, OPT_HW_RAWIO},
@@ -138,10 +142,12 @@ print_help(void)
            "  --pidfile[=FILE]        create a pidfile (default: %s/%s.pid)\n"
            "  --overwrite-pidfile     start even if the pidfile belongs to a running daemon\n"
            "  --takeover              take over from the daemon that has the pidfile, if any\n"
+           "  --linger[=SECONDS]      after the end, forward on for the next start to take over\n"
+           "                          (default: %d)\n"
            "  --mlockall              keep all memory resident\n"
            "  --hw-rawio-access       with --user, keep raw I/O access\n"
            "  --no-self-confinement   accepted, without effect\n",
-           dirs_run(), PROGRAM_NAME);
+           dirs_run(), PROGRAM_NAME, LINGER_DEFAULT_S);
     printf("\nLogging options:\n"
            "  -vSPEC, --verbose=SPEC  set log levels\n"
            "  -v, --verbose           log everything\n"
@@ -181,6 +187,20 @@ dummy_level(const char *arg)
         return NETDEV_DUMMY_OVERRIDE_SYSTEM;
     }
     fatal("--enable-dummy takes \"override\" or \"system\", not \"%s\"", arg);
+}
+
+static int
+linger_seconds(const char *arg)
+{
+    int seconds;
+
+    if (arg == NULL) {
+        return LINGER_DEFAULT_S;
+    }
+    if (!str_to_int(arg, 10, &seconds) || seconds < 0 || seconds > LINGER_MAX_S) {
+        fatal("--linger takes 0 to %d seconds, not \"%s\"", LINGER_MAX_S, arg);
+    }
+    return seconds;
 }
 
 static void
@@ -234,6 +254,9 @@ log_and_daemon_option(struct options *o, int c, const char *arg)
         break;
     case OPT_TAKEOVER:
         o->daemon.takeover = true;
+        break;
+    case OPT_LINGER:
+        o->daemon.linger_s = linger_seconds(arg);
         break;
     case OPT_USER:
         o->daemon.user = arg;

@@ -21,9 +21,11 @@
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -32,6 +34,8 @@
 #include "base/keep.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/process.h"
+#include "linger.h"
 #include "netdev/netdev.h"
 #include "rpc/unixctl.h"
 
@@ -41,7 +45,15 @@ LOG_MODULE(takeover);
 #define ANSWER_MS 10000
 #define ANSWER_MAX 65536
 
-static const char forwarding = 'X';
+/* For the end of one that lingers. */
+#define END_MS 10000
+
+/* What the new process says when it forwards.  Earlier versions read and wrote the first byte. */
+struct forwarding {
+    char op;
+    int32_t pid; /* under which it is known; 0: that of the connection */
+};
+#define FORWARDING 'X'
 
 static bool
 unix_address(struct sockaddr_un *sun, const char *path)
@@ -145,16 +157,49 @@ ask(int fd, const char *path)
     return why;
 }
 
-static void
-prepare_dpdk(pid_t pid)
+/* NULL, or a new text. */
+static char *
+prepare_dpdk(void)
 {
     int error = dpdk_standby_prepare();
 
     /* -EAGAIN: the other one does not use it. */
     if (error != 0 && error != -EAGAIN) {
-        refuse(pid, "DPDK does not start");
+        return xstrdup("DPDK does not start");
     }
     (void)dpdk_standby_is_current(); /* Other keys wait for the next start, as ever. */
+    return NULL;
+}
+
+/* Has the one that listens at 'control' hand over.  NULL, or a new text: why it does not. */
+static char *
+receive_all(const char *control)
+{
+    char *path = xasprintf("%s/%s.%ld.takeover", dirs_run(), PROGRAM_NAME, (long)getpid());
+    int listen_fd = unix_socket(SOCK_SEQPACKET, path, true);
+    int control_fd = listen_fd < 0 ? listen_fd : unix_socket(SOCK_STREAM, control, false);
+    char *why = control_fd < 0 ? xstrdup(err_str(control_fd)) : ask(control_fd, path);
+
+    unlink(path); /* Who was told the name is connected. */
+    free(path);
+    if (why == NULL) {
+        predecessor_fd =
+            wait_readable(listen_fd) ? accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
+        if (predecessor_fd < 0 || !wait_readable(predecessor_fd) || !keep_receive(predecessor_fd)) {
+            why = xstrdup("it did not hand over");
+        }
+    }
+    if (why != NULL && predecessor_fd >= 0) {
+        close(predecessor_fd);
+        predecessor_fd = -1;
+    }
+    if (control_fd >= 0) {
+        close(control_fd);
+    }
+    if (listen_fd >= 0) {
+        close(listen_fd);
+    }
+    return why;
 }
 
 void
@@ -162,35 +207,92 @@ takeover_begin(pid_t pid, const char *unixctl)
 {
     char *control = unixctl ? dirs_path(dirs_run(), unixctl)
                             : xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)pid);
-    char *path = xasprintf("%s/%s.%ld.takeover", dirs_run(), PROGRAM_NAME, (long)getpid());
+    char *why = prepare_dpdk();
 
-    prepare_dpdk(pid);
-    int listen_fd = unix_socket(SOCK_SEQPACKET, path, true);
-    if (listen_fd < 0) {
-        refuse(pid, err_str(listen_fd));
+    if (why == NULL) {
+        why = receive_all(control);
     }
-    int control_fd = unix_socket(SOCK_STREAM, control, false);
-    char *why = control_fd < 0 ? xstrdup(err_str(control_fd)) : ask(control_fd, path);
-    unlink(path); /* Who was told the name is connected. */
     if (why != NULL) {
         refuse(pid, why);
     }
-    predecessor_fd = wait_readable(listen_fd) ? accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
-    if (predecessor_fd < 0 || !wait_readable(predecessor_fd) || !keep_receive(predecessor_fd)) {
-        refuse(pid, "it did not hand over");
-    }
-    close(control_fd);
-    close(listen_fd);
     free(control);
-    free(path);
     log_info("taking over from pid %ld", (long)pid);
+}
+
+/* The process that lingers; 0: none. */
+static pid_t
+lingering_pid(const char *path)
+{
+    struct ucred peer = {0};
+    socklen_t len = sizeof(peer);
+    int fd = unix_socket(SOCK_STREAM, path, false);
+
+    if (fd == -ECONNREFUSED) {
+        unlink(path); /* It was killed. */
+    }
+    if (fd < 0) {
+        return 0;
+    }
+    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len); /* Then there is none to talk of. */
+    close(fd);
+    return peer.pid;
+}
+
+/* Returns when the process is gone. */
+static void
+end_process(pid_t pid)
+{
+    static const int signals[] = {SIGTERM, SIGKILL};
+    int fd = pidfd_open(pid, 0);
+
+    for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(signals); i++) {
+        struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+        if (pidfd_send_signal(fd, signals[i], NULL, 0) != 0 || poll(&pollfd, 1, END_MS) > 0) {
+            break;
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+void
+takeover_begin_lingering(void)
+{
+    char *path = linger_path();
+    pid_t pid = lingering_pid(path);
+
+    if (pid != 0) {
+        char *why = dpdk_standby_has_room() ? prepare_dpdk()
+                                            : xstrdup("there is no memory for two switches");
+        if (why == NULL) {
+            why = receive_all(path);
+        }
+        if (why == NULL) {
+            log_info("taking over from pid %ld, which lingers", (long)pid);
+        } else {
+            log_info("ending pid %ld, which lingers: %s", (long)pid, why);
+            end_process(pid);
+            unlink(path); /* If it was killed. */
+        }
+        free(why);
+    }
+    free(path);
+}
+
+bool
+takeover_is_begun(void)
+{
+    return predecessor_fd >= 0;
 }
 
 void
 takeover_finish(void)
 {
     if (predecessor_fd >= 0) {
-        ssize_t n = send(predecessor_fd, &forwarding, 1, MSG_NOSIGNAL);
+        const struct forwarding message = {.op = FORWARDING, .pid = process_public_pid()};
+        ssize_t n = send(predecessor_fd, &message, sizeof(message), MSG_NOSIGNAL);
         (void)n; /* Gone already is fine. */
         close(predecessor_fd);
         predecessor_fd = -1;
@@ -222,11 +324,14 @@ lose_successor(void)
 static void
 on_successor(int fd, unsigned int events, void *arg)
 {
-    char byte = 0;
+    struct forwarding message = {0};
 
-    if (recv(fd, &byte, 1, 0) != 1 || byte != forwarding) {
+    if (recv(fd, &message, sizeof(message), 0) < 1 || message.op != FORWARDING) {
         lose_successor();
         return;
+    }
+    if (message.pid > 0) {
+        server.successor = message.pid;
     }
     loop_fd_stop(&server.watch);
     log_info("pid %ld has taken over", (long)server.successor);
@@ -274,6 +379,12 @@ takeover_serve(struct loop *loop, const struct takeover_ops *ops, void *aux)
     server.ops = ops;
     server.aux = aux;
     unixctl_register("sluice/hand-over", "socket", 1, 1, cmd_hand_over, &server);
+}
+
+bool
+takeover_is_under_way(void)
+{
+    return server.fd >= 0;
 }
 
 void

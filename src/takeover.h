@@ -19,6 +19,11 @@ struct loop;
  * the option of that name says, of both processes, or NULL.  Ends the process with a text when the
  * other one refuses. */
 void takeover_begin(pid_t pid, const char *unixctl);
+/* The same from one that lingers in the run directory (linger.h), if there is one.  What stands in
+ * the way ends that one, and this process starts as it does without it. */
+void takeover_begin_lingering(void);
+/* Another process forwards until takeover_finish(). */
+bool takeover_is_begun(void);
 /* This process forwards: the other one may end.  Without takeover_begin() it does nothing. */
 void takeover_finish(void);
 
@@ -35,6 +40,8 @@ struct takeover_ops {
 
 /* Serves the command sluice/hand-over. */
 void takeover_serve(struct loop *, const struct takeover_ops *, void *aux);
+/* A successor has asked. */
+bool takeover_is_under_way(void);
 void takeover_stop(void);
 
 #endif

@@ -15,6 +15,8 @@
 #define GRACE_MS 50
 #define DEATH_MS_MAX 10000
 
+static pid_t public_pid; /* 0: our own */
+
 enum process_state { PROCESS_ALIVE, PROCESS_DYING, PROCESS_GONE };
 
 static enum process_state
@@ -69,4 +71,16 @@ process_await_death(pid_t pid)
         usleep(POLL_MS * 1000);
     }
     return false;
+}
+
+pid_t
+process_public_pid(void)
+{
+    return public_pid != 0 ? public_pid : getpid();
+}
+
+void
+process_set_public_pid(pid_t pid)
+{
+    public_pid = pid;
 }

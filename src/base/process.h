@@ -17,4 +17,9 @@ bool process_is_dying(pid_t pid);
  * signal that was just sent shows.  True: it is gone. */
 bool process_await_death(pid_t pid);
 
+/* The pid under which others know this process: in the pidfile and in names of sockets.  Its own,
+ * unless another process stands in front of it (daemon_front.h).  Set before the first thread. */
+pid_t process_public_pid(void);
+void process_set_public_pid(pid_t pid);
+
 #endif

@@ -122,12 +122,13 @@ state_fini(struct state *state)
 }
 
 void
-br_state_restore(struct br *br)
+br_state_restore(struct br *br, bool with_flows)
 {
     struct state state;
 
     if (take_state(br, "flows", &state)) {
-        size_t n_refused = ofproto_restore_flows(br->ofproto, state.data, state.size);
+        size_t n_refused =
+            with_flows ? ofproto_restore_flows(br->ofproto, state.data, state.size) : 0;
         if (n_refused) {
             log_warn("bridge %s: %zu flows, groups or meters of the process before are lost",
                      br->name, n_refused);

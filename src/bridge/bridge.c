@@ -347,7 +347,7 @@ bridges_sync(struct bridges *b, const struct db_row *ovs)
     bridges_note_unserved(b);
     for (br = b->brs; br; br = br->hh.next) {
         ofproto_commit(br->ofproto);
-        br_state_restore(br);
+        br_state_restore(br, !ofprotos_flow_restore_wait(b->ofprotos));
         startup_install_flows(b->cfg.startup, br->name, br->ofproto);
     }
 }
@@ -375,6 +375,24 @@ results_written(void *bridges_, enum db_txn_status status, const char *error)
         log_err("could not write the results of the configuration to the database: %s", error);
         loop_timer_once(&b->retry_timer, b->cfg.loop, REOPEN_PERIOD_MS, bridges_reconfigure, b);
         break;
+    }
+}
+
+/* Lets the datapath go on, unless another one does until flows are restored. */
+static void
+bridges_forward(struct bridges *b)
+{
+    if (!b->is_forwarding && b->cfg.has_predecessor && !b->restore_wait_over) {
+        return;
+    }
+    if (b->dp) {
+        dp_run(b->dp);
+    }
+    if (!b->is_forwarding) {
+        b->is_forwarding = true;
+        if (b->cfg.forwarding) {
+            b->cfg.forwarding(b->cfg.aux);
+        }
     }
 }
 
@@ -409,10 +427,10 @@ bridges_reconfigure(void *bridges_)
         ofprotos_set_flow_restore_wait(b->ofprotos, restore_wait(b, &other_config));
         bridges_tls_sync(b, ovs);
         bridges_sync(b, ovs);
-        dp_run(b->dp);
     } else {
         restore_wait(b, &other_config);
     }
+    bridges_forward(b);
     smap_destroy(&other_config);
 
     b->netdev_seq = netdev_global_change_seq();
@@ -475,7 +493,7 @@ bridges_watch(void *bridges_)
         bridges_reconfigure(b);
         return;
     }
-    dp_run(b->dp);
+    bridges_forward(b);
     if ((seq == b->netdev_seq && ofprotos_bond_seq(b->ofprotos) == b->bond_seq) ||
         db_txn_in_flight(b->db)) {
         return;
@@ -551,11 +569,23 @@ leave_database(struct bridges *b)
     }
 }
 
+bool
+bridges_are_there(const struct bridges *b)
+{
+    return b && b->brs;
+}
+
 void
-bridges_release(struct bridges *b)
+bridges_leave(struct bridges *b)
 {
     leave_database(b);
     ofprotos_disconnect(b->ofprotos);
+}
+
+void
+bridges_release(struct bridges *b)
+{
+    bridges_leave(b);
     for (struct br *br = b->brs; br; br = br->hh.next) {
         br_state_save(br);
         for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {

@@ -27,6 +27,13 @@ struct bridges_cfg {
         *tls;            /* of the command line: for controllers while no SSL row is; borrowed */
     bool disable_system; /* --disable-system: "system" is no datapath type */
     bool enable_dummy;   /* "dummy" is a datapath type as well */
+    /* Another process forwards until 'forwarding' is called: no queue is polled before flows are in
+     * force, and flows of that one are not restored while flow-restore-wait says that others will
+     * be.
+     */
+    bool has_predecessor;
+    /* Called once, when flows, bridges and ports are in force.  May be NULL. */
+    void (*forwarding)(void *aux);
     /* Called once, when the result of the first reconfiguration is in the database (a daemon that
      * detaches may let its parent go).  May be NULL. */
     void (*ready)(void *aux);
@@ -37,9 +44,12 @@ struct bridges_cfg {
 
 struct bridges *bridges_create(const struct bridges_cfg *);
 
-/* Another process is about to take over.  The first gives up what only one can have: the database,
- * which may be closed afterwards, OpenFlow connections and listeners, devices that cannot be
- * shared.  The second ends forwarding. */
+/* Some bridge exists: there may be traffic. */
+bool bridges_are_there(const struct bridges *);
+/* Gives up the database, which may be closed afterwards, and OpenFlow connections and listeners. */
+void bridges_leave(struct bridges *);
+/* Another process is about to take over.  The first gives up what only one can have: as
+ * bridges_leave(), and devices that cannot be shared.  The second ends forwarding. */
 void bridges_release(struct bridges *);
 void bridges_halt(struct bridges *);
 

@@ -82,6 +82,7 @@ struct bridges {
     char *tls_key;          /* what 'tls' was made from */
     bool advertised;        /* datapath_types, iface_types, dpdk_version are written */
     bool is_ready;
+    bool is_forwarding;     /* cfg.forwarding was called */
     bool restore_wait_over; /* flow-restore-wait has been false once */
     int64_t cur_cfg;        /* as last written */
     uint64_t netdev_seq;    /* netdev_global_change_seq() as last looked at */
@@ -96,8 +97,9 @@ struct bridges {
 
 /* Puts flows and MAC addresses where a process that takes over finds them. */
 void br_state_save(struct br *);
-/* Takes those of the process before, if there are any; ports must be there. */
-void br_state_restore(struct br *);
+/* Takes those of the process before, if there are any; ports must be there.  Flows go unless
+ * 'with_flows'. */
+void br_state_restore(struct br *, bool with_flows);
 /* Closes what was put. */
 void br_state_forget(struct br *);
 

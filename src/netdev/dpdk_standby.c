@@ -14,6 +14,8 @@
 
 #include "base/dirs.h"
 #include "base/log.h"
+#include "netdev/dpdk_args.h"
+#include "netdev/dpdk_huge.h"
 #include "netdev/netdev_private.h"
 
 LOG_MODULE(dpdk);
@@ -137,6 +139,20 @@ parse(const struct str *note, struct smap *config)
         }
     }
     return huge;
+}
+
+bool
+dpdk_standby_has_room(void)
+{
+    struct str note = STR_INIT;
+    struct smap config = SMAP_INIT;
+    bool huge = read_note(&note) && parse(&note, &config);
+    // Its files are in a file system, and of one process.
+    bool is_legacy = strstr(smap_get_def(&config, "dpdk-extra", ""), "--legacy-mem") != NULL;
+
+    smap_destroy(&config);
+    str_free(&note);
+    return !huge || (!is_legacy && dpdk_huge_free_bytes() >= DPDK_MIN_HUGE_BYTES);
 }
 
 int

@@ -257,6 +257,8 @@ const char *dpdk_version_text(void); // "DPDK 22.11.11"
 // EAL when nobody has; NULL when EAL cannot start.
 struct rte_mempool *netdev_default_pool(void);
 
+// Can two processes have memory for packets, the switch and one that prepares to be it?
+bool dpdk_standby_has_room(void);
 // For a spare process, before it is the switch.  0: EAL runs, with the keys that the switch noted.
 // -EAGAIN: the switch needs no EAL so far, ask again.  Else: this process is of no use.
 int dpdk_standby_prepare(void);

@@ -17,6 +17,7 @@
 #include "base/coverage.h"
 #include "base/dirs.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/uthash.h"
 #include "rpc/jsonrpc.h"
 
@@ -434,8 +435,9 @@ unixctl_listen(struct unixctl *server, const char *path, char **error)
     int result = 0;
 
     if (path == NULL || strcmp(path, "none") != 0) {
-        char *file = path ? dirs_path(dirs_run(), path)
-                          : xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)getpid());
+        char *file =
+            path ? dirs_path(dirs_run(), path)
+                 : xasprintf("%s/%s.%ld.ctl", dirs_run(), PROGRAM_NAME, (long)process_public_pid());
         char *name = xasprintf("punix:%s", file);
         result = listener_open(server->loop, name, 0, NULL, accept_session, server,
                                &server->listener, error);

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from machine import Machine
-from switchlib import ROOT, SLUICED
+from outage import Outage
+from switchlib import ROOT, SLUICED, Host, Netns, sh, wait_for
 
 CTL = "/usr/share/openvswitch/scripts/ovs-ctl"
 START = CTL + " --system-id=random --no-record-hostname --no-monitor "
@@ -202,6 +203,66 @@ def test_monitor_of_ovs_ctl_restarts_it_after_a_crash(machine):
     m.run("for i in $(seq 100); do new=$(cat /run/openvswitch/ovs-vswitchd.pid 2>/dev/null);"
           ' test -n "$new" -a "$new" != %s && ovs-appctl -T 2 version && exit 0; sleep 0.1; done;'
           " exit 1" % before)
+    m.run(CTL + " stop", timeout=60)
+
+
+def test_restarts_of_a_switch_that_lingers(machine):
+    """--linger through ovs-ctl's options: saved flows come back once, the old process forwards until
+    then, force-reload-kmod works, and genuine Open vSwitch ends what lingers."""
+    m = machine
+    choose(m)
+    start = START + "--ovs-vswitchd-options=--linger=60 "
+    m.run(start + "start", timeout=90)
+    m.run("ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev"
+          " other_config:hwaddr=02:00:00:00:00:01")
+    hosts = []
+    try:
+        for i in (1, 2):
+            ns = Netns("dl")
+            hosts.append(ns)
+            sh(["ip", "link", "add", "p%d" % i, "netns", str(m.init), "type", "veth", "peer",
+                "name", "eth0", "netns", ns.name])
+            ns.run("ip addr add 10.1.0.%d/24 dev eth0" % i)
+            ns.run("ip link set eth0 up")
+            m.run("ip link set p%d up; ovs-vsctl --timeout=10 add-port br0 p%d" % (i, i))
+        m.run("ovs-ofctl add-tlv-map br0 '{class=0x102,type=1,len=4}->tun_metadata0' &&"
+              " ovs-ofctl add-flow br0 priority=9,cookie=0x5,actions=NORMAL &&"
+              " ovs-ofctl -O OpenFlow15 add-group br0 group_id=1,type=all,bucket=actions=output:1")
+        state = ("ovs-ofctl --no-stats dump-flows br0; ovs-ofctl -O OpenFlow15 dump-groups br0 |"
+                 " grep -v ^OFPST; ovs-ofctl dump-tlv-map br0 | grep -v xid; ip -o link show br0")
+        wait_for(lambda: Host.ping(hosts[0], "10.1.0.2", count=1), 20, "traffic")
+        before = m.out(state)
+        assert "group_id=1" in before and "0x102" in before, before
+        outage = Outage(hosts[0], "10.1.0.2")
+        try:
+            out = m.run(start + "restart", timeout=120).stdout
+            assert "Restoring saved flows" in out and "ailed" not in out, out
+            Host.ping(hosts[0], "10.1.0.2", count=1, check=True)
+            result = outage.finish()
+        finally:
+            outage.close()
+        assert result["lost"] < 300, result  # a second and more without
+        assert m.out(state) == before, out
+        assert m.out("ls /run/openvswitch | grep lingering || true") == ""
+        out = m.run(start + "force-reload-kmod", timeout=120, check=False).stdout
+        assert "Restoring saved flows" in out, out
+        assert m.out(state) == before, out
+        m.run(CTL + " stop", timeout=60)
+        # For the script it is stopped, and stopping it again is fine.
+        p = m.run(CTL + " status", check=False)
+        assert p.returncode and "ovs-vswitchd is not running" in p.stdout
+        m.run(CTL + " stop", timeout=60)
+        Host.ping(hosts[0], "10.1.0.2", count=1, check=True)
+    finally:
+        for h in hosts:
+            h.close()
+    m.run("update-alternatives --set ovs-vswitchd"
+          " /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk")
+    out = m.run(START + "start", timeout=90).stdout
+    assert "ailed" not in out, out
+    m.run("for i in $(seq 50); do test ! -e /run/openvswitch/ovs-vswitchd.lingering"
+          " && exit 0; sleep 0.1; done; exit 1")
+    assert m.out("ovs-vsctl --timeout=10 get interface br0 ofport") == "65534"
     m.run(CTL + " stop", timeout=60)
 
 

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""--linger: a switch that was told to end forwards on until the next one takes over."""
+import glob
+import os
+import re
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+from outage import Outage
+from switchlib import Switch, sh, wait_for
+
+# Far above what it takes: a machine that runs other tests must not fail here.
+SOON_S = 20
+
+
+def lingering(sw):
+    """The control socket's path of the process that lingers, or None."""
+    path = sw.dir + "/ovs-vswitchd.lingering"
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+    except OSError:
+        return None
+    return path
+
+
+def lingering_pid(sw):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(sw.dir + "/ovs-vswitchd.lingering")
+        return struct.unpack("iII", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
+def gone(pid):
+    """It is no process any more, or one that nobody has buried."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def await_end(pid):
+    wait_for(lambda: gone(pid), SOON_S, "the end of pid %d" % pid)
+
+
+def run_switch(*args):
+    sw = Switch(args=["--linger=60", *args])
+    hosts = []
+    try:
+        sw.start()
+        sw.add_bridge("br0")
+        for i in (1, 2):
+            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        yield sw, hosts
+    finally:
+        for h in hosts:
+            h.close()
+        sw.close()
+        if lingering(sw):
+            pid = lingering_pid(sw)
+            os.kill(pid, signal.SIGTERM)
+            await_end(pid)
+
+
+@pytest.fixture
+def plain():
+    yield from run_switch()
+
+
+@pytest.fixture(params=[(), ("--monitor",)], ids=["plain", "monitor"])
+def running(request):
+    yield from run_switch(*request.param)
+
+
+def leftovers(sw):
+    return [f for f in os.listdir(sw.dir) if re.search(r"\.(ctl|pid|mgmt|snoop|sock)$", f)]
+
+
+def test_stop_and_start_without_silence(running):
+    sw, hosts = running
+    sw.ns.run("ip addr add 10.1.0.9/24 dev br0")
+    sw.ns.run("ip link set br0 up")
+    index = sw.ns.run("cat /sys/class/net/br0/ifindex")
+    sw.ofctl("add-flow", "br0", "priority=7,cookie=0x5,arp,actions=NORMAL")
+    flows = sw.flows("br0")
+    outage = Outage(hosts[0], "10.1.0.2")
+    try:
+        time.sleep(0.2)
+        old = sw.pid
+        sw.stop()
+        # For whoever asks, the switch has ended.
+        assert gone(old) and sw.proc.returncode == 0
+        assert leftovers(sw) == []
+        # A new flow of traffic is still translated.
+        hosts[1].ping("10.1.0.9", count=3, check=True)
+        lingerer = lingering_pid(sw)
+        sw.start()
+        time.sleep(0.2)
+        result = outage.finish()
+    finally:
+        outage.close()
+    assert result["lost"] < 100, result
+    await_end(lingerer)
+    assert lingering(sw) is None
+    assert sw.ns.run("cat /sys/class/net/br0/ifindex") == index
+    assert sw.flows("br0") == flows
+    assert sw.get("Interface", "p1", "ofport") == "1"
+    # What is changed now is changed in the new one, by which all is served.
+    sw.vsctl("del-port", "br0", "p1")
+    assert hosts[0].silent("10.1.0.2", count=1)
+    assert not sw.alarms()
+
+
+def test_ends_by_signal_and_by_a_second_one(running):
+    sw, hosts = running
+    os.kill(sw.pid, signal.SIGTERM)
+    assert sw.proc.wait(10) == -signal.SIGTERM
+    wait_for(lambda: lingering(sw), SOON_S, "the socket")
+    assert leftovers(sw) == []
+    hosts[0].ping("10.1.0.2", count=5, check=True)
+    # Nothing answers where the switch would.
+    assert sh(["ovs-appctl", "-T", "5", "version"], check=False, env=sw.env).returncode
+    pid = lingering_pid(sw)
+    sh(["ovs-appctl", "-T", "5", "-t", lingering(sw), "exit"], env=sw.env)
+    await_end(pid)
+    assert hosts[0].silent("10.1.0.2", count=1)
+    assert "br0" not in sw.ns.run("ip -o link show")
+    assert glob.glob(sw.dir + "/ovs-vswitchd.*") == [sw.log]
+    assert not sw.alarms()
+
+
+def test_exit_cleanup_ends_at_once(plain):
+    sw, hosts = plain
+    sw.appctl("exit", "--cleanup")
+    assert sw.proc.wait(10) == 0
+    assert lingering(sw) is None
+    assert "br0" not in sw.ns.run("ip -o link show")
+
+
+def test_a_crash_is_a_crash(running):
+    """The process in the pidfile is killed, as by the kernel, which wants memory: nobody forwards on."""
+    sw, hosts = running
+    old = sw.pid
+    worker = int(sh(["pgrep", "-P", str(old)]))
+    os.kill(old, signal.SIGKILL)
+    await_end(worker)
+    assert lingering(sw) is None
+    if "--monitor" in sw.args:
+        wait_for(lambda: sw.pid != old and not gone(sw.pid), SOON_S, "another worker")
+        # The switch itself crashes: the process in the pidfile tells of it.
+        old = sw.pid
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        os.kill(int(sh(["pgrep", "-P", str(old)])), signal.SIGSEGV)
+        wait_for(lambda: sw.pid != old and not gone(sw.pid), SOON_S, "another worker")
+    else:
+        assert sw.proc.wait(10) == -signal.SIGKILL
+        sw.start()
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+
+
+def test_a_lingering_one_that_is_killed_does_no_harm(plain):
+    sw, hosts = plain
+    sw.stop()
+    pid = lingering_pid(sw)
+    os.kill(pid, signal.SIGKILL)
+    await_end(pid)
+    sw.start()
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+    assert not os.path.exists(sw.dir + "/ovs-vswitchd.lingering")
+    assert not sw.alarms()
+
+
+def test_a_successor_that_dies_does_no_harm(plain):
+    """It asks and then does not go on; the next one does."""
+    sw, hosts = plain
+    sw.ofctl("add-flow", "br0", "priority=7,cookie=0x5,arp,actions=NORMAL")
+    flows = sw.flows("br0")
+    sw.stop()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    path = sw.dir + "/successor"
+    listener.bind(path)
+    listener.listen(1)
+    sh(["ovs-appctl", "-T", "5", "-t", lingering(sw), "sluice/hand-over", path], env=sw.env)
+    conn = listener.accept()[0]
+    while conn.recv(64)[:1] != b"E":
+        pass
+    assert lingering(sw) is None
+    conn.close()
+    wait_for(lambda: lingering(sw), SOON_S, "the socket")
+    hosts[0].ping("10.1.0.2", count=5, check=True)
+    sw.start()
+    assert sw.flows("br0") == flows
+    hosts[0].ping("10.1.0.2", count=5, check=True)
+
+
+def test_time_is_up_and_the_directory_goes():
+    sw = Switch(args=["--linger=1"])
+    try:
+        sw.start()
+        sw.add_bridge("br0")
+        sw.stop()
+        pid = lingering_pid(sw)
+        await_end(pid)
+        assert glob.glob(sw.dir + "/ovs-vswitchd.*") == [sw.log]
+        with open(sw.log) as f:
+            assert "lingering ends: nobody has taken over" in f.read()
+        sw.args = ["--linger=60"]
+        sw.start()
+        sw.stop()
+        # Another switch begins without asking, or nobody can find this one any more.
+        pid = lingering_pid(sw)
+        with open(sw.dir + "/ovs-vswitchd.pid", "w") as f:
+            f.write("1\n")
+        await_end(pid)
+        sw.start()
+        sw.stop()
+        pid = lingering_pid(sw)
+        os.unlink(sw.dir + "/ovs-vswitchd.lingering")
+        await_end(pid)
+        # Without a bridge there is nothing to go on with.
+        sw.start()
+        sw.vsctl("del-br", "br0")
+        sw.stop()
+        assert lingering(sw) is None
+        assert not sw.alarms()
+    finally:
+        sw.close()
+
+
+def test_flows_that_others_restore_are_not_kept(plain):
+    """As ovs-ctl restart does it: the saved flows come from its files, and until then the old process
+    forwards by those that it has."""
+    sw, hosts = plain
+    sw.ofctl("-O", "OpenFlow15", "add-group", "br0", "group_id=4,type=all,bucket=actions=NORMAL")
+    sw.ofctl("add-flow", "br0", "priority=7,cookie=0x5,actions=NORMAL")
+    sw.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:flow-restore-wait=true")
+    sw.stop()
+    lingerer = lingering_pid(sw)
+    sw.start()
+    fresh = ["priority=0 actions=NORMAL"]  # of a bridge without a controller
+    assert sw.flows("br0") == fresh
+    assert "group_id" not in sw.ofctl("-O", "OpenFlow15", "dump-groups", "br0")
+    hosts[0].ping("10.1.0.2", count=5, check=True)
+    assert not gone(lingerer)
+    sw.ofctl("add-flow", "br0", "priority=8,cookie=0x6,actions=NORMAL")
+    sw.vsctl("remove", "Open_vSwitch", ".", "other_config", "flow-restore-wait=true")
+    await_end(lingerer)
+    assert sw.flows("br0") == ["cookie=0x6, priority=8 actions=NORMAL", *fresh]
+    hosts[0].ping("10.1.0.2", count=5, check=True)
+    assert not sw.alarms()
