@@ -9,9 +9,8 @@ import time
 
 from switchlib import Failed
 
-# Process 1: makes the layers, says so, and buries the dead.  No init system is started here: its rules
-# for boot reach further than these layers.
-INIT = r"""
+# The layers.
+LAYERS = r"""
 set -e
 mount --make-rprivate /
 # Huge pages that other tests have mounted below /tmp would be out of reach and in the way.
@@ -34,6 +33,10 @@ mkdir /mnt/bin
 printf '#!/bin/sh\nexit 0\n' >/mnt/bin/modprobe
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /mnt/bin/modprobe /usr/sbin/policy-rc.d
+"""
+
+# Process 1: makes the layers, says so, and buries the dead.
+INIT = LAYERS + r"""
 touch /mnt/up
 exec /usr/bin/python3 -c '
 import os, time
@@ -46,13 +49,44 @@ while True:
 """
 
 
+# The same with systemd as process 1.  What it does to devices and control groups when it boots would
+# reach the host: it has devices of its own, a hierarchy that begins at the machine's group, and one target
+# with nothing in it, so that none of the host's services, mounts and rules for boot are looked at.
+SYSTEMD = LAYERS + r"""
+mkdir -p /mnt/dev
+mount -t tmpfs -o mode=755 dev /mnt/dev
+mkdir -p /mnt/dev/net /mnt/dev/pts /mnt/dev/shm /mnt/dev/mqueue /mnt/dev/hugepages
+for d in null zero full random urandom tty net/tun; do
+    touch /mnt/dev/$d
+    mount --bind /dev/$d /mnt/dev/$d
+done
+mount -t tmpfs -o mode=1777 shm /mnt/dev/shm
+mount --move /mnt/dev /dev
+if [ "$1" = unified ]; then
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
+else
+    mount -t tmpfs -o mode=755 cgroups /sys/fs/cgroup
+    mkdir /sys/fs/cgroup/systemd
+    mount -t cgroup -o none,name=systemd systemd /sys/fs/cgroup/systemd
+fi
+echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+printf '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\n' >/etc/systemd/system/machine.target
+touch /mnt/up
+exec env -i container=machine PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    /lib/systemd/systemd --system --unit=machine.target --log-target=console --show-status=no
+"""
+
+
 class Machine:
     def __init__(self):
         self.init = None
+        self._start(["sh", "-c", INIT])
+
+    def _start(self, command, *unshare, **popen):
         self.proc = subprocess.Popen(
             ["unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--mount-proc",
-             "--kill-child", "sh", "-c", INIT], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True)
+             "--kill-child", *unshare, *command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, **popen)
         end = time.monotonic() + 20
         while not (self._find_init() and os.path.exists(self.path("/mnt/up"))):
             if self.proc.poll() is not None or time.monotonic() > end:
@@ -101,3 +135,51 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.proc.kill()
                 self.proc.wait(5)
+
+
+class SystemdMachine(Machine):
+    """A machine whose first process is the host's systemd."""
+
+    def __init__(self):
+        self.init = None
+        self.groups = None
+        unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+        root = "/sys/fs/cgroup" if unified else "/sys/fs/cgroup/systemd"
+        if not os.path.exists("/lib/systemd/systemd") or not os.access(root + "/cgroup.procs", os.W_OK):
+            raise NoSystemd("needs systemd, and its control groups writable")
+        self.groups = "%s/sluice-machine-%d" % (root, os.getpid())
+        os.mkdir(self.groups)
+
+        def join():
+            with open(self.groups + "/cgroup.procs", "w", encoding="ascii") as f:
+                f.write("0")
+
+        self._start(["sh", "-c", SYSTEMD, "sh", "unified" if unified else "named"], "--cgroup",
+                    preexec_fn=join)
+        self.wait_for_systemd()
+
+    def wait_for_systemd(self):
+        end = time.monotonic() + 20
+        while self.out("systemctl is-system-running", check=False) != "running":
+            if time.monotonic() > end:
+                self.close()
+                raise Failed("systemd is not running")
+            time.sleep(0.1)
+
+    def close(self):
+        super().close()
+        if self.groups:
+            # A group goes when the last of its processes is buried.
+            for _ in range(50):
+                for folder, _, _ in os.walk(self.groups, topdown=False):
+                    try:
+                        os.rmdir(folder)
+                    except OSError:
+                        pass
+                if not os.path.exists(self.groups):
+                    break
+                time.sleep(0.1)
+
+
+class NoSystemd(Exception):
+    """This host cannot run a machine with systemd."""

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The unit under a systemd that runs: start, readiness, limits, restart, watchdog, stop."""
+import json
+import os
+import re
+
+import pytest
+
+from machine import NoSystemd, SystemdMachine
+from switchlib import ROOT, SLUICED, wait_for
+from test_vhost_relay import is_open
+from vhost_frontend import Driver
+
+UNIT = "/lib/systemd/system/sluiced.service"
+# linux/capability.h
+CAP_NET_ADMIN, CAP_SYS_MODULE, CAP_SYS_PTRACE, CAP_SYS_BOOT = 12, 16, 19, 22
+CONFIG = {"other_config": {"dpdk-init": True, "dpdk-extra": "--no-huge -m 64"},
+          "bridges": {"br0": {
+              "ports": {"p1": {"type": "internal"}, "eth9": {},
+                        "v1": {"type": "dpdkvhostuserclient",
+                               "options": {"vhost-server-path": "/tmp/v1"}}},
+              "flows": ["in_port=p1,actions=eth9"]}}}
+
+
+@pytest.fixture
+def machine():
+    """A machine with what 'make install' puts there."""
+    try:
+        m = SystemdMachine()
+    except NoSystemd as e:
+        pytest.skip(str(e))
+    try:
+        build = os.path.join(ROOT, "build")
+        with open(os.path.join(build, "conf", "sluiced.service"), encoding="utf-8") as f:
+            unit = f.read()
+        prefix = re.search("^ExecStart=(.*)/sbin/sluiced ", unit, re.M)[1]
+        settings = re.search("^EnvironmentFile=-(.*)", unit, re.M)[1]
+        with open(os.path.join(build, "conf", "sluiced"), encoding="utf-8") as f:
+            config = re.search("^SLUICED_OPTIONS=--config=(.*)", f.read(), re.M)[1]
+        for source, target in ((SLUICED, prefix + "/sbin/sluiced"), (build + "/conf/sluiced", settings),
+                               (build + "/conf/sluiced.service", UNIT),
+                               (build + "/src/relay/sluice-vhost-relay",
+                                prefix + "/libexec/sluice/sluice-vhost-relay")):
+            m.run("mkdir -p " + os.path.dirname(target))
+            m.put(source, target)
+        m.run("mkdir -p " + os.path.dirname(config))
+        m.config = config
+        configure(m, CONFIG)
+        m.run("ip link add eth9 type veth peer name eth8; ip link set eth8 up; ip link set eth9 up")
+        m.run("systemctl daemon-reload")
+        yield m
+    finally:
+        m.close()
+
+
+def configure(m, config):
+    with open(m.path(m.config), "w", encoding="utf-8") as f:
+        f.write(config if isinstance(config, str) else json.dumps(config))
+
+
+def show(m, name):
+    return m.out("systemctl show -P %s sluiced" % name)
+
+
+def drop_in(m, text):
+    m.run("mkdir -p /etc/systemd/system/sluiced.service.d")
+    with open(m.path("/etc/systemd/system/sluiced.service.d/test.conf"), "w", encoding="utf-8") as f:
+        f.write(text)
+    m.run("systemctl daemon-reload")
+
+
+def log(m):
+    return m.out("cat /var/log/sluice/ovs-vswitchd.log")
+
+
+def relays(m):
+    return set(m.out("pgrep -f [s]luice-vhost-relay", check=False).split())
+
+
+def connect(m):
+    """A front-end at v1, with its link up."""
+    guest = Driver(m.path("/tmp/v1"), listen=True)
+    wait_for(lambda: m.out("ovs-vsctl get interface v1 link_state") == "up", timeout=5, what="v1")
+    return guest
+
+
+def forwards(m):
+    """Whether frames that go into p1 come out of eth9."""
+    sent = int(m.out("cat /sys/class/net/eth8/statistics/rx_packets"))
+    m.run("ip link set p1 up; python3 -c \"import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW);"
+          " s.bind(('p1', 0)); s.send(bytes(12) + b'\\x08\\x00' + bytes(50))\"")
+    try:
+        wait_for(lambda: int(m.out("cat /sys/class/net/eth8/statistics/rx_packets")) > sent,
+                 timeout=1, what="a frame at eth8")
+    except AssertionError:
+        return False
+    return True
+
+
+def until_forwarding(m, but_not=None):
+    """The main process, once it is another one than 'but_not' and forwards."""
+    wait_for(lambda: show(m, "StatusText") == "Forwarding" and show(m, "ActiveState") == "active"
+             and show(m, "MainPID") not in ("0", but_not), timeout=20, what="the service")
+    wait_for(lambda: forwards(m), timeout=10, what="frames")
+    return show(m, "MainPID")
+
+
+def test_it_starts_restarts_and_stops(machine):
+    m = machine
+    m.run("systemctl start sluiced")
+    # Readiness is the daemon's word, so all is there when the start returns.
+    assert show(m, "ActiveState") == "active" and show(m, "StatusText") == "Forwarding"
+    assert forwards(m)
+    first = show(m, "MainPID")
+    assert m.out("cat /run/openvswitch/ovs-vswitchd.pid") == first
+    assert m.out("readlink /proc/%s/exe" % first).endswith("/sbin/sluiced")
+    assert "actions=output" in m.out("ovs-ofctl dump-flows br0")
+    guest = connect(m)
+    kept = relays(m)
+    assert len(kept) == 1
+
+    # The unit's limits are in force, and nothing of what the switch does is against them.
+    status = m.out("cat /proc/%s/status" % first)
+    assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status
+    bounding = int(re.search(r"CapBnd:\t(\w+)", status)[1], 16)
+    assert bounding >> CAP_NET_ADMIN & 1
+    assert not bounding & (1 << CAP_SYS_MODULE | 1 << CAP_SYS_PTRACE | 1 << CAP_SYS_BOOT)
+    assert m.run("nsenter -t %s -m touch /usr/x" % first, check=False).returncode, "ProtectSystem"
+    assert not re.search(r"\|(WARN|ERR|EMER)\|", log(m)), log(m)
+
+    # logrotate's way, by the unit's ExecReload.
+    m.run("mv /var/log/sluice/ovs-vswitchd.log /var/log/sluice/old && systemctl reload sluiced"
+          " && test -e /var/log/sluice/ovs-vswitchd.log")
+
+    # A restart has another process; the relay is the same one, so the guest stays connected.
+    m.run("systemctl restart sluiced")
+    second = until_forwarding(m)
+    assert second != first and relays(m) == kept and is_open(guest)
+    assert show(m, "NRestarts") == "0"
+    guest.close()
+
+    m.run("systemctl stop sluiced")
+    assert show(m, "ActiveState") == "inactive" and show(m, "Result") == "success"
+    assert m.run("test -e /run/openvswitch/ovs-vswitchd.pid", check=False).returncode
+    assert m.run("ip link show p1", check=False).returncode
+    # The database is there, so the next start has the bridges without the file as well.
+    configure(m, {})
+    m.run("systemctl start sluiced")
+    assert "br0" in m.out("ovs-vsctl list-br")
+
+
+def test_it_comes_back_from_a_crash_and_a_hang(machine):
+    m = machine
+    drop_in(m, "[Service]\nWatchdogSec=2\n")
+    m.run("systemctl start sluiced")
+    first = until_forwarding(m)
+    guest = connect(m)
+    kept = relays(m)
+    m.run("kill -9 " + first)
+    second = until_forwarding(m, but_not=first)
+    assert show(m, "NRestarts") == "1"
+    # One that hangs is not fed, and goes the same way.
+    m.run("kill -STOP " + second)
+    third = until_forwarding(m, but_not=second)
+    assert show(m, "NRestarts") == "2" and third != second
+    assert relays(m) == kept and is_open(guest)
+    guest.close()
+    assert "actions=output" in m.out("ovs-ofctl dump-flows br0")
+
+
+def test_a_bad_file_is_an_error_of_the_start(machine):
+    m = machine
+    configure(m, '{"bridges": {"br0": {"prots": {}}}}')
+    assert m.run("systemctl start sluiced", check=False).returncode == 1
+    assert "prots" in log(m)
+    m.run("systemctl stop sluiced")
+    configure(m, CONFIG)
+    m.run("systemctl start sluiced")
+    assert forwards(m)
