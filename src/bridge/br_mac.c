@@ -2,9 +2,11 @@
 /*
  * br_mac.c - which MAC address a bridge has, and its datapath id.
  *
- * As operators know it: other_config:hwaddr if set, else the lowest MAC address among the ports
- * that are neither internal nor patch ports, else the one that the local port was born with.  The
- * datapath id is other_config:datapath-id, else the MAC address with zeros in front.
+ * As operators know it: other_config:hwaddr if set, else the lowest universally administered MAC
+ * address among the ports that are neither internal nor patch ports, else the one that the local
+ * port was born with.  Locally administered ones are those of guests' taps, veths and containers:
+ * they come and go, and an identity that goes with them would be none.  The datapath id is
+ * other_config:datapath-id, else the MAC address with zeros in front.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -39,7 +41,7 @@ lowest_port_mac(const struct br *br, struct rte_ether_addr *mac)
 
         if (!iface->netdev || !strcmp(iface->type, "internal") || !strcmp(iface->type, "patch") ||
             !strcmp(iface->type, "tap") || netdev_get_mac(iface->netdev, &candidate) ||
-            !mac_is_usable(&candidate)) {
+            !mac_is_usable(&candidate) || rte_is_local_admin_ether_addr(&candidate)) {
             continue;
         }
         if (!found || memcmp(&candidate, mac, sizeof candidate) < 0) {

@@ -76,7 +76,8 @@ put_set_field(struct rd *in, bool may_mask, enum ofpact_raw raw, struct ofpacts 
     if (masked && !may_mask) {
         return OFPERR_OFPBAC_BAD_SET_MASK;
     }
-    if (!mf->writable || !mf_is_value_valid(mf, &value)) {
+    if (!mf->writable || !(raw == OFPACT_RAW_DEFAULT ? nxm_is_set_field_valid(mf, &value, &mask)
+                                                     : mf_is_value_valid(mf, &value))) {
         return OFPERR_OFPBAC_BAD_SET_ARGUMENT;
     }
     ofpacts_put_set_field(out, mf->id, value.b, mask.b)->ofpact.raw = (uint8_t)raw;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Actions on any field, from text. */
 #include "openflow/action_parse.h"
+#include "openflow/nxm.h"
 
 char *
 action_parse_set_field(struct action_parser *p, enum ofpact_type type, char *arg)
@@ -18,7 +19,7 @@ action_parse_set_field(struct action_parser *p, enum ofpact_type type, char *arg
         return text_error("set_field: '%s' is not a field that can be set", right);
     }
     error = mf_parse(mf, left, p->ports, &value, &mask);
-    if (!error && !mf_is_value_valid(mf, &value)) {
+    if (!error && !nxm_is_set_field_valid(mf, &value, &mask)) {
         error = text_error("set_field: '%s' is not a value of %s", left, mf->name);
     }
     if (!error) {

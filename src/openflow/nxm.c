@@ -367,3 +367,11 @@ oxm_put_match(struct wr *out, const struct match *match, enum ofp_version versio
     wr_set_u16(out, start + 2, (uint16_t)(out->size - start));
     wr_align(out, start, 8);
 }
+
+bool
+nxm_is_set_field_valid(const struct mf_field *field, const union mf_value *value,
+                       const union mf_value *mask)
+{
+    return mf_is_value_valid(field, value) &&
+           (field->id != MF_VLAN_VID || value->b[0] & mask->b[0] & VLAN_CFI >> 8);
+}

@@ -43,6 +43,12 @@ void nxm_put_header(struct wr *out, const struct mf_field *field, bool masked, u
 /* Size of that header: 4, or 8 for an experimenter's. */
 size_t nxm_header_size(const struct mf_field *field, uint8_t version);
 
+/* May set_field write this?  A value that is possible, and to vlan_vid only together with the bit
+ * that says that there is a tag (OpenFlow 1.5, section 7.2.6.7): who reads such an action refuses
+ * it. */
+bool nxm_is_set_field_valid(const struct mf_field *field, const union mf_value *value,
+                            const union mf_value *mask);
+
 /* struct ofp11_match_header of type OXM with its TLVs and padding to 8 (OpenFlow 1.2 and later). */
 enum ofperr oxm_pull_match(struct rd *in, bool loose, struct match *match);
 void oxm_put_match(struct wr *out, const struct match *match, enum ofp_version version);

@@ -394,3 +394,26 @@ def test_vxlan_super_frames(lab):
         ns.run("ip link set vx up")
     ping(lab.a, "10.9.0.2")
     send_stream(lab.a, lab.b, "10.9.0.2", 8 << 20)
+
+
+def test_a_bridge_is_named_after_devices_not_after_guests(make_switch):
+    """Locally administered addresses (veths, taps of guests) come and go: the bridge's stays."""
+    sw = make_switch()
+    sw.add_bridge("br0")
+
+    def identity():
+        return sw.get("bridge", "br0", "datapath_id"), sw.get("interface", "br0", "mac_in_use")
+
+    def add(name, mac):
+        sw.ns.run("ip link add %s address %s type veth peer name %sp" % (name, mac, name))
+        sw.vsctl("add-port", "br0", name)
+
+    born = identity()
+    add("v1", "02:00:00:00:00:01")
+    assert identity() == born
+    add("v2", "04:00:00:00:00:02")
+    assert identity() == ('"0000040000000002"', '"04:00:00:00:00:02"')
+    sw.vsctl("del-port", "v1")
+    assert identity() == ('"0000040000000002"', '"04:00:00:00:00:02"')
+    sw.vsctl("del-port", "v2")
+    assert identity() == born

@@ -70,6 +70,11 @@ def test_delete_by_everything(br):
      "OFPGMFC_UNKNOWN_GROUP"),
     (["-O", "OpenFlow13", "mod-meter", "br0", "meter=9,kbps,band=type=drop,rate=1"],
      "OFPMMFC_UNKNOWN_METER"),
+    # Without the bit that says that there is a tag: no dump could be decoded behind such a flow.
+    (["-O", "OpenFlow13", "add-flow", "br0", "dl_vlan=5,actions=set_field:6->vlan_vid,1"],
+     "OFPBAC_BAD_SET_ARGUMENT"),
+    (["-O", "OpenFlow15", "add-flow", "br0", "dl_vlan=5,actions=set_field:6/0xfff->vlan_vid,1"],
+     "OFPBAC_BAD_SET_ARGUMENT"),
 ])
 def test_errors(br, args, error):
     br.ofctl("add-flow", "br0", "priority=3,in_port=1,actions=drop")
