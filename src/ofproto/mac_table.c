@@ -26,8 +26,15 @@ COVERAGE_DEFINE(mac_learning_expired);
 COVERAGE_DEFINE(mac_learning_evicted);
 COVERAGE_DEFINE(mac_learning_moved);
 COVERAGE_DEFINE(mac_learning_static_none_move);
+COVERAGE_DEFINE(mac_learning_limited); /* may_evict() said no */
 
-enum { GRAT_ARP_LOCK_MS = 5000, REFRESH_MS = 1000, EXPIRE_PERIOD_MS = 1000 };
+enum {
+    GRAT_ARP_LOCK_MS = 5000,
+    REFRESH_MS = 1000,
+    EXPIRE_PERIOD_MS = 1000,
+    CHURN_PER_MS = 1,  /* entries that a port may have replaced in a full table, */
+    CHURN_BURST = 1024 /* and at once, or as many as the table has */
+};
 
 struct mac_entry {
     RCU_PTR(struct mac_entry) next;
@@ -43,6 +50,8 @@ struct mac_entry {
 struct port_macs {
     uint32_t bundle_id;
     size_t n, n_static;
+    int64_t churn;    /* entries that went to make room for this port's, less CHURN_PER_MS */
+    int64_t churn_ms; /* when that was taken off last */
     TAILQ_HEAD(, mac_entry) macs; /* least recently used first, static ones nowhere */
     TAILQ_HEAD(, mac_entry) statics;
     UT_hash_handle hh;
@@ -253,6 +262,27 @@ evict_one(struct mac_table *mt)
     mt->evicted++;
     coverage_inc(mac_learning_evicted);
     entry_remove(mt, TAILQ_FIRST(&most->macs));
+    return true;
+}
+
+/* May an entry go so that 'bundle_id' gets one more?  Who sends from ever new addresses would have
+ * the table changed with each packet, and what depends on it translated again and again. */
+static bool
+may_evict(const struct mac_table *mt, uint32_t bundle_id, int64_t now_ms)
+{
+    struct port_macs *p;
+
+    HASH_FIND(hh, mt->ports, &bundle_id, sizeof bundle_id, p);
+    if (!p) {
+        return true;
+    }
+    p->churn = MAX(p->churn - (now_ms - p->churn_ms) * CHURN_PER_MS, (int64_t)0);
+    p->churn_ms = now_ms;
+    if (p->churn >= MAX((int64_t)mt->max, (int64_t)CHURN_BURST)) {
+        coverage_inc(mac_learning_limited);
+        return false;
+    }
+    p->churn++;
     return true;
 }
 
@@ -499,7 +529,8 @@ mac_table_learn(struct mac_table *mt, const struct mac_source *src)
     e = chains_find(rcu_get_protected(&mt->chains), key);
     if (e) {
         result = entry_update(mt, e, src, now_ms);
-    } else if (mt->n - mt->n_static < mt->max || evict_one(mt)) {
+    } else if (mt->n - mt->n_static < mt->max ||
+               (may_evict(mt, src->bundle_id, now_ms) && evict_one(mt))) {
         e = entry_add(mt, key, src->bundle_id, false);
         if (src->is_grat_arp && !src->is_bond) {
             e->grat_lock_until_ms = now_ms + GRAT_ARP_LOCK_MS;

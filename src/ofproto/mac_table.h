@@ -12,7 +12,9 @@
  * again.
  *
  * A full table evicts the oldest entry of the logical port that has the most, so that one port
- * cannot push out what others learned.
+ * cannot push out what others learned.  In a full table a port has a thousand entries replaced in a
+ * second, once as many as the table has at a time; what it sends from more addresses is forwarded
+ * without being learned.
  */
 #ifndef OFPROTO_MAC_TABLE_H
 #define OFPROTO_MAC_TABLE_H 1

@@ -3,6 +3,7 @@
 // Packets from outside a PMD's own queues: what handlers answered, packet-outs.  Each PMD has a
 // ring of work and a ring of free items; the thread that injects makes the action list ready and,
 // because a PMD never frees or locks, also gives up the list of the item's last use.
+#include "base/clock.h"
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 
@@ -148,10 +149,12 @@ inject_drain(struct pmd *pmd)
     if (LIKELY(rte_ring_empty(q->work))) {
         return false;
     }
+    uint64_t start = clock_tsc();
     n = ring_take_burst(q->work, items, INJECT_ITEMS_AT_ONCE);
     for (unsigned i = 0; i < n; i++) {
         inject_run(pmd, items[i]);
         ring_put(q->free, items[i]);
     }
+    pmd_note_answer(pmd, clock_tsc() - start);
     return true;
 }

@@ -96,6 +96,10 @@ limits_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
                dp->set.miss_share, counted("datapath_drop_miss_share"));
     str_printf(&s, "rests of queues whose misses were refused: %" PRIu64 "\n",
                counted("miss_share_rest"));
+    str_printf(&s,
+               "addresses that a port may have replaced in a full MAC table: 1000 in a second, "
+               "not learned %" PRIu64 "\n",
+               counted("mac_learning_limited"));
     str_printf(&s, "answers that wait, per PMD: %u, dropped %" PRIu64 "\n", INJECT_MAX_WAITING,
                counted("datapath_drop_inject_full"));
     str_printf(&s, "passes of a packet: %u, and %u packets between passes, dropped %" PRIu64 "\n",

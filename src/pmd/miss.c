@@ -11,6 +11,13 @@
 // a quarter of its lookups were misses.  A lane whose lookups succeed is not limited, and neither
 // is a queue that nobody waits behind.
 //
+// What a miss takes is more than the time until it is on its way.  It walks through some hundred
+// lines of memory, which the packets after it find gone from the nearest cache: AFTERMATH_NS, from
+// the difference between what misses were charged and what was missing of other queues' packets
+// (docs/performance.md).  And its answer comes back, which is measured (pmd_note_answer()) and
+// charged to who asks next: who floods asks most.  Packets that are refused were received in vain;
+// that takes up to half of what the queue's credit grows by.
+//
 // What is left of a flood's cost is to receive it, and at some 100,000 packets a second a PMD that
 // polls a million times meets each packet alone: all lines of memory are cold and nothing overlaps.
 // So a queue that had packets refused and gave a short burst rests for some microseconds, and its
@@ -22,14 +29,18 @@
 COVERAGE_DEFINE(miss_share_rest); // a queue in debt is not polled for a while
 
 enum {
-    REST_SHARE = 8,             // of half a millisecond
+    REST_SHARE = 8,             // of half a millisecond, twice that after very few packets
     REST_BURST = BURST_MAX / 2, // a queue that gives so many packets at once does not rest
     SHARE_UNIT = 1024,
     CREDIT_MAX_PER_SECOND = 256, // credit for so much of a second may be saved up
-    ANSWER_NS = 230,             // what the handler's answer to a miss will cost the PMD
+    AFTERMATH_NS = 1300,         // what a miss costs the packets after it
+    REFUSED_NS = 300,            // to receive a packet, look into the caches and drop it
+    REFUSED_KEPT_NS = 1000000,   // not charged yet
     MISS_MAX_NS = 3800,
-    DEBT_SHARE = 10,       // of half a millisecond
-    LANE_MIN_LOOKUPS = 64, // before a lane is judged
+    ANSWER_MAX_NS = 20000,    // of one miss; an answer may go to a hundred ports
+    ANSWERS_KEPT_NS = 250000, // not charged yet
+    DEBT_SHARE = 5,           // of half a millisecond: a burst of misses
+    LANE_MIN_LOOKUPS = 64,    // before a lane is judged
 };
 
 // The counter runs with a few gigahertz on x86, with 25 to 1,000 MHz on Arm.
@@ -76,9 +87,13 @@ refill(struct pmd *pmd, struct rxq *rxq, uint32_t share)
     // A long pause, the first look included, fills it to the brim.
     if (gone > pmd->half_ms_cycles * 2000) {
         rxq->miss_credit = most;
+        rxq->refused_cycles = 0;
         return;
     }
-    rxq->miss_credit = MIN(rxq->miss_credit + (int64_t)(gone * share / SHARE_UNIT), most);
+    uint64_t gained = gone * share / SHARE_UNIT;
+    uint64_t refused = MIN(rxq->refused_cycles, gained / 2);
+    rxq->refused_cycles -= refused;
+    rxq->miss_credit = MIN(rxq->miss_credit + (int64_t)(gained - refused), most);
 }
 
 // A debt is paid off within milliseconds: then a lane has another chance to show that it finds
@@ -89,6 +104,22 @@ charge(const struct pmd *pmd, struct rxq *rxq, uint64_t cycles)
     int64_t most = (int64_t)(pmd->half_ms_cycles / DEBT_SHARE);
 
     rxq->miss_credit = MAX(rxq->miss_credit - (int64_t)cycles, -most);
+}
+
+void
+pmd_note_answer(struct pmd *pmd, uint64_t cycles)
+{
+    pmd->answer_cycles = MIN(pmd->answer_cycles + cycles, tsc_of_ns(pmd, ANSWERS_KEPT_NS));
+}
+
+// For 'n' misses on their way: what comes after them, and answers to earlier ones.
+static uint64_t
+later_cycles(struct pmd *pmd, uint32_t n)
+{
+    uint64_t answers = MIN(pmd->answer_cycles, n * tsc_of_ns(pmd, ANSWER_MAX_NS));
+
+    pmd->answer_cycles -= answers;
+    return answers + n * tsc_of_ns(pmd, AFTERMATH_NS);
 }
 
 bool
@@ -108,8 +139,7 @@ void
 pmd_charge_ask(struct pmd *pmd, uint64_t cycles)
 {
     if (pmd->polling) {
-        charge(pmd, pmd->polling,
-               MIN(cycles, tsc_of_ns(pmd, MISS_MAX_NS)) + tsc_of_ns(pmd, ANSWER_NS));
+        charge(pmd, pmd->polling, MIN(cycles, tsc_of_ns(pmd, MISS_MAX_NS)) + later_cycles(pmd, 1));
     }
 }
 
@@ -163,7 +193,7 @@ ask_and_charge(struct pmd *pmd, struct burst *b, struct rxq *rxq)
         uint64_t cycles = (clock_tsc() - start) * n_missed / n_looked;
         // More than that was somebody else's: the kernel, a hypervisor.
         cycles = MIN(cycles, n_missed * tsc_of_ns(pmd, MISS_MAX_NS));
-        charge(pmd, rxq, cycles + burst_count(b, b->todo) * tsc_of_ns(pmd, ANSWER_NS));
+        charge(pmd, rxq, cycles + later_cycles(pmd, burst_count(b, b->todo)));
     }
 }
 
@@ -172,12 +202,17 @@ limited_slow_stages(struct pmd *pmd, struct burst *b, struct rxq *rxq)
 {
     uint32_t refused = rxq->miss_credit > 0 ? 0 : refuse(b);
 
+    if (refused) {
+        uint64_t cycles = burst_count(b, refused) * tsc_of_ns(pmd, REFUSED_NS);
+        rxq->refused_cycles = MIN(rxq->refused_cycles + cycles, tsc_of_ns(pmd, REFUSED_KEPT_NS));
+    }
     b->todo &= ~refused;
     if (b->todo) {
         ask_and_charge(pmd, b, rxq);
     }
     if (refused && b->n < REST_BURST && !pmd->is_kernel) {
-        rxq->rest_tsc = pmd->now_tsc + pmd->half_ms_cycles / REST_SHARE;
+        rxq->rest_tsc =
+            pmd->now_tsc + pmd->half_ms_cycles / REST_SHARE * (b->n < REST_BURST / 2 ? 2 : 1);
         coverage_inc(miss_share_rest);
     }
     b->todo |= refused; // gone, like those that went to a handler

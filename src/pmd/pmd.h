@@ -51,6 +51,7 @@ struct rxq {
     RCU_PTR(struct policer) policer;          /* main: w, pmd: r; NULL: none */
     int64_t miss_credit;                      /* pmd; see miss.c */
     uint64_t miss_tsc;                        /* pmd: when it was refilled */
+    uint64_t refused_cycles;                  /* pmd: that refused packets took, not charged yet */
     uint64_t rest_tsc;                        /* pmd: not polled before that */
     _Atomic uint64_t drops[DROP_N_REASONS];   /* pmd: w, main: r */
 };
@@ -139,6 +140,7 @@ struct pmd {
     struct rxq_backlog backlog[2];    // of the last two different queues
     _Atomic uint32_t smc_max_buckets; /* main: w, keeper: r */
     _Atomic uint32_t miss_share;      /* main: w, pmd: r; 1024ths of the time, 1024: no limit */
+    uint64_t answer_cycles;           // of injected packets, not charged yet; see miss.c
     bool timed;                       // stages are measured: pmd-perf-metrics, for this burst
     bool trains;                      // the last burst had some
     struct pmd_perf perf;             // counters; all: r
@@ -185,7 +187,8 @@ void pmd_slow_stages(struct pmd *, struct burst *b);
 void pmd_note_backlog(struct pmd *, const struct rxq *);
 // Before one packet goes to a handler by an action: false, there is no credit for it.
 bool pmd_may_ask(struct pmd *);
-void pmd_charge_ask(struct pmd *, uint64_t cycles); // what it took
+void pmd_charge_ask(struct pmd *, uint64_t cycles);  // what it took
+void pmd_note_answer(struct pmd *, uint64_t cycles); // what packets from outside the queues took
 // execute.c
 void pmd_execute(struct pmd *, struct burst *b);
 void pmd_execute_list(struct pmd *, struct rte_mbuf *, const struct packet_md *,

@@ -9,6 +9,7 @@
 //   hash    five-tuples with one and the same MurmurHash3 of basis 0 (the hash, and the basis, of
 //           the exact match cache of a well-known switch)
 //   macs    a new source MAC address in each frame
+//   same    one frame again and again: what receiving an attack costs by itself
 //
 // Prints how many frames the device took.  Runs until SECONDS are over; SIGTERM ends it early.
 #include <arpa/inet.h>
@@ -29,7 +30,7 @@
 enum { FRAME_SIZE = 60, BATCH = 64, ALLOWED_SRC = 0x0a00000a, ALLOWED_SPORT = 12345 };
 enum { ALLOWED_DPORT = 80, SHAPES = 32 * 16 * 16, TICK_NS = 1000000 };
 
-enum kind { KIND_TSE, KIND_FLOWS, KIND_HASH, KIND_MACS };
+enum kind { KIND_TSE, KIND_FLOWS, KIND_HASH, KIND_MACS, KIND_SAME, N_KINDS };
 
 struct tuple {
     uint32_t src, dst;
@@ -175,9 +176,10 @@ make_frame(uint8_t *f, enum kind kind, uint64_t i, uint64_t seed)
 {
     static const uint8_t head[] = {2,    0,    0,    0, 0, 2, 2, 0, 0,    0, 0,  1,
                                    0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17};
-    struct tuple t = kind == KIND_TSE    ? tse_tuple(i, seed)
-                     : kind == KIND_HASH ? hash_tuple(i, seed)
-                                         : flows_tuple(kind == KIND_MACS ? 0 : i, seed);
+    struct tuple t = kind == KIND_TSE     ? tse_tuple(i, seed)
+                     : kind == KIND_HASH  ? hash_tuple(i, seed)
+                     : kind == KIND_FLOWS ? flows_tuple(i, seed)
+                                          : flows_tuple(0, seed);
 
     memset(f, 0, FRAME_SIZE);
     memcpy(f, head, sizeof head);
@@ -261,15 +263,15 @@ run(int fd, enum kind kind, double rate, double seconds, uint64_t seed)
 int
 main(int argc, char *argv[])
 {
-    static const char *const names[] = {"tse", "flows", "hash", "macs"};
+    static const char *const names[N_KINDS] = {"tse", "flows", "hash", "macs", "same"};
     struct sigaction sa = {.sa_handler = on_term};
 
     if (argc != 5 && argc != 6) {
-        fprintf(stderr, "usage: blast DEVICE tse|flows|hash|macs RATE SECONDS [SEED]\n");
+        fprintf(stderr, "usage: blast DEVICE tse|flows|hash|macs|same RATE SECONDS [SEED]\n");
         return 2;
     }
     sigaction(SIGTERM, &sa, NULL);
-    for (unsigned kind = 0; kind < 4; kind++) {
+    for (unsigned kind = 0; kind < N_KINDS; kind++) {
         if (!strcmp(argv[2], names[kind])) {
             run(open_device(argv[1]), (enum kind)kind, atof(argv[3]), atof(argv[4]),
                 argc == 6 ? strtoull(argv[5], NULL, 0) : 1);

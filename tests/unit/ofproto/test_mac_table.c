@@ -13,6 +13,7 @@
 
 #include "base/bitmap.h"
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/rcu.h"
 #include "base/thread.h"
 #include "ofproto/mac_table.h"
@@ -131,16 +132,55 @@ evicts_from_the_fullest_port(void **state)
     for (uint32_t i = 0; i < 20; i++) {
         learn(mt, i, 0, 1);
     }
-    for (uint32_t i = 1000; i < 6000; i++) {
+    for (uint32_t i = 1000; i < 2000; i++) {
         learn(mt, i, 0, 2);
     }
     for (uint32_t i = 0; i < 20; i++) {
         assert_int_equal(where(mt, i, 0), 1);
     }
-    assert_int_equal(where(mt, 5999, 0), 2);
+    assert_int_equal(where(mt, 1999, 0), 2);
     mac_table_get_stats(mt, &st);
     assert_int_equal(st.n, 100);
-    assert_int_equal(st.evicted, 4920);
+    assert_int_equal(st.evicted, 920);
+    finish(mt);
+}
+
+/* Nor may it have the table changed as often as it likes.  Other ports learn as ever. */
+static void
+a_port_churns_with_measure(void **state)
+{
+    struct mac_table *mt = mac_table_create(NULL);
+    struct mac_table_stats st;
+    uint64_t limited = 0;
+
+    (void)state;
+    clock_stop();
+    mac_table_configure(mt, 300, 100, NULL);
+    for (uint32_t i = 0; i < 5000; i++) {
+        learn(mt, 1000 + i, 0, 2);
+    }
+    mac_table_get_stats(mt, &st);
+    assert_int_equal(st.n, 100);
+    assert_int_equal(st.evicted, 1024);
+    coverage_read("mac_learning_limited", &limited);
+    assert_int_equal(limited, 5000 - 100 - 1024);
+    assert_int_equal(where(mt, 5999, 0), -1);
+    /* What is known goes on, moves included. */
+    uint32_t known = 1000 + 1024 + 50;
+    assert_int_equal(where(mt, known, 0), 2);
+    assert_int_equal(learn(mt, known, 0, 3), MAC_MOVED);
+    assert_int_equal(learn(mt, known, 0, 2), MAC_MOVED);
+    /* Another port, with an entry or without one. */
+    assert_int_equal(learn(mt, 1, 0, 3), MAC_NEW);
+    assert_int_equal(learn(mt, 2, 0, 3), MAC_NEW);
+    /* Ten more after ten milliseconds. */
+    clock_warp(10);
+    for (uint32_t i = 0; i < 100; i++) {
+        learn(mt, 7000 + i, 0, 2);
+    }
+    assert_int_equal(where(mt, 7009, 0), 2);
+    assert_int_equal(where(mt, 7010, 0), -1);
+    assert_int_equal(where(mt, 1, 0), 3);
     finish(mt);
 }
 
@@ -317,6 +357,7 @@ main(void)
         cmocka_unit_test(never_learns_groups_or_flood_vlans),
         cmocka_unit_test(ages_what_is_not_used),
         cmocka_unit_test(evicts_from_the_fullest_port),
+        cmocka_unit_test(a_port_churns_with_measure),
         cmocka_unit_test(static_entries_stay),
         cmocka_unit_test(sequence_numbers_tell_what_moved),
         cmocka_unit_test(gratuitous_arp_locks_against_reflections),
