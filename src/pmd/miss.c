@@ -155,13 +155,18 @@ lane_finds_little(const struct pmd_lane *l)
 static uint32_t
 refuse(struct burst *b)
 {
-    uint32_t refused = 0;
+    struct rte_mbuf *gone[BURST_MAX];
+    uint32_t refused = 0, n = 0;
 
     BURST_FOREACH (leader, b->todo) {
         if (lane_finds_little(b->lane[leader])) {
-            drop_packets(&b->m[leader], b->run[leader], DROP_MISS_SHARE);
+            memcpy(&gone[n], &b->m[leader], b->run[leader] * sizeof gone[0]);
+            n += b->run[leader];
             refused |= UINT32_C(1) << leader;
         }
+    }
+    if (n) {
+        drop_packets(gone, n, DROP_MISS_SHARE);
     }
     return refused;
 }
