@@ -299,20 +299,24 @@ static void
 commit_vlans(struct flow *base, const struct flow *flow, struct dp_actions *acts,
              struct flow_mask *mask)
 {
-    int base_n = flow_n_vlans(base);
-    int flow_n = flow_n_vlans(flow);
-    while (base_n && flow_n && same_vlan(&base->vlans[base_n - 1], &flow->vlans[flow_n - 1])) {
+    struct flow_vlan was[FLOW_VLAN_STACK], is[FLOW_VLAN_STACK];
+    int base_n = flow_vlan_stack(base, was);
+    int flow_n = flow_vlan_stack(flow, is);
+    while (base_n && flow_n && same_vlan(&was[base_n - 1], &is[flow_n - 1])) {
         base_n--;
         flow_n--;
     }
     for (int i = 0; i < base_n; i++) {
         dp_put_pop_vlan(acts);
-        FLOW_MASK_SET(mask, vlans[i]);
+        if (i < FLOW_MAX_VLANS) {
+            FLOW_MASK_SET(mask, vlans[i]);
+        }
     }
     while (flow_n) {
         flow_n--;
-        dp_put_push_vlan(acts, flow->vlans[flow_n].tpid, flow->vlans[flow_n].tci);
+        dp_put_push_vlan(acts, is[flow_n].tpid, is[flow_n].tci);
     }
+    memcpy(base->deep_vlans, flow->deep_vlans, sizeof base->deep_vlans);
     memcpy(base->vlans, flow->vlans, sizeof base->vlans);
 }
 

@@ -56,6 +56,16 @@ struct packet_md {
     struct flow_tnl tunnel; /* meaningful if has_tunnel */
 };
 
+/*
+ * How many tags of a frame are headers (other_config:vlan-limit): what is behind them is payload
+ * whose type is that of the next tag, and neither matched nor changed.  0, or more than the flow
+ * has room for, stands for that many.  One number for the whole process, because a packet must mean
+ * the same to every thread and bridge; FLOW_MAX_VLANS until somebody sets it.  Any thread; true if
+ * it changed, and then flows of packets with more tags are to be translated anew.
+ */
+bool extract_set_vlan_limit(int limit);
+int extract_vlan_limit(void); /* 1 .. FLOW_MAX_VLANS */
+
 enum extract_result {
     EXTRACT_OK = 0,
     EXTRACT_RUNT, /* no complete Ethernet header: drop */

@@ -195,23 +195,54 @@ flow_mask_exact_for(const struct flow *flow, struct flow_mask *mask)
     }
 }
 
-void
+static struct flow_vlan *
+vlan_at(struct flow *flow, int i)
+{
+    return i < FLOW_MAX_VLANS ? &flow->vlans[i] : &flow->deep_vlans[i - FLOW_MAX_VLANS];
+}
+
+static bool
+is_tag(const struct flow_vlan *v)
+{
+    return v->tci & RTE_BE16(VLAN_CFI);
+}
+
+bool
 flow_push_vlan(struct flow *flow, rte_be16_t tpid, rte_be16_t tci)
 {
-    for (int i = FLOW_MAX_VLANS - 1; i > 0; i--) {
-        flow->vlans[i] = flow->vlans[i - 1];
+    if (is_tag(vlan_at(flow, FLOW_VLAN_STACK - 1))) {
+        return false;
+    }
+    for (int i = FLOW_VLAN_STACK - 1; i > 0; i--) {
+        *vlan_at(flow, i) = *vlan_at(flow, i - 1);
     }
     flow->vlans[0].tpid = tpid;
     flow->vlans[0].tci = tci | RTE_BE16(VLAN_CFI);
+    return true;
 }
 
 void
 flow_pop_vlan(struct flow *flow)
 {
-    for (int i = 0; i < FLOW_MAX_VLANS - 1; i++) {
-        flow->vlans[i] = flow->vlans[i + 1];
+    for (int i = 0; i < FLOW_VLAN_STACK - 1; i++) {
+        *vlan_at(flow, i) = *vlan_at(flow, i + 1);
     }
-    memset(&flow->vlans[FLOW_MAX_VLANS - 1], 0, sizeof flow->vlans[0]);
+    memset(vlan_at(flow, FLOW_VLAN_STACK - 1), 0, sizeof flow->vlans[0]);
+}
+
+int
+flow_vlan_stack(const struct flow *flow, struct flow_vlan stack[FLOW_VLAN_STACK])
+{
+    int n = flow_n_vlans(flow);
+
+    memcpy(stack, flow->vlans, sizeof flow->vlans);
+    for (int i = 0; n >= FLOW_MAX_VLANS && i < FLOW_MAX_DEEP_VLANS; i++) {
+        if (!is_tag(&flow->deep_vlans[i])) {
+            break;
+        }
+        stack[n++] = flow->deep_vlans[i];
+    }
+    return n;
 }
 
 int

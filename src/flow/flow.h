@@ -72,6 +72,9 @@ struct flow_vlan {
 };
 
 #define FLOW_MAX_VLANS 2
+/* Tags below those, which pushed ones moved out of the key's sight: kept, so that they can be put
+ * back and are not taken from the packet. */
+#define FLOW_MAX_DEEP_VLANS 3
 #define FLOW_MAX_MPLS 3
 #define FLOW_N_REGS 16
 #define FLOW_N_XREGS (FLOW_N_REGS / 2)
@@ -83,7 +86,7 @@ struct flow_vlan {
 #define PACKET_TYPE(NS, TYPE) ((uint32_t)(NS) << 16 | (TYPE)) /* host order */
 
 /* Number of 64-bit words of a flow, and of those among them that a datapath key may contain. */
-#define FLOW_WORDS 47
+#define FLOW_WORDS 48
 #define FLOW_KEY_WORDS 36
 
 struct flow {
@@ -165,7 +168,7 @@ struct flow {
             uint32_t actset_output;
             /* Word 46. */
             uint32_t conj_id;
-            uint32_t pad2;
+            struct flow_vlan deep_vlans[FLOW_MAX_DEEP_VLANS]; /* Word 47; never in a mask */
         };
         uint64_t w[FLOW_WORDS];
     };
@@ -231,8 +234,14 @@ int flow_mask_n_bits(const struct flow_mask *m);
  */
 void flow_mask_exact_for(const struct flow *flow, struct flow_mask *mask);
 
-/* VLAN tags of the flow: insert an outermost one, remove the outermost one, count them. */
-void flow_push_vlan(struct flow *flow, rte_be16_t tpid, rte_be16_t tci);
+/*
+ * VLAN tags of the flow: insert an outermost one (false, with nothing done, if there is no room),
+ * remove the outermost one, count those in vlans[].  flow_vlan_stack() fills 'stack' with all that
+ * are known, deep ones included, outermost first, and returns their number.
+ */
+#define FLOW_VLAN_STACK (FLOW_MAX_VLANS + FLOW_MAX_DEEP_VLANS)
+int flow_vlan_stack(const struct flow *flow, struct flow_vlan stack[FLOW_VLAN_STACK]);
+bool flow_push_vlan(struct flow *flow, rte_be16_t tpid, rte_be16_t tci);
 void flow_pop_vlan(struct flow *flow);
 int flow_n_vlans(const struct flow *flow);
 

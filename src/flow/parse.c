@@ -6,7 +6,12 @@
  */
 #include "flow/parse.h"
 
+#include <stdatomic.h>
+
 #define MAX_EXT_HEADERS 16
+
+/* Written by main, seldom; read by all for packets with tags that extract_fast() does not know. */
+static atomic_int vlan_limit = FLOW_MAX_VLANS;
 
 /* A cursor over the bytes of one packet. */
 struct cursor {
@@ -47,10 +52,26 @@ pull(struct cursor *c, uint32_t n)
     return p;
 }
 
+int
+extract_vlan_limit(void)
+{
+    return atomic_load_explicit(&vlan_limit, memory_order_relaxed);
+}
+
+bool
+extract_set_vlan_limit(int limit)
+{
+    int n = limit <= 0 || limit > FLOW_MAX_VLANS ? FLOW_MAX_VLANS : limit;
+
+    return atomic_exchange_explicit(&vlan_limit, n, memory_order_relaxed) != n;
+}
+
 static void
 parse_vlans(struct cursor *c, struct flow *f)
 {
-    for (int i = 0; i < FLOW_MAX_VLANS; i++) {
+    int limit = atomic_load_explicit(&vlan_limit, memory_order_relaxed);
+
+    for (int i = 0; i < limit; i++) {
         const uint8_t *p = peek(c, VLAN_TAG_SIZE + 2);
         if (!p || (load16(p) != BE16(ETH_TYPE_VLAN) && load16(p) != BE16(ETH_TYPE_QINQ))) {
             return;

@@ -196,17 +196,19 @@ void
 xlate_output_bundle(struct xlate_ctx *ctx, const struct view_bundle *from,
                     const struct view_bundle *b, uint16_t vlan, uint32_t truncate)
 {
-    struct flow_vlan old[FLOW_MAX_VLANS];
+    struct flow_vlan old[FLOW_MAX_VLANS], deep[FLOW_MAX_DEEP_VLANS];
     const struct view_port *port = choose_member(ctx, b, vlan);
 
     if (!port) {
         return;
     }
     memcpy(old, ctx->flow.vlans, sizeof old);
+    memcpy(deep, ctx->flow.deep_vlans, sizeof deep);
     if (xlate_vlan_output(ctx, from, b, vlan)) {
         xlate_output_port(ctx, port, truncate);
     }
     memcpy(ctx->flow.vlans, old, sizeof old);
+    memcpy(ctx->flow.deep_vlans, deep, sizeof deep);
 }
 
 static bool

@@ -58,7 +58,7 @@ xlate_set_vlan_pcp(struct xlate_ctx *ctx, uint8_t pcp, bool push)
 void
 xlate_remove_tag(struct xlate_ctx *ctx)
 {
-    if (flow_n_vlans(&ctx->flow) > 1) {
+    if (ctx->flow.vlans[1].tci & htons(VLAN_CFI)) {
         FLOW_MASK_SET(ctx->wc, vlans[1]);
     }
     flow_pop_vlan(&ctx->flow);
@@ -80,11 +80,13 @@ xlate_push_vlan(struct xlate_ctx *ctx, uint16_t ethertype)
 {
     mask_vlan_count(ctx);
     if (flow_n_vlans(&ctx->flow) == FLOW_MAX_VLANS) {
-        /* As the deployed switch has it, the innermost tag gives way. */
+        /* The inner tag goes out of sight, but comes back when tags are popped. */
         FLOW_MASK_SET(ctx->wc, vlans[0]);
         FLOW_MASK_SET(ctx->wc, vlans[1]);
     }
-    flow_push_vlan(&ctx->flow, htons(ethertype), htons(VLAN_CFI));
+    if (!flow_push_vlan(&ctx->flow, htons(ethertype), htons(VLAN_CFI))) {
+        xlate_report_error(ctx, "more than %d VLAN tags: none is pushed", FLOW_VLAN_STACK);
+    }
 }
 
 /* True if the packet has the field. */
@@ -108,7 +110,7 @@ fix_vlan(struct xlate_ctx *ctx)
     struct flow_vlan *v = &ctx->flow.vlans[0];
 
     if (!v->tci) {
-        v->tpid = 0;
+        xlate_remove_tag(ctx);
     } else if (!v->tpid) {
         v->tpid = htons(ETH_TYPE_VLAN);
         v->tci |= htons(VLAN_CFI);

@@ -51,10 +51,13 @@ static void
 forget_pipeline(struct xlate_ctx *ctx, ofp_port_t in_port)
 {
     struct flow *f = &ctx->flow;
+    struct flow_vlan deep[FLOW_MAX_DEEP_VLANS];
 
+    memcpy(deep, f->deep_vlans, sizeof deep);
     for (unsigned i = FLOW_KEY_WORDS; i < FLOW_WORDS; i++) {
         f->w[i] = 0;
     }
+    memcpy(f->deep_vlans, deep, sizeof deep);
     memset(&f->tunnel, 0, sizeof f->tunnel);
     f->ofp_in_port = in_port;
     f->actset_output = OFPP_UNSET;

@@ -183,10 +183,8 @@ xlate_vlan_output(struct xlate_ctx *ctx, const struct view_bundle *from,
             f->vlans[0].tpid = htons(ETH_TYPE_VLAN);
         }
         f->vlans[0].tci = htons(tci);
-    } else if (flow_n_vlans(f) < FLOW_MAX_VLANS) {
-        flow_push_vlan(f, htons(tpid), htons(tci));
-    } else {
-        xlate_report_error(ctx, "more than %d VLAN tags", FLOW_MAX_VLANS);
+    } else if (!flow_push_vlan(f, htons(tpid), htons(tci))) {
+        xlate_report_error(ctx, "more than %d VLAN tags", FLOW_VLAN_STACK);
         return false;
     }
     if (ctx->view->vlan_limit != 1) {

@@ -96,29 +96,23 @@ packet_pop_vlan(struct rte_mbuf *m, struct packet_layers *ly)
     return 0;
 }
 
-/* The offset of the EtherType behind the VLAN tags, or 0 if the frame is cut before it. */
+/* The offset of the EtherType behind the VLAN tags, as many as are headers, or 0 if the frame is
+ * cut before it. */
 static uint32_t
-ethertype_ofs(struct rte_mbuf *m)
+ethertype_ofs(struct rte_mbuf *m, const struct packet_layers *ly)
 {
-    uint32_t ofs = 2 * RTE_ETHER_ADDR_LEN;
+    uint32_t end = ly->l2_5 != PACKET_LAYER_NONE ? ly->l2_5 : ly->l3;
 
-    for (;;) {
-        const uint8_t *p = packet_at(m, ofs, 2);
-
-        if (!p) {
-            return 0;
-        }
-        if (!is_vlan_type(read_be16(p))) {
-            return ofs;
-        }
-        ofs += VLAN_TAG_SIZE;
+    if (end == PACKET_LAYER_NONE || end < RTE_ETHER_HDR_LEN || !packet_at(m, end - 2, 2)) {
+        return 0;
     }
+    return end - 2;
 }
 
 int
 packet_push_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethertype, rte_be32_t lse)
 {
-    uint32_t ofs = ethertype_ofs(m);
+    uint32_t ofs = ethertype_ofs(m, ly);
     int retval;
 
     if (!ofs) {
@@ -138,7 +132,7 @@ packet_push_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethert
 int
 packet_pop_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethertype)
 {
-    uint32_t ofs = ethertype_ofs(m);
+    uint32_t ofs = ethertype_ofs(m, ly);
     const uint8_t *entry = ofs ? packet_at(m, ofs + 2, MPLS_ENTRY_SIZE) : NULL;
     uint16_t type = entry ? read_be16(packet_data(m) + ofs) : 0;
     bool is_last;

@@ -9,6 +9,7 @@
 #include "base/smap.h"
 #include "base/str.h"
 #include "base/util.h"
+#include "flow/extract.h"
 #include "flow/text.h"
 #include "rpc/unixctl.h"
 #include "slowpath/slowpath_int.h"
@@ -206,7 +207,7 @@ dpif_show_dp_features(struct unixctl_conn *conn, int argc, const char *argv[], v
                                    "Optimized Balance TCP mode: No\n"
                                    "Conntrack all-zero IP SNAT: No\n"
                                    "MPLS Label add: No\n"
-                                   "Max VLAN headers: 2\n"
+                                   "Max VLAN headers: %d\n"
                                    "Max MPLS depth: 3\n"
                                    "Recirc: Yes\n"
                                    "CT state: No\n"
@@ -218,13 +219,16 @@ dpif_show_dp_features(struct unixctl_conn *conn, int argc, const char *argv[], v
                                    "CT orig tuple for IPv6: No\n"
                                    "IPv6 ND Extension: No\n";
     struct slowpath *sp = sp_;
+    char *text;
 
     (void)argc;
     if (!ofprotos_find(sp->ofprotos, argv[1])) {
         unixctl_reply_error(conn, "no such bridge");
         return;
     }
-    unixctl_reply(conn, features);
+    text = xasprintf(features, extract_vlan_limit());
+    unixctl_reply(conn, text);
+    free(text);
 }
 
 void

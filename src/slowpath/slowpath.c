@@ -4,6 +4,8 @@
  */
 #include "slowpath/slowpath.h"
 
+#include "flow/extract.h"
+
 #include <unistd.h>
 
 #include "base/log.h"
@@ -71,6 +73,12 @@ set_threads(struct slowpath *sp, unsigned n_handlers, unsigned n_revalidators)
     revalidators_start(sp, n_revalidators);
 }
 
+static void
+nothing_to_tell(void *aux)
+{
+    (void)aux;
+}
+
 void
 slowpath_set_config(struct slowpath *sp, const struct smap *c)
 {
@@ -88,6 +96,11 @@ slowpath_set_config(struct slowpath *sp, const struct smap *c)
     if ((uint64_t)n != atomic_load(&s->flow_limit)) {
         atomic_store(&s->flow_limit, (uint64_t)n);
         dp_set_flow_limit(sp->dp, (size_t)n);
+    }
+    if (extract_set_vlan_limit(smap_get_int(c, "vlan-limit", 1)) && sp->n_revalidators) {
+        /* Keys of packets with more tags are made differently from now on: nothing must be left
+         * that was installed for the other kind. */
+        sync_purge(sp, nothing_to_tell, NULL);
     }
     default_threads(&n_handlers, &n_revalidators);
     n = smap_get_int(c, "n-handler-threads", 0);

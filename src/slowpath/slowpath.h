@@ -28,7 +28,8 @@ void slowpath_stop(struct slowpath *);
 void slowpath_destroy(struct slowpath *);
 
 /* Keys of Open_vSwitch.other_config: n-handler-threads, n-revalidator-threads, max-idle,
- * max-revalidator, min-revalidate-pps, flow-limit.  Idempotent.  After slowpath_start(). */
+ * max-revalidator, min-revalidate-pps, flow-limit, vlan-limit.  Idempotent.  After
+ * slowpath_start(). */
 void slowpath_set_config(struct slowpath *, const struct smap *other_config);
 
 #endif /* slowpath/slowpath.h */
