@@ -157,7 +157,11 @@ controller_put_status(const struct ofproto_controller_status *status, void *ctx_
         return;
     }
     db_txn_set_bool(ctx->txn, row, "is_connected", status->is_connected);
-    db_txn_set_str(ctx->txn, row, "role", status->role);
+    if (status->role) {
+        db_txn_set_str(ctx->txn, row, "role", status->role);
+    } else if (row_n(row, "role")) {
+        db_txn_clear(ctx->txn, row, "role");
+    }
     if (status->state) {
         smap_put(&smap, "state", status->state);
     }

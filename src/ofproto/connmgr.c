@@ -40,7 +40,7 @@ struct connmgr {
     bool has_controllers;   /* configured, if not running yet */
     bool wants_miss;        /* as the view has it */
     uint64_t generation;    /* UINT64_MAX: none seen */
-    int64_t alone_since_ms; /* no primary controller is connected since; 0: one is */
+    int64_t alone_since_ms; /* no primary controller has admitted us since; 0: one has */
     bool is_fail_open;
     const struct ofconn *requester; /* whose message is being handled, or NULL */
     uint32_t request_xid;
@@ -308,6 +308,16 @@ connmgr_has_monitors(const struct connmgr *mgr)
 }
 
 void
+connmgr_for_each_of(struct connmgr *mgr, const struct controller *ctl, void (*fn)(struct ofconn *))
+{
+    for (struct ofconn *c = mgr->conns; c; c = c->next) {
+        if (c->controller == ctl) {
+            fn(c);
+        }
+    }
+}
+
+void
 connmgr_set_request(struct connmgr *mgr, const struct ofconn *c, uint32_t xid)
 {
     mgr->requester = c;
@@ -397,7 +407,7 @@ connmgr_flushed(struct connmgr *mgr)
     if (!mgr->has_controllers && mgr->ofproto->fail_mode == OFPROTO_FAIL_STANDALONE) {
         set_normal_flow(mgr, 0, true);
     }
-    mgr->is_fail_open = false;
+    /* The flow of fail-open stays: it is above what can be flushed. */
 }
 
 /* Standalone bridges whose controllers are all away for three probe intervals switch by themselves.
@@ -406,7 +416,7 @@ static void
 run_fail_open(struct connmgr *mgr)
 {
     int64_t now = clock_now_ms(), patience = 0;
-    bool connected = false, wanted;
+    bool admitted = false, wanted;
 
     if (mgr->is_closed) {
         return;
@@ -415,11 +425,11 @@ run_fail_open(struct connmgr *mgr)
         const struct controller *ctl = mgr->controllers[i];
 
         if (controller_is_primary(ctl)) {
-            connected = connected || controller_is_connected(ctl);
+            admitted = admitted || controller_is_admitted(ctl);
             patience = MAX(patience, INT64_C(3) * controller_probe_ms(ctl));
         }
     }
-    if (connected || !patience) {
+    if (admitted || !patience) {
         mgr->alone_since_ms = 0;
     } else if (!mgr->alone_since_ms) {
         mgr->alone_since_ms = now ? now : 1;
@@ -449,7 +459,7 @@ take_controller(struct connmgr *mgr, const struct ofproto_controller_cfg *cfg)
     for (size_t i = 0; i < mgr->n_controllers; i++) {
         struct controller *ctl = mgr->controllers[i];
 
-        if (ctl && controller_is_as(ctl, cfg)) {
+        if (ctl && controller_reconfigure(ctl, cfg)) {
             mgr->controllers[i] = NULL;
             return ctl;
         }
@@ -524,6 +534,8 @@ connmgr_configure(struct connmgr *mgr, const struct ofproto_cfg *cfg)
     if (flush) {
         ofproto_flush(p);
     }
+    connmgr_miss_changed(mgr);
+    run_fail_open(mgr); /* Without controllers, or secure: it ends now. */
     open_service(mgr, "mgmt", mgmt_accepted, &mgr->mgmt);
     open_service(mgr, "snoop", snoop_accepted, &mgr->snoop_listener);
     mgr->is_configured = true;

@@ -15,6 +15,8 @@ LOG_MODULE(connmgr);
 #define OFP_PORT 6653
 #define DEFAULT_PROBE_MS 5000
 #define PASSIVE_PROBE_MS 60000
+#define MIN_BACKOFF_MS 1000
+#define DEFAULT_MAX_BACKOFF_MS 8000
 
 struct controller {
     struct connmgr *mgr;
@@ -49,6 +51,25 @@ controller_is_primary(const struct controller *ctl)
     return controller_cfg_is_primary(&ctl->cfg);
 }
 
+/* What the configuration says, on a connection that there is. */
+static void
+apply_settings(struct ofconn *c)
+{
+    const struct controller *ctl = c->controller;
+
+    c->is_primary = controller_is_primary(ctl);
+    c->probe_ms = controller_probe_ms(ctl);
+    c->async_enabled = ctl->cfg.enable_async_messages;
+    c->rate_limit = ctl->cfg.rate_limit;
+    c->burst_limit = ctl->cfg.burst_limit;
+}
+
+static int64_t
+max_backoff_ms(const struct ofproto_controller_cfg *cfg)
+{
+    return cfg->max_backoff_ms ? MAX(cfg->max_backoff_ms, MIN_BACKOFF_MS) : DEFAULT_MAX_BACKOFF_MS;
+}
+
 static struct ofconn *
 connect_conn(struct controller *ctl, struct stream *stream)
 {
@@ -63,9 +84,7 @@ connect_conn(struct controller *ctl, struct stream *stream)
         .versions = ctl->versions,
     });
 
-    c->async_enabled = ctl->cfg.enable_async_messages;
-    c->rate_limit = ctl->cfg.rate_limit;
-    c->burst_limit = ctl->cfg.burst_limit;
+    apply_settings(c);
     return c;
 }
 
@@ -202,8 +221,8 @@ controller_create(struct connmgr *mgr, struct ofproto *ofproto,
             .name = cfg->target,
             .default_port = OFP_PORT,
             .tls = tls,
-            .min_backoff_ms = 1000,
-            .max_backoff_ms = cfg->max_backoff_ms ? MAX(cfg->max_backoff_ms, 1000) : 8000,
+            .min_backoff_ms = MIN_BACKOFF_MS,
+            .max_backoff_ms = max_backoff_ms(cfg),
         };
         ctl->rc = reconnect_create(ofproto->all->loop, &settings, &active_callbacks, ctl);
     } else if (listener_open(ofproto->all->loop, cfg->target, OFP_PORT, tls, accepted, ctl,
@@ -235,16 +254,29 @@ strings_equal(const char *a, const char *b)
 }
 
 bool
-controller_is_as(const struct controller *ctl, const struct ofproto_controller_cfg *cfg)
+controller_reconfigure(struct controller *ctl, const struct ofproto_controller_cfg *cfg)
 {
-    const struct ofproto_controller_cfg *o = &ctl->cfg;
+    struct ofproto_controller_cfg *o = &ctl->cfg;
 
-    return !strcmp(o->target, cfg->target) && strings_equal(o->type, cfg->type) &&
-           o->max_backoff_ms == cfg->max_backoff_ms &&
-           o->inactivity_probe_ms == cfg->inactivity_probe_ms && o->band == cfg->band &&
-           o->enable_async_messages == cfg->enable_async_messages &&
-           o->rate_limit == cfg->rate_limit && o->burst_limit == cfg->burst_limit &&
-           o->queue_size == cfg->queue_size && o->dscp == cfg->dscp;
+    if (strcmp(o->target, cfg->target) || o->dscp != cfg->dscp) {
+        return false;
+    }
+    if (!strings_equal(o->type, cfg->type)) {
+        free((char *)(uintptr_t)o->type);
+        o->type = xstrdup_null(cfg->type);
+    }
+    if (ctl->rc && o->max_backoff_ms != cfg->max_backoff_ms) {
+        reconnect_set_backoff(ctl->rc, MIN_BACKOFF_MS, max_backoff_ms(cfg));
+    }
+    o->max_backoff_ms = cfg->max_backoff_ms;
+    o->inactivity_probe_ms = cfg->inactivity_probe_ms;
+    o->band = cfg->band;
+    o->enable_async_messages = cfg->enable_async_messages;
+    o->rate_limit = cfg->rate_limit;
+    o->burst_limit = cfg->burst_limit;
+    o->queue_size = cfg->queue_size;
+    connmgr_for_each_of(ctl->mgr, ctl, apply_settings);
+    return true;
 }
 
 void
@@ -270,6 +302,12 @@ controller_reconnect(struct controller *ctl)
 }
 
 bool
+controller_is_admitted(const struct controller *ctl)
+{
+    return ctl->rc ? ctl->conn && ofconn_is_admitted(ctl->conn) : ctl->n_peers > 0;
+}
+
+bool
 controller_is_connected(const struct controller *ctl)
 {
     return ctl->rc ? ctl->conn && ctl->conn->version : ctl->n_peers > 0;
@@ -288,7 +326,9 @@ controller_get_status(const struct controller *ctl, struct ofproto_controller_st
     *s = (struct ofproto_controller_status){
         .target = ctl->cfg.target,
         .is_connected = controller_is_connected(ctl),
-        .role = roles[ctl->conn ? ctl->conn->role : OFPCR_ROLE_EQUAL],
+        .role = ctl->conn ? roles[ctl->conn->role]
+                : ctl->rc ? NULL
+                          : "other",
         .state = ctl->rc         ? reconnect_state(ctl->rc)
                  : ctl->listener ? "ACTIVE"
                                  : "VOID",

@@ -303,6 +303,14 @@ txn_publish_op(struct flow_txn *txn, const struct flow_txn_op *op, struct garbag
     g->rules[g->n++] = r;
 }
 
+/* True if 'before', which may be NULL, took away a rule in favour of the one that was added next. */
+static bool
+replaces(const struct flow_txn *txn, const struct flow_txn_op *before)
+{
+    return before && before->kind == FLOW_OP_REMOVE && before->silent &&
+           !is_new(txn, before->rule);
+}
+
 /* What flow monitors are told of operation 'i'. */
 static void
 report_op(struct flow_txn *txn, size_t i)
@@ -329,6 +337,8 @@ report_op(struct flow_txn *txn, size_t i)
         }
         e.event = OFPFME_MODIFIED;
         e.old_actions = old->actions;
+    } else if (replaces(txn, before)) {
+        e.old_actions = before->rule->actions;
     }
     connmgr_monitor_report(txn->ofproto->connmgr, e);
 }

@@ -23,6 +23,7 @@ LOG_MODULE(rconn);
 /* Replies that a peer may leave unread. */
 #define BACKLOG_LIMIT ((size_t)64 << 20)
 #define CONGESTED ((size_t)1 << 20)
+#define ADMISSION_MS 30000
 
 static struct log_rate rl = LOG_RATE_INIT(60, 5);
 
@@ -38,6 +39,7 @@ ofconn_create(const struct ofconn_cfg *cfg)
     c->is_active = cfg->is_active;
     c->is_primary = cfg->is_primary;
     c->probe_ms = cfg->probe_ms;
+    c->connected_ms = clock_now_ms();
     c->allowed_versions = cfg->versions;
     c->miss_send_len = c->is_primary ? OFP_DEFAULT_MISS_SEND_LEN : 0;
     c->role = OFPCR_ROLE_EQUAL;
@@ -222,6 +224,30 @@ negotiate(struct ofconn *c, const struct ofp_msg *msg)
     connmgr_miss_changed(c->mgr);
 }
 
+/* Greetings and questions come before a controller has decided; anything else says that it has. */
+static bool
+shows_admission(const struct ofp_msg *msg)
+{
+    switch ((int)msg->type) {
+    case OFPTYPE_HELLO:
+    case OFPTYPE_ERROR:
+    case OFPTYPE_ECHO_REQUEST:
+    case OFPTYPE_ECHO_REPLY:
+    case OFPTYPE_FEATURES_REQUEST:
+    case OFPTYPE_GET_CONFIG_REQUEST:
+    case OFPTYPE_SET_CONFIG:
+        return false;
+    default:
+        return true;
+    }
+}
+
+bool
+ofconn_is_admitted(const struct ofconn *c)
+{
+    return c->version && (c->is_admitted || clock_now_ms() - c->connected_ms >= ADMISSION_MS);
+}
+
 static void
 handle_message(struct ofconn *c, const void *data, size_t size)
 {
@@ -247,6 +273,7 @@ handle_message(struct ofconn *c, const void *data, size_t size)
         error = OFPERR_OFPBRC_BAD_VERSION;
     }
     if (!error) {
+        c->is_admitted = c->is_admitted || shows_admission(&msg);
         connmgr_set_request(c->mgr, c, msg.xid);
         error =
             msg.type == OFPTYPE_BARRIER_REQUEST ? handle_barrier(c, &msg) : ofconn_handle(c, &msg);

@@ -46,6 +46,8 @@ struct ofconn {
     struct ofmonitors *monitors;   /* flow monitors, or NULL */
     int64_t last_rx_ms;
     bool echo_sent;
+    bool is_admitted; /* see ofconn_is_admitted() */
+    int64_t connected_ms;
     int probe_ms; /* 0: never */
 
     /* What the peer chose. */
@@ -81,6 +83,10 @@ void ofconn_process(void *ofconn);
 void ofconn_drained(struct ofconn *);
 /* Probes; drops a dead peer.  Once a second. */
 void ofconn_run(struct ofconn *);
+
+/* True if the peer sent what only a controller sends that has accepted the switch, or did not hang
+ * up for so long that it seems to have. */
+bool ofconn_is_admitted(const struct ofconn *);
 
 /* Gives conn->out to the stream. */
 void ofconn_flush(struct ofconn *);
@@ -185,6 +191,9 @@ uint64_t connmgr_generation(const struct connmgr *);
 /* Whether some connection wants table misses may have changed. */
 void connmgr_miss_changed(struct connmgr *);
 /* The request that is being handled, for flow monitors; NULL: none. */
+/* Calls 'fn' for each connection of 'ctl'. */
+void connmgr_for_each_of(struct connmgr *, const struct controller *ctl,
+                         void (*fn)(struct ofconn *));
 void connmgr_set_request(struct connmgr *, const struct ofconn *, uint32_t xid);
 /* Tells the others that want to know (REQUESTFORWARD) of a group-mod or meter-mod that 'from' had
  * done; other messages are nobody's business. */
@@ -199,7 +208,9 @@ struct controller *controller_create(struct connmgr *, struct ofproto *,
                                      const struct ofproto_controller_cfg *, uint32_t versions,
                                      struct tls_config *);
 void controller_destroy(struct controller *);
-bool controller_is_as(const struct controller *, const struct ofproto_controller_cfg *);
+/* Takes new settings over, on connections that there are as well; false, with nothing done, if they
+ * need a new controller: another target or DSCP. */
+bool controller_reconfigure(struct controller *, const struct ofproto_controller_cfg *);
 void controller_reconnect(struct controller *);
 /* One of its connections ended by our own decision. */
 void controller_lost(struct controller *, struct ofconn *);
@@ -207,6 +218,8 @@ void controller_get_status(const struct controller *, struct ofproto_controller_
 bool controller_is_primary(const struct controller *);
 bool controller_cfg_is_primary(const struct ofproto_controller_cfg *);
 bool controller_is_connected(const struct controller *);
+/* Connected to a peer that does more than greet: see ofconn_is_admitted(). */
+bool controller_is_admitted(const struct controller *);
 int controller_probe_ms(const struct controller *);
 const struct ofproto_controller_cfg *controller_cfg(const struct controller *);
 

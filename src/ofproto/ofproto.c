@@ -377,7 +377,7 @@ configure_tables(struct ofproto *p, const struct ofproto_cfg *cfg)
 void
 ofproto_configure(struct ofproto *p, const struct ofproto_cfg *cfg)
 {
-    uint64_t dpid = cfg->dpid ? cfg->dpid : dpid_from_mac(&cfg->mac);
+    uint64_t dpid = cfg->dpid ? cfg->dpid : dpid_from_mac(&cfg->mac), old_dpid = p->dpid;
 
     if (!rte_is_zero_ether_addr(&cfg->mac)) {
         p->mac = cfg->mac;
@@ -399,6 +399,10 @@ ofproto_configure(struct ofproto *p, const struct ofproto_cfg *cfg)
                               p->has_flood_vlans ? p->flood_vlans : NULL);
     configure_tables(p, cfg);
     connmgr_configure(p->connmgr, cfg); /* May flush, when fail_mode changes. */
+    if (old_dpid && p->dpid != old_dpid) {
+        /* Nothing in OpenFlow tells a controller of it but a new FEATURES_REPLY. */
+        connmgr_reconnect(p->connmgr);
+    }
     ofproto_view_changed(p);
     if (ofport_find(p, OFPP_LOCAL)) {
         ofproto_port_refresh(p, OFPP_LOCAL);

@@ -145,7 +145,7 @@ void ofproto_flush(struct ofproto *);
 struct ofproto_controller_status {
     const char *target;
     bool is_connected;
-    const char *role;  /* "other", "master", "slave" */
+    const char *role;  /* "other", "master", "slave"; NULL: not connected */
     const char *state; /* "ACTIVE", "BACKOFF", "CONNECTING", "VOID", ... */
     int64_t secs_since_connect, secs_since_disconnect; /* -1: never */
     const char *last_error;                            /* NULL: none */

@@ -179,7 +179,10 @@ ofp_flow_update_encode(struct ofp_mp *mp, const struct ofp_flow_update *u)
         } else {
             put_full_nx(out, u, mp->version);
         }
-        if (u->actions) {
+        if (u->actions && mp->version < OFP13_VERSION) {
+            /* Nicira's message, whatever version carries it, has actions. */
+            ofpacts_encode(u->actions, u->actions_size, mp->version, out);
+        } else if (u->actions) {
             ofpacts_encode_instructions(u->actions, u->actions_size, mp->version, out);
         }
     }

@@ -59,7 +59,7 @@ lost(struct reconnect *rc, struct stream *stream, int error, const char *reason)
         }
     }
     free(rc->last_error);
-    rc->last_error = xstrdup(reason);
+    rc->last_error = xstrdup(error ? reason : "End of file");
     rc->stream = NULL;
     /* First, so that a callback may call reconnect_force() or destroy. */
     wait_backoff(rc, false);

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import struct
+import subprocess
 
 import pytest
 
@@ -193,3 +194,60 @@ def test_standalone_switches_by_itself_while_its_controller_is_away(br, listen):
     p.close()
     wait_for(lambda: fail_open in br.appctl("bridge/dump-flows", "br0"), 40, "fail-open")
     assert br.flows("br0") == []  # Its flow is hidden.
+    br.vsctl("del-controller", "br0")
+    assert fail_open not in br.appctl("bridge/dump-flows", "br0")
+    br.vsctl("set-fail-mode", "br0", "secure")
+    assert "NORMAL" not in br.appctl("bridge/dump-flows", "br0")
+
+
+def is_open(peer):
+    """Answers come."""
+    try:
+        return peer.answers() == []
+    except (OSError, EOFError, struct.error):
+        return False
+
+
+@pytest.mark.rootless
+def test_new_settings_keep_the_connection(br, listen):
+    listener = listen()
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:%d" % listener.port)
+    p = listener.accept()
+    assert role(p, 2, 1) == 2
+    for setting in ("inactivity_probe=30000", "max_backoff=2000", "controller_rate_limit=200",
+                    "controller_burst_limit=50", "connection_mode=out-of-band",
+                    "enable_async_messages=false", "other_config:x=y"):
+        br.vsctl("set", "Controller", "br0", setting)
+        assert is_open(p), setting
+    assert role(p, 0) == 2  # it is still the primary one
+    # A bridge of another datapath ID is another switch, and so it says.
+    br.vsctl("set", "bridge", "br0", "other_config:datapath-id=00000000000000bb")
+    assert not is_open(p)
+    p = listener.accept()
+    reply = [body for _, kind, _, body in p.answers(of.message(of.OF13, of.FEATURES_REQUEST))
+             if kind == of.FEATURES_REPLY]
+    assert struct.unpack("!Q", reply[0][:8]) == (0xbb,)
+    p.close()
+
+
+@pytest.mark.rootless
+def test_flow_monitors_of_each_version(br):
+    """The stock tool understands what it is told, and hears of flows that leave its port."""
+    for version in ("OpenFlow10", "OpenFlow11", "OpenFlow12", "OpenFlow13"):
+        br.ofctl("del-flows", "br0")
+        with open(br.dir + "/monitor-" + version, "w+") as out:
+            tool = subprocess.Popen(["ovs-ofctl", "-O", version, "monitor", "br0",
+                                     "watch:!initial,out_port=2,table=0"], env=br.env, stdout=out,
+                                    stderr=subprocess.STDOUT)
+            try:
+                text = lambda: open(out.name).read()
+                wait_for(lambda: "FLOW_MONITOR" in text(), 10, "the first answer")
+                br.ofctl("add-flow", "br0", "in_port=1,ip,actions=2")
+                br.ofctl("add-flow", "br0", "in_port=1,ip,actions=3")
+                br.ofctl("add-flow", "br0", "in_port=1,ip,actions=1")  # of no interest
+                wait_for(lambda: text().count("event=ADDED") == 2, 10, version)
+            finally:
+                tool.kill()
+                tool.wait()
+            assert "decode error" not in text()
+            assert "actions=output:2" in text() and "actions=output:3" in text(), text()
