@@ -19,7 +19,12 @@ dummy_compose(const char *flow_text, size_t *size, char **errorp)
         return NULL;
     }
     uint8_t *frame = xmalloc(CAPACITY);
-    *size = flow_compose(&flow, frame, CAPACITY, 0);
+    if (flow.packet_type) {
+        /* A dummy's frames are Ethernet's, whatever the text says of the packet's type. */
+        flow.dl_type = (rte_be16_t)(flow.packet_type >> 16);
+        flow.packet_type = 0;
+    }
+    *size = flow_compose(&flow, frame, CAPACITY, FLOW_PAYLOAD);
     if (*size == 0) {
         *errorp = xasprintf("%s: no packet has these fields", flow_text);
         free(frame);

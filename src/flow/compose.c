@@ -82,6 +82,25 @@ put_nd(const struct flow *f, struct frame_buf *b)
     }
 }
 
+/* Bytes that count up, so that a misplaced one shows. */
+static void
+put_payload(struct frame_buf *b, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        uint8_t byte = (uint8_t)i;
+        frame_put(b, &byte, 1);
+    }
+}
+
+static bool
+is_echo(const struct flow *f)
+{
+    uint16_t type = rte_be_to_cpu_16(f->tp_src);
+    bool v4 = f->nw_proto == IP_PROTO_ICMP && (type == 0 || type == 8);
+    bool v6 = f->nw_proto == IP_PROTO_ICMPV6 && (type == 128 || type == 129);
+    return (v4 || v6) && !f->tp_dst;
+}
+
 static void
 put_icmp(const struct flow *f, struct frame_buf *b, uint32_t payload_size)
 {
@@ -93,12 +112,13 @@ put_icmp(const struct flow *f, struct frame_buf *b, uint32_t payload_size)
         return;
     }
     put_bytes32(b, f->nw_proto == IP_PROTO_IGMP ? f->igmp_group : 0);
-    if (f->nw_proto != IP_PROTO_IGMP) {
-        frame_put_zeros(b, payload_size);
+    if (is_echo(f)) {
+        put_payload(b, payload_size);
     }
 }
 
-/* The TCP, UDP, SCTP, ICMP... header and payload. */
+/* The TCP, UDP, SCTP, ICMP... header, and payload where the deployed switch's packets have some:
+ * tests that count bytes rely on it. */
 static void
 put_l4(const struct flow *f, struct frame_buf *b, uint32_t payload_size)
 {
@@ -109,11 +129,15 @@ put_l4(const struct flow *f, struct frame_buf *b, uint32_t payload_size)
         frame_put_zeros(b, 8);
         put_bytes16(b, (f->tcp_flags & RTE_BE16(TCP_FLAGS_MASK)) | RTE_BE16(5 << 12));
         frame_put_zeros(b, 6);
+        if (!(f->tcp_flags & RTE_BE16(TCP_FIN | TCP_SYN | TCP_RST))) {
+            put_payload(b, payload_size);
+        }
         break;
     case IP_PROTO_UDP:
         put_bytes16(b, f->tp_src);
         put_bytes16(b, f->tp_dst);
         frame_put_zeros(b, 4);
+        put_payload(b, payload_size);
         break;
     case IP_PROTO_SCTP:
         put_bytes16(b, f->tp_src);
@@ -124,20 +148,17 @@ put_l4(const struct flow *f, struct frame_buf *b, uint32_t payload_size)
     case IP_PROTO_ICMPV6:
     case IP_PROTO_IGMP:
         put_icmp(f, b, payload_size);
-        return;
+        break;
     default:
         break;
     }
-    frame_put_zeros(b, payload_size);
 }
 
-/* A later fragment has payload instead of an L4 header. */
+/* A later fragment has no L4 header. */
 static void
 put_l4_or_fragment(const struct flow *f, struct frame_buf *b, uint32_t payload_size)
 {
-    if (f->nw_frag & NW_FRAG_LATER) {
-        frame_put_zeros(b, payload_size);
-    } else {
+    if (!(f->nw_frag & NW_FRAG_LATER)) {
         put_l4(f, b, payload_size);
     }
 }
@@ -184,15 +205,12 @@ flow_compose(const struct flow *flow, void *mem, uint32_t cap, uint32_t payload_
     }
     if (flow_is_mpls(flow)) {
         put_mpls(flow, &b);
-        frame_put_zeros(&b, payload);
     } else if (flow_dl_type_is(flow, ETH_TYPE_IP)) {
         put_ipv4(flow, &b, payload);
     } else if (flow_dl_type_is(flow, ETH_TYPE_IPV6)) {
         put_ipv6(flow, &b, payload);
     } else if (flow_is_arp(flow)) {
         put_arp(flow, &b);
-    } else {
-        frame_put_zeros(&b, payload);
     }
     return b.overflow ? 0 : b.size;
 }

@@ -64,7 +64,7 @@ static bool
 is_indented(enum trace_type type)
 {
     return type == TRACE_ACTION || type == TRACE_DETAIL || type == TRACE_WARN ||
-           type == TRACE_ERROR;
+           type == TRACE_ERROR || type == TRACE_BUCKET;
 }
 
 static void

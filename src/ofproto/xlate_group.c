@@ -10,7 +10,9 @@
 
 #include "base/hash.h"
 #include "flow/match.h"
+#include "flow/text.h"
 #include "ofproto/xlate_int.h"
+#include "openflow/ofp_text.h"
 
 /* Spreads numbers that differ little: link numbers, bucket ids. */
 static uint32_t
@@ -205,6 +207,26 @@ run_bucket(struct xlate_ctx *ctx, struct ofgroup *g, struct ofbucket *b)
     ctx->trace = trace;
 }
 
+static void
+report_not_live(struct xlate_ctx *ctx, const struct ofbucket *b)
+{
+    struct text t = {0};
+
+    if (!ctx->trace) {
+        return;
+    }
+    if (b->watch_port != OFPP_NONE) {
+        text_put(&t, "port ");
+        ofp_port_format(b->watch_port, NULL, &t);
+    }
+    if (b->watch_group != UINT32_MAX) {
+        /* "port" is what operators' scripts know here, too. */
+        text_printf(&t, "%sport %u", t.len ? " and " : "", b->watch_group);
+    }
+    xlate_report(ctx, TRACE_DETAIL, "bucket %u: not live due to %s", b->bucket_id, text_cstr(&t));
+    text_fini(&t);
+}
+
 static struct ofbucket *
 first_alive(struct xlate_ctx *ctx, struct ofgroup *g)
 {
@@ -212,6 +234,7 @@ first_alive(struct xlate_ctx *ctx, struct ofgroup *g)
         if (bucket_is_alive(ctx, &g->buckets[i], 0)) {
             return &g->buckets[i];
         }
+        report_not_live(ctx, &g->buckets[i]);
     }
     return NULL;
 }
@@ -257,6 +280,8 @@ select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
                 best = b;
                 best_score = score;
             }
+        } else {
+            report_not_live(ctx, b);
         }
     }
     return best;

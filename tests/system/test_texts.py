@@ -403,3 +403,54 @@ def test_flows_by_hand_are_revalidated(pair):
     pair.same("revalidator/wait")
     pair.same("revalidator/wait")
     assert dumped() == []
+
+
+def test_traces_of_groups(pair):
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    for n in "123":
+        pair.vsctl("add-port", "br0", "p" + n, "--", "set", "Interface", "p" + n, "type=dummy",
+                   "ofport_request=" + n)
+    for group in ("1,type=all,bucket=2,bucket=mod_vlan_vid:7,3",
+                  "2,type=ff,bucket=watch_port:88,2,bucket=watch_port:3,3",
+                  "3,type=indirect,bucket=dec_ttl,2",
+                  "4,type=ff,bucket=watch_port:88,watch_group:9,2"):
+        for switch in pair.switches:
+            switch.ofctl("-O", "OpenFlow13", "add-group", "br0", "group_id=" + group)
+    for actions in ("group:1", "group:2", "group:3", "group:4", "group:1,group:2,2",
+                    "write_actions(group:1)"):
+        for switch in pair.switches:
+            switch.ofctl("-O", "OpenFlow13", "add-flow", "br0", "actions=" + actions)
+        ours, theirs = [text.split("Megaflow:")[0] for _, text in
+                        pair.run("ofproto/trace", "br0", "in_port=1,tcp,nw_ttl=9")]
+        assert ours == theirs, actions
+
+
+IP4 = ("in_port(1),eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a),eth_type(0x0800),ipv4(src=1.1.1.1,"
+       "dst=2.2.2.2,proto=%d,tos=0,ttl=64,frag=no),%s")
+IP6 = ("in_port(1),eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a),eth_type(0x86dd),ipv6(src=fe80::1,"
+       "dst=fe80::2,label=0,proto=%d,tclass=0,hlimit=64,frag=no),%s")
+
+
+def test_frames_made_of_flows_have_the_same_size(pair):
+    """Tests that count bytes see the same numbers."""
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy")
+    sizes = [set(), set()]
+    for flow in (IP4 % (17, "udp(src=8,dst=9)"), IP4 % (6, "tcp(src=8,dst=9),tcp_flags(ack)"),
+                 IP4 % (6, "tcp(src=8,dst=9),tcp_flags(syn)"), IP4 % (1, "icmp(type=8,code=0)"),
+                 IP4 % (1, "icmp(type=3,code=1)"), IP6 % (58, "icmpv6(type=128,code=0)"),
+                 IP6 % (132, "sctp(src=1,dst=2)"), IP4.split(",ipv4")[0].replace("0x0800", "0x1234"),
+                 "in_port(1),packet_type(ns=1,id=0x800),ipv4(src=1.1.1.1,dst=2.2.2.2,proto=17,tos=0,"
+                 "ttl=64,frag=no),udp(src=8,dst=9)"):
+        for switch, control, seen in zip(pair.switches, pair.controls, sizes):
+            ok, text = control.run("netdev-dummy/receive", "p1", flow)
+            assert ok, (switch.kind, flow, text)
+            wait_for(lambda: rx(switch)[0] == len(seen) + 1, 10, flow)
+            seen.add((len(seen), rx(switch)[1], flow))
+    assert sizes[0] == sizes[1]
+
+
+def rx(switch):
+    """Packets and bytes that p1 received."""
+    words = switch.ofctl("dump-ports", "br0", "p1").split("rx pkts=")[1].split(", ")
+    return int(words[0]), int(words[1].split("=")[1])
