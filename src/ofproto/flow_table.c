@@ -303,12 +303,12 @@ txn_publish_op(struct flow_txn *txn, const struct flow_txn_op *op, struct garbag
     g->rules[g->n++] = r;
 }
 
-/* True if 'before', which may be NULL, took away a rule in favour of the one that was added next. */
+/* True if 'before', which may be NULL, took away a rule in favour of the one that was added next.
+ */
 static bool
 replaces(const struct flow_txn *txn, const struct flow_txn_op *before)
 {
-    return before && before->kind == FLOW_OP_REMOVE && before->silent &&
-           !is_new(txn, before->rule);
+    return before && before->kind == FLOW_OP_REMOVE && before->silent && !is_new(txn, before->rule);
 }
 
 /* What flow monitors are told of operation 'i'. */

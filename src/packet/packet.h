@@ -80,7 +80,8 @@ int packet_pop_vlan(struct rte_mbuf *m, struct packet_layers *ly);
 
 /*
  * Inserts 'lse' (network order, with its BoS bit as given) before any MPLS entry, after the VLAN
- * tags that 'ly' counts as headers, and makes 'ethertype' the packet's EtherType.  Sets l2_5.  Errors as packet_push_vlan().
+ * tags that 'ly' counts as headers, and makes 'ethertype' the packet's EtherType.  Sets l2_5.
+ * Errors as packet_push_vlan().
  */
 int packet_push_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t ethertype,
                      rte_be32_t lse);
