@@ -389,6 +389,13 @@ on_ready(void *aux)
 }
 
 static void
+claim_guests(void *aux)
+{
+    takeover_claim_guests();
+    netdev_begin_guests();
+}
+
+static void
 on_forwarding(void *aux)
 {
     takeover_finish();
@@ -415,12 +422,16 @@ bridges_init(struct root *root, char **error)
         .startup = root->startup,
         .tls = &root->tls,
         .has_predecessor = takeover_is_begun(),
+        .claim_guests = claim_guests,
         .forwarding = on_forwarding,
         .ready = on_ready,
         .fatal = on_fatal,
         .aux = root,
     };
 
+    if (cfg.has_predecessor) {
+        netdev_defer_guests();
+    }
     root->bridges = bridges_create(&cfg);
     return 0;
 }
@@ -471,10 +482,12 @@ await_successor(struct root *root)
     return ok;
 }
 
-/* The ports that only one process can have are closed by now; the others go on. */
+/* DPDK's devices are closed by now; the other ports go on. */
 static void
 resume_lingering(struct root *root)
 {
+    netdev_keep_guests(false);
+    netdev_begin_guests();
     if (!await_successor(root)) {
         loop_break(root->loop);
     }
@@ -508,15 +521,21 @@ begin_to_linger(struct root *root)
 }
 
 static void
-takeover_release(void *root_)
+takeover_release(bool with_guests, void *root_)
 {
     struct root *root = root_;
 
     netdev_keep_guests(true);
-    bridges_release(root->bridges);
+    bridges_release(root->bridges, with_guests);
     leave_database(root);
     unixctl_mute(root->unixctl);
     daemon_finish();
+}
+
+static void
+takeover_release_guests(void *root_)
+{
+    netdev_release_guests();
 }
 
 static void
@@ -559,7 +578,12 @@ takeover_resume(void *root_)
 static int
 takeover_init(struct root *root, char **error)
 {
-    static const struct takeover_ops ops = {takeover_release, takeover_end, takeover_resume};
+    static const struct takeover_ops ops = {
+        .release = takeover_release,
+        .release_guests = takeover_release_guests,
+        .end = takeover_end,
+        .resume = takeover_resume,
+    };
 
     takeover_serve(root->loop, &ops, root);
     return 0;

@@ -7,9 +7,11 @@
  *   listens in the run directory
  *   sluice/hand-over SOCKET  --------------> connects to it
  *                                            release(): gives up database, listeners, pidfile, and
- *                                            the ports that only one process can have
+ *                                            devices that only one process can have
  *   learns descriptors       <-------------- P name + fd..., E (base/keep.c)
  *   database, bridges, ports                 forwards between the ports it has left
+ *   C                        --------------> release_guests()
+ *   opens guests' ports      <-------------- C
  *   polls the same sockets and taps
  *   X                        --------------> end(): stops polling, and ends
  *
@@ -48,12 +50,15 @@ LOG_MODULE(takeover);
 /* For the end of one that lingers. */
 #define END_MS 10000
 
-/* What the new process says when it forwards.  Earlier versions read and wrote the first byte. */
-struct forwarding {
+/* What the new process says.  Earlier versions read and wrote the first byte. */
+struct message {
     char op;
     int32_t pid; /* under which it is known; 0: that of the connection */
 };
+#define CLAIM_GUESTS 'C' /* answered with the same byte */
 #define FORWARDING 'X'
+/* Of sluice/hand-over: the new process will claim guests' ports. */
+#define LATE_GUESTS "late-guests"
 
 static bool
 unix_address(struct sockaddr_un *sun, const char *path)
@@ -139,8 +144,8 @@ read_answer(int fd)
 static char *
 ask(int fd, const char *path)
 {
-    json_t *request =
-        json_pack("{s:i, s:s, s:[s]}", "id", 0, "method", "sluice/hand-over", "params", path);
+    json_t *request = json_pack("{s:i, s:s, s:[s, s]}", "id", 0, "method", "sluice/hand-over",
+                                "params", path, LATE_GUESTS);
     char *text = json_dumps(request, JSON_COMPACT), *why = NULL;
     ssize_t len = (ssize_t)strlen(text);
     json_t *answer = send(fd, text, (size_t)len, MSG_NOSIGNAL) == len ? read_answer(fd) : NULL;
@@ -287,13 +292,31 @@ takeover_is_begun(void)
     return predecessor_fd >= 0;
 }
 
+/* Gone already is fine. */
+static bool
+tell_predecessor(char op)
+{
+    const struct message message = {.op = op, .pid = process_public_pid()};
+
+    return predecessor_fd >= 0 &&
+           send(predecessor_fd, &message, sizeof(message), MSG_NOSIGNAL) == sizeof(message);
+}
+
+void
+takeover_claim_guests(void)
+{
+    char answer;
+
+    if (tell_predecessor(CLAIM_GUESTS) && wait_readable(predecessor_fd)) {
+        (void)!recv(predecessor_fd, &answer, 1, 0); /* Or its end. */
+    }
+}
+
 void
 takeover_finish(void)
 {
     if (predecessor_fd >= 0) {
-        const struct forwarding message = {.op = FORWARDING, .pid = process_public_pid()};
-        ssize_t n = send(predecessor_fd, &message, sizeof(message), MSG_NOSIGNAL);
-        (void)n; /* Gone already is fine. */
+        (void)tell_predecessor(FORWARDING);
         close(predecessor_fd);
         predecessor_fd = -1;
     }
@@ -307,6 +330,7 @@ static struct {
     void *aux;
     int fd; /* to the successor; -1: there is none */
     pid_t successor;
+    bool late_guests;
     struct loop_fd watch;
     struct loop_timer start;
 } server = {.fd = -1};
@@ -324,9 +348,15 @@ lose_successor(void)
 static void
 on_successor(int fd, unsigned int events, void *arg)
 {
-    struct forwarding message = {0};
+    struct message message = {0};
+    ssize_t n = recv(fd, &message, sizeof(message), 0);
 
-    if (recv(fd, &message, sizeof(message), 0) < 1 || message.op != FORWARDING) {
+    if (n > 0 && message.op == CLAIM_GUESTS) {
+        server.ops->release_guests(server.aux);
+        (void)!send(fd, &message.op, 1, MSG_NOSIGNAL); /* Its end is told by the next event. */
+        return;
+    }
+    if (n < 1 || message.op != FORWARDING) {
         lose_successor();
         return;
     }
@@ -342,7 +372,7 @@ static void
 hand_over(void *arg)
 {
     log_info("handing over to pid %ld", (long)server.successor);
-    server.ops->release(server.aux);
+    server.ops->release(!server.late_guests, server.aux);
     if (!keep_send(server.fd) ||
         loop_fd_start(&server.watch, server.loop, server.fd, LOOP_READ, on_successor, NULL) != 0) {
         lose_successor();
@@ -367,6 +397,7 @@ cmd_hand_over(struct unixctl_conn *conn, int argc, const char *argv[], void *aux
     (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len); /* Only for the log and systemd. */
     server.fd = fd;
     server.successor = peer.pid;
+    server.late_guests = argc > 2 && strcmp(argv[2], LATE_GUESTS) == 0;
     unixctl_reply(conn, NULL);
     /* The answer leaves first: the control socket is among what is given up. */
     loop_timer_once(&server.start, server.loop, 1, hand_over, NULL);
@@ -378,7 +409,7 @@ takeover_serve(struct loop *loop, const struct takeover_ops *ops, void *aux)
     server.loop = loop;
     server.ops = ops;
     server.aux = aux;
-    unixctl_register("sluice/hand-over", "socket", 1, 1, cmd_hand_over, &server);
+    unixctl_register("sluice/hand-over", "socket [" LATE_GUESTS "]", 1, 2, cmd_hand_over, &server);
 }
 
 bool

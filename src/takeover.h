@@ -24,14 +24,19 @@ void takeover_begin(pid_t pid, const char *unixctl);
 void takeover_begin_lingering(void);
 /* Another process forwards until takeover_finish(). */
 bool takeover_is_begun(void);
+/* Has the other process give up the ports of guests, which it had until now. */
+void takeover_claim_guests(void);
 /* This process forwards: the other one may end.  Without takeover_begin() it does nothing. */
 void takeover_finish(void);
 
 /* ---- The running process: main thread ---- */
 
 struct takeover_ops {
-    /* Gives up what two processes cannot have at once, and goes on forwarding. */
-    void (*release)(void *aux);
+    /* Gives up what two processes cannot have at once, but for guests' ports if 'with_guests' is
+     * false, and goes on forwarding. */
+    void (*release)(bool with_guests, void *aux);
+    /* Gives up guests' ports. */
+    void (*release_guests)(void *aux);
     /* The successor forwards: this process is to end. */
     void (*end)(pid_t successor, void *aux);
     /* The successor died before it could: takes back what was given up. */

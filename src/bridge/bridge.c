@@ -385,6 +385,9 @@ bridges_forward(struct bridges *b)
     if (!b->is_forwarding && b->cfg.has_predecessor && !b->restore_wait_over) {
         return;
     }
+    if (!b->is_forwarding && b->cfg.claim_guests) {
+        b->cfg.claim_guests(b->cfg.aux);
+    }
     if (b->dp) {
         dp_run(b->dp);
     }
@@ -583,13 +586,14 @@ bridges_leave(struct bridges *b)
 }
 
 void
-bridges_release(struct bridges *b)
+bridges_release(struct bridges *b, bool with_guests)
 {
     bridges_leave(b);
     for (struct br *br = b->brs; br; br = br->hh.next) {
         br_state_save(br);
         for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
-            if (iface->netdev && !netdev_can_share(iface->netdev)) {
+            if (iface->netdev && !netdev_can_share(iface->netdev) &&
+                (with_guests || !netdev_is_quick(iface->netdev))) {
                 br_iface_stop(iface);
             }
         }

@@ -32,6 +32,9 @@ struct bridges_cfg {
      * be.
      */
     bool has_predecessor;
+    /* Called before that, when the datapath is about to go on: guests' ports are still the other
+     * process's, if netdev_defer_guests() was called.  May be NULL. */
+    void (*claim_guests)(void *aux);
     /* Called once, when flows, bridges and ports are in force.  May be NULL. */
     void (*forwarding)(void *aux);
     /* Called once, when the result of the first reconfiguration is in the database (a daemon that
@@ -49,8 +52,9 @@ bool bridges_are_there(const struct bridges *);
 /* Gives up the database, which may be closed afterwards, and OpenFlow connections and listeners. */
 void bridges_leave(struct bridges *);
 /* Another process is about to take over.  The first gives up what only one can have: as
- * bridges_leave(), and devices that cannot be shared.  The second ends forwarding. */
-void bridges_release(struct bridges *);
+ * bridges_leave(), and devices that cannot be shared, but for guests' ports if 'with_guests' is
+ * false: then netdev_release_guests() comes later.  The second ends forwarding. */
+void bridges_release(struct bridges *, bool with_guests);
 void bridges_halt(struct bridges *);
 
 /* Takes everything down: bridges, ports, datapath.  With 'cleanup', as `exit --cleanup` asks,

@@ -47,7 +47,9 @@ static const char *const harmless[] = {
     "qdisc_create_multiq()",
     "failed to create multiq qdisc",
     "Disabling rte flow support",
-    "hugepages reported on node",  // of the sizes that the operator did not choose
+    "hugepages reported on node", // of the sizes that the operator did not choose
+    "and vq->used->idx (",        // a crash of ours: the relay does not know how far rings were
+    "some packets maybe resent for Tx and dropped for Rx",
     "RING: Cannot reserve memory", // netdev_pool.c tries again with less
 };
 

@@ -301,6 +301,12 @@ netdev_can_share(const struct netdev *netdev)
     return netdev->class->can_share;
 }
 
+bool
+netdev_is_quick(const struct netdev *netdev)
+{
+    return netdev->class->is_quick;
+}
+
 enum netdev_poll
 netdev_poll(const struct netdev *netdev)
 {

@@ -123,6 +123,12 @@ void netdev_fini(void); // all devices must have been closed
 // With 'keep', guests of ports that are closed from now on stay connected for a while: for the next
 // switch.
 void netdev_keep_guests(bool keep);
+// Guests of ports that are opened from now on belong to another process, which forwards, until
+// netdev_begin_guests(); that one must have called netdev_release_guests() by then.
+void netdev_defer_guests(void);
+void netdev_begin_guests(void);
+// Gives up the guests of all ports, which stay open otherwise, until netdev_begin_guests().
+void netdev_release_guests(void);
 // Waits, for half a second at most, until guests that an earlier switch left are connected: what
 // the first frames are forwarded to.
 void netdev_await_guests(void);
@@ -142,6 +148,8 @@ const char *netdev_name(const struct netdev *);
 const char *netdev_type(const struct netdev *);
 // Two processes may have the device open at once, as they do while one takes over from the other.
 bool netdev_can_share(const struct netdev *);
+// If not, it is closed by one and opened by the other at the last moment: netdev_defer_guests().
+bool netdev_is_quick(const struct netdev *);
 enum netdev_poll netdev_poll(const struct netdev *);
 
 // Applies Interface.options and other_config.  0, or a negative errno with a text in '*errorp'.

@@ -17,6 +17,7 @@ struct netdev_class {
     bool hidden;     // not in netdev_types()
     bool needs_dpdk; // netdev_open() starts EAL first
     bool can_share;  // two processes may have the device open at once
+    bool is_quick;   // one can close it and another open it within a few milliseconds
     size_t size;     // of the type's struct, which begins with a struct netdev; zeroed by netdev.c
 
     // Finds or makes the device.  'netdev' has its name, type and class.  On failure a negative

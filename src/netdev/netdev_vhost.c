@@ -277,8 +277,12 @@ has_port(const char *path)
     return vhost != NULL;
 }
 
+// True while another process has the guests of all ports.
+static bool are_deferred; // main: rw
+
+// The guest is cut off, or left to its relay; the port keeps its path.
 static void
-unregister(struct netdev_vhost *vhost)
+stop_socket(struct netdev_vhost *vhost)
 {
     if (vhost->is_registered) {
         // Waits for the vhost thread, which may wait for a grace period: not for ours.
@@ -295,23 +299,23 @@ unregister(struct netdev_vhost *vhost)
     }
     netdev_vhost_relay_close(vhost->relay);
     vhost->relay = NULL;
-    free(vhost->path);
-    vhost->path = NULL;
 }
 
-static int
-register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
+static void
+unregister(struct netdev_vhost *vhost)
 {
-    if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-        *errorp = xasprintf("the path of the socket is too long: %s", path);
-        free(path);
-        return -ENAMETOOLONG;
-    }
-    if (has_port(path)) {
-        *errorp = xasprintf("another port has the vhost-user socket '%s'", path);
-        free(path);
-        return -EEXIST;
-    }
+    stop_socket(vhost);
+    free(vhost->path);
+    vhost->path = NULL;
+    vhost->is_deferred = false;
+}
+
+// Lets the library have the port's socket.  On failure the port has none.
+static int
+start_socket(struct netdev_vhost *vhost, char **errorp)
+{
+    const char *path = vhost->path;
+
     if (!vhost->is_client) {
         netdev_vhost_remove_stale_socket(path);
     }
@@ -319,7 +323,6 @@ register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
         vhost->relay =
             netdev_vhost_relay_open(vhost->up.name, path, !vhost->is_client, netdev_loop());
     }
-    vhost->path = path;
     if (rte_vhost_driver_register(library_path(vhost), socket_flags(vhost)) != 0) {
         *errorp = xasprintf("cannot register the vhost-user socket '%s'", path);
         unregister(vhost);
@@ -338,6 +341,24 @@ register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
     log_info("vHost User device '%s' %s, using %s socket '%s'", vhost->up.name, "created",
              vhost->is_client ? "client" : "server", path);
     return 0;
+}
+
+static int
+register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
+{
+    if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+        *errorp = xasprintf("the path of the socket is too long: %s", path);
+        free(path);
+        return -ENAMETOOLONG;
+    }
+    if (has_port(path)) {
+        *errorp = xasprintf("another port has the vhost-user socket '%s'", path);
+        free(path);
+        return -EEXIST;
+    }
+    vhost->path = path;
+    vhost->is_deferred = are_deferred;
+    return are_deferred ? 0 : start_socket(vhost, errorp);
 }
 
 // --- life and configuration ----------------------------------------------------------------
@@ -402,7 +423,7 @@ server_socket(struct netdev_vhost *vhost, char **errorp)
 {
     const char *sub = smap_get_def(dpdk_config(), "vhost-sock-dir", "");
 
-    if (vhost->is_registered) {
+    if (vhost->path != NULL) {
         return 0;
     }
     if (strstr(sub, "..") != NULL) {
@@ -563,16 +584,67 @@ vhost_get_link(const struct netdev *netdev, struct netdev_link *link)
     link->current = link->carrier ? NETDEV_F_OTHER : 0;
 }
 
-#define VHOST_CLASS(NAME)                                                                       \
-    {                                                                                           \
-        .type = NAME, .poll = NETDEV_POLL_SPIN, .size = sizeof(struct netdev_vhost),            \
-        .open = vhost_open, .close = vhost_close, .set_config = vhost_set_config,               \
-        .get_config = netdev_vhost_get_config, .reconfigure = vhost_reconfigure,                \
-        .rxq_enabled = vhost_rxq_enabled, .rxq_length = netdev_vhost_rxq_length,                \
-        .get_mac = vhost_get_mac, .set_mac = vhost_set_mac, .get_mtu = vhost_get_mtu,           \
-        .set_mtu = vhost_set_mtu, .get_flags = vhost_get_flags, .set_flags = vhost_set_flags,   \
-        .get_link = vhost_get_link, .get_status = netdev_vhost_get_status,                      \
-        .get_stats = netdev_vhost_get_stats, .get_custom_stats = netdev_vhost_get_custom_stats, \
+// --- another process has the guests --------------------------------------------------------
+
+void
+netdev_defer_guests(void)
+{
+    are_deferred = true;
+}
+
+static void
+begin_guest(struct netdev *netdev, void *aux)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+    char *error = NULL;
+
+    if (netdev->class->open != vhost_open || !vhost->is_deferred) {
+        return;
+    }
+    vhost->is_deferred = false;
+    if (has_port(vhost->path)) {
+        log_err("%s: another port has the vhost-user socket '%s'", netdev->name, vhost->path);
+    } else if (start_socket(vhost, &error) != 0) {
+        log_err("%s: %s", netdev->name, error);
+        free(error);
+    }
+}
+
+static void
+release_guest(struct netdev *netdev, void *aux)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    if (netdev->class->open == vhost_open && vhost->is_registered) {
+        stop_socket(vhost);
+        vhost->is_deferred = true;
+    }
+}
+
+void
+netdev_release_guests(void)
+{
+    netdev_foreach(release_guest, NULL);
+}
+
+void
+netdev_begin_guests(void)
+{
+    are_deferred = false;
+    netdev_foreach(begin_guest, NULL);
+}
+
+#define VHOST_CLASS(NAME)                                                                          \
+    {                                                                                              \
+        .type = NAME, .poll = NETDEV_POLL_SPIN, .size = sizeof(struct netdev_vhost),               \
+        .is_quick = true, .open = vhost_open, .close = vhost_close,                                \
+        .set_config = vhost_set_config, .get_config = netdev_vhost_get_config,                     \
+        .reconfigure = vhost_reconfigure, .rxq_enabled = vhost_rxq_enabled,                        \
+        .rxq_length = netdev_vhost_rxq_length, .get_mac = vhost_get_mac, .set_mac = vhost_set_mac, \
+        .get_mtu = vhost_get_mtu, .set_mtu = vhost_set_mtu, .get_flags = vhost_get_flags,          \
+        .set_flags = vhost_set_flags, .get_link = vhost_get_link,                                  \
+        .get_status = netdev_vhost_get_status, .get_stats = netdev_vhost_get_stats,                \
+        .get_custom_stats = netdev_vhost_get_custom_stats,                                         \
     }
 
 const struct netdev_class netdev_vhostuser_class = VHOST_CLASS("dpdkvhostuser");

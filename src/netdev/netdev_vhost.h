@@ -60,6 +60,7 @@ struct netdev_vhost {
 
     // main only
     bool is_client, is_registered;
+    bool is_deferred;                 // to netdev_begin_guests()
     char *path;                       // of the front-end's socket
     struct netdev_vhost_relay *relay; // NULL: the library has that socket itself
     int mtu;

@@ -128,6 +128,20 @@ listen_at(const char *path, int type, mode_t mode)
     return fd;
 }
 
+// Only we and our relays go in there.  The last relay that ends removes the directory, which may be
+// now.
+static int
+listen_in_dir(const struct netdev_vhost_relay *relay)
+{
+    int fd = -1;
+
+    for (int i = 0; i < 3 && fd < 0 && (i == 0 || errno == ENOENT); i++) {
+        (void)mkdir(relay->dir, 0700); // That it exists is the rule.
+        fd = listen_at(relay->control_path, SOCK_SEQPACKET, 0600);
+    }
+    return fd;
+}
+
 static int
 connect_at(const char *path)
 {
@@ -155,7 +169,7 @@ start_process(const struct netdev_vhost_relay *relay)
     if (relay->is_server) {
         netdev_vhost_remove_stale_socket(relay->outer);
     }
-    int fds[RELAY_N_FDS] = {-1, listen_at(relay->control_path, SOCK_SEQPACKET, 0600),
+    int fds[RELAY_N_FDS] = {-1, listen_in_dir(relay),
                             listen_at(relay->inner_path, SOCK_STREAM, 0600),
                             relay->is_server ? listen_at(relay->outer, SOCK_STREAM, 0)
                                              : open("/dev/null", O_RDWR | O_CLOEXEC)};
@@ -268,9 +282,8 @@ netdev_vhost_relay_open(const char *name, const char *outer, bool is_server, str
         .next = relays,
     };
     relays = relay;
-    // Only we and our relays go in there.  That it exists is the rule.
-    bool ok = loop != NULL && (mkdir(dir, 0700) == 0 || errno == EEXIST) &&
-              strlen(relay->control_path) < sizeof(((struct sockaddr_un *)0)->sun_path);
+    bool ok =
+        loop != NULL && strlen(relay->control_path) < sizeof(((struct sockaddr_un *)0)->sun_path);
     if (!ok || start(relay) != 0) {
         netdev_vhost_relay_close(relay);
         return NULL;

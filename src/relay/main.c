@@ -407,12 +407,27 @@ run(struct relay *r)
     }
 }
 
+// The directory of 'path' goes with the last relay.
+static void
+remove_dir(const char *path)
+{
+    char dir[108];
+    const char *slash = strrchr(path, '/');
+
+    if (slash != NULL && (size_t)(slash - path) < sizeof(dir)) {
+        memcpy(dir, path, (size_t)(slash - path));
+        dir[slash - path] = '\0';
+        (void)rmdir(dir); // unless there are others
+    }
+}
+
 static void
 clean_up(struct relay *r)
 {
     // Files first: who still finds them finds us, who does not makes his own.
     unlink(r->control_path);
     unlink(r->inner_path);
+    remove_dir(r->control_path);
     if (r->outer_listen >= 0) {
         unlink(r->outer_path);
     }

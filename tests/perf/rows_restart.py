@@ -78,6 +78,21 @@ def measure(sw, host, address, n):
     wait_for(lambda: Host.ping(host, address, count=1, timeout=1), 20, "answers")
     time.sleep(3)  # a spare process is ready by then
     answer["crash"] = silence(host, address, lambda: crash(sw))
+    if sw.kind == "sluice":
+        answer["linger"] = lingering(sw, host, address, n)
+    return answer
+
+
+def lingering(sw, host, address, n):
+    """Stop and start of a switch that was asked to forward on meanwhile."""
+    def again(*args):
+        sw.stop()
+        start_again(sw, *args)
+    again("--linger")
+    wait_for(lambda: Host.ping(host, address, count=1, timeout=1), 20, "answers")
+    answer = statistics.median(silence(host, address, lambda: again("--linger"))
+                               for _ in range(n))
+    again()  # that one ends when it is told to
     return answer
 
 
@@ -167,7 +182,8 @@ def by_ovs_ctl(sw, options):
 def metrics(where):
     return [Metric("stop", "silence, ms: stop and start, " + where, "ms", goal=50),
             Metric("crash", "silence, ms: crash under --monitor, " + where, "ms", goal=50),
-            Metric("takeover", "silence, ms: --takeover, " + where, "ms", goal=50)]
+            Metric("takeover", "silence, ms: --takeover, " + where, "ms", goal=50),
+            Metric("linger", "silence, ms: stop and start with --linger, " + where, "ms", goal=50)]
 
 
 ROWS = [
@@ -176,6 +192,8 @@ ROWS = [
     Row("restart-guest", [Metric("stop", "silence, ms: stop and start, Linux guest", "ms", goal=300),
                           Metric("crash", "silence, ms: crash, Linux guest", "ms", goal=300),
                           Metric("takeover", "silence, ms: --takeover, Linux guest", "ms", goal=300),
+                          Metric("linger", "silence, ms: stop and start with --linger, Linux guest",
+                                 "ms", goal=300),
                           Metric("flaps", "changes of the guest's link over all that", "")],
         to_real_guest, limit=120, takes=(18, 13)),
     Row("restart-ovs-ctl", [Metric("restart", "silence, ms: ovs-ctl restart, namespaces", "ms")],

@@ -12,6 +12,7 @@ import pytest
 
 from outage import Outage
 from switchlib import Switch, sh, wait_for
+from testpmd import Testpmd
 
 # Far above what it takes: a machine that runs other tests must not fail here.
 SOON_S = 20
@@ -196,6 +197,52 @@ def test_a_successor_that_dies_does_no_harm(plain):
     sw.start()
     assert sw.flows("br0") == flows
     hosts[0].ping("10.1.0.2", count=5, check=True)
+
+
+def test_guests_stay_with_the_old_one_until_the_new_one_is_there(plain):
+    """A peer on virtio-user; flows that are to be restored first keep the new one waiting."""
+    sw, hosts = plain
+    path = sw.dir + "/vm.sock"
+    sw.vsctl("add-port", "br0", "vm", "--", "set", "Interface", "vm", "type=dpdkvhostuserclient",
+             "options:vhost-server-path=" + path)
+    peer = Testpmd(path, server=True, mode="icmpecho")
+    try:
+        peer.ready()
+        wait_for(lambda: hosts[0].ping("10.1.0.99", count=1), SOON_S, "traffic")
+        sw.stop()
+        hosts[0].ping("10.1.0.99", count=5, check=True)
+        # One that dies has not taken the guest away.
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(sw.dir + "/successor")
+        listener.listen(1)
+        sh(["ovs-appctl", "-T", "5", "-t", lingering(sw), "sluice/hand-over", sw.dir + "/successor",
+            "late-guests"], env=sw.env)
+        conn = listener.accept()[0]
+        while conn.recv(64)[:1] != b"E":
+            pass
+        conn.sendall(b"C")
+        assert conn.recv(64) == b"C"
+        assert hosts[0].silent("10.1.0.99", count=1)
+        conn.close()
+        wait_for(lambda: hosts[0].ping("10.1.0.99", count=1), SOON_S, "traffic")
+        lingerer = lingering_pid(sw)
+        sw.start()
+        wait_for(lambda: hosts[0].ping("10.1.0.99", count=1), SOON_S, "traffic")
+        await_end(lingerer)
+        sw.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:flow-restore-wait=true")
+        sw.stop()
+        sw.start()
+        hosts[0].ping("10.1.0.99", count=5, check=True)
+        sw.vsctl("remove", "Open_vSwitch", ".", "other_config", "flow-restore-wait=true")
+        wait_for(lambda: lingering(sw) is None, SOON_S, "the end of the old one")
+        wait_for(lambda: hosts[0].ping("10.1.0.99", count=1), SOON_S, "traffic")
+        with open(sw.log) as f:
+            assert "not kept" not in f.read()
+    finally:
+        peer.kill()
+    # The last relay takes the directory along.
+    sw.vsctl("del-port", "br0", "vm")
+    wait_for(lambda: not os.path.exists(sw.dir + "/vhost-relay"), SOON_S, "the relay's directory")
 
 
 def test_time_is_up_and_the_directory_goes():
