@@ -289,6 +289,12 @@ forget_own(const char *name)
     }
 }
 
+bool
+keep_is_attached(void)
+{
+    return client.fd >= 0;
+}
+
 int
 keep_take(const char *name)
 {

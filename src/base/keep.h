@@ -25,6 +25,8 @@ void keep_serve(int fd);
 /* Uses the keeper behind 'fd', whose owner this becomes, and learns what an earlier process left.
  */
 void keep_attach(int fd);
+/* Is there a keeper? */
+bool keep_is_attached(void);
 /* What an earlier process left under 'name', for the caller to close; -1: nothing. */
 int keep_take(const char *name);
 /* Keeps a duplicate of 'fd' under 'name', in place of what it had there. */

@@ -37,20 +37,30 @@ write_all(int fd, const uint8_t *data, size_t size)
     return true;
 }
 
-/* Puts the bytes, which it takes, where the next process finds them; the descriptor, or -1. */
-static int
-put_state(const struct br *br, const char *what, uint8_t *data, size_t size)
+int
+br_state_file(const char *what, const uint8_t *data, size_t size)
 {
-    char name[KEEP_NAME_MAX];
     int fd = memfd_create(what, MFD_CLOEXEC);
 
     if (fd >= 0 && !write_all(fd, data, size)) {
         close(fd);
         fd = -1;
     }
+    if (fd < 0) {
+        log_warn("cannot keep %s in memory (%s)", what, err_str(errno));
+    }
+    return fd;
+}
+
+/* Puts the bytes, which it takes, where the next process finds them; the descriptor, or -1. */
+static int
+put_state(const struct br *br, const char *what, uint8_t *data, size_t size)
+{
+    char name[KEEP_NAME_MAX];
+    int fd = br_state_file(what, data, size);
+
     free(data);
     if (fd < 0) {
-        log_warn("bridge %s: cannot hand over its %s (%s)", br->name, what, err_str(errno));
         return -1;
     }
     state_name(br, what, name);
@@ -89,25 +99,33 @@ struct state {
     size_t size;
 };
 
-/* False when an earlier process left none.  Nobody gets it a second time. */
 static bool
-take_state(const struct br *br, const char *what, struct state *state)
+map_state(int fd, struct state *state)
 {
-    char name[KEEP_NAME_MAX];
     struct stat st;
-
-    state_name(br, what, name);
-    int fd = keep_take(name);
-    if (fd < 0) {
-        return false;
-    }
     bool ok = fstat(fd, &st) == 0;
+
     *state = (struct state){.size = ok ? (size_t)st.st_size : 0};
     if (state->size > 0) {
         void *data = mmap(NULL, state->size, PROT_READ, MAP_PRIVATE, fd, 0);
         ok = data != MAP_FAILED;
         state->data = ok ? data : NULL;
     }
+    return ok;
+}
+
+/* False when an earlier process left none.  Nobody gets it a second time. */
+static bool
+take_state(const struct br *br, const char *what, struct state *state)
+{
+    char name[KEEP_NAME_MAX];
+
+    state_name(br, what, name);
+    int fd = keep_take(name);
+    if (fd < 0) {
+        return false;
+    }
+    bool ok = map_state(fd, state);
     close(fd);
     keep_drop(name);
     return ok;
@@ -122,9 +140,21 @@ state_fini(struct state *state)
 }
 
 void
+br_state_restore_macs(struct br *br, int fd)
+{
+    struct state state;
+
+    if (map_state(fd, &state)) {
+        ofproto_restore_macs(br->ofproto, state.data, state.size);
+        state_fini(&state);
+    }
+}
+
+bool
 br_state_restore(struct br *br, bool with_flows)
 {
     struct state state;
+    bool found = false;
 
     if (take_state(br, "flows", &state)) {
         size_t n_refused =
@@ -134,9 +164,11 @@ br_state_restore(struct br *br, bool with_flows)
                      br->name, n_refused);
         }
         state_fini(&state);
+        found = true;
     }
     if (take_state(br, "macs", &state)) {
         ofproto_restore_macs(br->ofproto, state.data, state.size);
         state_fini(&state);
     }
+    return found;
 }

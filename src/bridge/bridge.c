@@ -116,6 +116,7 @@ bridges_apply_other_config(struct bridges *b, const struct smap *other_config)
         dp_set_config(b->dp, other_config);
         slowpath_set_config(b->slowpath, other_config);
     }
+    b->journal_wanted = smap_get_bool(other_config, "flow-journal", true);
     b->stats_interval_ms =
         MAX(STATS_INTERVAL_MIN_MS, smap_get_int(other_config, "stats-update-interval", 0));
 }
@@ -153,6 +154,7 @@ datapath_type_is_served(const struct bridges *b, const char *type)
 static void
 br_destroy(struct br *br)
 {
+    br_journal_stop(br);
     br_ports_close(br, true);
     br_ifaces_close(br, true);
     ofproto_destroy(br->ofproto);
@@ -191,7 +193,7 @@ br_create(struct bridges *b, const struct db_row *row)
     br->name = xstrdup(name);
     br->type = xstrdup(type);
     br->uuid = *row_uuid(row);
-    br->flows_fd = br->macs_fd = -1;
+    br->flows_fd = br->macs_fd = br->journal_macs_fd = -1;
     br->ofproto = ofproto;
     HASH_ADD_KEYPTR(hh, b->brs, br->name, strlen(br->name), br);
     return br;
@@ -347,7 +349,10 @@ bridges_sync(struct bridges *b, const struct db_row *ovs)
     bridges_note_unserved(b);
     for (br = b->brs; br; br = br->hh.next) {
         ofproto_commit(br->ofproto);
-        br_state_restore(br, !ofprotos_flow_restore_wait(b->ofprotos));
+        bool has_state = br_state_restore(br, !ofprotos_flow_restore_wait(b->ofprotos));
+        if (br_journal_sync(br, has_state)) {
+            startup_flows_are_begun(b->cfg.startup, br->name);
+        }
         startup_install_flows(b->cfg.startup, br->name, br->ofproto);
     }
 }
@@ -489,6 +494,7 @@ bridges_watch(void *bridges_)
     uint64_t seq = netdev_global_change_seq();
     struct db_txn *txn;
 
+    bridges_journal_run(b);
     if (!b->dp || !db_has_lock(b->db)) {
         return;
     }

@@ -66,8 +66,12 @@ struct br {
     struct rte_ether_addr mac;     /* in use */
     struct rte_ether_addr own_mac; /* what the local port was born with: the last resort */
     uint64_t dpid;
-    int flows_fd, macs_fd; /* br_state.c; -1: none */
-    int min_mtu;           /* of the ports that are not internal; 0: none known */
+    int flows_fd, macs_fd;       /* br_state.c; -1: none */
+    struct uuid journal_uuid;    /* br_journal.c: under which the keeper has it */
+    int journal_macs_fd;         /* br_journal.c; -1: none */
+    uint64_t journal_macs_seq;   /* ofproto_macs_seq() as last written there */
+    int64_t journal_macs_due_ms; /* not written again before */
+    int min_mtu;                 /* of the ports that are not internal; 0: none known */
     bool wanted;
 };
 
@@ -84,6 +88,7 @@ struct bridges {
     bool is_ready;
     bool is_forwarding;     /* cfg.forwarding was called */
     bool restore_wait_over; /* flow-restore-wait has been false once */
+    bool journal_wanted;    /* other_config:flow-journal */
     int64_t cur_cfg;        /* as last written */
     uint64_t netdev_seq;    /* netdev_global_change_seq() as last looked at */
     uint64_t bond_seq;      /* ofprotos_bond_seq() as last looked at */
@@ -97,11 +102,25 @@ struct bridges {
 
 /* Puts flows and MAC addresses where a process that takes over finds them. */
 void br_state_save(struct br *);
-/* Takes those of the process before, if there are any; ports must be there.  Flows go unless
- * 'with_flows'. */
-void br_state_restore(struct br *, bool with_flows);
+/* Takes those of the process before, if there are any; ports must be there.  True if there were.
+ * Flows go unless 'with_flows'. */
+bool br_state_restore(struct br *, bool with_flows);
+/* MAC addresses of a file in memory, which stays the caller's. */
+void br_state_restore_macs(struct br *, int fd);
+/* A new file in memory with these bytes; -1: there is no memory. */
+int br_state_file(const char *what, const uint8_t *data, size_t size);
 /* Closes what was put. */
 void br_state_forget(struct br *);
+
+/* br_journal.c */
+
+/* Restores flows and MAC addresses of a process that crashed, unless the bridge has got its state
+ * already, and begins to keep them for the next one, or ends it, as configured.  Settings and
+ * ports must be there.  True when flows were restored. */
+bool br_journal_sync(struct br *, bool has_state);
+void br_journal_stop(struct br *);
+/* Now and then: writes MAC addresses that changed. */
+void bridges_journal_run(struct bridges *);
 
 /* br_iface.c */
 

@@ -158,6 +158,16 @@ install_flows(struct startup_bridge *br, struct ofproto *ofproto)
 }
 
 void
+startup_flows_are_begun(struct startup *st, const char *bridge)
+{
+    for (size_t i = 0; st != NULL && i < st->n_bridges; i++) {
+        if (!strcmp(st->bridges[i].name, bridge)) {
+            st->bridges[i].flows_are_begun = true;
+        }
+    }
+}
+
+void
 startup_install_flows(struct startup *st, const char *bridge, struct ofproto *ofproto)
 {
     for (size_t i = 0; st != NULL && i < st->n_bridges; i++) {

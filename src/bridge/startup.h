@@ -23,6 +23,8 @@ void startup_destroy(struct startup *); /* NULL is fine */
  * differs.  0, or a negative errno and '*error' as above. */
 int startup_apply(const struct startup *, struct db *, char **error);
 
+/* The bridge's flows are those of a process before, which had begun with the file's: they stay. */
+void startup_flows_are_begun(struct startup *, const char *bridge);
 /* Installs the flows that the file has for this bridge: the first time in place of all others.
  * Flows that name a port which is not there yet stay for a later call.  'startup' may be NULL. */
 void startup_install_flows(struct startup *, const char *bridge, struct ofproto *);

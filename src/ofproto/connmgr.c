@@ -539,6 +539,22 @@ connmgr_configure(struct connmgr *mgr, const struct ofproto_cfg *cfg)
     open_service(mgr, "mgmt", mgmt_accepted, &mgr->mgmt);
     open_service(mgr, "snoop", snoop_accepted, &mgr->snoop_listener);
     mgr->is_configured = true;
+    flow_journal_context(p, connmgr_context(mgr));
+}
+
+/* In one word what connmgr_configure() compares before it flushes. */
+uint32_t
+connmgr_context(const struct connmgr *mgr)
+{
+    return (uint32_t)mgr->ofproto->fail_mode << 1 | mgr->has_controllers;
+}
+
+bool
+connmgr_context_flushes(const struct connmgr *mgr, uint32_t before)
+{
+    uint32_t now = connmgr_context(mgr);
+
+    return (before & 1) != (now & 1) || (before != now && !(now & 1));
 }
 
 bool

@@ -200,7 +200,7 @@ add_flow(struct flow_txn *txn, const struct ofp_flow_mod *fm)
     struct rule_new rn;
     enum ofperr error;
 
-    if (!old && (fm->flags & OFPFF_CHECK_OVERLAP) &&
+    if (!old && (fm->flags & OFPFF_CHECK_OVERLAP) && !txn->is_restore &&
         cls_overlaps(t->cls, txn->version, &fm->match, fm->priority)) {
         return OFPERR_OFPFMFC_OVERLAP;
     }

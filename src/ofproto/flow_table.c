@@ -390,9 +390,10 @@ flow_txn_commit(struct flow_txn *txn)
         changes_publish(p->all);
         report_to_monitors(txn);
         vacancy_run(p, txn);
-        if (g) {
-            rcu_defer(garbage_is_ripe, g);
-        }
+    }
+    flow_journal_txn(txn);
+    if (g) {
+        rcu_defer(garbage_is_ripe, g);
     }
     free(txn->ops);
     txn->ops = NULL;

@@ -201,6 +201,7 @@ run_learn(struct ofproto *p, const struct ofproto_learned *l)
             r->hard_timeout == l->hard_timeout &&
             ofpacts_equal(rule_acts(r->actions), r->actions->size, l->acts, l->acts_size)) {
             r->modified_ms = clock_now_ms();
+            flow_journal_times(r);
             return;
         }
     }
@@ -235,6 +236,7 @@ run_job(struct handler_job *job)
             lower(&job->rule->idle_timeout, job->idle);
             lower(&job->rule->hard_timeout, job->hard);
             flow_rule_made_expirable(job->rule);
+            flow_journal_times(job->rule);
         }
         break;
     case JOB_DIRTY:

@@ -168,6 +168,7 @@ map_replace(struct ofproto *p, uint32_t id, struct ofgroup *new)
         map->groups[map->n++] = old->groups[i];
     }
     rcu_assign(&p->groups, map);
+    flow_journal_group(p, id, new ? new->spec : NULL);
     if (old) {
         rcu_free(old);
     }
@@ -244,6 +245,7 @@ groups_destroy(struct ofproto *p)
     if (map) {
         for (size_t i = 0; i < map->n; i++) {
             changes_put(p->all, OFPROTO_CHANGE_GROUP, p, map->groups[i]->group_id);
+            flow_journal_group(p, map->groups[i]->group_id, NULL);
             ofgroup_unref(map->groups[i]);
         }
         rcu_free(map);
@@ -422,6 +424,7 @@ groups_restore(struct ofproto *p, struct groups_saved *saved)
     rcu_assign(&p->groups, map);
     for (size_t i = 0; i < map->n; i++) {
         changes_put(p->all, OFPROTO_CHANGE_GROUP, p, map->groups[i]->group_id);
+        flow_journal_group(p, map->groups[i]->group_id, map->groups[i]->spec);
     }
     changes_publish(p->all);
     free(saved);

@@ -100,6 +100,7 @@ map_replace(struct ofproto *p, uint32_t id, struct ofmeter *new)
         map->meters[map->n++] = old->meters[i];
     }
     rcu_assign(&p->meters, map);
+    flow_journal_meter(p, id, new ? &new->config : NULL);
     if (old) {
         rcu_free(old);
     }

@@ -51,6 +51,7 @@ each_second(void *all_)
         }
         connmgr_run(p->connmgr);
         ofproto_commit(p);
+        flow_journal_run(p);
     }
 }
 
@@ -199,6 +200,7 @@ ofproto_destroy(struct ofproto *p)
         return;
     }
     all = p->all;
+    ofproto_journal_stop(p);
     connmgr_destroy(p->connmgr);
     p->connmgr = NULL;
     handler_jobs_forget(all, p);

@@ -288,6 +288,29 @@ uint8_t *ofproto_save_flows(const struct ofproto *, size_t *size);
 size_t ofproto_restore_flows(struct ofproto *, const uint8_t *data, size_t size);
 uint8_t *ofproto_save_macs(const struct ofproto *, size_t *size);
 void ofproto_restore_macs(struct ofproto *, const uint8_t *data, size_t size);
+/* Another number when addresses came, went or moved. */
+uint64_t ofproto_macs_seq(const struct ofproto *);
+
+/* --- what survives a crash (flow_journal.c) ------------------------------------------------------
+ */
+
+/* From the next change on, or a second from now, meters, groups and flows are in a log in memory
+ * that the keeper has under 'name' (base/keep.h), in place of what it had there.  'n_restores': how
+ * many processes in a row have begun with this state and not lived for ten seconds. */
+void ofproto_journal_start(struct ofproto *, const char *name, uint32_t n_restores);
+/* Nothing is kept any more, neither here nor with the keeper. */
+void ofproto_journal_stop(struct ofproto *);
+bool ofproto_journal_is_on(const struct ofproto *);
+/* Bytes of the log; 0: none is being written. */
+size_t ofproto_journal_size(const struct ofproto *);
+/* Restores what a log says, in place of all that is there; settings of the bridge must be in force.
+ * A flow, group or meter passes the same checks as a controller's: '*n_refused' did not.
+ * 0; -ESTALE: settings are others now, and such a change flushes a bridge; -EPROTO: another
+ * build's; -EBADMSG: damaged.  With an error nothing has changed. */
+int ofproto_journal_restore(struct ofproto *, const void *data, size_t size, size_t *n_flows,
+                            size_t *n_refused);
+/* Counts, in the log itself, that a process is going to restore it; how many have before. */
+uint32_t ofproto_journal_note_restore(void *data, size_t size);
 
 /* --- commands -------------------------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@
 
 #include "base/loop.h"
 #include "base/uthash.h"
+#include "ofproto/flow_journal.h"
 #include "ofproto/lacp.h"
 #include "ofproto/ofproto_int.h"
 #include "openflow/ofp_flow.h"
@@ -165,7 +166,8 @@ struct ofproto {
     struct ofp_tlv_map tlv_maps[OFP_TUN_METADATA_FIELDS];
     size_t n_tlv_maps;
     struct connmgr *connmgr;
-    struct ofp_flow_mod fm; /* scratch: decoded flow-mod, memory is kept */
+    struct flow_journal *journal; /* NULL: none */
+    struct ofp_flow_mod fm;       /* scratch: decoded flow-mod, memory is kept */
 };
 
 /* ofproto.c */
@@ -239,6 +241,7 @@ struct flow_txn {
     struct ofproto *ofproto;
     cls_version_t version; /* in which it will be visible */
     int64_t now_ms;        /* clock_now_ms() of its beginning */
+    bool is_restore;       /* flows were there before: whether they overlap was asked then */
     struct flow_txn_op *ops;
     size_t n_ops, allocated_ops;
     size_t n_removals;                              /* of the operations */
@@ -352,6 +355,10 @@ void connmgr_destroy(struct connmgr *);
 void connmgr_disconnect(struct connmgr *); /* from all, for good */
 void connmgr_configure(struct connmgr *, const struct ofproto_cfg *);
 bool connmgr_has_controllers(const struct connmgr *);
+/* Who governs the bridge, as a number; and whether going from 'before' to what is now flushes it.
+ */
+uint32_t connmgr_context(const struct connmgr *);
+bool connmgr_context_flushes(const struct connmgr *, uint32_t before);
 /* Some connection takes packet-ins for table misses. */
 bool connmgr_wants_miss(const struct connmgr *);
 void connmgr_run(struct connmgr *); /* once a second */

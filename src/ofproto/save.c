@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * save.c - a bridge's meters, groups, flows and MAC addresses as bytes, for a process that takes
- * over from this one (src/bridge/br_state.c).
+ * over from this one (src/bridge/br_state.c), and back; and back from the journal of a process that
+ * crashed (flow_journal.h).
  *
  * Meters, groups and flows are OpenFlow 1.5 messages that would make them, in an order in which all
  * that is referred to is there.  Counters and ages begin anew.  A MAC address is a struct
  * saved_mac, least recently used first.  Main thread.
  */
+#include <errno.h>
+
+#include "base/hash.h"
 #include "base/log.h"
+#include "base/memlog.h"
 #include "ofproto/ofconn.h"
 #include "ofproto/xlate_int.h"
 #include "openflow/ofp_flow.h"
@@ -139,14 +144,33 @@ restore_message(struct flow_txn *txn, const uint8_t *data, size_t size)
     return msg.type == OFPTYPE_METER_MOD ? restore_meter(txn, &msg) : OFPERR_OFPBRC_BAD_TYPE;
 }
 
+static void
+restore_begin(struct flow_txn *txn, struct ofproto *p)
+{
+    groups_destroy(p);
+    meters_destroy_all(p);
+    flow_txn_begin(txn, p);
+    txn->is_restore = true;
+    flow_txn_remove_all(txn);
+}
+
+static void
+restore_end(struct flow_txn *txn)
+{
+    struct ofprotos *all = txn->ofproto->all;
+
+    flow_txn_commit(txn);
+    changes_put(all, OFPROTO_CHANGE_VIEW, txn->ofproto, 0);
+    changes_publish(all);
+}
+
 size_t
 ofproto_restore_flows(struct ofproto *p, const uint8_t *data, size_t size)
 {
     struct flow_txn txn;
     size_t n_refused = 0, n;
 
-    flow_txn_begin(&txn, p);
-    flow_txn_remove_all(&txn);
+    restore_begin(&txn, p);
     for (size_t ofs = 0; ofs < size; ofs += n) {
         n = size - ofs >= OFP_HEADER_SIZE ? ofp_msg_size(data + ofs) : 0;
         if (n < OFP_HEADER_SIZE || n > size - ofs) {
@@ -155,10 +179,73 @@ ofproto_restore_flows(struct ofproto *p, const uint8_t *data, size_t size)
         }
         n_refused += restore_message(&txn, data + ofs, n) != OFPERR_OK;
     }
-    flow_txn_commit(&txn);
-    changes_put(p->all, OFPROTO_CHANGE_VIEW, p, 0);
-    changes_publish(p->all);
+    restore_end(&txn);
     return n_refused;
+}
+
+/* ---- The journal of a process that crashed ---- */
+
+struct journal_restore {
+    struct ofproto *ofproto;
+    struct flow_txn txn;
+    size_t n_flows, n_refused;
+};
+
+/* A hard timeout goes on counting from where it did; the time of the last packet is not known. */
+static void
+restore_from_journal(const uint8_t *msg, size_t size, int64_t modified_ms, void *restore_)
+{
+    struct journal_restore *restore = restore_;
+    struct flow_txn *txn = &restore->txn;
+    size_t n_ops = txn->n_ops;
+
+    if (!msg) {
+        restore_begin(txn, restore->ofproto);
+    } else if (restore_message(txn, msg, size)) {
+        restore->n_refused++;
+    } else if (txn->n_ops > n_ops) {
+        struct rule *r = txn->ops[txn->n_ops - 1].rule;
+
+        restore->n_flows++;
+        if (modified_ms > 0 && modified_ms < r->modified_ms) {
+            r->modified_ms = modified_ms;
+        }
+    }
+}
+
+int
+ofproto_journal_restore(struct ofproto *p, const void *data, size_t size, size_t *n_flows,
+                        size_t *n_refused)
+{
+    const struct memlog_header *header = data;
+    struct journal_restore restore = {.ofproto = p};
+    size_t n_lost;
+    int result;
+
+    *n_flows = *n_refused = 0;
+    if (size < sizeof *header) {
+        return -EPROTO;
+    }
+    if (connmgr_context_flushes(p->connmgr, header->notes[FLOW_JOURNAL_NOTE_CONTEXT])) {
+        return -ESTALE;
+    }
+    result = flow_journal_read(data, size, restore_from_journal, &restore, &n_lost);
+    if (result) {
+        return result;
+    }
+    restore_end(&restore.txn);
+    *n_flows = restore.n_flows;
+    *n_refused = restore.n_refused + n_lost;
+    return 0;
+}
+
+uint32_t
+ofproto_journal_note_restore(void *data, size_t size)
+{
+    struct memlog_header *header = data;
+
+    return size < sizeof *header ? 0
+                                 : atomic_fetch_add(&header->notes[FLOW_JOURNAL_NOTE_RESTORES], 1);
 }
 
 /* ---- MAC addresses ---- */
@@ -195,6 +282,15 @@ ofproto_save_macs(const struct ofproto *p, size_t *size)
     free(rows);
     *size = out.size;
     return out.data;
+}
+
+uint64_t
+ofproto_macs_seq(const struct ofproto *p)
+{
+    struct mac_table_stats s;
+
+    mac_table_get_stats(p->mac_table, &s);
+    return hash_2u64(s.learned + s.expired + s.evicted + s.moved, s.n << 32 ^ s.n_static, 0);
 }
 
 void

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of the control side: rules added, dumped and deleted; memory per rule.
 
-control.py [--kind sluice|ovs] [--rules N] [--rounds N] [--json FILE] [--callgrind FILE]
+control.py [--kind sluice|ovs] [--monitor] [--rules N] [--rounds N] [--json FILE] [--callgrind FILE]
 
 No NIC, no traffic and no huge pages: the switch runs with dummy ports.  A step's figures are the best
 of its rounds: seconds as the caller of the tool sees them, and the processor time that the daemon
 took for it, all threads together, which hardly depends on what else the machine does.  'memory' is the
 growth of the resident set over the rules added first, when allocators have nothing to give back.
 
+--monitor adds that option, and with it the journal of flows, to compare with a run without.
 --callgrind runs the daemon under callgrind and leaves the profile of everything in FILE; seconds
-mean nothing then.
+mean nothing then.  With --monitor each of its processes leaves a profile, FILE.PID.
 """
 import argparse
 import contextlib
@@ -88,16 +89,18 @@ def show(figures):
 
 
 @contextlib.contextmanager
-def switch(kind, callgrind):
+def switch(kind, callgrind, monitor):
     """A running switch; its daemon may be under callgrind."""
     args = ["--enable-dummy=override"] + ([] if kind == "ovs" else ["--disable-system"])
+    args += ["--monitor"] if monitor else []
     with tempfile.TemporaryDirectory() as tmp:
         binary = None
         if callgrind:
             binary = os.path.join(tmp, "profiled")
             with open(binary, "w") as f:
                 f.write("#!/bin/sh\nexec valgrind --tool=callgrind --callgrind-out-file='%s' '%s' "
-                        '"$@"\n' % (os.path.abspath(callgrind), switchlib.SLUICED))
+                        '"$@"\n' % (os.path.abspath(callgrind) + (".%p" if monitor else ""),
+                                     switchlib.SLUICED))
             os.chmod(binary, 0o755)
         sw = switchlib.Hermetic(kind, args, binary=binary)
         try:
@@ -113,12 +116,13 @@ def switch(kind, callgrind):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--kind", choices=("sluice", "ovs"), default="sluice")
+    p.add_argument("--monitor", action="store_true")
     p.add_argument("--rules", type=int, default=100000)
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--json")
     p.add_argument("--callgrind")
     args = p.parse_args()
-    with switch(args.kind, args.callgrind) as sw:
+    with switch(args.kind, args.callgrind, args.monitor) as sw:
         path = os.path.join(sw.dir, "rules")
         with open(path, "w") as f:
             f.writelines(line + "\n" for line in traffic.acl(args.rules, "1", "2", 100000))
