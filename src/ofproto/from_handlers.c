@@ -201,7 +201,9 @@ run_learn(struct ofproto *p, const struct ofproto_learned *l)
             r->hard_timeout == l->hard_timeout &&
             ofpacts_equal(rule_acts(r->actions), r->actions->size, l->acts, l->acts_size)) {
             r->modified_ms = clock_now_ms();
-            flow_journal_times(r);
+            if (r->hard_timeout) {
+                flow_journal_times(r);
+            }
             return;
         }
     }
