@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/log.h"
 #include "base/memory_report.h"
 #include "bridge/bridge_int.h"
@@ -21,6 +22,8 @@
 #include "rpc/unixctl.h"
 
 LOG_MODULE(bridge);
+
+COVERAGE_DEFINE(bridge_reconfigure);
 
 enum {
     STATS_INTERVAL_MIN_MS = 5000,
@@ -427,6 +430,7 @@ bridges_reconfigure(void *bridges_)
     if (!ovs) {
         return;
     }
+    coverage_inc(bridge_reconfigure);
     row_to_smap(ovs, "other_config", &other_config);
     bridges_apply_other_config(b, &other_config);
     bridges_prune(b, ovs);

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
@@ -66,6 +67,12 @@ system_bind(struct netdev_system *sys)
     if (bind(sys->dev.fd, (struct sockaddr *)&sll, sizeof(sll)) < 0 ||
         setsockopt(sys->dev.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) < 0) {
         return -errno;
+    }
+    struct sockaddr_ll bound;
+    socklen_t len = sizeof(bound);
+    if (!getsockname(sys->dev.fd, (struct sockaddr *)&bound, &len) &&
+        bound.sll_hatype == ARPHRD_LOOPBACK) {
+        return -EINVAL; // what is sent on it would come to the host, not to a wire
     }
     sys->ifindex = ifindex;
     return 0;

@@ -255,6 +255,18 @@ migrate(struct unixctl_conn *conn, int argc, const char *argv[], void *all_)
     unixctl_reply(conn, "migrated");
 }
 
+/* Bytes of one digit, too. */
+static bool
+parse_mac(const char *text, struct rte_ether_addr *mac)
+{
+    uint8_t *b = mac->addr_bytes;
+    int n = 0;
+
+    return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &b[0], &b[1], &b[2], &b[3], &b[4],
+                  &b[5], &n) == 6 &&
+           !text[n];
+}
+
 /* bond/hash MAC [VLAN] [BASIS]: the bucket. */
 static void
 hash(struct unixctl_conn *conn, int argc, const char *argv[], void *all)
@@ -268,7 +280,7 @@ hash(struct unixctl_conn *conn, int argc, const char *argv[], void *all)
         unixctl_reply_error(conn, "invalid vlan");
     } else if (argc > 3 && !str_to_uint(argv[3], 10, &basis)) {
         unixctl_reply_error(conn, "invalid basis");
-    } else if (rte_ether_unformat_addr(argv[1], &mac)) {
+    } else if (!parse_mac(argv[1], &mac)) {
         unixctl_reply_error(conn, "invalid mac");
     } else {
         snprintf(text, sizeof text, "%u", bond_hash_mac(mac, (uint16_t)vlan, basis) % BOND_BUCKETS);

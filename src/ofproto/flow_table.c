@@ -13,8 +13,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "ofproto/ofproto_priv.h"
 #include "openflow/ofp_monitor.h"
+
+COVERAGE_DEFINE(rev_flow_table);
 
 /* Rules of one commit that wait for a grace period. */
 struct garbage {
@@ -376,6 +379,7 @@ flow_txn_commit(struct flow_txn *txn)
     struct garbage *g = NULL;
 
     if (txn->n_ops) {
+        coverage_inc(rev_flow_table);
         if (txn->n_removals) {
             g = garbage_create(p, txn->n_removals);
         }

@@ -223,6 +223,9 @@ handle_queue_config(struct ofconn *c, const struct ofp_msg *msg)
     if (qr.port_no != OFPP_NONE && !ofport_find(c->ofproto, qr.port_no)) {
         return OFPERR_OFPQOFC_BAD_PORT;
     }
+    if (qr.queue_id != OFP_QUEUE_ALL && qr.port_no != OFPP_NONE) {
+        return OFPERR_OFPQOFC_BAD_QUEUE;
+    }
     ofp_queue_config_reply_begin(&reply, msg, qr.port_no, &c->out);
     ofp_queue_config_reply_end(&reply);
     return OFPERR_OK;

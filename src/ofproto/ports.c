@@ -146,7 +146,9 @@ ofport_update_config(struct ofport *port, uint32_t config, uint32_t mask)
             mask &= ~(uint32_t)OFPPC_PORT_DOWN;
         }
     }
-    mask &= OFPPC_PORT_DOWN | OFPPC_NO_RECV | OFPPC_NO_FLOOD | OFPPC_NO_FWD | OFPPC_NO_PACKET_IN;
+    /* Without a spanning tree its two bits are only kept and shown. */
+    mask &= OFPPC_PORT_DOWN | OFPPC_NO_STP | OFPPC_NO_RECV | OFPPC_NO_RECV_STP | OFPPC_NO_FLOOD |
+            OFPPC_NO_FWD | OFPPC_NO_PACKET_IN;
     if (mask) {
         port->config ^= mask;
         ofproto_view_changed(port->ofproto);

@@ -12,6 +12,7 @@
 
 #include <rte_mbuf.h>
 
+#include "base/coverage.h"
 #include "base/log.h"
 #include "flow/match.h"
 #include "flow/text.h"
@@ -19,6 +20,8 @@
 #include "openflow/ofp_text.h"
 
 LOG_MODULE(ofproto_dpif_xlate);
+
+COVERAGE_DEFINE(xlate_actions);
 
 static enum dp_drop_reason
 drop_reason(enum xlate_error error)
@@ -520,6 +523,7 @@ xlate(const struct xlate_in *in, struct xlate_out *out)
 {
     struct xlate_ctx ctx;
 
+    coverage_inc(xlate_actions);
     begin(&ctx, in, out);
     if (in->flow->recirc_id) {
         out->drop_unknown = true;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/thread.h"
@@ -14,6 +15,8 @@
 #include "pmd/meter.h"
 
 LOG_MODULE(dpif_netdev);
+
+COVERAGE_DEFINE(dpif_flow_put);
 
 enum { DP_MISS_SHARE_DEFAULT = 2 };
 
@@ -323,6 +326,7 @@ dp_run(struct dp *dp)
 int
 dp_flow_put(struct dp *dp, const struct dp_flow_put *put, struct dp_flow **out)
 {
+    coverage_inc(dpif_flow_put);
     return megaflow_put(&dp->mf, put, out);
 }
 

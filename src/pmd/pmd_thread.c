@@ -12,12 +12,16 @@
 #include <rte_lcore.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "pmd/dp_int.h"
 #include "pmd/policer.h"
 
 LOG_MODULE(dpif_netdev);
+
+// Bursts, as dashboards know them.
+COVERAGE_DEFINE(netdev_received);
 
 enum {
     KERNEL_EVENTS = 64,
@@ -160,6 +164,7 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
     if (!n) {
         return 0;
     }
+    coverage_inc(netdev_received);
     pmd_stage_end(pmd, PERF_STAGE_RECEIVE, n);
     if (n == NETDEV_MAX_BURST) {
         pmd_note_backlog(pmd, rxq);

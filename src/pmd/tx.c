@@ -2,9 +2,13 @@
 //
 // Sending: packets wait in a buffer for each port until 32 are there, the burst that they came with
 // is done, or, with tx-flush-interval, that time has passed.  On the PMD.
+#include "base/coverage.h"
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
 #include "pmd/policer.h"
+
+// Bursts, as dashboards know them.
+COVERAGE_DEFINE(netdev_sent);
 
 // Those that may go are at the beginning of 'm'; returns how many.
 static __rte_noinline unsigned
@@ -30,6 +34,7 @@ tx_now(struct pmd *pmd, struct tx_port *tx, struct rte_mbuf **m, unsigned n)
             return;
         }
     }
+    coverage_inc(netdev_sent);
     netdev_tx_burst(tx->netdev, tx->qid, m, (uint16_t)n);
     perf_add(&pmd->perf, PMD_STAT_TX, n);
     perf_add(&pmd->perf, PMD_STAT_TX_BATCHES, 1);
@@ -92,6 +97,7 @@ pmd_send_queue(struct pmd *pmd, odp_port_t port, uint32_t queue, struct rte_mbuf
     }
     tx_flush(pmd, tx); // what came before goes before
     if (tx_police(pmd, tx, queue, &m, 1)) {
+        coverage_inc(netdev_sent);
         netdev_tx_burst(tx->netdev, tx->qid, &m, 1);
         perf_add(&pmd->perf, PMD_STAT_TX, 1);
         perf_add(&pmd->perf, PMD_STAT_TX_BATCHES, 1);

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from switchlib import Hermetic, wait_for
+from switchlib import Hermetic, sh, wait_for
 
 pytestmark = pytest.mark.rootless
 
@@ -454,3 +454,33 @@ def rx(switch):
     """Packets and bytes that p1 received."""
     words = switch.ofctl("dump-ports", "br0", "p1").split("rx pkts=")[1].split(", ")
     return int(words[0]), int(words[1].split("=")[1])
+
+
+def test_counters_that_dashboards_read(pair):
+    """They count, and what is asked of them is answered; how often differs."""
+    ours = pair.controls[0]
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1")
+    names = ("netdev_sent", "netdev_received", "dpif_flow_put", "xlate_actions", "bridge_reconfigure",
+             "rev_flow_table")
+    before = [int(ours.run("coverage/read-counter", name)[1]) for name in names]
+    pair.switches[0].ofctl("add-flow", "br0", "actions=in_port")
+    assert ours.run("netdev-dummy/receive", "p1", IP4 % (17, "udp(src=8,dst=9)"))[0]
+    pair.vsctl("set", "bridge", "br0", "other_config:mac-aging-time=301")
+    for name, was in zip(names, before):
+        wait_for(lambda: int(ours.run("coverage/read-counter", name)[1]) > was, 10, name)
+
+
+def test_small_answers(pair):
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1")
+    for line in ("vlog/disable-rate-limit bogus", "bond/hash 1:2:3:4:5", "bond/hash x"):
+        pair.same(line)
+    assert pair.controls[0].run("bond/hash", "1:2:3:4:5:6") == pair.controls[0].run(
+        "bond/hash", "01:02:03:04:05:06")
+    for tool in (["mod-port", "br0", "1", "no-stp"], ["-O", "OpenFlow14", "queue-get-config", "br0", "1", "3"]):
+        answers = [sh(["ovs-ofctl"] + tool + ["--timeout=5"], check=False, env=switch.env)
+                   for switch in pair.switches]
+        assert len({(a.returncode, re.sub(r"xid=\w+", "", a.stderr)) for a in answers}) == 1, answers
+    ports = [switch.ofctl("dump-ports-desc", "br0").split(" 1(p1)")[1] for switch in pair.switches]
+    assert ["NO_STP" in text for text in ports] == [True, True]

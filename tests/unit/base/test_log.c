@@ -92,7 +92,7 @@ bad_specs_say_what_is_wrong(void **state)
     assert_non_null(error);
     free(error);
     error = log_set_rate_limit("nosuch", true);
-    assert_string_equal(error, "unknown module \"nosuch\"");
+    assert_string_equal(error, "unknown module");
     free(error);
 }
 
