@@ -362,6 +362,17 @@ connmgr_send_port_status(struct connmgr *mgr, const struct ofp_port *port,
     }
 }
 
+size_t
+connmgr_most_backlog(const struct connmgr *mgr)
+{
+    size_t most = 0;
+
+    for (const struct ofconn *c = mgr ? mgr->conns : NULL; c; c = c->next) {
+        most = MAX(most, c->stream ? stream_backlog(c->stream) : 0);
+    }
+    return most;
+}
+
 void
 connmgr_send_packet_in(struct connmgr *mgr, const struct ofproto_packet_in *pin)
 {

@@ -17,7 +17,7 @@
 COVERAGE_DEFINE(ofproto_job_dropped);
 
 /* Packets for controllers may fill half of the queue: what they were to teach fits behind them. */
-enum { MAX_JOBS = 4096, MAX_PACKET_IN_JOBS = MAX_JOBS / 2, MAX_PDU_JOBS = 256 };
+enum { MAX_JOBS = OFPROTO_MAX_JOBS, MAX_PACKET_IN_JOBS = MAX_JOBS / 2, MAX_PDU_JOBS = 256 };
 
 struct handler_job {
     struct handler_job *next;
@@ -56,6 +56,7 @@ put(struct ofproto *p, struct handler_job *job)
     if (!full) {
         all->n_pdu_jobs += job->kind == JOB_LACP;
         was_empty = !all->n_jobs++;
+        all->most_jobs = MAX(all->most_jobs, all->n_jobs);
         *all->last_job = job;
         all->last_job = &job->next;
     }

@@ -70,7 +70,7 @@ struct mac_table {
     _Atomic uint32_t seqs[MAC_TABLE_N_SEQS];
     pthread_mutex_t lock; /* the members below */
     struct port_macs *ports;
-    size_t n, n_static, max;
+    size_t n, n_static, max, most;
     int64_t aging_ms;
     uint64_t learned, expired, evicted, moved;
     struct loop_timer timer; /* main */
@@ -298,6 +298,7 @@ entry_add(struct mac_table *mt, uint64_t key, uint32_t bundle_id, bool is_static
     chains_insert(rcu_get_protected(&mt->chains), e);
     mt->n++;
     mt->n_static += is_static;
+    mt->most = MAX(mt->most, mt->n - mt->n_static);
     key_changed(mt, key);
     return e;
 }
@@ -678,7 +679,7 @@ mac_table_get_stats(struct mac_table *mt, struct mac_table_stats *s)
 {
     pthread_mutex_lock(&mt->lock);
     *s = (struct mac_table_stats){mt->learned, mt->expired,  mt->evicted, mt->moved,
-                                  mt->n,       mt->n_static, mt->max};
+                                  mt->n,       mt->n_static, mt->max,     mt->most};
     pthread_mutex_unlock(&mt->lock);
 }
 

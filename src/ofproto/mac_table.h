@@ -110,6 +110,7 @@ struct mac_row *mac_table_rows(struct mac_table *, size_t *n);
 struct mac_table_stats {
     uint64_t learned, expired, evicted, moved;
     size_t n, n_static, max;
+    size_t most; /* learned at once, ever: not cleared */
 };
 void mac_table_get_stats(struct mac_table *, struct mac_table_stats *);
 void mac_table_clear_stats(struct mac_table *);

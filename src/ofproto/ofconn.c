@@ -22,7 +22,6 @@ LOG_MODULE(rconn);
 #define TURN_MESSAGES 2000
 /* Replies that a peer may leave unread. */
 #define BACKLOG_LIMIT ((size_t)64 << 20)
-#define CONGESTED ((size_t)1 << 20)
 #define ADMISSION_MS 30000
 
 static struct log_rate rl = LOG_RATE_INIT(60, 5);
@@ -130,7 +129,7 @@ ofconn_flush(struct ofconn *c)
 bool
 ofconn_is_congested(const struct ofconn *c)
 {
-    return !c->stream || stream_backlog(c->stream) > CONGESTED;
+    return !c->stream || stream_backlog(c->stream) > OFCONN_CONGESTED;
 }
 
 bool

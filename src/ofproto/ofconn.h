@@ -168,6 +168,8 @@ enum ofperr handle_tlv_table_request(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_bundle_control(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_bundle_add(struct ofconn *, const struct ofp_msg *);
 void ofconn_bundles_run(struct ofconn *); /* idle ones time out */
+/* Who has not read so many bytes misses packet-ins. */
+#define OFCONN_CONGESTED ((size_t)1 << 20)
 void ofconn_bundles_destroy(struct ofconn *);
 
 /* ofconn_async.c */

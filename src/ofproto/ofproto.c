@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "ofproto/bond.h"
@@ -68,6 +69,7 @@ ofprotos_create(struct loop *loop, struct dp *dp)
     pthread_mutex_init(&all->lock, NULL);
     loop_add_hook(loop, each_iteration, all);
     loop_timer_every(&all->timer, loop, 1000, each_second, all);
+    limits_register(ofprotos_put_limits, all);
     return all;
 }
 
@@ -90,6 +92,7 @@ ofprotos_destroy(struct ofprotos *all)
     do {
         flow_garbage_run(all);
     } while (all->unlinking || all->ripe);
+    limits_unregister(ofprotos_put_limits, all);
     handler_jobs_forget(all, NULL);
     changes_forget(all, NULL);
     loop_timer_stop(&all->timer);

@@ -36,6 +36,8 @@ struct ofconn;
 struct garbage;
 struct handler_job;
 
+enum { OFPROTO_MAX_JOBS = 4096 }; /* from_handlers.c */
+
 struct ofprotos {
     struct loop *loop; /* constant */
     struct dp *dp;     /* constant, may be NULL */
@@ -52,7 +54,9 @@ struct ofprotos {
     size_t n_changes, allocated_changes;
     bool has_other_changes;               /* than of rules */
     struct handler_job *jobs, **last_job; /* from other threads, in order */
-    size_t n_jobs, n_pdu_jobs;
+    size_t n_jobs, n_pdu_jobs, most_jobs;
+    /* For limits-show; main: of one connection at once, ever. */
+    size_t most_backlog;
     struct garbage *ripe;                   /* grace period over: to be unlinked */
     struct garbage *unlinking;              /* main only: taken from 'ripe', not yet done */
     struct garbage *garbage;                /* main only: all batches that wait */
@@ -350,6 +354,9 @@ void meters_visit(const struct ofproto *, void (*cb)(const struct ofp_meter_conf
 /* --- connmgr.c
  * ---------------------------------------------------------------------------------------- */
 
+/* limits.c: how full the tables and queues of bridges are, for limits-show. */
+void ofprotos_put_limits(struct str *out, void *all);
+
 struct connmgr *connmgr_create(struct ofproto *);
 void connmgr_destroy(struct connmgr *);
 void connmgr_disconnect(struct connmgr *); /* from all, for good */
@@ -383,6 +390,8 @@ void connmgr_send_flow_removed(struct connmgr *, const struct rule *, uint8_t re
 void connmgr_send_table_status(struct connmgr *, const struct ofp_table_desc *, uint8_t reason);
 void connmgr_send_port_status(struct connmgr *, const struct ofp_port *, enum ofp_port_reason);
 void connmgr_send_packet_in(struct connmgr *, const struct ofproto_packet_in *);
+/* Bytes that the connection that reads least has still to read. */
+size_t connmgr_most_backlog(const struct connmgr *);
 void connmgr_status(const struct connmgr *,
                     void (*cb)(const struct ofproto_controller_status *, void *aux), void *aux);
 

@@ -26,16 +26,17 @@ enum {
 };
 
 struct emc {
-    uint64_t w[EMC_ENTRIES];
+    uint64_t w[EMC_ENTRIES];    // the PMD writes atomically: main counts those in use
     uint32_t n_lookups, n_hits; // in this window
     uint32_t rest;              // lookups to skip
     int32_t countdown;          // candidates until the next insertion
+    _Atomic uint64_t n_evicted; /* pmd: w, main: r; words that had to go for another */
 };
 
 struct smc {
     uint32_t mask;
     uint32_t n_buckets;
-    _Atomic uint64_t n_evicted; /* pmd: w, keeper: r */
+    _Atomic uint64_t n_evicted; /* pmd: w, keeper, main: r */
     struct bucket *b;           // mapped
 };
 

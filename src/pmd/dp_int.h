@@ -71,11 +71,13 @@ struct dp {
     void *expel_aux;
     dp_flow_adopt_fn *adopt; /* main */
     void *adopt_aux;
-    unsigned n_spin_ports;    /* main */
-    uint64_t auto_lb_checked; /* main: load_intervals when pmd-auto-lb last looked */
-    bool hold;                /* main: dp_hold() */
-    bool want_schedule;       /* main: all queues are to be placed anew */
-    bool want_reconfigure;    /* main: threads may have to come or go */
+    unsigned n_spin_ports;        /* main */
+    unsigned n_ports, most_ports; /* main */
+    uint64_t n_ports_refused;     /* main */
+    uint64_t auto_lb_checked;     /* main: load_intervals when pmd-auto-lb last looked */
+    bool hold;                    /* main: dp_hold() */
+    bool want_schedule;           /* main: all queues are to be placed anew */
+    bool want_reconfigure;        /* main: threads may have to come or go */
     pthread_t keeper;
     pthread_mutex_t keeper_lock; // with keeper_cond: the keeper's sleep
     pthread_cond_t keeper_cond;
@@ -107,12 +109,18 @@ bool auto_lb_dry_run(struct dp *);
 void auto_lb_log_settings(const struct dp_settings *);
 // keeper.c
 void keeper_start(struct dp *);
-void keeper_stop(struct dp *);
+void keeper_stop(struct dp *); // or when it was stopped already: nothing
+// What the thread does, for tests that do not want to wait: free() ends it.
+struct keeper;
+struct keeper *keeper_create(struct dp *);
+void keeper_tick(struct keeper *); // each 100 ms
 // upcall_queue.c
 struct upcall_queues *upcall_queues_create(void);
 void upcall_queues_destroy(struct upcall_queues *);
 void upcall_port_add(struct dp *, odp_port_t);
 void upcall_port_del(struct dp *, odp_port_t); // no PMD enqueues for it any more
+// Upcalls of a port that wait; '*most': that waited at once, ever.
+unsigned upcall_port_waiting(const struct dp *, odp_port_t, uint64_t *most);
 // dp_stats.c
 void *dp_map_counters(void);
 void dp_unmap_counters(void *);

@@ -206,6 +206,7 @@ dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t 
 
     *errorp = NULL;
     if (odp == ODPP_NONE) {
+        dp->n_ports_refused++;
         *errorp = xasprintf("no free datapath port number: %d ports at most", DP_MAX_PORTS - 1);
         return -EFBIG;
     }
@@ -239,6 +240,7 @@ dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t 
     upcall_port_add(dp, odp);
     port_make_rxqs(port);
     rcu_assign(&dp->ports[odp], port);
+    dp->most_ports = MAX(dp->most_ports, ++dp->n_ports);
     rxq_schedule(dp, false);
     *out = odp;
     return 0;
@@ -254,6 +256,7 @@ dp_port_del(struct dp *dp, odp_port_t odp)
     }
     port_withdraw_rxqs(dp, port);
     rcu_assign(&dp->ports[odp], NULL);
+    dp->n_ports--;
     dp_port_take_tx(dp, odp);
     upcall_port_del(dp, odp);
     port_free_rxqs(port);

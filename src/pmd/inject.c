@@ -4,6 +4,7 @@
 // ring of work and a ring of free items; the thread that injects makes the action list ready and,
 // because a PMD never frees or locks, also gives up the list of the item's last use.
 #include "base/clock.h"
+#include "base/limits.h"
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 
@@ -18,6 +19,7 @@ struct inject_item {
 
 struct inject_queue {
     struct rte_ring *work, *free;
+    _Atomic uint64_t most; /* that waited at once; who injects: w, main: r */
     struct inject_item *items;
 };
 
@@ -92,6 +94,14 @@ inject_chunk(struct megaflows *mf, struct inject_queue *q, struct rte_mbuf **m, 
     it->md = *md;
     memcpy(it->m, m, n * sizeof *m);
     ring_put(q->work, it);
+    limit_note(&q->most, rte_ring_count(q->work));
+}
+
+unsigned
+inject_waiting(const struct inject_queue *q, uint64_t *most)
+{
+    *most = atomic_load_explicit(&q->most, memory_order_relaxed);
+    return rte_ring_count(q->work);
 }
 
 void

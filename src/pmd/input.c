@@ -233,6 +233,18 @@ smc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
     perf_add(&pmd->perf, PMD_STAT_SMC_HIT, burst_count(b, hits));
 }
 
+static void
+emc_insert(struct emc *emc, uint32_t hash, uint32_t slot)
+{
+    uint64_t *w = &emc->w[hash % EMC_ENTRIES];
+
+    if (*w && bucket_word_hash(*w) != hash) {
+        uint64_t n = atomic_load_explicit(&emc->n_evicted, memory_order_relaxed);
+        atomic_store_explicit(&emc->n_evicted, n + 1, memory_order_relaxed);
+    }
+    __atomic_store_n(w, bucket_word(hash, slot), __ATOMIC_RELAXED);
+}
+
 // What a lower stage found moves up: into the SMC always, into the EMC now and then.
 static void
 promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
@@ -256,8 +268,7 @@ promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
     // Uniform with the right mean, so that no pattern of arrival keeps a flow out.
     emc->countdown = inv_prob > 1 ? (int32_t)random_range(2 * inv_prob - 1) : 0;
     BURST_FOREACH (i, below_emc) {
-        emc->w[b->hash[i] % EMC_ENTRIES] =
-            bucket_word(b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
+        emc_insert(emc, b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
         if (inv_prob > 1) {
             break;
         }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/thread.h"
 #include "pmd/dp_int.h"
 
@@ -37,6 +38,8 @@ smc_replace(struct pmd *pmd, struct smc *old, uint32_t n_buckets)
 {
     struct smc *new = smc_create_from(old, n_buckets);
 
+    limit_note(&pmd->smc_most_buckets, n_buckets);
+    atomic_fetch_add(&pmd->smc_evicted, atomic_load(&old->n_evicted));
     rcu_assign(&pmd->smc, new);
     rcu_defer(smc_free, old);
 }
@@ -109,7 +112,16 @@ note_load(struct dp *dp, uint64_t tick)
     atomic_store_explicit(&dp->load_intervals, tick / LOAD_TICKS, memory_order_relaxed);
 }
 
-static void
+struct keeper *
+keeper_create(struct dp *dp)
+{
+    struct keeper *k = xzalloc(sizeof *k);
+
+    k->dp = dp;
+    return k;
+}
+
+void
 keeper_tick(struct keeper *k)
 {
     k->tick++;
@@ -129,9 +141,8 @@ static void *
 keeper_main(void *dp_)
 {
     struct dp *dp = dp_;
-    struct keeper *k = xzalloc(sizeof *k);
+    struct keeper *k = keeper_create(dp);
 
-    k->dp = dp;
     rcu_offline(); // who holds the lock may wait for a grace period
     pthread_mutex_lock(&dp->keeper_lock);
     rcu_online();
@@ -163,8 +174,11 @@ void
 keeper_stop(struct dp *dp)
 {
     pthread_mutex_lock(&dp->keeper_lock);
+    bool is_stopped = dp->keeper_stop;
     dp->keeper_stop = true;
     pthread_cond_signal(&dp->keeper_cond);
     pthread_mutex_unlock(&dp->keeper_lock);
-    thread_join(dp->keeper);
+    if (!is_stopped) {
+        thread_join(dp->keeper);
+    }
 }

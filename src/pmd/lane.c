@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/coverage.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "pmd/megaflow.h"
 
@@ -115,7 +116,7 @@ lane_publish(struct lane *lane, struct lane_view *view)
 }
 
 static struct subtable *
-lane_add_subtable(struct lane *lane, const uint64_t *mask)
+lane_add_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *mask)
 {
     struct subtable *st = subtable_create(lane, mask, lane->n_words - 1);
     struct lane_view *view = xmemdup(rcu_get_protected(&lane->view), sizeof *view);
@@ -124,6 +125,7 @@ lane_add_subtable(struct lane *lane, const uint64_t *mask)
         view->umask[i] |= mask[i];
     }
     view->subtables[view->n_subtables++] = st;
+    limit_note(&mf->most_masks, view->n_subtables);
     lane_publish(lane, view);
     return st;
 }
@@ -224,7 +226,7 @@ lane_choose_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *ma
         n_narrow += !lane_mask_is_wide(lane, view->subtables[i]->mask);
     }
     if (n_narrow < LANE_MAX_MASKS && !lane_mask_is_wide(lane, mask)) {
-        return lane_add_subtable(lane, mask);
+        return lane_add_subtable(mf, lane, mask);
     }
     if (!lane_mask_is_wide(lane, mask)) {
         coverage_inc(megaflow_covering_mask);
@@ -237,7 +239,7 @@ lane_choose_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *ma
     if (!mask_covers(wide, mask, lane->n_words - 1)) {
         lane_wide_mask(lane, true, wide);
     }
-    return lane_add_subtable(lane, wide);
+    return lane_add_subtable(mf, lane, wide);
 }
 
 static void

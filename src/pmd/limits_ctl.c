@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // dpif-netdev/limits-show: how full each bounded thing of the datapath is and how often its bound
-// was met; dpif-netdev/drops-show: drops by port and reason.  Main thread.
+// was met, those of src/pmd first, then what others registered (base/limits.h);
+// dpif-netdev/drops-show: drops by port and reason.  Main thread.
 #include <stdlib.h>
 
 #include "base/coverage.h"
+#include "base/limits.h"
 #include "pmd/dp_int.h"
 #include "pmd/pmd_ctl.h"
 #include "rpc/unixctl.h"
@@ -18,65 +20,161 @@ counted(const char *name)
     return n;
 }
 
+static uint64_t
+port_drops(const struct dp_port *port, enum drop_reason reason)
+{
+    uint64_t n = atomic_load_explicit(&port->drops[reason], memory_order_relaxed);
+
+    for (unsigned i = 0; i < port->n_rxq; i++) {
+        n += atomic_load_explicit(&port->rxqs[i]->drops[reason], memory_order_relaxed);
+    }
+    return n;
+}
+
+static void
+put_ports(struct str *s, const struct dp *dp)
+{
+    limit_put(s, &(struct limit){.name = "ports",
+                                 .now = dp->n_ports,
+                                 .most = dp->most_ports,
+                                 .max = DP_MAX_PORTS - 1,
+                                 .beyond = "refused",
+                                 .n_beyond = dp->n_ports_refused});
+}
+
 static void
 put_megaflows(struct str *s, const struct dp *dp)
 {
+    const struct megaflows *mf = &dp->mf;
     size_t limit = dp_flow_limit(dp);
-    const struct dp_port *most = NULL;
+    const struct dp_port *full = NULL;
 
     DP_FOREACH_PORT (port, dp) {
-        if (!most || dp->mf.port_flows[port->odp] > dp->mf.port_flows[most->odp]) {
-            most = port;
+        if (!full || mf->port_flows[port->odp] > mf->port_flows[full->odp]) {
+            full = port;
         }
     }
-    str_printf(s, "megaflows: %zu of %zu, refused %" PRIu64 "\n", dp_n_flows(dp), limit,
-               counted("upcall_flow_limit_hit"));
-    str_printf(s, "megaflows of one port: %zu when more than %zu are there; ", limit / 2,
-               limit - limit / 4);
-    str_printf(s, "most: %s %u\n", most ? most->name : "none",
-               most ? dp->mf.port_flows[most->odp] : 0);
+    limit_put(s, &(struct limit){.name = "megaflows",
+                                 .now = dp_n_flows(dp),
+                                 .most = atomic_load(&mf->most_flows),
+                                 .max = limit,
+                                 .beyond = "refused",
+                                 .n_beyond = counted("upcall_flow_limit_hit")});
+    limit_put(s, &(struct limit){.name = "megaflows of the fullest port",
+                                 .of = full ? full->name : NULL,
+                                 .now = full ? mf->port_flows[full->odp] : 0,
+                                 .most = atomic_load(&mf->most_port_flows),
+                                 .max = limit / 2,
+                                 .beyond = "refused when three quarters of all were there",
+                                 .n_beyond = atomic_load(&mf->n_port_refused)});
 }
 
 static void
 put_masks(struct str *s, const struct dp *dp)
 {
-    uint32_t most = 0, n_lanes = 0;
-    odp_port_t port = ODPP_NONE;
+    const struct dp_port *port = NULL;
+    uint32_t full = 0;
 
     for (unsigned i = 0; i < LANE_HEADS; i++) {
         for (const struct lane *l = rcu_get(&dp->mf.lanes[i]); l; l = rcu_get(&l->next)) {
             uint32_t n = rcu_get(&l->view)->n_subtables;
-            n_lanes++;
-            if (n > most) {
-                most = n;
-                port = (odp_port_t)l->w0;
+            if (n > full) {
+                full = n;
+                port = dp_port_find(dp, (odp_port_t)l->w0);
             }
         }
     }
-    const struct dp_port *p = dp_port_find(dp, port);
-    str_printf(s, "masks of a lane: %u of %u in the fullest of %u lanes", most, LANE_MAX_SUBTABLES,
-               n_lanes);
-    if (p) {
-        str_printf(s, " (port %s)", p->name);
+    limit_put(s, &(struct limit){.name = "masks of the fullest lane",
+                                 .of = port ? port->name : NULL,
+                                 .now = full,
+                                 .most = atomic_load(&dp->mf.most_masks),
+                                 .max = LANE_MAX_SUBTABLES,
+                                 .beyond = "flows put under a covering mask",
+                                 .n_beyond = counted("megaflow_covering_mask")});
+}
+
+static uint32_t
+emc_n_used(const struct emc *emc)
+{
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < EMC_ENTRIES; i++) {
+        n += __atomic_load_n(&emc->w[i], __ATOMIC_RELAXED) != 0;
     }
-    str_printf(s, ", flows under a covering mask %" PRIu64 "\n", counted("megaflow_covering_mask"));
+    return n;
 }
 
 static void
-put_caches(struct str *s, const struct dp *dp)
+put_caches(struct str *s, const struct dp *dp, const struct pmd *pmd, const char *core)
+{
+    const struct smc *smc = rcu_get(&pmd->smc);
+
+    limit_put(s, &(struct limit){.name = "exact-match cache, words",
+                                 .of = core,
+                                 .now = emc_n_used(&pmd->emc),
+                                 .max = EMC_ENTRIES,
+                                 .beyond = "evicted",
+                                 .n_beyond = atomic_load(&pmd->emc.n_evicted)});
+    if (smc) {
+        limit_put(s, &(struct limit){.name = "signature cache, room for words",
+                                     .of = core,
+                                     .now = (uint64_t)smc->n_buckets * BUCKET_WORDS,
+                                     .most = atomic_load(&pmd->smc_most_buckets) * BUCKET_WORDS,
+                                     .max = (uint64_t)dp->set.smc_max_buckets * BUCKET_WORDS,
+                                     .beyond = "words evicted",
+                                     .n_beyond = atomic_load(&pmd->smc_evicted) +
+                                                 atomic_load(&smc->n_evicted)});
+    }
+}
+
+static void
+put_pmds(struct str *s, const struct dp *dp)
 {
     unsigned n;
     struct pmd **list = pmd_ctl_list(dp, &n);
+    uint64_t most = 0, now = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        const struct smc *smc = rcu_get(&list[i]->smc);
-        if (smc) {
-            str_printf(s, "signature cache, %s %d: %u of %u words\n",
-                       list[i]->is_kernel ? "main thread, core" : "core", list[i]->core_id,
-                       smc->n_buckets * BUCKET_WORDS, dp->set.smc_max_buckets * BUCKET_WORDS);
-        }
+        char core[32];
+        snprintf(core, sizeof core, "%s %d", list[i]->is_kernel ? "main thread, core" : "core",
+                 list[i]->core_id);
+        put_caches(s, dp, list[i], core);
+        uint64_t its_most;
+        now = MAX(now, inject_waiting(list[i]->inject, &its_most));
+        most = MAX(most, its_most);
     }
     free(list);
+    limit_put(s, &(struct limit){.name = "answers that wait for the busiest PMD",
+                                 .now = now,
+                                 .most = most,
+                                 .max = INJECT_MAX_WAITING,
+                                 .beyond = "dropped",
+                                 .n_beyond = counted("datapath_drop_inject_full")});
+}
+
+// Of the port that had most of them waiting at once.
+static void
+put_misses(struct str *s, const struct dp *dp)
+{
+    const struct dp_port *worst = NULL;
+    uint64_t most = 0, its_most;
+
+    DP_FOREACH_PORT (port, dp) {
+        upcall_port_waiting(dp, port->odp, &its_most);
+        if (!worst || its_most > most) {
+            worst = port;
+            most = its_most;
+        }
+    }
+    limit_put(s, &(struct limit){.name = "misses that wait, worst port",
+                                 .of = worst ? worst->name : NULL,
+                                 .now = worst ? upcall_port_waiting(dp, worst->odp, &most) : 0,
+                                 .most = most,
+                                 .max = UPCALL_MAX_WAITING,
+                                 .beyond = "dropped",
+                                 .n_beyond = worst ? port_drops(worst, DROP_UPCALL_ERROR) : 0});
+    str_printf(s, "misses that waited in vain, all ports: dropped %" PRIu64 "\n",
+               counted("datapath_drop_upcall_error"));
 }
 
 static void
@@ -88,10 +186,10 @@ limits_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
     if (!dp) {
         return;
     }
+    put_ports(&s, dp);
     put_megaflows(&s, dp);
     put_masks(&s, dp);
-    str_printf(&s, "misses that wait, per port: %u, dropped %" PRIu64 "\n", UPCALL_MAX_WAITING,
-               counted("datapath_drop_upcall_error"));
+    put_misses(&s, dp);
     str_printf(&s, "misses' share of a PMD that others wait for: %u %%, dropped %" PRIu64 "\n",
                dp->set.miss_share, counted("datapath_drop_miss_share"));
     str_printf(&s, "rests of queues whose misses were refused: %" PRIu64 "\n",
@@ -100,24 +198,12 @@ limits_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
                "addresses that a port may have replaced in a full MAC table: 1000 in a second, "
                "not learned %" PRIu64 "\n",
                counted("mac_learning_limited"));
-    str_printf(&s, "answers that wait, per PMD: %u, dropped %" PRIu64 "\n", INJECT_MAX_WAITING,
-               counted("datapath_drop_inject_full"));
     str_printf(&s, "passes of a packet: %u, and %u packets between passes, dropped %" PRIu64 "\n",
                RECIRC_MAX_DEPTH, RECIRC_MAX, counted("datapath_drop_recirc_error"));
-    put_caches(&s, dp);
+    put_pmds(&s, dp);
+    limits_put_all(&s);
     unixctl_reply(conn, str_cstr(&s));
     str_free(&s);
-}
-
-static uint64_t
-port_drops(const struct dp_port *port, enum drop_reason reason)
-{
-    uint64_t n = atomic_load_explicit(&port->drops[reason], memory_order_relaxed);
-
-    for (unsigned i = 0; i < port->n_rxq; i++) {
-        n += atomic_load_explicit(&port->rxqs[i]->drops[reason], memory_order_relaxed);
-    }
-    return n;
 }
 
 static void

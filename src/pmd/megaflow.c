@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "pmd/huge.h"
 
 void
@@ -171,7 +172,8 @@ flow_publish(struct megaflows *mf, struct dp_flow *f, struct subtable *st,
     rcu_assign(&f->plan, plan_get(&mf->plans, actions));
     atomic_store_explicit(&f->subtable, st, memory_order_release);
     ufid_insert(mf, f->cold);
-    atomic_fetch_add_explicit(&mf->n_flows, 1, memory_order_relaxed);
+    limit_note(&mf->most_flows,
+               atomic_fetch_add_explicit(&mf->n_flows, 1, memory_order_relaxed) + 1);
     subtable_insert(st, f->cold->hash, f->cold->slot);
 }
 
@@ -232,6 +234,7 @@ count_port_flow(struct megaflows *mf, odp_port_t in_port, int delta)
 {
     if (in_port < DP_MAX_PORTS) {
         mf->port_flows[in_port] += (uint32_t)delta;
+        limit_note(&mf->most_port_flows, mf->port_flows[in_port]);
     }
 }
 
@@ -259,6 +262,7 @@ megaflow_put_locked(struct megaflows *mf, const struct dp_flow_put *put, struct 
         if (!st->n_flows) {
             lane_remove_subtable(lane, st);
         }
+        atomic_fetch_add(&mf->n_port_refused, atomic_load(&mf->n_flows) < atomic_load(&mf->limit));
         return -ENOSPC;
     }
     for (uint32_t i = 0; i < n; i++) {

@@ -113,6 +113,9 @@ struct megaflows {
     _Atomic size_t n_flows;
     _Atomic size_t limit;
     uint32_t *port_flows; // flows of each in_port
+    // How much there was of each at once, ever, and flows refused for one port's share: w under
+    // 'lock', main: r.
+    _Atomic uint64_t most_flows, most_port_flows, most_masks, n_port_refused;
     RCU_PTR(struct lane) lanes[LANE_HEADS];
     _Atomic uint64_t lane_gen;     // lanes were unlinked: PMDs forget the ones they cache
     RCU_PTR(struct subtable) wild; // list

@@ -160,6 +160,8 @@ struct pmd {
     pthread_t thread;
     bool running;                                  /* main */
     uint64_t busy_seen;                            /* keeper */
+    _Atomic uint64_t smc_evicted;                  /* keeper: w, main: r; by caches before this */
+    _Atomic uint64_t smc_most_buckets;             /* likewise */
     _Atomic uint64_t busy_interval[RXQ_INTERVALS]; /* keeper: w, main: r */
 };
 
@@ -214,6 +216,8 @@ struct inject_queue *inject_create(void);
 void inject_destroy(struct inject_queue *, struct megaflows *);
 bool inject_drain(struct pmd *); // true if there was something
 struct rte_ring *inject_ring(struct inject_queue *);
+// Items that wait; '*most': that waited at once, ever.
+unsigned inject_waiting(const struct inject_queue *, uint64_t *most);
 
 static inline void
 pmd_count_upcall_cycles(struct pmd *pmd, uint64_t cycles)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 
@@ -31,6 +32,7 @@ struct upcall_port {
     struct upcall_slot *slots; // mapped, touched as used
     _Atomic bool gone;         // its port is deleted
     _Atomic uint32_t n_refs;   // upcalls not in 'free', and the port until it is deleted
+    _Atomic uint64_t most;     /* that waited at once; pmd: w, main: r */
 };
 
 struct upcall_handler {
@@ -144,6 +146,15 @@ upcall_port_del(struct dp *dp, odp_port_t odp)
     port_unref(p);
 }
 
+unsigned
+upcall_port_waiting(const struct dp *dp, odp_port_t odp, uint64_t *most)
+{
+    const struct upcall_port *p = rcu_get(&dp->upcalls->ports[odp]);
+
+    *most = p ? atomic_load_explicit(&p->most, memory_order_relaxed) : 0;
+    return p ? rte_ring_count(p->waiting) : 0;
+}
+
 // --- PMD side -------------------------------------------------------------------------------
 
 static unsigned
@@ -203,6 +214,7 @@ upcall_enqueue(struct pmd *pmd, struct upcall_queues *q, unsigned index, struct 
     uint64_t bit = UINT64_C(1) << (index % 64);
 
     ring_put(s->home->waiting, s);
+    limit_note(&s->home->most, rte_ring_count(s->home->waiting));
     // The seq_cst read-modify-write orders the enqueue before the bit for the handler.
     if (!(atomic_load(&q->pending[index / 64]) & bit)) {
         atomic_fetch_or(&q->pending[index / 64], bit);

@@ -89,6 +89,7 @@ add_cohort(struct flow_index *x, struct cohort *c, const struct flow *key,
     c->mask = *mask;
     x->cohorts[x->n_cohorts++] = c;
     c->id = x->n_cohorts;
+    x->most_cohorts = MAX(x->most_cohorts, x->n_cohorts);
 }
 
 /* The last one takes its place. */
@@ -179,6 +180,8 @@ join_locked(struct flow_index *x, struct ukey *ukey, struct memo_entry *e, struc
     if (!c && fresh && x->n_cohorts < COHORTS_MAX) {
         add_cohort(x, fresh, &key, &mask);
         e->founded = c = fresh;
+    } else if (!c && fresh) {
+        x->n_cohorts_refused++;
     }
     if (c && c != ukey->cohort) {
         *left = cohort_leave(x, ukey);

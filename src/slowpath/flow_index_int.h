@@ -36,7 +36,8 @@ struct flow_index {
     uint64_t seq;
     struct ukey **suspects;
     size_t n_suspects, allocated_suspects;
-    uint32_t n_cohorts, n_suspect_cohorts;
+    uint32_t n_cohorts, n_suspect_cohorts, most_cohorts;
+    uint64_t n_cohorts_refused;
     struct cohort *cohorts[COHORTS_MAX]; /* by id - 1 */
 };
 

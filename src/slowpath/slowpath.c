@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/memory_report.h"
 #include "base/smap.h"
@@ -157,6 +158,7 @@ slowpath_start(struct slowpath *sp, struct dp *dp, const struct smap *other_conf
     dp_set_flow_adopt(dp, ukey_adopt, sp);
     slowpath_set_config(sp, other_config);
     memory_report_register(report_memory, sp);
+    limits_register(slowpath_put_limits, sp);
 }
 
 /* Deletes what the revalidators left, with nobody else at work. */
@@ -184,6 +186,7 @@ slowpath_stop(struct slowpath *sp)
     }
     ofprotos_set_hooks(sp->ofprotos, &(struct ofproto_hooks){0}, NULL);
     memory_report_unregister(report_memory, sp);
+    limits_unregister(slowpath_put_limits, sp);
     dp_set_flow_expel(sp->dp, NULL, NULL);
     dp_set_flow_adopt(sp->dp, NULL, NULL);
     handlers_stop(sp);

@@ -5,9 +5,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/str.h"
 #include "base/util.h"
 #include "rpc/unixctl.h"
+#include "slowpath/flow_index_int.h"
 #include "slowpath/slowpath_int.h"
 
 bool
@@ -172,6 +174,22 @@ revalidator_resume(struct unixctl_conn *conn, int argc, const char *argv[], void
     pthread_cond_signal(&sp->wanted);
     pthread_mutex_unlock(&sp->lock);
     unixctl_reply(conn, NULL);
+}
+
+void
+slowpath_put_limits(struct str *out, void *sp_)
+{
+    struct slowpath *sp = sp_;
+    struct flow_index *x = sp->index;
+    struct limit cohorts = {
+        .name = "cohorts of megaflows", .max = COHORTS_MAX, .beyond = "not founded"};
+
+    pthread_mutex_lock(&x->lock);
+    cohorts.now = x->n_cohorts;
+    cohorts.most = x->most_cohorts;
+    cohorts.n_beyond = x->n_cohorts_refused;
+    pthread_mutex_unlock(&x->lock);
+    limit_put(out, &cohorts);
 }
 
 void

@@ -214,6 +214,7 @@ void packet_out_execute(void *slowpath, struct ofproto *, const struct ofproto_p
  * one, even if ours stays in memory. */
 bool slowpath_serves_bridges(const struct slowpath *);
 void slowpath_ctl_init(struct slowpath *);
+void slowpath_put_limits(struct str *out, void *slowpath); /* for limits-show */
 void dpif_ctl_init(struct slowpath *);
 
 #endif /* slowpath/slowpath_int.h */

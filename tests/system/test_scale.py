@@ -4,7 +4,7 @@ import os
 import random
 import re
 
-from switchlib import wait_for
+from switchlib import ROOT, sh, wait_for
 
 SENDER = r"""
 import socket, struct, sys, time
@@ -154,3 +154,54 @@ def test_rules_of_8192_shapes(sw, tmp_path):
     if not os.environ.get("SANITIZED"):
         grown = status_kb(sw, "VmHWM") - before
         assert grown < 160 << 10, "%d kB at its peak" % grown
+
+
+def n_megaflows(sw):
+    return int(re.search(r"^  flows: (\d+)", sw.appctl("dpctl/show"), re.M).group(1))
+
+
+def port_packets(sw, port, direction):
+    return int(re.search(direction + r" pkts=(\d+)", sw.ofctl("dump-ports", "br0", port)).group(1))
+
+
+def test_200000_megaflows_forward_and_follow(sw):
+    """Four sources of 50,000 flows each, each flow of each port with a megaflow of its own.  All of
+    them forward, and all of them follow a change of the rules that lets one flow through."""
+    n, sources = 50000, 4
+    pcap, out = sw.dir + "/flows.pcap", sw.dir + "/out.pcap"
+    sh([ROOT + "/tests/lib/make-pcap", "--flows", str(n), "--sources", "25000", pcap])
+    sw.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+             "other_config:dpdk-extra=--no-huge -m 1200 --no-pci",
+             "other_config:flow-limit=500000", "other_config:max-idle=600000")
+    sw.add_bridge("br0", "fail_mode=secure")
+    for name, devargs in (("sink", "net_null0,no-rx=1"), ("some", "net_pcap9,tx_pcap=" + out)):
+        sw.vsctl("add-port", "br0", name, "--", "set", "Interface", name, "type=dpdk",
+                 "options:dpdk-devargs=" + devargs)
+    exact = ("udp,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],"
+             "move:NXM_OF_UDP_SRC[]->NXM_NX_REG1[0..15],output:%s")
+    sw.ofctl("add-flow", "br0", "priority=1," + exact % "sink")
+    for i in range(sources):
+        sw.vsctl("add-port", "br0", "src%d" % i, "--", "set", "Interface", "src%d" % i, "type=dpdk",
+                 "mtu_request=%d" % (1500 + i * 1000),
+                 "options:dpdk-devargs=net_pcap%d,rx_pcap=%s,infinite_rx=1" % (i, pcap), timeout=60)
+    wait_for(lambda: n_megaflows(sw) >= n * sources, 60, "200,000 megaflows")
+
+    before = port_packets(sw, "sink", "tx")
+    misses = sw.appctl("coverage/read-counter", "datapath_drop_upcall_error")
+    wait_for(lambda: port_packets(sw, "sink", "tx") > before + 4 * n * sources, 20,
+             "each flow to pass several times")
+    assert sw.appctl("coverage/read-counter", "datapath_drop_upcall_error") == misses
+
+    sw.ofctl("--bundle", "replace-flows", "br0", "-", input=(
+        "priority=2,udp,nw_src=10.3.7.1,actions=output:some\npriority=1,udp,actions=drop\n"))
+    sw.appctl("revalidator/wait")
+    stopped = port_packets(sw, "sink", "tx")
+    some = port_packets(sw, "some", "tx")
+    wait_for(lambda: port_packets(sw, "some", "tx") >= some + 100, 20, "the flow that may pass")
+    assert port_packets(sw, "sink", "tx") == stopped, "a megaflow did not follow"
+    sw.ofctl("del-flows", "br0")
+    sw.vsctl("del-port", "some")  # closes the file
+    with open(out, "rb") as f:
+        data = f.read()[24:]
+    frames = [data[i + 16:i + 76] for i in range(0, len(data) - 75, 76)]
+    assert frames and {f[26:30] for f in frames} == {bytes([10, 3, 7, 1])}

@@ -82,11 +82,78 @@ test_the_cache_grows_to_its_bound_and_back(void **state)
     wait_for_size(SMC_MIN_BUCKETS, 1);
 }
 
+static uint32_t
+hash_of(uint32_t flow)
+{
+    return flow * 2654435761u;
+}
+
+static uint32_t
+n_found(uint32_t n_flows)
+{
+    const struct smc *smc = rcu_get(&pmd->smc);
+    uint32_t n = 0;
+
+    for (uint32_t i = 1; i <= n_flows; i++) {
+        n += bucket_match(&smc->b[hash_of(i) & smc->mask], hash_of(i)) != 0;
+    }
+    return n;
+}
+
+// A tick of the keeper after each of 'n_flows' had a packet: who is not in the cache is looked up
+// and put there.
+static void
+tick_under_load(struct keeper *k, uint32_t n_flows)
+{
+    struct smc *smc = rcu_get(&pmd->smc);
+
+    for (uint32_t i = 1; i <= n_flows; i++) {
+        if (bucket_match(&smc->b[hash_of(i) & smc->mask], hash_of(i))) {
+            perf_add(&pmd->perf, PMD_STAT_SMC_HIT, 1);
+        } else {
+            smc_insert(smc, hash_of(i), i);
+            perf_add(&pmd->perf, PMD_STAT_DPCLS_HIT, 1);
+        }
+    }
+    keeper_tick(k);
+    rcu_quiesce();
+}
+
+static void
+test_the_cache_follows_a_million_flows_and_back(void **state)
+{
+    enum { MANY = 1000000, FEW = 500, TICKS_OF_SWEEP = 256 };
+    struct keeper *k;
+
+    keeper_stop(dp); // its thread: the ticks are ours
+    k = keeper_create(dp);
+    for (unsigned i = 0; i < 20; i++) {
+        tick_under_load(k, MANY);
+    }
+    // Words of eight in a line, and lines that chance fills first: nearly all are found.
+    assert_in_range(size_now(), MANY / BUCKET_WORDS, SMC_MAX_BUCKETS_DEFAULT);
+    assert_true(n_found(MANY) > MANY * 97 / 100);
+    // The first sweep still meets the words of flows that are gone.
+    for (unsigned i = 0; i < 8 * TICKS_OF_SWEEP; i++) {
+        tick_under_load(k, FEW);
+    }
+    assert_int_equal(size_now(), SMC_MIN_BUCKETS);
+    // A sweep empties one of 256 parts at a time, and the flows come back at once.
+    assert_true(n_found(FEW) > FEW * 97 / 100);
+    assert_in_range(atomic_load(&pmd->smc_most_buckets), MANY / BUCKET_WORDS,
+                    SMC_MAX_BUCKETS_DEFAULT);
+    assert_true(atomic_load(&pmd->smc_evicted) > 0);
+    free(k);
+    rcu_barrier();
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_cache_grows_to_its_bound_and_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_the_cache_follows_a_million_flows_and_back, setup,
                                         teardown),
     };
 

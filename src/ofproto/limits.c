@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * limits.c - how full the tables and queues of bridges and their connections are, for
+ * "dpif-netdev/limits-show".  Main thread.
+ */
+#include "base/limits.h"
+
+#include "base/coverage.h"
+#include "ofproto/ofconn.h"
+#include "ofproto/xlate_int.h"
+
+static uint64_t
+counted(const char *name)
+{
+    uint64_t n = 0;
+
+    coverage_read(name, &n);
+    return n;
+}
+
+static void
+put_mac_tables(struct str *out, struct ofprotos *all)
+{
+    for (struct ofproto *p = ofprotos_first(all); p; p = ofprotos_next(p)) {
+        const struct ofproto_view *view = ofproto_view(p);
+        struct mac_table_stats st;
+
+        mac_table_get_stats(view->mac_table, &st);
+        limit_put(out, &(struct limit){.name = "learned MAC addresses",
+                                       .of = view->name,
+                                       .now = st.n - st.n_static,
+                                       .most = st.most,
+                                       .max = st.max,
+                                       .beyond = "evicted",
+                                       .n_beyond = st.evicted});
+    }
+}
+
+static void
+put_jobs(struct str *out, struct ofprotos *all)
+{
+    size_t n, most;
+
+    pthread_mutex_lock(&all->lock);
+    n = all->n_jobs;
+    most = all->most_jobs;
+    pthread_mutex_unlock(&all->lock);
+    limit_put(out, &(struct limit){.name = "jobs of handlers for the main thread",
+                                   .now = n,
+                                   .most = most,
+                                   .max = OFPROTO_MAX_JOBS,
+                                   .beyond = "dropped",
+                                   .n_beyond = counted("ofproto_job_dropped")});
+}
+
+static void
+put_connections(struct str *out, struct ofprotos *all)
+{
+    size_t backlog = 0;
+
+    for (struct ofproto *p = ofprotos_first(all); p; p = ofprotos_next(p)) {
+        backlog = MAX(backlog, connmgr_most_backlog(p->connmgr));
+    }
+    all->most_backlog = MAX(all->most_backlog, backlog);
+    limit_put(out, &(struct limit){.name = "bytes that a controller has yet to read",
+                                   .now = backlog,
+                                   .most = all->most_backlog,
+                                   .max = OFCONN_CONGESTED,
+                                   .beyond = "packets not sent to it",
+                                   .n_beyond = counted("packet_in_overflow")});
+}
+
+void
+ofprotos_put_limits(struct str *out, void *all_)
+{
+    struct ofprotos *all = all_;
+
+    put_mac_tables(out, all);
+    put_jobs(out, all);
+    put_connections(out, all);
+}
