@@ -231,7 +231,8 @@ measure(struct dp *dp, struct pmd *pmd, const struct options *o)
         }
         double rx = n[PMD_STAT_RX] > 0 ? n[PMD_STAT_RX] : 1;
         double cost = cycles / rx;
-        if (cost < best) {
+        // On a busy machine the PMD may not have run at all.
+        if (n[PMD_STAT_RX] > 0 && cost < best) {
             best = cost;
         }
         if (w + 1 == o->windows) {
