@@ -3,7 +3,7 @@
  * linger.h - a switch that goes on forwarding after its end (--linger), until the next one takes
  * over or its time is up.  docs/decisions/0023-a-switch-that-lingers.md says why.
  *
- * Its pidfile and sockets are gone; one control socket has a name of its own, at which the next
+ * Its pidfile and other sockets are gone; one control socket has a name of its own, where the next
  * switch (takeover.c) and whoever wants to end it (ovs-appctl -t NAME exit) find it.  Main thread.
  */
 #ifndef LINGER_H

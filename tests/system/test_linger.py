@@ -176,6 +176,23 @@ def test_a_lingering_one_that_is_killed_does_no_harm(plain):
     assert not sw.alarms()
 
 
+def test_without_room_for_two_it_is_a_start(plain):
+    """EAL's --legacy-mem keeps files that belong to one process."""
+    sw, hosts = plain
+    sw.ofctl("add-flow", "br0", "priority=7,cookie=0x5,arp,actions=NORMAL")
+    sw.stop()
+    pid = lingering_pid(sw)
+    with open(sw.dir + "/ovs-vswitchd.dpdk", "w") as f:
+        f.write("huge\0dpdk-extra\0--legacy-mem\0")
+    sw.start()
+    assert gone(pid)
+    with open(sw.log) as f:
+        assert "ending pid %d, which lingers: there is no memory for two" % pid in f.read()
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+    assert "cookie=0x5" not in "".join(sw.flows("br0"))
+    assert not sw.alarms()
+
+
 def test_a_successor_that_dies_does_no_harm(plain):
     """It asks and then does not go on; the next one does."""
     sw, hosts = plain

@@ -168,6 +168,39 @@ def test_it_comes_back_from_a_crash_and_a_hang(machine):
     assert "actions=output" in m.out("ovs-ofctl dump-flows br0")
 
 
+def test_one_that_lingers_is_stopped_and_forwards_on(machine):
+    m = machine
+    with open(os.path.join(ROOT, "build", "conf", "sluiced.service"), encoding="utf-8") as f:
+        settings = re.search("^EnvironmentFile=-(.*)", f.read(), re.M)[1]
+    m.run("sed -i '/^SLUICED_OPTIONS=/s/$/ --linger=60/' " + settings)
+    drop_in(m, "[Service]\nWatchdogSec=2\n")
+    m.run("systemctl start sluiced")
+    first = until_forwarding(m)
+    assert m.out("cat /run/openvswitch/ovs-vswitchd.pid") == first
+    m.run("sleep 3")
+    guest = connect(m)
+    kept = relays(m)
+    assert show(m, "NRestarts") == "0"  # The watchdog is fed through the process in front.
+
+    m.run("systemctl stop sluiced")
+    assert show(m, "ActiveState") == "inactive" and show(m, "Result") == "success"
+    assert m.run("ovs-vsctl --timeout=2 show", check=False).returncode
+    assert forwards(m) and is_open(guest)
+    m.run("systemctl start sluiced")
+    second = until_forwarding(m)
+    assert second != first and relays(m) == kept and is_open(guest)
+    m.run("systemctl restart sluiced")
+    third = until_forwarding(m, but_not=second)
+    assert m.run("test -e /run/openvswitch/ovs-vswitchd.lingering", check=False).returncode
+    m.run("kill -9 " + third)
+    until_forwarding(m, but_not=third)
+    assert show(m, "NRestarts") == "1" and relays(m) == kept
+    guest.close()
+    m.run("systemctl stop sluiced;"
+          " ovs-appctl -T 5 -t /run/openvswitch/ovs-vswitchd.lingering exit")
+    wait_for(lambda: m.run("ip link show p1", check=False).returncode, timeout=10, what="the end")
+
+
 def test_a_bad_file_is_an_error_of_the_start(machine):
     m = machine
     configure(m, '{"bridges": {"br0": {"prots": {}}}}')
