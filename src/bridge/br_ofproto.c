@@ -51,7 +51,7 @@ controller_from_row(const struct db_row *row, struct ofproto_controller_cfg *c)
         .type = row_str(row, "type"),
         .max_backoff_ms = bounded(row_int_or(row, "max_backoff", 0), 0, 3600 * 1000),
         .inactivity_probe_ms = bounded(row_int_or(row, "inactivity_probe", -1), -1, 3600 * 1000),
-        .band = mode && !strcmp(mode, "in-band") ? OFPROTO_IN_BAND : OFPROTO_OUT_OF_BAND,
+        .band = mode && strcmp(mode, "in-band") ? OFPROTO_OUT_OF_BAND : OFPROTO_IN_BAND,
         .enable_async_messages = row_bool_or(row, "enable_async_messages", true),
         .rate_limit = bounded(row_int_or(row, "controller_rate_limit", 0), 0, 1000 * 1000),
         .burst_limit = bounded(row_int_or(row, "controller_burst_limit", 0), 0, 1000 * 1000),
@@ -203,6 +203,22 @@ br_mirrors_sync(struct br *br, const struct db_row *br_row)
     free(rows);
 }
 
+/* Targets that ovsdb-server connects to: they may be behind the bridge, too. */
+static const char **
+row_managers(const struct db_row *ovs, size_t *n)
+{
+    size_t n_rows;
+    const struct db_row **rows = row_refs(ovs, "manager_options", &n_rows);
+    const char **targets = xcalloc(n_rows + 1, sizeof *targets);
+
+    for (size_t i = 0; i < n_rows; i++) {
+        targets[i] = row_str(rows[i], "target");
+    }
+    *n = n_rows;
+    free(rows);
+    return targets;
+}
+
 /* --- the whole ---------------------------------------------------------------------------- */
 
 void
@@ -225,6 +241,9 @@ br_ofproto_sync(struct br *br, const struct db_row *row)
         .versions = row_versions(row),
         .controller_queue_size =
             bounded(row_map_int(row, "other_config", "controller-queue-size", 0), 0, 512),
+        .disable_in_band = row_map_bool(row, "other_config", "disable-in-band", false),
+        .in_band_queue =
+            bounded(row_map_int(row, "other_config", "in-band-queue", -1), -1, INT32_MAX),
         .bundle_idle_timeout_s =
             bounded(row_map_int(ovs, "other_config", "bundle-idle-timeout", 0), 0, 3600),
         .vlan_limit = bounded(row_map_int(ovs, "other_config", "vlan-limit", 1), 0, 2),
@@ -234,11 +253,14 @@ br_ofproto_sync(struct br *br, const struct db_row *row)
     };
     struct ofproto_controller_cfg *controllers = row_controllers(row, &cfg.n_controllers);
     struct ofproto_table_cfg *tables = row_tables(row, &cfg.n_tables);
+    const char **managers = row_managers(ovs, &cfg.n_managers);
 
     cfg.controllers = controllers;
+    cfg.managers = managers;
     cfg.tables = tables;
     ofproto_configure(br->ofproto, &cfg);
     br_mirrors_sync(br, row);
+    free(managers);
     free(controllers);
     free_tables(tables, cfg.n_tables);
     free(flood_vlans);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * bond.c - members of bonds: links with their delays, the active member, buckets of balanced bonds,
- * and the frames that tell neighbours of a change (see bond.h).
+ * bond.c - members of bonds: links with their delays, the active member, and the frames that tell
+ * neighbours of a change (see bond.h; bond_balance.c has the buckets of balanced bonds).
  */
 #include "ofproto/bond.h"
 
@@ -297,55 +297,6 @@ choose_active(struct ofproto *p, struct ofbundle *b)
     }
 }
 
-/* --- buckets ------------------------------------------------------------------------------------
- */
-
-/* The enabled member with the fewest buckets; -1: none. */
-static int
-least_loaded(const struct bond *bond, const unsigned *count)
-{
-    int best = -1;
-
-    for (size_t i = 0; i < bond->n_members; i++) {
-        if (bond->members[i].enabled && (best < 0 || count[i] < count[best])) {
-            best = (int)i;
-        }
-    }
-    return best;
-}
-
-/* Buckets of members that are out go to others, and new members get their share; all others stay,
- * also where bond/migrate put them while the set of members is the same. */
-static void
-spread_buckets(struct bond *bond)
-{
-    unsigned count[BOND_MAX_MEMBERS] = {0};
-
-    for (int i = 0; i < BOND_BUCKETS; i++) {
-        uint8_t m = bond->bucket[i];
-
-        if (m != BOND_NO_MEMBER && bond->members[m].enabled) {
-            count[m]++;
-        } else {
-            bond->bucket[i] = BOND_NO_MEMBER;
-        }
-    }
-    for (int pass = 0; pass < 2; pass++) {
-        for (int i = 0; i < BOND_BUCKETS; i++) {
-            uint8_t m = bond->bucket[i];
-            int least = least_loaded(bond, count);
-
-            if (least >= 0 && (m == BOND_NO_MEMBER || (pass && count[m] > count[least] + 1))) {
-                count[least]++;
-                bond->bucket[i] = (uint8_t)least;
-                if (m != BOND_NO_MEMBER) {
-                    count[m]--;
-                }
-            }
-        }
-    }
-}
-
 /* --- learning packets ---------------------------------------------------------------------------
  */
 
@@ -453,6 +404,7 @@ bond_create(const struct ofbundle *b)
 
     bond->active = -1;
     bond->active_mac = b->bond.active_mac;
+    bond->loads = xzalloc(sizeof *bond->loads);
     memset(bond->bucket, BOND_NO_MEMBER, sizeof bond->bucket);
     return bond;
 }
@@ -463,6 +415,7 @@ bond_destroy(struct bond *bond)
     if (bond) {
         free_members(bond->members, bond->n_members);
         free(bond->lessons);
+        rcu_free(bond->loads); /* Translations may count. */
         free(bond);
     }
 }
@@ -485,23 +438,44 @@ bond_run(struct ofproto *p, struct ofbundle *b)
         bond->number = 0;
     } else if (!bond->number || b->bond.mode != bond->mode) {
         bond->number = bond->number ? bond->number : ++p->all->n_balanced_bonds;
-        bond->balanced_since = clock_now_ms();
+        bond->next_rebalance = clock_now_ms() + MAX(b->bond.rebalance_ms, 0);
         seq--; /* The buckets were not looked after. */
     }
     bond->mode = b->bond.mode;
+    bond->next_rebalance = MIN(bond->next_rebalance, clock_now_ms() + MAX(b->bond.rebalance_ms, 0));
     sync_members(p, b);
     for (size_t i = 0; i < bond->n_members; i++) {
         follow_link(p, b, &bond->members[i]);
     }
     choose_active(p, b);
     if (seq != p->all->bond_seq) {
-        spread_buckets(bond);
+        bond_spread(bond);
+    }
+}
+
+/* Moves load between members when it is time to. */
+static void
+rebalance(struct ofproto *p, const struct ofbundle *b)
+{
+    struct bond *bond = b->state;
+
+    if (!bond_is_rebalanced(b) || clock_now_ms() < bond->next_rebalance) {
+        return;
+    }
+    bond->next_rebalance = clock_now_ms() + b->bond.rebalance_ms;
+    if (bond_rebalance(bond, b->name)) {
+        ofproto_view_changed(p);
     }
 }
 
 static int64_t
-next_delay(const struct bond *bond, int64_t until)
+next_delay(const struct ofbundle *b, int64_t until)
 {
+    const struct bond *bond = b->state;
+
+    if (bond_is_rebalanced(b)) {
+        until = MIN(until, bond->next_rebalance);
+    }
     for (size_t i = 0; i < bond->n_members; i++) {
         until = MIN(until, bond->members[i].delay_ends);
     }
@@ -526,13 +500,16 @@ bonds_run(struct ofprotos *all)
             if (b->cfg.bond || b->state) {
                 bond_run(p, b);
             }
+            if (b->state) {
+                rebalance(p, b);
+            }
         }
         ofproto_commit(p);
         for (struct ofbundle *b = p->bundles; b; b = b->next) {
             until = MIN(until, bundle_lacp_send(p, b));
             if (b->state) {
                 more |= teach(p, b);
-                until = next_delay(b->state, until);
+                until = next_delay(b, until);
             }
         }
     }

@@ -9,6 +9,7 @@
 #ifndef OFPROTO_BOND_H
 #define OFPROTO_BOND_H 1
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,11 @@ struct ofbundle;
 enum { BOND_BUCKETS = 256, BOND_NO_MEMBER = 0xff, BOND_MAX_MEMBERS = 64 };
 
 #define BOND_NO_DELAY INT64_MAX
+
+/* What the buckets of a balanced bond sent so far; w any thread, r main. */
+struct bond_loads {
+    _Atomic uint64_t bytes[BOND_BUCKETS];
+};
 
 struct bond_member {
     ofp_port_t port;
@@ -40,8 +46,11 @@ struct bond {
     struct rte_ether_addr active_mac; /* of the last active member; zero: none */
     enum ofproto_bond_mode mode;      /* that it ran in last */
     unsigned number;                  /* of a balanced bond, for bond/list; 0 else */
-    int64_t balanced_since;           /* clock_now_ms() */
+    int64_t next_rebalance;           /* clock_now_ms(), of a balanced bond */
     uint8_t bucket[BOND_BUCKETS];     /* balanced: index of a member, or BOND_NO_MEMBER */
+    struct bond_loads *loads;         /* freed after a grace period */
+    uint64_t counted[BOND_BUCKETS];   /* of them, up to the last rebalancing */
+    uint64_t old_load[BOND_BUCKETS];  /* what is left of the load before it */
     bool teach;                       /* neighbours must learn anew where our hosts are */
     struct mac_row *lessons;          /* what is still to be taught */
     size_t n_lessons, lesson;
@@ -62,6 +71,16 @@ const char *bond_mode_name(enum ofproto_bond_mode);
 
 /* The bucket of a source address in a VLAN is this hash's lowest 8 bits. */
 uint32_t bond_hash_mac(struct rte_ether_addr, uint16_t vlan, uint32_t basis);
+
+/* bond_balance.c.  Buckets of members that are out go to others, and new members get their share;
+ * all others stay, also where bond/migrate or load put them. */
+void bond_spread(struct bond *);
+/* Moves buckets from members that carry much to those that carry little; true if one moved. */
+bool bond_rebalance(struct bond *, const char *name);
+/* Whether that is done now and then. */
+bool bond_is_rebalanced(const struct ofbundle *);
+/* Bytes, those before the last rebalancings counted for less. */
+uint64_t bond_load(const struct bond *, int bucket);
 
 /* Registers bond/... (bond_ctl.c), lacp/... (lacp_ctl.c). */
 void bond_ctl_init(struct ofprotos *);

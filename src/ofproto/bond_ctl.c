@@ -109,6 +109,14 @@ put_member(struct str *s, const struct bond *bond, int i)
                    m->delay_ends - clock_now_ms());
     }
     str_printf(s, "  may_enable: %s\n", m->has_link ? "true" : "false");
+    for (int bucket = 0; bond->mode != OFPROTO_BOND_ACTIVE_BACKUP && bucket < BOND_BUCKETS;
+         bucket++) {
+        uint64_t kb = bond_load(bond, bucket) / 1024;
+
+        if (kb && bond->bucket[bucket] == i) {
+            str_printf(s, "  hash %d: %" PRIu64 " kB load\n", bucket, kb);
+        }
+    }
 }
 
 static void
@@ -117,7 +125,6 @@ put_bond(struct str *s, const struct ofbundle *b)
     const struct bond *bond = b->state;
     bool falls_back = b->bond.lacp_fallback_ab && lacp_status(b->lacp) == LACP_CONFIGURED;
     bool may_recirc = b->bond.mode == OFPROTO_BOND_TCP && !falls_back;
-    int64_t interval = b->bond.rebalance_ms;
     static const char *const lacp_words[] = {
         [LACP_OFF] = "off",
         [LACP_CONFIGURED] = "configured",
@@ -134,9 +141,8 @@ put_bond(struct str *s, const struct ofbundle *b)
         str_printf(s, "all members active: %s\n", b->bond.all_members_active ? "true" : "false");
     }
     str_printf(s, "updelay: %d ms\ndowndelay: %d ms\n", b->bond.up_delay_ms, b->bond.down_delay_ms);
-    if (b->bond.mode != OFPROTO_BOND_ACTIVE_BACKUP && interval > 0) {
-        str_printf(s, "next rebalance: %" PRId64 " ms\n",
-                   interval - (clock_now_ms() - bond->balanced_since) % interval);
+    if (b->bond.mode != OFPROTO_BOND_ACTIVE_BACKUP && b->bond.rebalance_ms > 0) {
+        str_printf(s, "next rebalance: %" PRId64 " ms\n", bond->next_rebalance - clock_now_ms());
     }
     str_printf(s, "lacp_status: %s\nlacp_fallback_ab: %s\n", lacp_words[lacp_status(b->lacp)],
                b->bond.lacp_fallback_ab ? "true" : "false");

@@ -34,6 +34,8 @@ struct connmgr {
     size_t n_controllers;
     struct ofconn *conns;
     uint32_t versions;
+    int queue_size; /* 0: the default */
+    struct in_band *in_band;
     struct tls_config *tls;
     bool is_configured;
     bool is_closed;         /* connmgr_disconnect(): flows stay as they are */
@@ -54,6 +56,7 @@ connmgr_create(struct ofproto *ofproto)
     mgr->ofproto = ofproto;
     mgr->versions = OFP_VERSIONS_ALL;
     mgr->generation = UINT64_MAX;
+    mgr->in_band = in_band_create();
     return mgr;
 }
 
@@ -99,6 +102,7 @@ connmgr_destroy(struct connmgr *mgr)
     }
     connmgr_disconnect(mgr);
     tls_config_unref(mgr->tls);
+    in_band_destroy(mgr->in_band);
     free(mgr);
 }
 
@@ -539,7 +543,9 @@ connmgr_configure(struct connmgr *mgr, const struct ofproto_cfg *cfg)
         mgr->tls = cfg->tls ? tls_config_ref(cfg->tls) : NULL;
         mgr->versions = versions;
     }
+    in_band_configure(mgr->in_band, p, cfg);
     configure_controllers(mgr, cfg);
+    mgr->queue_size = cfg->controller_queue_size;
     mgr->has_controllers = has;
     p->fail_mode = cfg->fail_mode;
     if (flush) {
@@ -602,4 +608,13 @@ connmgr_status(const struct connmgr *mgr,
         controller_get_status(mgr->controllers[i], &status);
         cb(&status, aux);
     }
+}
+
+unsigned
+connmgr_queue_size(const struct connmgr *mgr, const struct controller *ctl)
+{
+    int size = ctl ? controller_cfg(ctl)->queue_size : 0;
+
+    size = size > 0 ? size : mgr->queue_size > 0 ? mgr->queue_size : OFCONN_PIN_QUEUE;
+    return (unsigned)MIN(size, (int)OFCONN_MAX_PIN_QUEUE);
 }

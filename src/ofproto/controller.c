@@ -337,3 +337,9 @@ controller_get_status(const struct controller *ctl, struct ofproto_controller_st
         .last_error = ctl->rc ? reconnect_last_error(ctl->rc) : ctl->error,
     };
 }
+
+const struct ofproto_controller_cfg *
+controller_cfg(const struct controller *ctl)
+{
+    return &ctl->cfg;
+}

@@ -172,6 +172,7 @@ learn_source(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
 static const struct view_port *
 choose_member(struct xlate_ctx *ctx, const struct view_bundle *b, uint16_t vlan)
 {
+    struct xc_entry *e;
     uint32_t hash;
 
     if (!b->has_bond) {
@@ -188,6 +189,11 @@ choose_member(struct xlate_ctx *ctx, const struct view_bundle *b, uint16_t vlan)
         hash = bond_hash_mac(ctx->flow.dl_src, vlan, b->bond.hash_basis);
     } else {
         hash = xlate_hash_fields(ctx, OFP_HASH_SYMMETRIC_L4, b->bond.hash_basis);
+    }
+    e = xlate_credit_add(ctx, XC_BOND);
+    if (e) {
+        e->bond.bundle_id = b->id;
+        e->bond.bucket = (uint8_t)(hash % BOND_BUCKETS);
     }
     return b->buckets[hash % BOND_BUCKETS];
 }

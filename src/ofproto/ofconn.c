@@ -123,6 +123,7 @@ ofconn_flush(struct ofconn *c)
         connmgr_snoop(c->mgr, c->out.data, c->out.size);
     }
     stream_send(c->stream, c->out.data, c->out.size);
+    c->sent += c->out.size;
     wr_truncate(&c->out, 0);
 }
 

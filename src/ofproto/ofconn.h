@@ -23,6 +23,8 @@ struct dump;
 struct ofbundle_msgs;
 struct ofmonitors;
 
+enum { OFCONN_MAX_PIN_QUEUE = 512, OFCONN_PIN_QUEUE = 100 };
+
 struct ofconn {
     struct ofconn *next;
     struct ofproto *ofproto;       /* constant */
@@ -63,6 +65,12 @@ struct ofconn {
     int rate_limit, burst_limit; /* packet-ins; 0: none */
     int64_t rate_tokens_ms;      /* thousandths of packets */
     int64_t rate_filled_ms;
+
+    /* Packet-ins that the stream has not given to the kernel yet: where they end, in bytes of what
+     * the stream got so far, in a ring. */
+    uint64_t sent;
+    uint64_t pin_ends[OFCONN_MAX_PIN_QUEUE];
+    unsigned first_pin, n_pins;
 };
 
 struct ofconn_cfg {
@@ -200,8 +208,18 @@ void connmgr_set_request(struct connmgr *, const struct ofconn *, uint32_t xid);
 /* Tells the others that want to know (REQUESTFORWARD) of a group-mod or meter-mod that 'from' had
  * done; other messages are nobody's business. */
 void connmgr_forward_request(struct connmgr *, const struct ofconn *from, const struct ofp_msg *);
+/* Packet-ins that may wait for a peer that does not read: the controller's own number, or the
+ * bridge's. */
+unsigned connmgr_queue_size(const struct connmgr *, const struct controller *);
 /* Copies for BR.snoop what a primary connection sent or received. */
 void connmgr_snoop(struct connmgr *, const void *data, size_t size);
+
+/* in_band.c: hidden flows by which a bridge's own packets, and what others send to its controllers,
+ * get through whatever the tables say. */
+struct in_band;
+struct in_band *in_band_create(void);
+void in_band_destroy(struct in_band *); /* its flows stay; NULL is fine */
+void in_band_configure(struct in_band *, struct ofproto *, const struct ofproto_cfg *);
 
 /* controller.c: one configured target */
 extern const struct stream_callbacks

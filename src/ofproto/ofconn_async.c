@@ -2,8 +2,8 @@
 /*
  * ofconn_async.c - what a connection is told without having asked: packets, removed flows, ports.
  *
- * Main thread.  A peer that does not read misses packet-ins; the rest is queued up to the stream's
- * limit.
+ * Main thread.  A peer that does not read misses packet-ins (controller_queue_size); the rest is
+ * queued up to the stream's limit.
  */
 #include "base/clock.h"
 #include "base/coverage.h"
@@ -100,6 +100,32 @@ rate_allows(struct ofconn *c)
     return true;
 }
 
+/* --- the queue of packet-ins --------------------------------------------------------------------
+ */
+
+static bool
+queue_is_full(struct ofconn *c)
+{
+    uint64_t backlog = stream_backlog(c->stream);
+    uint64_t gone = c->sent > backlog ? c->sent - backlog : 0;
+
+    while (c->n_pins && c->pin_ends[c->first_pin] <= gone) {
+        c->first_pin = (c->first_pin + 1) % OFCONN_MAX_PIN_QUEUE;
+        c->n_pins--;
+    }
+    return c->n_pins >= connmgr_queue_size(c->mgr, c->controller);
+}
+
+/* The packet-in is the last thing in c->out. */
+static void
+queue_put(struct ofconn *c)
+{
+    unsigned last = (c->first_pin + c->n_pins) % OFCONN_MAX_PIN_QUEUE;
+
+    c->pin_ends[last] = c->sent + c->out.size;
+    c->n_pins++;
+}
+
 /* The pipeline's fields of a packet, as the match that packet-ins carry. */
 static void
 metadata_match(const struct flow *flow, struct match *m)
@@ -173,7 +199,7 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
         (is_miss && c->version >= OFP13_VERSION)) {
         return;
     }
-    if (ofconn_is_congested(c)) {
+    if (ofconn_is_congested(c) || queue_is_full(c)) {
         coverage_inc(packet_in_overflow);
         return;
     }
@@ -196,6 +222,7 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
     ofp_packet_in_encode(&out, (enum ofp_version)c->version, c->pin_format, OFP_MAX_LEN_NO_BUFFER,
                          &c->out);
     wr_fini(&left);
+    queue_put(c);
     if (!c->in_process) {
         ofconn_flush(c);
     }

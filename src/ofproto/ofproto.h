@@ -120,6 +120,10 @@ struct ofproto_cfg {
     bool forward_bpdu;
     uint32_t versions;         /* OFP_VERSION_BIT()s; 0: all */
     int controller_queue_size; /* 0: 100 */
+    bool disable_in_band;
+    int in_band_queue;           /* of set_queue; -1: none */
+    const char *const *managers; /* targets that are reached in band, too; active ones count */
+    size_t n_managers;
     int bundle_idle_timeout_s; /* 0: 10 */
     int vlan_limit;            /* 0: no limit */
     bool mcast_snooping;

@@ -26,6 +26,7 @@
 #include "ofproto/rule.h"
 #include "pmd/dp.h"
 
+struct bond_loads;
 struct match;
 struct mac_table;
 struct ofproto_view;
@@ -83,8 +84,9 @@ struct view_bundle {
     struct ofproto_bond_cfg bond;   /* valid if has_bond; 'primary' is NULL */
     const struct view_port *active; /* valid if has_bond; NULL: no member is */
     bool has_lacp;
-    uint8_t lacp_status; /* enum lacp_status */
-    bool falls_back;     /* balanced by configuration, but without a partner active-backup */
+    uint8_t lacp_status;      /* enum lacp_status */
+    bool falls_back;          /* balanced by configuration, but without a partner active-backup */
+    struct bond_loads *loads; /* what buckets sent; valid while the bond lives */
     const struct view_port **buckets;  /* of a balanced bond, BOND_BUCKETS of them; may be NULL */
     uint32_t src_mirrors, dst_mirrors; /* bitmaps of view->mirrors: selected on receive, on send */
     uint32_t out_mirrors;              /* mirrors whose output this bundle is */

@@ -102,6 +102,7 @@ build_bond(const struct ofbundle *b, struct ofproto_view *v, struct view_bundle 
     if (b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP || vb->falls_back) {
         return;
     }
+    vb->loads = bond->loads;
     vb->buckets = xcalloc(BOND_BUCKETS, sizeof *vb->buckets);
     for (size_t i = 0; i < BOND_BUCKETS; i++) {
         if (bond->bucket[i] < bond->n_members) {

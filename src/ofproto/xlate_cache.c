@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "ofproto/bond.h"
 #include "ofproto/xlate_int.h"
 
 struct cache_bridge {
@@ -98,6 +99,16 @@ credit_mirror(const struct ofproto *p, const struct xc_entry *e, const struct cr
 }
 
 static void
+credit_bond(const struct ofproto *p, const struct xc_entry *e, const struct credit *c)
+{
+    const struct view_bundle *b = p ? view_bundle(ofproto_view(p), e->bond.bundle_id) : NULL;
+
+    if (b && b->loads) {
+        atomic_fetch_add_explicit(&b->loads->bytes[e->bond.bucket], c->bytes, memory_order_relaxed);
+    }
+}
+
+static void
 credit_entry(const struct xc_entry *e, struct ofproto *p, struct mac_table *macs,
              const struct credit *c)
 {
@@ -138,6 +149,9 @@ credit_entry(const struct xc_entry *e, struct ofproto *p, struct mac_table *macs
             ofproto_reduce_timeouts(e->fin.rule, e->fin.idle, e->fin.hard);
         }
         break;
+    case XC_BOND:
+        credit_bond(p, e, c);
+        break;
     default:
         break;
     }
@@ -176,6 +190,7 @@ entry_ref(const struct xc_entry *e)
     case XC_PORT_RX:
     case XC_MIRROR:
     case XC_MAC:
+    case XC_BOND:
     case XC_LEARN: /* Ours from the beginning. */
     default:
         return true;
@@ -203,6 +218,7 @@ entry_unref(const struct xc_entry *e)
     case XC_PORT_RX:
     case XC_MIRROR:
     case XC_MAC:
+    case XC_BOND:
     default:
         break;
     }

@@ -69,6 +69,7 @@ enum xc_type {
     XC_MAC,
     XC_LEARN,
     XC_FIN_TIMEOUT,
+    XC_BOND,
 };
 struct xc_entry {
     uint8_t type;   /* enum xc_type */
@@ -88,6 +89,10 @@ struct xc_entry {
             struct rule *rule;
             uint16_t idle, hard;
         } fin;
+        struct {
+            uint32_t bundle_id;
+            uint8_t bucket;
+        } bond;
     };
 };
 struct xc_learn;

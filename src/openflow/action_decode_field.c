@@ -90,12 +90,10 @@ action_decode_set_field(struct rd *in, const struct action_ctx *ctx, struct ofpa
     return put_set_field(in, ctx->version >= OFP15_VERSION, OFPACT_RAW_DEFAULT, out);
 }
 
+/* The field stands right behind the subtype, and is padded to 8. */
 enum ofperr
 action_decode_reg_load2(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
 {
-    if (!rd_zeros(in, 6)) {
-        return OFPERR_NXBAC_MUST_BE_ZERO;
-    }
     return put_set_field(in, true, OFPACT_RAW_REG_LOAD2, out);
 }
 

@@ -66,7 +66,6 @@ put_reg_load(const struct ofpact_set_field *a, struct wr *out)
 
         memcpy(v.b, ofpact_set_field_value(a), a->n_bytes);
         memcpy(m.b, ofpact_set_field_mask(a), a->n_bytes);
-        wr_zeros(out, 6);
         nxm_put_entry(out, mf, &v, &m, 0);
         action_end(out, start, 16);
         return;

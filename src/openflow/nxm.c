@@ -12,6 +12,8 @@
 #define OXM_CLASS_EXPERIMENTER 0xffffu
 #define NXM_CLASS_NX 0x0001u
 #define NXM_FIELD_COOKIE 30u
+#define NXM_FIELD_TUN_METADATA0 40u
+#define N_TUN_METADATA 64u
 #define NXM_COOKIE_SIZE 8u
 
 #define OFPMT_OXM 1u
@@ -57,6 +59,17 @@ static const struct mf_field *
 tlv_field(const struct tlv *t)
 {
     return mf_from_code(t->class, t->field, t->experimenter);
+}
+
+/* Why a field that we do not have is refused: a tunnel option has a field only while it is mapped,
+ * and none is (docs/compat.md). */
+static enum ofperr
+unknown_field(const struct tlv *t)
+{
+    bool is_option = t->class == NXM_CLASS_NX && t->field >= NXM_FIELD_TUN_METADATA0 &&
+                     t->field < NXM_FIELD_TUN_METADATA0 + N_TUN_METADATA;
+
+    return is_option ? OFPERR_NXFMFC_INVALID_TLV_FIELD : OFPERR_OFPBMC_BAD_FIELD;
 }
 
 static bool
@@ -118,7 +131,7 @@ nxm_pull_entry(struct rd *in, const struct mf_field **field, union mf_value *val
     *field = tlv_field(&t);
     if (!*field) {
         rd_skip(in, t.payload_size);
-        return rd_ok(in) ? OFPERR_OFPBMC_BAD_FIELD : OFPERR_OFPBMC_BAD_LEN;
+        return rd_ok(in) ? unknown_field(&t) : OFPERR_OFPBMC_BAD_LEN;
     }
     return pull_payload(in, &t, *field, value, mask);
 }
@@ -135,7 +148,7 @@ nxm_pull_header(struct rd *in, const struct mf_field **field, bool *masked)
     }
     *field = tlv_field(&t);
     if (!*field) {
-        return OFPERR_OFPBMC_BAD_FIELD;
+        return unknown_field(&t);
     }
     if (t.payload_size != (*field)->n_bytes * (1 + t.masked)) {
         return OFPERR_OFPBMC_BAD_LEN;
@@ -203,7 +216,7 @@ nxm_pull_match(struct rd *in, bool loose, struct match *match, uint64_t *cookie,
             error = pull_cookie(in, &t, cookie, cookie_mask);
         } else if (!mf) {
             rd_skip(in, t.payload_size);
-            error = !rd_ok(in) ? OFPERR_OFPBMC_BAD_LEN : loose ? 0 : OFPERR_OFPBMC_BAD_FIELD;
+            error = !rd_ok(in) ? OFPERR_OFPBMC_BAD_LEN : loose ? 0 : unknown_field(&t);
         } else {
             error = pull_payload(in, &t, mf, &value, &mask);
             if (!error) {

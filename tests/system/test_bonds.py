@@ -373,6 +373,40 @@ def test_balance_slb_by_hash(make_hermetic):
     assert trace(sw, other) == ["100", "9"]
 
 
+def test_balance_slb_by_load(make_hermetic):
+    """Two sources that share a member part when they carry much; what bond/show says of it."""
+    sw = make(make_hermetic, "bond_mode=balance-slb", "other_config:bond-rebalance-interval=4000")
+    by_member = collections.defaultdict(dict)
+    for i in range(64):
+        src = "02:00:00:00:01:%02x" % i
+        (out,) = set(trace(sw, "p9", src=src)) - {"100"}
+        by_member[out].setdefault(int(sw.appctl("bond/hash", src)), src)
+    buckets = dict(list(by_member["1"].items())[:2])
+    control = sw.control()
+    for n in range(1, 121):
+        for src in buckets.values():
+            control.run("netdev-dummy/receive", "p9", "ffffffffffff" + src.replace(":", "") + "88b5" + "00" * 1486)
+
+    def loads():
+        sw.appctl("time/warp", "100")
+        return {int(b): int(kb) for b, kb in re.findall(r"  hash (\d+): (\d+) kB load", sw.appctl("bond/show"))}
+    control.close()
+    wait_for(lambda: len(loads()) == 2, what="the load")
+    assert set(loads()) == set(buckets)
+
+    def outputs():
+        sw.appctl("time/warp", "500")
+        return {out for src in buckets.values() for out in trace(sw, "p9", src=src)} - {"100"}
+    wait_for(lambda: outputs() == {"1", "2"}, 15, "the move")
+    text = sw.appctl("bond/show")
+    for b in loads():  # below their members
+        assert re.search(r"member p[12]: enabled\n(  active member\n)?  may_enable: true\n  hash %d: \d+ kB load\n" % b, text)
+    sw.stop()
+    with open(sw.log) as f:
+        assert re.search(r"bond bond0: shift \d+kB of load \(with hash \d+\) from p1 to p2 \(now carrying "
+                         r"\d+kB and \d+kB load, respectively\)", f.read())
+
+
 def test_mode_changes_while_it_runs(make_hermetic):
     sw = make(make_hermetic, "bond_mode=balance-slb")
     srcs = ["02:00:00:00:01:%02x" % i for i in range(16)]
