@@ -32,6 +32,7 @@
 #include "dummy_compose.h"
 #include "linger.h"
 #include "netdev/netdev.h"
+#include "openflow/ofp_action.h"
 #include "options.h"
 #include "ovsdb/db.h"
 #include "rpc/stream.h"
@@ -286,6 +287,7 @@ stage_netdev_init(struct root *root, char **error)
 {
     if (root->options.enable_dummy) {
         netdev_enable_dummy(root->options.dummy_level);
+        ofpacts_enable_debug();
         netdev_dummy_set_compose(dummy_compose);
     }
     netdev_init(root->loop);

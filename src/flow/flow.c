@@ -264,6 +264,7 @@ flow_n_mpls(const struct flow *flow, struct flow_mask *mask)
     if (!flow_is_mpls(flow)) {
         return 0;
     }
+    int n = 0;
     for (int i = 0; i < FLOW_MAX_MPLS; i++) {
         if (mask) {
             mask->bits.mpls_lse[i] |= RTE_BE32(MPLS_BOS_MASK);
@@ -271,8 +272,9 @@ flow_n_mpls(const struct flow *flow, struct flow_mask *mask)
         if (flow->mpls_lse[i] & RTE_BE32(MPLS_BOS_MASK)) {
             return i + 1;
         }
+        n += flow->mpls_lse[i] != 0;
     }
-    return FLOW_MAX_MPLS;
+    return n; /* no bottom: more than the key holds, or all were popped, "to MPLS" */
 }
 
 /* The first entry of a stack over what the packet is now. */

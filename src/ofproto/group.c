@@ -77,6 +77,7 @@ group_free(void *g_)
     }
     ofp_group_fini(g->spec);
     free(g->spec);
+    free(g->slots);
     free(g);
 }
 
@@ -114,6 +115,24 @@ group_exists(const struct ofproto *p, uint32_t group_id)
     return map_find(rcu_get_protected(&p->groups), group_id) != NULL;
 }
 
+/* Weights that no table can show make a group choose for each flow, whatever is asked for. */
+static void
+set_method(struct ofgroup *g, const struct ofp_group *spec)
+{
+    bool says_dp_hash = !strcmp(spec->selection_method, "dp_hash");
+    uint64_t alg = spec->selection_method_param >> 32;
+
+    g->hash_basis = (uint32_t)spec->selection_method_param;
+    if (!strcmp(spec->selection_method, "hash")) {
+        g->method = OFGROUP_METHOD_HASH;
+        g->hash_fields = spec->hash_mask.mask;
+    } else if (g->type == OFGROUP_SELECT && group_hash_init(g)) {
+        g->method = OFGROUP_METHOD_DP_HASH;
+        g->hash_alg = !says_dp_hash || alg == DP_HASH_SYM_L4 ? DP_HASH_SYM_L4 : DP_HASH_L4;
+        g->hash_basis = says_dp_hash ? g->hash_basis : 0;
+    }
+}
+
 static struct ofgroup *
 group_create(struct ofproto *p, const struct ofp_group *spec)
 {
@@ -122,13 +141,6 @@ group_create(struct ofproto *p, const struct ofp_group *spec)
     g->ofproto = p;
     g->group_id = spec->group_id;
     g->type = spec->type;
-    g->method_param = spec->selection_method_param;
-    if (!strcmp(spec->selection_method, "hash")) {
-        g->method = OFGROUP_METHOD_HASH;
-        g->hash_fields = spec->hash_mask.mask;
-    } else if (!strcmp(spec->selection_method, "dp_hash")) {
-        g->method = OFGROUP_METHOD_DP_HASH;
-    }
     g->created_ms = g->modified_ms = clock_now_ms();
     atomic_init(&g->n_refs, 1);
     g->spec = xzalloc(sizeof *g->spec);
@@ -144,6 +156,7 @@ group_create(struct ofproto *p, const struct ofp_group *spec)
         g->buckets[i].actions =
             rule_actions_get(p->all, ofpacts_data(&b->actions), b->actions.size);
     }
+    set_method(g, spec);
     return g;
 }
 

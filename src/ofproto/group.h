@@ -13,6 +13,7 @@
 
 enum ofgroup_type { OFGROUP_ALL = 0, OFGROUP_SELECT = 1, OFGROUP_INDIRECT = 2, OFGROUP_FF = 3 };
 enum ofgroup_method { OFGROUP_METHOD_DEFAULT, OFGROUP_METHOD_DP_HASH, OFGROUP_METHOD_HASH };
+enum { OFGROUP_MAX_SLOTS = 256 };
 
 struct ofp_group;
 
@@ -28,9 +29,12 @@ struct ofbucket {
 struct ofgroup {
     struct ofproto *ofproto;
     uint32_t group_id;
-    uint8_t type;   /* enum ofgroup_type */
-    uint8_t method; /* enum ofgroup_method */
-    uint64_t method_param;
+    uint8_t type;     /* enum ofgroup_type */
+    uint8_t method;   /* enum ofgroup_method; DP_HASH only with slots */
+    uint8_t hash_alg; /* OFGROUP_METHOD_DP_HASH: enum dp_hash_alg */
+    uint32_t hash_basis;
+    uint32_t n_slots; /* of 'slots', a power of two: indices of buckets, by dp_hash */
+    uint32_t *slots;
     struct flow_mask hash_fields; /* OFGROUP_METHOD_HASH: which bits to hash; empty: five-tuple */
     int64_t created_ms, modified_ms;
     _Atomic uint32_t n_refs;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "ofproto/bond.h"
+#include "ofproto/frozen.h"
 #include "ofproto/ofproto_priv.h"
 
 LOG_MODULE(ofproto);
@@ -64,6 +65,7 @@ ofprotos_create(struct loop *loop, struct dp *dp)
     all->loop = loop;
     all->dp = dp;
     all->actions = rule_actions_set_create();
+    all->frozens = frozens_create();
     all->last_job = &all->jobs;
     atomic_init(&all->seq, 1);
     pthread_mutex_init(&all->lock, NULL);
@@ -100,6 +102,7 @@ ofprotos_destroy(struct ofprotos *all)
     loop_del_hook(all->loop, each_iteration, all);
     rcu_barrier();
     rule_actions_set_destroy(all->actions);
+    frozens_destroy(all->frozens);
     pthread_mutex_destroy(&all->lock);
     free(all);
 }

@@ -27,6 +27,7 @@
 #include "pmd/dp.h"
 
 struct bond_loads;
+struct frozens;
 struct match;
 struct mac_table;
 struct ofproto_view;
@@ -169,6 +170,8 @@ void ofproto_count_lookup(struct ofproto *, uint8_t table_id, bool matched, uint
 uint32_t ofproto_meter_to_dp(const struct ofproto *, uint32_t meter_id);
 
 struct dp *ofprotos_dp(const struct ofprotos *);
+/* What recirculated packets go on with (frozen.h). */
+struct frozens *ofprotos_frozens(const struct ofprotos *);
 struct loop *ofprotos_loop(const struct ofprotos *);
 struct ofprotos *ofproto_set(const struct ofproto *);
 /* Random, new with each start: what continuations name. */

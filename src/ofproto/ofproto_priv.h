@@ -49,6 +49,7 @@ struct ofprotos {
     uint64_t synced_seq;                   /* the datapath follows all up to here */
     bool flow_restore_wait;
     struct rule_actions_set *actions; /* interned lists (rule.c) */
+    struct frozens *frozens;          /* constant */
     pthread_mutex_t lock;             /* the members below; leaf lock */
     struct ofproto_change *changes;   /* under 'lock' */
     size_t n_changes, allocated_changes;
@@ -344,6 +345,8 @@ void groups_visit(const struct ofproto *, uint32_t group_id,
 /* --- meter.c
  * ------------------------------------------------------------------------------------------ */
 
+/* group_hash.c: makes 'slots', if the weights allow. */
+bool group_hash_init(struct ofgroup *);
 bool meter_exists(const struct ofproto *, uint32_t meter_id);
 /* With the rules that use them. */
 void meters_destroy_all(struct ofproto *);

@@ -123,6 +123,24 @@ parse_ofp_flow(struct request *r, const char *bridge, const char *text)
     r->flow.in_port = port ? port->odp_port : ODPP_NONE;
 }
 
+/* The bridge and port of a recirculated packet are where its translation stopped. */
+static void
+find_frozen(struct request *r)
+{
+    struct frozen *frozen = frozen_find(ofprotos_frozens(r->all), r->flow.recirc_id);
+
+    r->ofproto = frozen ? frozen_bridge(frozen) : NULL;
+    if (r->ofproto) {
+        struct flow then = {0};
+
+        memcpy(&then.w[FLOW_KEY_WORDS], frozen->state.pipeline, sizeof frozen->state.pipeline);
+        r->flow.ofp_in_port = then.ofp_in_port;
+    } else {
+        r->error = xasprintf("no recirculation data for recirc_id %#x", r->flow.recirc_id);
+    }
+    frozen_unref(frozen);
+}
+
 static void
 parse_odp_flow(struct request *r, const char *text)
 {
@@ -133,6 +151,10 @@ parse_odp_flow(struct request *r, const char *text)
     if (error) {
         r->error = xasprintf("Bad datapath flow syntax: %s: %s", text, error);
         free(error);
+        return;
+    }
+    if (r->flow.recirc_id) {
+        find_frozen(r);
         return;
     }
     ref = ofprotos_port_by_odp(r->all, r->flow.in_port);

@@ -369,6 +369,12 @@ ofproto_count_lookup(struct ofproto *p, uint8_t table_id, bool matched, uint64_t
     atomic_fetch_add_explicit(matched ? &t->n_matched : &t->n_missed, n, memory_order_relaxed);
 }
 
+struct frozens *
+ofprotos_frozens(const struct ofprotos *all)
+{
+    return all->frozens;
+}
+
 struct dp *
 ofprotos_dp(const struct ofprotos *all)
 {

@@ -22,6 +22,7 @@
 LOG_MODULE(ofproto_dpif_xlate);
 
 COVERAGE_DEFINE(xlate_actions);
+COVERAGE_DEFINE(xlate_resume);
 
 static enum dp_drop_reason
 drop_reason(enum xlate_error error)
@@ -41,6 +42,8 @@ drop_reason(enum xlate_error error)
         return DP_DROP_TOO_MANY_MPLS_LABELS;
     case XLATE_FORWARDING_DISABLED:
         return DP_DROP_FORWARDING_DISABLED;
+    case XLATE_NO_RECIRC_ID:
+        return DP_DROP_CONGESTION;
     case XLATE_OK:
     default:
         return DP_DROP_OF_PIPELINE;
@@ -411,6 +414,10 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     ctx->cookie = UINT64_MAX;
     ctx->frozen = NULL;
     ctx->pause = NULL;
+    ctx->again = ctx->was_mpls = false;
+    ctx->thawed = NULL;
+    ctx->recircs = NULL;
+    ctx->n_recircs = 0;
     ctx->table_id = 0;
     ctx->depth = ctx->n_resubmits = 0;
     ctx->in_group = ctx->in_action_set = false;
@@ -461,7 +468,10 @@ run(struct xlate_ctx *ctx)
         xlate_fail(ctx, XLATE_FORWARDING_DISABLED);
         return;
     }
-    if (in->resume) {
+    if (ctx->thawed) {
+        xlate_thaw(ctx);
+    } else if (in->resume) {
+        coverage_inc(xlate_resume);
         xlate_resume(ctx, in->resume);
     } else if (in->acts) {
         ctx->table_id = 0;
@@ -509,6 +519,7 @@ end(struct xlate_ctx *ctx)
     out->error = ctx->error;
     mask_finish(ctx->wc, ctx->in->flow);
     xlate_credits_finish(ctx);
+    xlate_recircs_fini(ctx);
     xlate_deps_finish(ctx);
     ofpacts_fini(&ctx->action_set);
     words_fini(&ctx->stack);
@@ -525,10 +536,7 @@ xlate(const struct xlate_in *in, struct xlate_out *out)
 
     coverage_inc(xlate_actions);
     begin(&ctx, in, out);
-    if (in->flow->recirc_id) {
-        out->drop_unknown = true;
-        xlate_fail(&ctx, XLATE_NO_RECIRC_CONTEXT);
-    } else if (find_start(&ctx)) {
+    if (in->flow->recirc_id ? xlate_thaw_begin(&ctx) : find_start(&ctx)) {
         run(&ctx);
     }
     out->final_flow = ctx.flow;

@@ -115,7 +115,7 @@ do_clone(struct xlate_ctx *ctx, const struct ofpact_nest *a)
 {
     struct flow old = ctx->flow;
     struct ofpacts old_set = ctx->action_set;
-    bool old_exit = ctx->exit;
+    bool old_exit = ctx->exit, was_mpls = ctx->was_mpls;
     size_t size;
     const struct ofpact *acts = ofpact_nest_actions(a, &size);
 
@@ -126,6 +126,7 @@ do_clone(struct xlate_ctx *ctx, const struct ofpact_nest *a)
     ofpacts_fini(&ctx->action_set);
     ctx->action_set = old_set;
     ctx->flow = old;
+    ctx->was_mpls = was_mpls;
     ctx->exit = old_exit;
 }
 
@@ -192,6 +193,7 @@ do_check_pkt_larger(struct xlate_ctx *ctx, const struct ofpact_check_pkt *a,
     ctx->n_nest--;
     ctx->flow = old_flow;
     ctx->base = old_base;
+    ctx->was_mpls = false; /* as it was: after a label was popped this list is not done */
     ctx->exit = old_exit;
     dp_check_pkt_len_else(acts, pos);
     nest_begin(ctx, pos);
@@ -360,6 +362,9 @@ do_action(struct xlate_ctx *ctx, const struct ofpact *a, const struct ofpact *li
     case OFPACT_EXIT:
         ctx->exit = true;
         break;
+    case OFPACT_DEBUG_RECIRC:
+        xlate_freeze_recirc(ctx);
+        break;
     case OFPACT_CLONE:
         do_clone(ctx, OFPACT_CAST(ofpact_nest, a));
         break;
@@ -414,6 +419,11 @@ xlate_actions(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size, boo
         if (ctx->error || ctx->exit) {
             break;
         }
+        if (xlate_needs_parsing(ctx, a)) {
+            xlate_freeze_recirc(ctx);
+            xlate_freeze_rest(ctx, a, list_end);
+            break;
+        }
         report_action(ctx, a);
         if (a->type == OFPACT_DEC_TTL) {
             if (xlate_dec_ttl(ctx, OFPACT_CAST(ofpact_cnt_ids, a))) {
@@ -427,6 +437,11 @@ xlate_actions(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size, boo
             do_action(ctx, a, list_end);
             if (a->type == OFPACT_CHECK_PKT_LARGER) {
                 break; /* It did the rest. */
+            }
+            if (ctx->again) {
+                ctx->again = false;
+                xlate_freeze_rest(ctx, a, list_end);
+                break;
             }
         }
     }

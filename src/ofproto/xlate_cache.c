@@ -144,6 +144,8 @@ credit_entry(const struct xc_entry *e, struct ofproto *p, struct mac_table *macs
             xc_learn_apply(e->learn, p);
         }
         break;
+    case XC_FROZEN:
+        break;
     case XC_FIN_TIMEOUT:
         if (c->tcp_flags & (TCP_FIN | TCP_RST) && p) {
             ofproto_reduce_timeouts(e->fin.rule, e->fin.idle, e->fin.hard);
@@ -185,6 +187,9 @@ entry_ref(const struct xc_entry *e)
         return ofgroup_ref(e->group.group);
     case XC_FIN_TIMEOUT:
         return rule_ref(e->fin.rule);
+    case XC_FROZEN:
+        frozen_ref(e->frozen);
+        return true;
     case XC_TABLE_MISS:
     case XC_PORT_TX:
     case XC_PORT_RX:
@@ -212,6 +217,9 @@ entry_unref(const struct xc_entry *e)
         break;
     case XC_LEARN:
         xc_learn_destroy(e->learn);
+        break;
+    case XC_FROZEN:
+        frozen_unref(e->frozen);
         break;
     case XC_TABLE_MISS:
     case XC_PORT_TX:

@@ -322,6 +322,22 @@ push_mpls(struct xlate_ctx *ctx, uint16_t ethertype)
     return true;
 }
 
+static bool
+pop_mpls(struct xlate_ctx *ctx, uint16_t ethertype)
+{
+    if (flow_pop_mpls(&ctx->flow, htons(ethertype), ctx->wc)) {
+        ctx->was_mpls = !flow_is_mpls(&ctx->flow);
+    } else if (flow_n_mpls(&ctx->flow, NULL) >= FLOW_MAX_MPLS) {
+        xlate_report_error(ctx,
+                           "dropping packet on which an MPLS pop action can't be performed as it "
+                           "has more MPLS LSEs than the %d supported.",
+                           FLOW_MAX_MPLS);
+        xlate_fail(ctx, XLATE_TOO_MANY_MPLS_LABELS);
+        return false;
+    }
+    return true;
+}
+
 /* Returns false if the list ends here. */
 bool
 xlate_mpls(struct xlate_ctx *ctx, const struct ofpact *a)
@@ -333,7 +349,7 @@ xlate_mpls(struct xlate_ctx *ctx, const struct ofpact *a)
         return true;
     }
     if (a->type == OFPACT_POP_MPLS) {
-        flow_pop_mpls(&ctx->flow, htons(OFPACT_CAST(ofpact_ethertype, a)->ethertype), ctx->wc);
+        return pop_mpls(ctx, OFPACT_CAST(ofpact_ethertype, a)->ethertype);
     } else if (a->type == OFPACT_SET_MPLS_LABEL) {
         set_lse(ctx, OFPACT_CAST(ofpact_mpls_label, a)->label << MPLS_LABEL_SHIFT, MPLS_LABEL_MASK);
     } else if (a->type == OFPACT_SET_MPLS_TC) {

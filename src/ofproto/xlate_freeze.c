@@ -16,7 +16,6 @@
 #include "openflow/ofp_continuation.h"
 
 COVERAGE_DEFINE(xlate_pause);
-COVERAGE_DEFINE(xlate_resume);
 
 void
 xlate_freeze_pause(struct xlate_ctx *ctx, const struct ofpact_controller *a)
@@ -56,15 +55,18 @@ xlate_freeze_rest(struct xlate_ctx *ctx, const struct ofpact *a, const struct of
     struct ofp_frozen_part *part = f->n_parts ? &f->parts[f->n_parts - 1] : NULL;
 
     /* The instructions of a list have an order of their own on the wire: another list's do not
-     * follow them. */
-    bool full = part && part->instructions;
+     * follow them.  What stays here need not be split. */
+    bool to_wire = ctx->pause != NULL;
+    bool full = to_wire && part && part->instructions;
 
     for (; a < end; a = ofpact_next(a)) {
-        bool instruction = ofpact_is_instruction((enum ofpact_type)a->type);
+        bool instruction = to_wire && ofpact_is_instruction((enum ofpact_type)a->type);
+        bool tells = tells_its_flow(a);
         uint8_t table_id = part ? part->table_id : 0;
         uint64_t cookie = part ? part->cookie : 0;
 
-        if (tells_its_flow(a) && (table_id != ctx->table_id || cookie != ctx->cookie)) {
+        if (tells && (table_id != ctx->table_id || cookie != ctx->cookie ||
+                      (!to_wire && part && !part->tells))) {
             table_id = ctx->table_id;
             cookie = ctx->cookie;
             full = true;
@@ -72,6 +74,7 @@ xlate_freeze_rest(struct xlate_ctx *ctx, const struct ofpact *a, const struct of
         if (!part || full || part->instructions != instruction) {
             part = ofp_continuation_add(f, table_id, cookie);
             part->instructions = instruction;
+            part->tells = tells;
             full = false;
         }
         ofpacts_append(&part->actions, a, a->len);
@@ -93,10 +96,9 @@ take_state(struct xlate_ctx *ctx, struct ofp_continuation *f)
     ofpacts_append(&f->action_set, ofpacts_data(&ctx->action_set), ctx->action_set.size);
 }
 
-void
-xlate_freeze_finish(struct xlate_ctx *ctx)
+static void
+send_paused(struct xlate_ctx *ctx, const struct ofpact_controller *a)
 {
-    const struct ofpact_controller *a = ctx->pause;
     uint8_t table_id = ctx->table_id;
     uint64_t cookie = ctx->cookie;
     const struct xlate_to_controller to = {
@@ -108,7 +110,6 @@ xlate_freeze_finish(struct xlate_ctx *ctx)
         .continuation = ctx->frozen,
     };
 
-    take_state(ctx, ctx->frozen);
     coverage_inc(xlate_pause);
     ctx->table_id = ctx->pause_table;
     ctx->cookie = ctx->pause_cookie;
@@ -117,6 +118,19 @@ xlate_freeze_finish(struct xlate_ctx *ctx)
     ctx->cookie = cookie;
     ctx->frozen = NULL;
     ctx->pause = NULL;
+}
+
+void
+xlate_freeze_finish(struct xlate_ctx *ctx)
+{
+    const struct ofpact_controller *a = ctx->pause;
+
+    take_state(ctx, ctx->frozen);
+    if (a) {
+        send_paused(ctx, a);
+    } else {
+        xlate_recirc_finish(ctx);
+    }
 }
 
 static void
@@ -129,15 +143,26 @@ restore_state(struct xlate_ctx *ctx, const struct ofp_continuation *f)
     xlate_action_set_restore(ctx, ofpacts_data(&f->action_set), f->action_set.size);
 }
 
+static void
+report_unroll(struct xlate_ctx *ctx, const struct ofp_frozen_part *part)
+{
+    xlate_report(ctx, TRACE_ACTION, "unroll_xlate(table=%u, cookie=%llu)", part->table_id,
+                 (unsigned long long)part->cookie);
+    xlate_report(ctx, TRACE_ACTION, "restored state: table=%u, cookie=%#llx", part->table_id,
+                 (unsigned long long)part->cookie);
+}
+
 void
 xlate_resume(struct xlate_ctx *ctx, const struct ofp_continuation *f)
 {
-    coverage_inc(xlate_resume);
     restore_state(ctx, f);
     for (size_t i = 0; i < f->n_parts && !ctx->error; i++) {
         const struct ofp_frozen_part *part = &f->parts[i];
         const struct ofpact *acts = ofpacts_data(&part->actions);
 
+        if (part->tells) {
+            report_unroll(ctx, part);
+        }
         ctx->table_id = part->table_id;
         ctx->cookie = part->cookie;
         if (ctx->frozen) {

@@ -3,8 +3,10 @@
  * xlate_group.c - groups, and the actions that choose among ports or values by a hash: multipath,
  * bundle.
  *
- * A select group chooses when the megaflow is made: the hashed fields become part of its mask, so
- * that each flow that hashes differently has a megaflow of its own.
+ * A select group lets the datapath hash: the translation freezes, the packet comes back with a
+ * dp_hash, some bits of which choose the bucket and are in the mask.  With selection_method=hash,
+ * or weights that need too many bits, it chooses here, and the hashed fields are in the mask: each
+ * flow that hashes differently has a megaflow of its own.
  */
 #include <string.h>
 
@@ -186,7 +188,7 @@ run_bucket(struct xlate_ctx *ctx, struct ofgroup *g, struct ofbucket *b)
     struct trace_list *trace = ctx->trace;
     struct flow old = ctx->flow;
     struct ofpacts ordered = {0};
-    bool exit = ctx->exit, in_group = ctx->in_group;
+    bool exit = ctx->exit, in_group = ctx->in_group, was_mpls = ctx->was_mpls;
 
     credit_group(ctx, g, b);
     if (trace) {
@@ -202,6 +204,7 @@ run_bucket(struct xlate_ctx *ctx, struct ofgroup *g, struct ofbucket *b)
     }
     ofpacts_fini(&ordered);
     ctx->in_group = in_group;
+    ctx->was_mpls = was_mpls;
     ctx->exit = exit;
     ctx->flow = old;
     ctx->trace = trace;
@@ -251,18 +254,15 @@ select_hash(struct xlate_ctx *ctx, const struct ofgroup *g)
         }
         flow_mask_and(&used, &there);
         flow_mask_or(ctx->wc, &used);
-        return flow_hash_masked(&ctx->flow, &used, (uint32_t)g->method_param);
-    }
-    if (g->method == OFGROUP_METHOD_DP_HASH && g->method_param >> 32 == 1) {
-        return xlate_hash_fields(ctx, OFP_HASH_SYMMETRIC_L4, (uint32_t)g->method_param);
+        return flow_hash_masked(&ctx->flow, &used, g->hash_basis);
     }
     return hash_5tuple(ctx);
 }
 
 /* Each bucket draws a number from hash and its id, times its weight; the highest wins.  So a bucket
- * that comes or goes moves its own share of the flows only. */
+ * that comes or goes moves its own share of the flows only.  One without weight never wins. */
 static struct ofbucket *
-select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
+bucket_by_flow(struct xlate_ctx *ctx, struct ofgroup *g)
 {
     uint32_t hash = select_hash(ctx, g);
     struct ofbucket *best = NULL;
@@ -272,11 +272,11 @@ select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
         struct ofbucket *b = &g->buckets[i];
 
         if (bucket_is_alive(ctx, b, 0)) {
-            uint64_t score = (uint64_t)(mix32(b->bucket_id, hash) & 0xffff) * b->weight;
+            uint64_t score = (uint64_t)(mix32(b->bucket_id, hash) % 0xffff + 1) * b->weight;
 
             xlate_report(ctx, TRACE_DETAIL, "bucket %u: score %llu", b->bucket_id,
                          (unsigned long long)score);
-            if (score > best_score || !best) {
+            if (score > best_score) {
                 best = b;
                 best_score = score;
             }
@@ -285,6 +285,42 @@ select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
         }
     }
     return best;
+}
+
+/* The bucket of the slot that the datapath's hash falls into, or of the next one that is alive. */
+static struct ofbucket *
+bucket_by_dp_hash(struct xlate_ctx *ctx, struct ofgroup *g)
+{
+    uint32_t slot_mask = g->n_slots - 1;
+
+    ctx->wc->bits.dp_hash |= slot_mask;
+    for (uint32_t i = 0; i < g->n_slots; i++) {
+        struct ofbucket *b = &g->buckets[g->slots[(ctx->flow.dp_hash + i) & slot_mask]];
+
+        if (bucket_is_alive(ctx, b, 0)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* NULL: none is alive, or the group is asked again when there is a hash. */
+static struct ofbucket *
+select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
+{
+    if (ctx->was_mpls) {
+        xlate_freeze_recirc(ctx); /* A hash needs what is below the label. */
+        ctx->again = true;
+        return NULL;
+    }
+    if (g->method != OFGROUP_METHOD_DP_HASH) {
+        return bucket_by_flow(ctx, g);
+    }
+    if (ctx->flow.dp_hash) {
+        return bucket_by_dp_hash(ctx, g);
+    }
+    xlate_freeze_hash(ctx, (enum dp_hash_alg)g->hash_alg, g->hash_basis);
+    return NULL;
 }
 
 void
@@ -304,10 +340,10 @@ xlate_group(struct xlate_ctx *ctx, uint32_t group_id)
         xlate_fail(ctx, XLATE_RECURSION_TOO_DEEP);
         return;
     }
-    credit_group(ctx, g, NULL);
     switch ((enum ofgroup_type)g->type) {
     case OFGROUP_ALL:
     case OFGROUP_INDIRECT:
+        credit_group(ctx, g, NULL);
         for (size_t i = 0; i < g->n_buckets && !ctx->error; i++) {
             run_bucket(ctx, g, &g->buckets[i]);
         }
@@ -319,6 +355,9 @@ xlate_group(struct xlate_ctx *ctx, uint32_t group_id)
     default:
         b = first_alive(ctx, g);
         break;
+    }
+    if (!ctx->again) {
+        credit_group(ctx, g, NULL);
     }
     if (b) {
         xlate_report(ctx, TRACE_DETAIL, "using bucket %u", b->bucket_id);

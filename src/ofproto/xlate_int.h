@@ -11,6 +11,7 @@
  *   xlate_set.c      the action set of OpenFlow 1.1 and later
  *   xlate_learn.c    learn()
  *   xlate_freeze.c   controller(pause) and what goes on after it
+ *   xlate_recirc.c   the same for recirculation by the datapath
  *   xlate_vlan.c     VLAN modes of logical ports
  *   xlate_mirror.c   mirrors
  *   normal.c         NORMAL
@@ -24,6 +25,7 @@
 #ifndef OFPROTO_XLATE_INT_H
 #define OFPROTO_XLATE_INT_H 1
 
+#include "ofproto/frozen.h"
 #include "ofproto/mac_table.h"
 #include "ofproto/trace.h"
 #include "ofproto/xlate.h"
@@ -47,6 +49,7 @@ enum xlate_error {
     XLATE_NO_RECIRC_CONTEXT,
     XLATE_TOO_MANY_MPLS_LABELS,
     XLATE_FORWARDING_DISABLED,
+    XLATE_NO_RECIRC_ID,
 };
 const char *xlate_error_text(enum xlate_error);
 
@@ -70,6 +73,7 @@ enum xc_type {
     XC_LEARN,
     XC_FIN_TIMEOUT,
     XC_BOND,
+    XC_FROZEN,
 };
 struct xc_entry {
     uint8_t type;   /* enum xc_type */
@@ -85,6 +89,7 @@ struct xc_entry {
         struct rule_stats *mirror;
         struct mac_source mac;
         struct xc_learn *learn;
+        struct frozen *frozen; /* not credited: a reference to what recirculation needs */
         struct {
             struct rule *rule;
             uint16_t idle, hard;
@@ -135,9 +140,18 @@ struct xlate_ctx {
     enum xlate_error error;
 
     struct ofp_continuation *frozen;       /* not NULL: freezing, lists add to it what is left */
-    const struct ofpact_controller *pause; /* then: why, and of which flow */
+    const struct ofpact_controller *pause; /* then: why, and of which flow; NULL: to recirculate */
     uint64_t pause_cookie;
     uint8_t pause_table;
+    bool again;           /* the action that is being done is what freezes, and is left, too */
+    bool frozen_looks_up; /* what is left is to look up in table 0 */
+    bool frozen_by_hash;  /* the datapath sets dp_hash, by: */
+    uint8_t hash_alg;     /* enum dp_hash_alg */
+    uint32_t hash_basis;
+    bool was_mpls;           /* popped the last label: what is below is not known */
+    struct frozen *thawed;   /* among 'recircs'; NULL: begins at the beginning */
+    struct frozen **recircs; /* references to what 'actions' recirculate to */
+    size_t n_recircs;
 
     struct ofpacts action_set;
     struct xlate_words stack;
@@ -253,6 +267,24 @@ void xlate_freeze_rest(struct xlate_ctx *, const struct ofpact *a, const struct 
 void xlate_freeze_finish(struct xlate_ctx *);
 /* Does what was left. */
 void xlate_resume(struct xlate_ctx *, const struct ofp_continuation *);
+
+/* --- xlate_recirc.c --- */
+/* True if the action needs what is below a popped MPLS stack. */
+bool xlate_needs_parsing(const struct xlate_ctx *, const struct ofpact *);
+/* Stops here, to go on when the datapath has parsed the packet anew. */
+void xlate_freeze_recirc(struct xlate_ctx *);
+/* The same from within an action, which is to be done again when the datapath has set dp_hash. */
+void xlate_freeze_hash(struct xlate_ctx *, enum dp_hash_alg, uint32_t basis);
+/* The same instead of the lookup in table 0 of a packet that comes in from a patch port. */
+void xlate_freeze_lookup(struct xlate_ctx *);
+/* What xlate_freeze_finish() does where no controller is meant. */
+void xlate_recirc_finish(struct xlate_ctx *);
+/* Takes the reference; out->cache gets one of its own. */
+void xlate_keep_frozen(struct xlate_ctx *, struct frozen *);
+void xlate_recircs_fini(struct xlate_ctx *);
+/* A recirculated packet: finds what its recirc_id stands for.  False if nobody knows. */
+bool xlate_thaw_begin(struct xlate_ctx *);
+void xlate_thaw(struct xlate_ctx *);
 
 /* --- xlate_learn.c --- */
 void xlate_learn(struct xlate_ctx *, const struct ofpact_learn *);

@@ -75,6 +75,7 @@ run_peer(struct xlate_ctx *ctx, const struct view_port *in)
     bool in_packet_out = ctx->in_packet_out;
     struct ofpacts set = ctx->action_set;
     uint32_t stack_n = ctx->stack.n;
+    bool was_mpls = ctx->was_mpls;
 
     ctx->action_set = (struct ofpacts){0};
     ctx->in_group = ctx->in_action_set = ctx->in_packet_out = false;
@@ -88,12 +89,17 @@ run_peer(struct xlate_ctx *ctx, const struct view_port *in)
         xlate_report(ctx, TRACE_DETAIL, "OFPPC_NO_RECV is set on the input port, dropping");
     } else {
         xlate_mirror_in(ctx);
-        xlate_table(ctx, in->ofp_port, 0, true, true);
+        if (was_mpls) {
+            xlate_freeze_lookup(ctx);
+        } else {
+            xlate_table(ctx, in->ofp_port, 0, true, true);
+        }
         xlate_pipeline_end(ctx);
     }
     ofpacts_fini(&ctx->action_set);
     ctx->action_set = set;
     ctx->stack.n = stack_n;
+    ctx->was_mpls = was_mpls;
     ctx->trace = trace;
     ctx->rule = rule;
     ctx->cookie = cookie;

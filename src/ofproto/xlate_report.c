@@ -37,6 +37,8 @@ xlate_error_text(enum xlate_error error)
         return "Too many MPLS labels";
     case XLATE_FORWARDING_DISABLED:
         return "Forwarding is disabled";
+    case XLATE_NO_RECIRC_ID:
+        return "Too many recirculations";
     default:
         return "Unknown error";
     }

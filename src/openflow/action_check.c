@@ -440,6 +440,7 @@ check_one(struct ofpact *a, struct check *c)
     case OFPACT_CONJUNCTION:
     case OFPACT_NOTE:
     case OFPACT_EXIT:
+    case OFPACT_DEBUG_RECIRC:
     case OFPACT_SAMPLE:
     case OFPACT_CT_CLEAR:
     case OFPACT_CLEAR_ACTIONS:

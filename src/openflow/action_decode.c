@@ -8,6 +8,8 @@
  */
 #include "openflow/action_decode.h"
 
+#include <stdatomic.h>
+
 #define VAR 0x8000u /* The action may be longer than the size in the row. */
 
 struct action_row {
@@ -109,7 +111,17 @@ static const struct action_row rows_nx[NXAST_N] = {
     [NXAST_DELETE_FIELD] = {action_decode_delete_field, 24, 1, 6},
 };
 
+static const struct action_row row_debug_recirc = {action_decode_debug_recirc, 16, 1, 6};
 static const struct action_row row_onf_copy_field = {action_decode_onf_copy_field, 24 | VAR, 4, 5};
+
+/* Set once, at start. */
+static _Atomic bool debug_actions;
+
+void
+ofpacts_enable_debug(void)
+{
+    atomic_store(&debug_actions, true);
+}
 
 /* Finds the row of one action and leaves 'in' at its body. */
 static enum ofperr
@@ -125,6 +137,9 @@ find_row(struct rd *in, uint16_t type, enum ofp_version version, const struct ac
         }
         if (vendor == OFP_VENDOR_NX && subtype < NXAST_N) {
             *row = &rows_nx[subtype];
+        } else if (vendor == OFP_VENDOR_NX && subtype == NXAST_DEBUG_RECIRC &&
+                   atomic_load_explicit(&debug_actions, memory_order_relaxed)) {
+            *row = &row_debug_recirc;
         } else if (vendor == OFP_VENDOR_ONF && subtype == ONFACT_COPY_FIELD) {
             *row = &row_onf_copy_field;
         } else if (vendor != OFP_VENDOR_NX && vendor != OFP_VENDOR_ONF) {

@@ -36,7 +36,7 @@ decode_fn action_decode_set_field, action_decode_reg_load2, action_decode_reg_lo
 decode_fn action_decode_resubmit, action_decode_resubmit_table, action_decode_resubmit_table_ct,
     action_decode_conjunction, action_decode_multipath, action_decode_note, action_decode_exit,
     action_decode_fin_timeout, action_decode_sample, action_decode_sample2, action_decode_sample3,
-    action_decode_clone, action_decode_ct_clear, action_decode_meter;
+    action_decode_clone, action_decode_ct_clear, action_decode_meter, action_decode_debug_recirc;
 
 /* action_learn.c, action_ct.c */
 decode_fn action_decode_learn, action_decode_learn2, action_decode_ct, action_decode_nat;

@@ -99,6 +99,13 @@ action_decode_exit(struct rd *in, const struct action_ctx *ctx, struct ofpacts *
 }
 
 enum ofperr
+action_decode_debug_recirc(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
+{
+    ofpacts_put_struct(out, DEBUG_RECIRC, struct ofpact_null);
+    return 0;
+}
+
+enum ofperr
 action_decode_fin_timeout(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
 {
     struct ofpact_fin_timeout *a = ofpacts_put_struct(out, FIN_TIMEOUT, struct ofpact_fin_timeout);

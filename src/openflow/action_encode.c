@@ -102,6 +102,9 @@ action_encode_one(const struct ofpact *a, enum ofp_version version, struct wr *o
     case OFPACT_EXIT:
         action_put_empty_nx(out, NXAST_EXIT);
         break;
+    case OFPACT_DEBUG_RECIRC:
+        action_put_empty_nx(out, NXAST_DEBUG_RECIRC);
+        break;
     case OFPACT_SAMPLE:
         action_encode_sample(OFPACT_CAST(ofpact_sample, a), out);
         break;

@@ -491,6 +491,7 @@ ofpact_format(const struct ofpact *a, const struct mf_port_names *ports, struct 
     case OFPACT_DEC_MPLS_TTL:
     case OFPACT_POP_QUEUE:
     case OFPACT_EXIT:
+    case OFPACT_DEBUG_RECIRC:
     case OFPACT_CT_CLEAR:
     case OFPACT_CLEAR_ACTIONS:
         text_put(out, ofpact_type_name(a->type));

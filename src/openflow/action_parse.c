@@ -121,6 +121,7 @@ static const struct {
     {"fin_timeout", OFPACT_FIN_TIMEOUT, action_parse_fin_timeout},
     {"check_pkt_larger", OFPACT_CHECK_PKT_LARGER, action_parse_check_pkt},
     {"exit", OFPACT_EXIT, action_parse_null},
+    {"debug_recirc", OFPACT_DEBUG_RECIRC, action_parse_null},
     {"clone", OFPACT_CLONE, action_parse_clone},
     {"ct", OFPACT_CT, action_parse_ct},
     {"nat", OFPACT_NAT, action_parse_nat},

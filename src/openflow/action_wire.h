@@ -105,6 +105,7 @@ enum nxast {
     NXAST_CHECK_PKT_LARGER = 49,
     NXAST_DELETE_FIELD = 50,
     NXAST_N,
+    NXAST_DEBUG_RECIRC = 255, /* tests only: ofpacts_enable_debug() */
 };
 
 #define ONFACT_COPY_FIELD 3200u /* OpenFlow 1.3 and 1.4; 28 of the standard since 1.5. */

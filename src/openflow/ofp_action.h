@@ -513,6 +513,9 @@ uint32_t ofpacts_meter(const struct ofpact *acts, size_t size);
 /* Decodes all of 'in' as actions (not instructions) of 'version', appends to 'out'.  On error 'out'
  * keeps its former contents. */
 enum ofperr ofpacts_decode(struct rd *in, enum ofp_version version, struct ofpacts *out);
+/* Actions that only tests need are accepted from now on (--enable-dummy): debug_recirc.  At start.
+ */
+void ofpacts_enable_debug(void);
 
 /* As ofpacts_decode(), for the body of a flow-mod or flow-stats: actions at OpenFlow 1.0, else
  * instructions. */

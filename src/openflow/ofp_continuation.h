@@ -18,7 +18,9 @@
 struct ofp_frozen_part {
     uint64_t cookie; /* UINT64_MAX: of no flow */
     uint8_t table_id;
-    bool instructions; /* goto_table, write_actions...: for who makes it; not encoded */
+    /* For who makes it; not encoded: */
+    bool instructions; /* goto_table, write_actions... */
+    bool tells;        /* actions of it show table and cookie */
     struct ofpacts actions;
 };
 

@@ -256,7 +256,7 @@ run_userspace(struct interpreter *in, struct frame *f, const struct dp_act_users
     }
     m = frame_take(f);
     if (m) {
-        pmd_upcall_action(in->pmd, m, frame_md(in, f), a);
+        pmd_upcall_action(in->pmd, m, frame_md(in, f), a, in->depth);
     }
     pmd_charge_ask(in->pmd, clock_tsc() - start);
 }

@@ -12,6 +12,7 @@ enum { INJECT_RING = INJECT_MAX_WAITING + 1, INJECT_ITEMS_AT_ONCE = 64 };
 
 struct inject_item {
     unsigned n;
+    uint8_t depth;           // passes of the packets so far
     const struct plan *plan; // a reference; NULL: classify
     struct packet_md md;
     struct rte_mbuf *m[BURST_MAX];
@@ -74,9 +75,14 @@ inject_target(struct dp *dp, uint16_t pmd_index, struct pmd **pmdp)
     return pmd->inject;
 }
 
+struct origin {
+    struct packet_md md;
+    uint8_t depth;
+};
+
 static void
 inject_chunk(struct megaflows *mf, struct inject_queue *q, struct rte_mbuf **m, unsigned n,
-             const struct packet_md *md, const struct dp_actions *actions)
+             const struct origin *from, const struct dp_actions *actions)
 {
     struct inject_item *it = ring_take(q->free);
 
@@ -91,7 +97,8 @@ inject_chunk(struct megaflows *mf, struct inject_queue *q, struct rte_mbuf **m, 
         pthread_mutex_unlock(&mf->lock);
     }
     it->n = n;
-    it->md = *md;
+    it->md = from->md;
+    it->depth = from->depth;
     memcpy(it->m, m, n * sizeof *m);
     ring_put(q->work, it);
     limit_note(&q->most, rte_ring_count(q->work));
@@ -104,27 +111,45 @@ inject_waiting(const struct inject_queue *q, uint64_t *most)
     return rte_ring_count(q->work);
 }
 
-void
-dp_inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
-          const struct flow_key *key, const struct dp_actions *actions)
+static void
+inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
+       const struct origin *from, const struct dp_actions *actions)
 {
     struct pmd *pmd;
     struct inject_queue *q = inject_target(dp, pmd_index, &pmd);
-    struct packet_md md;
     uint32_t reason;
 
     if (actions && plan_is_drop(actions, &reason)) {
         // No PMD needs to hear of it.
-        _Atomic uint64_t *before = drop_begin_port(dp_port_drops(dp, (odp_port_t)key->w[0]));
+        _Atomic uint64_t *before = drop_begin_port(dp_port_drops(dp, from->md.in_port));
         drop_packets(m, n, reason);
         drop_begin_port(before);
         return;
     }
-    packet_md_from_key(key, &md);
     for (unsigned i = 0; i < n; i += BURST_MAX) {
-        inject_chunk(&dp->mf, q, m + i, MIN(n - i, (unsigned)BURST_MAX), &md, actions);
+        inject_chunk(&dp->mf, q, m + i, MIN(n - i, (unsigned)BURST_MAX), from, actions);
     }
     pmd_wake(pmd);
+}
+
+void
+dp_inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
+          const struct flow_key *key, const struct dp_actions *actions)
+{
+    struct origin from = {.depth = 0};
+
+    packet_md_from_key(key, &from.md);
+    inject(dp, pmd_index, m, n, &from, actions);
+}
+
+void
+upcall_give_back(struct dp *dp, struct upcall *up, const struct dp_actions *actions)
+{
+    struct origin from = {.depth = up->depth};
+
+    packet_md_from_key(&up->key, &from.md);
+    inject(dp, up->pmd_index, &up->mbuf, 1, &from, actions);
+    up->mbuf = NULL;
 }
 
 static void
@@ -138,9 +163,9 @@ inject_run(struct pmd *pmd, struct inject_item *it)
     } else {
         for (unsigned j = 0; j < it->n; j++) {
             if (plan) {
-                pmd_execute_list(pmd, it->m[j], &it->md, &plan->actions, 0);
+                pmd_execute_list(pmd, it->m[j], &it->md, &plan->actions, it->depth);
             } else {
-                recirc_push(pmd, it->m[j], &it->md, 0);
+                recirc_push(pmd, it->m[j], &it->md, it->depth);
             }
         }
         recirc_drain(pmd);

@@ -209,7 +209,7 @@ void pmd_flush_all(struct pmd *);
 // upcall_queue.c
 void pmd_upcall_misses(struct pmd *, struct burst *b);
 void pmd_upcall_action(struct pmd *, struct rte_mbuf *, const struct packet_md *,
-                       const struct dp_act_userspace *);
+                       const struct dp_act_userspace *, uint8_t depth);
 void pmd_run_inline_upcalls(struct pmd *);
 // inject.c
 struct inject_queue *inject_create(void);

@@ -24,7 +24,7 @@ enum upcall_type {
 };
 
 // One packet with what the datapath knew of it.  'mbuf' belongs to the upcall until it is given
-// back by dp_inject(), or freed by upcall_free().
+// back by upcall_give_back(), or freed by upcall_free().
 struct upcall {
     enum upcall_type type;
     struct rte_mbuf *mbuf;
@@ -32,6 +32,7 @@ struct upcall {
     struct flow_key key;               // as the fast path saw it (includes in_port, recirc_id)
     struct dp_act_userspace userspace; // UPCALL_ACTION: the action's parameters
     uint16_t pmd_index;                // who sent it, and to whom the packet returns
+    uint8_t depth;                     // passes of the packet through the datapath so far
 };
 
 // Handler side.  A handler sleeps in upcall_wait() and is woken by the first enqueue on an empty
@@ -41,8 +42,12 @@ struct upcall {
 unsigned upcall_wait(struct dp *, unsigned handler, struct upcall **out, unsigned max,
                      int timeout_ms);
 void upcall_wake(struct dp *); // all handlers return (shutdown, new number of handlers)
-// Gives the upcall back, always; frees up->mbuf too unless it is NULL: set it so after dp_inject().
+// Gives the upcall back, always; frees up->mbuf too unless it is NULL.
 void upcall_free(struct dp *, struct upcall *);
+
+// Gives the packet back to the PMD that sent it, which runs 'actions' on it as dp_inject() says; a
+// packet that recirculates on and on is stopped even where a handler sees each pass of it.
+void upcall_give_back(struct dp *, struct upcall *, const struct dp_actions *actions);
 
 // With no handler thread (n_handlers == 0) the PMD calls this function in place, once per batch.
 typedef void upcall_inline_fn(struct upcall **, unsigned n, void *aux);

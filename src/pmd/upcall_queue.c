@@ -232,6 +232,7 @@ upcall_miss(struct pmd *pmd, struct upcall_queues *q, const struct burst *b, uin
 
     if (s) {
         s->up.type = UPCALL_MISS;
+        s->up.depth = b->depth;
         s->up.layers = b->ly[i];
         memcpy(&s->up.key, k, flow_key_size(k));
         upcall_enqueue(pmd, q, index, s);
@@ -260,7 +261,7 @@ pmd_upcall_misses(struct pmd *pmd, struct burst *b)
 
 void
 pmd_upcall_action(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *md,
-                  const struct dp_act_userspace *act)
+                  const struct dp_act_userspace *act, uint8_t depth)
 {
     struct upcall_queues *q = pmd->dp->upcalls;
     unsigned index = port_index(md->in_port);
@@ -270,6 +271,7 @@ pmd_upcall_action(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *m
         return;
     }
     s->up.type = UPCALL_ACTION;
+    s->up.depth = depth;
     s->up.userspace = *act;
     if (key_extract_md(m, md, &s->up.key, &s->up.layers) != EXTRACT_OK) {
         s->up.mbuf = NULL;

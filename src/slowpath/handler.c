@@ -94,8 +94,7 @@ install(struct slowpath *sp, const struct upcall *up, const struct flow *flow,
 static void
 give_back(struct slowpath *sp, struct upcall *up, const struct dp_actions *actions)
 {
-    dp_inject(sp->dp, up->pmd_index, &up->mbuf, 1, &up->key, actions);
-    up->mbuf = NULL;
+    upcall_give_back(sp->dp, up, actions);
 }
 
 /* What 'up' adds to statistics: a packet that hit a slow-path flow was counted there. */

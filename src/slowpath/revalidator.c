@@ -24,6 +24,7 @@
 #include "base/util.h"
 #include "flow/extract.h"
 #include "flow/key.h"
+#include "ofproto/frozen.h"
 #include "slowpath/memo.h"
 #include "slowpath/slowpath_int.h"
 
@@ -400,6 +401,7 @@ pass_end(struct slowpath *sp, uint64_t answers)
         atomic_store_explicit(&sp->dump_duration_ms, (uint64_t)duration_ms, memory_order_relaxed);
         adapt_limit(sp, thread_cpu_ms() - pass->cpu_ms);
         count_flows(sp);
+        frozens_tidy(ofprotos_frozens(sp->ofprotos), now_ms);
         coverage_inc(revalidator_walk);
     } else {
         coverage_inc(revalidator_follow);

@@ -192,6 +192,19 @@ def l4_bytes(rng, proto, pseudo):
     return whole[:at] + struct.pack("!H", value) + whole[at + 2:]
 
 
+def random_ipv4(rng):
+    """A packet of IPv4."""
+    proto = rng.choice([6, 17, 1, 132, 47, 2])  # OVS rewrites nothing of protocol 0
+    src, dst = ip_bytes(rng.choice(IPS)), ip_bytes(rng.choice(IPS))
+    frag = rng.choice([0x4000] * 8 + [0x2000, 0x2003, 0x0005])
+    body = l4_bytes(rng, proto, src + dst)
+    if rng.random() < 0.05:
+        body = body[:rng.randrange(len(body) + 1)]
+    h = struct.pack("!BBHHHBBH", 0x45, rng.choice([0, 32, 184]), 20 + len(body), 1, frag,
+                    rng.choice([64, 64, 2, 1]), proto, 0) + src + dst
+    return h[:10] + struct.pack("!H", csum(h)) + h[12:] + body
+
+
 def random_frame(rng):
     """A well-formed frame of the small world."""
     l2 = mac_bytes(rng.choice(MACS)) + mac_bytes(rng.choice(MACS[:4]))
@@ -200,15 +213,7 @@ def random_frame(rng):
         l2 += struct.pack("!HH", 0x8100, vlan | rng.choice([0, 3]) << 13)
     kind = rng.choice(["ip", "ip", "ip", "arp", "ipv6", "other"])
     if kind == "ip":
-        proto = rng.choice([6, 17, 1, 132, 47, 2])  # OVS rewrites nothing of protocol 0
-        src, dst = ip_bytes(rng.choice(IPS)), ip_bytes(rng.choice(IPS))
-        frag = rng.choice([0x4000] * 8 + [0x2000, 0x2003, 0x0005])
-        body = l4_bytes(rng, proto, src + dst)
-        if rng.random() < 0.05:
-            body = body[:rng.randrange(len(body) + 1)]
-        h = struct.pack("!BBHHHBBH", 0x45, rng.choice([0, 32, 184]), 20 + len(body), 1, frag,
-                        rng.choice([64, 64, 2, 1]), proto, 0) + src + dst
-        body = h[:10] + struct.pack("!H", csum(h)) + h[12:] + body
+        body = random_ipv4(rng)
         frame = l2 + b"\x08\x00" + body
     elif kind == "ipv6":
         import ipaddress
@@ -225,3 +230,47 @@ def random_frame(rng):
     else:
         frame = l2 + rng.choice([b"\x88\xb5", b"\x00\x30", b"\x88\xcc"]) + bytes(46)
     return frame + bytes(max(0, 60 - len(frame)))
+
+
+# --- recirculation ---------------------------------------------------------------------------
+
+def mpls_frame(rng):
+    """One to three labels over a whole packet of IPv4.  (OVS changes what looks like payload of later
+    fragments, and sets all of a label where it looked at a part of it.)"""
+    n = rng.choice([1, 1, 1, 2, 2, 3])
+    out = mac_bytes(rng.choice(MACS[:4])) + b"\x02\0\0\0\0\x01\x88\x47"
+    for i in range(n):
+        out += struct.pack(">I", rng.choice([16, 17]) << 12 | 4 << 9 | (i == n - 1) << 8 | rng.choice([1, 2, 64]))
+    while True:
+        ip = random_ipv4(rng)
+        if ip[6] == 0x40 and len(ip) >= 40:
+            return out + ip
+
+
+def mpls_flows(rng):
+    """Tables in which a label is popped somewhere, and what is below is looked at afterwards; groups
+    whose buckets all come to the same."""
+    after = ["dec_ttl", "mod_nw_tos:32", "mod_nw_src:10.9.9.9", "mod_tp_dst:9", "resubmit(,2)", "output:2", "output:3",
+             "move:NXM_OF_IP_SRC[0..7]->NXM_NX_REG0[0..7]", "load:7->NXM_NX_REG1[0..7]", "push:NXM_OF_IP_DST[]",
+             "pop:NXM_NX_REG2[]", "group:1", "group:2", "group:3", "group:4", "mod_dl_dst:02:bb:00:00:00:02", "clone(dec_ttl,output:4)",
+             "mod_vlan_vid:5", "push_mpls:0x8847,set_mpls_ttl:7", "in_port", "strip_vlan", "check_pkt_larger(60)->NXM_NX_REG1[0]"]
+    flows = []
+    for i in range(8):
+        match = ["mpls", rng.choice(["", "mpls_bos=1", "mpls_label=16", "mpls_label=17,mpls_bos=1", "in_port=2"])]
+        actions = rng.sample(["mod_dl_src:02:aa:00:00:00:01", "output:4", "group:1"], rng.randint(0, 2))
+        for _ in range(rng.choice([1, 1, 2])):
+            actions += ["pop_mpls:" + rng.choice(["0x0800", "0x0800", "0x8847"])]
+            actions += [rng.choice(after) for _ in range(rng.randint(1, 4))]
+        flows.append("table=0,priority=%d,%s,actions=%s" % (100 + i, ",".join(filter(None, match)), ",".join(actions)))
+    for i in range(6):
+        match = [rng.choice(["ip", "udp", "ip,nw_dst=10.0.0.0/24", "ipv6", "mpls", "reg0=1/0xff", "ip,nw_ttl=64"])]
+        flows.append("table=2,priority=%d,%s,actions=%s" % (100 + i, match[0], ",".join(
+            rng.choice(["output:1", "output:2", "output:3", "group:1", "load:3->NXM_NX_REG1[0..7]"]) for _ in range(rng.randint(1, 3)))))
+    flows.append("table=2,priority=1,actions=output:4")
+    return flows
+
+
+GROUPS = ["group_id=1,type=select,bucket=weight:3,actions=output:2,bucket=weight:5,actions=output:2",
+          "group_id=2,type=all,bucket=actions=dec_ttl,output:1,bucket=actions=output:3",
+          "group_id=3,type=select,selection_method=dp_hash,bucket=actions=mod_nw_tos:8,resubmit(,2),bucket=actions=mod_nw_tos:8,resubmit(,2)",
+          "group_id=4,type=ff,bucket=watch_port:2,actions=group:1"]
