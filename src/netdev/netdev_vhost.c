@@ -33,6 +33,9 @@
 
 LOG_MODULE(netdev_dpdk);
 
+// Lines about a guest that comes and goes: it can do that as often as it likes.
+#define COMINGS_PER_MINUTE 20
+
 // The library knows ports by their socket's path.
 static struct {
     pthread_mutex_t lock;
@@ -119,7 +122,8 @@ on_new_device(int vid)
     map_tx_queues(vhost);
     atomic_store_explicit(&vhost->supers, accepted_supers(vhost, vid), memory_order_relaxed);
     atomic_store_explicit(&vhost->vid, vid, memory_order_release);
-    log_info("vHost Device '%s' has been added on numa node %d", vhost->path, numa_id);
+    log_info_rl(&vhost->comings, "vHost Device '%s' has been added on numa node %d", vhost->path,
+                numa_id);
     if (changed) {
         netdev_want_reconfigure(&vhost->up);
     } else {
@@ -156,7 +160,7 @@ on_destroy_device(int vid)
         atomic_store(&vhost->rx_enabled[i], false);
     }
     vhost->link_resets++;
-    log_info("vHost Device '%s' has been removed", vhost->path);
+    log_info_rl(&vhost->comings, "vHost Device '%s' has been removed", vhost->path);
     report_patched_pages();
     netdev_changed(&vhost->up);
     pthread_mutex_unlock(&vhost->lock);
@@ -382,6 +386,7 @@ vhost_open(struct netdev *netdev, char **errorp)
     vhost->vid = VHOST_NO_VID;
     vhost->n_pairs = 1;
     vhost->numa_id = -1;
+    vhost->comings = (struct log_rate)LOG_RATE_INIT(COMINGS_PER_MINUTE, 2 * COMINGS_PER_MINUTE);
     vhost->mtu = RTE_ETHER_MTU;
     vhost->is_up = true;
     random_eth(vhost->mac.addr_bytes);

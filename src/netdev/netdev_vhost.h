@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "base/log.h"
 #include "netdev/netdev_pool.h"
 #include "netdev/netdev_provider.h"
 #include "netdev/netdev_vhost_cut.h"
@@ -57,6 +58,7 @@ struct netdev_vhost {
     uint16_t n_pairs; // that the guest has
     int numa_id;
     uint64_t link_resets;
+    struct log_rate comings; // of lines about its connections
 
     // main only
     bool is_client, is_registered;

@@ -35,6 +35,7 @@ enum {
     MAX_REPLAYS = 3,       // of a record that kills switches
     LASTING_MS = 1000,     // a replay that was good
     MESSAGE_TIMEOUT_S = 2, // for the rest of a message
+    NO_ROOM_MS = 100,      // between tries to accept when no descriptor is free
 };
 
 int64_t
@@ -53,6 +54,20 @@ close_fd(int *fd)
         close(*fd);
         *fd = -1;
     }
+}
+
+// A connection; -1: there is none, or no room for it.  What waits in a listening socket stays
+// ready: without a pause a relay without room would take a processor.  It stalls its own port only.
+static int
+accept_on(int sock)
+{
+    const struct timespec pause = {.tv_nsec = NO_ROOM_MS * 1000000L};
+    int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        (void)nanosleep(&pause, NULL);
+    }
+    return fd;
 }
 
 static void
@@ -139,7 +154,7 @@ connect_outer(struct relay *r)
 static void
 accept_outer(struct relay *r)
 {
-    int fd = accept4(r->outer_listen, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept_on(r->outer_listen);
 
     if (fd >= 0 && r->outer >= 0) {
         close(fd); // A port has one guest.
@@ -237,7 +252,7 @@ replay(struct relay *r)
 static void
 accept_inner(struct relay *r)
 {
-    int fd = accept4(r->inner_listen, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept_on(r->inner_listen);
 
     if (fd < 0) {
         return;
@@ -325,7 +340,7 @@ on_control(struct relay *r)
 static void
 accept_control(struct relay *r)
 {
-    int fd = accept4(r->control_listen, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept_on(r->control_listen);
 
     if (fd < 0) {
         return;

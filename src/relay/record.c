@@ -13,20 +13,29 @@
 #define F_ACCESS_PLATFORM (1ULL << 33)
 #define F_RING_PACKED (1ULL << 34)
 
-static const uint32_t device_requests[] = {
-    VHU_SET_PROTOCOL_FEATURES, VHU_SET_OWNER,     VHU_SET_FEATURES, VHU_SET_BACKEND_REQ_FD,
-    VHU_NET_SET_MTU,           VHU_SET_MEM_TABLE, VHU_SET_LOG_BASE, VHU_SET_LOG_FD,
-    VHU_SET_INFLIGHT_FD,       VHU_SET_STATUS,
+// A message, and how many descriptors it may have: more are not kept.
+struct kind {
+    uint32_t request;
+    unsigned int n_fds;
 };
 
-static const uint32_t ring_requests[] = {
-    VHU_SET_VRING_NUM, VHU_SET_VRING_BASE, VHU_SET_VRING_ADDR,   VHU_SET_VRING_CALL,
-    VHU_SET_VRING_ERR, VHU_SET_VRING_KICK, VHU_SET_VRING_ENABLE,
+static const struct kind device_kinds[] = {
+    {VHU_SET_PROTOCOL_FEATURES, 0}, {VHU_SET_OWNER, 0},
+    {VHU_SET_FEATURES, 0},          {VHU_SET_BACKEND_REQ_FD, 1},
+    {VHU_NET_SET_MTU, 0},           {VHU_SET_MEM_TABLE, VHU_MAX_FDS},
+    {VHU_SET_LOG_BASE, 1},          {VHU_SET_LOG_FD, 1},
+    {VHU_SET_INFLIGHT_FD, 1},       {VHU_SET_STATUS, 0},
+};
+
+static const struct kind ring_kinds[] = {
+    {VHU_SET_VRING_NUM, 0},    {VHU_SET_VRING_BASE, 0}, {VHU_SET_VRING_ADDR, 0},
+    {VHU_SET_VRING_CALL, 1},   {VHU_SET_VRING_ERR, 1},  {VHU_SET_VRING_KICK, 1},
+    {VHU_SET_VRING_ENABLE, 0},
 };
 
 enum {
-    N_DEVICE = sizeof(device_requests) / sizeof(device_requests[0]),
-    N_RING = sizeof(ring_requests) / sizeof(ring_requests[0]),
+    N_DEVICE = sizeof(device_kinds) / sizeof(device_kinds[0]),
+    N_RING = sizeof(ring_kinds) / sizeof(ring_kinds[0]),
 };
 
 struct noted {
@@ -66,15 +75,32 @@ forget(struct noted **place)
     }
 }
 
+static unsigned int
+max_fds(uint32_t request)
+{
+    for (size_t i = 0; i < N_DEVICE; i++) {
+        if (device_kinds[i].request == request) {
+            return device_kinds[i].n_fds;
+        }
+    }
+    for (size_t i = 0; i < N_RING; i++) {
+        if (ring_kinds[i].request == request) {
+            return ring_kinds[i].n_fds;
+        }
+    }
+    return 0;
+}
+
 static void
 note(struct noted **place, const struct vhu_msg *msg)
 {
+    unsigned int most = max_fds(msg->request);
     struct noted *noted = allocate(sizeof(*noted) + msg->size);
 
     noted->size = msg->size;
     noted->n_fds = 0;
     memcpy(noted->payload, msg->payload, msg->size);
-    for (unsigned int i = 0; i < msg->n_fds; i++) {
+    for (unsigned int i = 0; i < msg->n_fds && i < most; i++) {
         int fd = fcntl(msg->fds[i], F_DUPFD_CLOEXEC, 3);
         if (fd >= 0) {
             noted->fds[noted->n_fds++] = fd;
@@ -89,12 +115,12 @@ static struct noted **
 place_of(struct record *record, uint32_t request, int ring)
 {
     for (size_t i = 0; i < N_DEVICE; i++) {
-        if (device_requests[i] == request) {
+        if (device_kinds[i].request == request) {
             return &record->device[i];
         }
     }
     for (size_t i = 0; ring >= 0 && i < N_RING; i++) {
-        if (ring_requests[i] == request) {
+        if (ring_kinds[i].request == request) {
             return &record->rings[ring][i];
         }
     }
@@ -168,6 +194,13 @@ record_request(struct record *record, const struct vhu_msg *msg)
         if ((vhu_u64(msg) & F_LOG_ALL) == 0) {
             forget(place_of(record, VHU_SET_LOG_BASE, -1));
             forget(place_of(record, VHU_SET_LOG_FD, -1));
+        }
+        break;
+    case VHU_SET_MEM_TABLE:
+        // vhost-user.rst: with postcopy the front-end confirms the table that it has got back by
+        // this request once more, without descriptors.  That one is no table.
+        if (record->in_postcopy && msg->n_fds == 0) {
+            return;
         }
         break;
     default:
@@ -257,7 +290,7 @@ record_next(const struct record *record, unsigned int *pos, struct vhu_msg *out)
         const struct noted *noted =
             at < N_DEVICE ? record->device[i] : record->rings[i / N_RING][i % N_RING];
         if (noted != NULL) {
-            vhu_make(out, at < N_DEVICE ? device_requests[i] : ring_requests[i % N_RING],
+            vhu_make(out, at < N_DEVICE ? device_kinds[i].request : ring_kinds[i % N_RING].request,
                      noted->payload, noted->size);
             out->n_fds = noted->n_fds;
             memcpy(out->fds, noted->fds, noted->n_fds * sizeof(int));

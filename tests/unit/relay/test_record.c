@@ -169,6 +169,68 @@ test_a_log_goes_with_its_feature(void **state)
     record_destroy(record);
 }
 
+// The front-end confirms the addresses of its memory by the same request, without descriptors.
+static void
+test_a_confirmation_is_no_memory_table(void **state)
+{
+    struct record *record = record_create();
+    int fd = eventfd(0, EFD_CLOEXEC);
+    struct vhu_msg msg;
+
+    vhu_make(&msg, VHU_POSTCOPY_ADVISE, NULL, 0);
+    record_request(record, &msg);
+    tell_u64(record, VHU_SET_MEM_TABLE, 1, fd);
+    tell_u64(record, VHU_SET_MEM_TABLE, 0, -1);
+    vhu_make(&msg, VHU_POSTCOPY_END, NULL, 0);
+    record_request(record, &msg);
+    assert_int_equal(count(record, VHU_SET_MEM_TABLE, &msg), 1);
+    assert_int_equal(vhu_u64(&msg), 1);
+    assert_int_equal(msg.n_fds, 1);
+    // At any other time one without descriptors is a table: of no memory.
+    tell_u64(record, VHU_SET_MEM_TABLE, 0, -1);
+    assert_int_equal(count(record, VHU_SET_MEM_TABLE, &msg), 1);
+    assert_int_equal(msg.n_fds, 0);
+    close(fd);
+    record_destroy(record);
+}
+
+static unsigned int
+n_open(void)
+{
+    unsigned int n = 0;
+
+    for (int fd = 0; fd < 4096; fd++) {
+        n += fcntl(fd, F_GETFD) != -1;
+    }
+    return n;
+}
+
+// Each kind of message with as many descriptors as a message can have.
+static void
+test_the_number_of_descriptors_is_bounded(void **state)
+{
+    struct record *record = record_create();
+    int fd = eventfd(0, EFD_CLOEXEC);
+    unsigned int before = n_open();
+    const uint32_t payload[2] = {7, 0};
+    struct vhu_msg msg;
+
+    for (uint32_t request = 0; request < 64; request++) {
+        vhu_make(&msg, request, payload, sizeof(payload));
+        while (msg.n_fds < VHU_MAX_FDS) {
+            msg.fds[msg.n_fds++] = fd;
+        }
+        if (request != VHU_RESET_OWNER && request != VHU_RESET_DEVICE) {
+            record_request(record, &msg);
+        }
+    }
+    // As record.h says: 3 of the ring, and those of the device.
+    assert_int_equal(n_open() - before, 3 + VHU_MAX_FDS + 4);
+    record_destroy(record);
+    assert_int_equal(n_open(), before);
+    close(fd);
+}
+
 static void
 test_messages_through_a_socket(void **state)
 {
@@ -214,6 +276,8 @@ main(void)
         cmocka_unit_test(test_a_ring_that_was_stopped_does_not_run),
         cmocka_unit_test(test_what_cannot_be_kept),
         cmocka_unit_test(test_a_log_goes_with_its_feature),
+        cmocka_unit_test(test_a_confirmation_is_no_memory_table),
+        cmocka_unit_test(test_the_number_of_descriptors_is_bounded),
         cmocka_unit_test(test_messages_through_a_socket),
     };
 
