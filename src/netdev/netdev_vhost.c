@@ -28,6 +28,7 @@
 #include "base/rcu.h"
 #include "netdev/netdev_gro.h"
 #include "netdev/netdev_private.h"
+#include "netdev/netdev_vhost_call.h"
 #include "netdev/netdev_vhost_guard.h"
 #include "netdev/netdev_vhost_relay.h"
 
@@ -381,6 +382,7 @@ vhost_open(struct netdev *netdev, char **errorp)
         return -EINVAL;
     }
     netdev_vhost_guard_start();
+    netdev_vhost_call_start();
     vhost->is_client = netdev->class == &netdev_vhostuserclient_class;
     vhost->offloads = smap_get_bool(dpdk_config(), "userspace-tso-enable", false);
     vhost->vid = VHOST_NO_VID;

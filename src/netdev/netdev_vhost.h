@@ -50,6 +50,7 @@ struct netdev_vhost {
     struct netdev_queue_counts rx_counts[VHOST_MAX_PAIRS]; // poller: w, main: r
     struct netdev_vhost_tx_counts *tx_counts;
     unsigned int n_tx_counts;
+    _Atomic uint64_t n_bad_calls; // interrupts that nobody can be sent; any thread: w, main: r
 
     // under 'lock': vhost thread and main.  Taken before the library is asked about 'vid', so that
     // the connection cannot end meanwhile; never held across a grace period.
@@ -66,6 +67,7 @@ struct netdev_vhost {
     char *path;                       // of the front-end's socket
     struct netdev_vhost_relay *relay; // NULL: the library has that socket itself
     int mtu;
+    uint64_t reported_bad_calls;
     struct rte_ether_addr mac; // of the port, not of the guest
     _Atomic bool is_up;        // main: w, pmd: r
     struct netdev_pool *pool;

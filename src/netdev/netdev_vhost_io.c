@@ -14,7 +14,11 @@
 
 #include <rte_vhost.h>
 
+#include "base/log.h"
 #include "netdev/netdev_gro.h"
+#include "netdev/netdev_vhost_call.h"
+
+LOG_MODULE(netdev_dpdk);
 
 // Takes a burst out of the guest's ring.
 static uint16_t
@@ -27,6 +31,7 @@ dequeue(struct netdev_vhost *vhost, uint16_t qid, struct rte_mbuf **mbufs)
                  !atomic_load_explicit(&vhost->is_up, memory_order_relaxed))) {
         return 0;
     }
+    netdev_vhost_caller = vhost;
     return rte_vhost_dequeue_burst(vid, (uint16_t)(qid * VHOST_VRINGS_PER_PAIR + 1), vhost->mempool,
                                    mbufs, NETDEV_MAX_BURST);
 }
@@ -122,6 +127,7 @@ enqueue(struct netdev_vhost *vhost, struct netdev_vhost_tx_counts *counts, int v
     uint32_t retries = 0;
     uint16_t n_sent = 0, now;
 
+    netdev_vhost_caller = vhost;
     // The guest empties the ring while we fill it: worth another look as long as it makes room.
     while ((now = rte_vhost_enqueue_burst(vid, vring, mbufs + n_sent, n - n_sent)) > 0) {
         n_sent += now;
@@ -199,12 +205,27 @@ sum_tx(const struct netdev_vhost *vhost)
     return sums;
 }
 
+// Forwarding threads do not log: this is where main comes by.
+static void
+report_bad_calls(struct netdev_vhost *vhost)
+{
+    static struct log_rate rl = LOG_RATE_INIT(6, 6);
+    uint64_t n = atomic_load_explicit(&vhost->n_bad_calls, memory_order_relaxed);
+
+    if (UNLIKELY(n != vhost->reported_bad_calls)) {
+        log_warn_rl(&rl, "%s: %llu interrupts not sent: what the guest gave for them is no eventfd",
+                    vhost->up.name, (unsigned long long)(n - vhost->reported_bad_calls));
+        vhost->reported_bad_calls = n;
+    }
+}
+
 void
 netdev_vhost_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
 {
-    const struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
     struct tx_sums tx = sum_tx(vhost);
 
+    report_bad_calls(vhost);
     stats->rx_packets = stats->rx_bytes = stats->rx_errors = stats->rx_dropped = 0;
     for (unsigned int i = 0; i < VHOST_MAX_PAIRS; i++) {
         const struct netdev_queue_counts *c = &vhost->rx_counts[i];

@@ -6,9 +6,11 @@ library must check is tried by name: lengths that underflow (CVE-2026-86566), in
 change (CVE-2026-93683), in-flight tables that do not fit (CVE-2026-86565), memory that is not there
 (CVE-2026-86561), forged checksum offsets (CVE-2024-11614).
 """
+import contextlib
 import itertools
 import os
 import random
+import socket
 import struct
 import threading
 import time
@@ -246,3 +248,74 @@ def test_endless_kicks_and_connections(sw, drivers):  # noqa: F811
     drivers.append(again)
     # Its link comes up when it does: frames until then are not for it.
     wait_for(lambda: near.exchange() or again.receive(), 20, "frames after it came back")
+
+
+def logged(sw):
+    with open(sw.log) as f:
+        return f.read()
+
+
+def full(kind):
+    """Two ends of something that a write waits on until somebody reads the first."""
+    if kind == "eventfd":
+        fd = os.eventfd(0)
+        os.eventfd_write(fd, TOP - 1)
+        return fd, fd
+    if kind == "pipe":
+        ends = os.pipe()
+    else:
+        ends = [s.detach() for s in socket.socketpair()]
+    os.set_blocking(ends[1], False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(ends[1], bytes(4096))
+    os.set_blocking(ends[1], True)
+    return ends
+
+
+@pytest.mark.parametrize("kind", ("eventfd", "pipe", "socket"))
+def test_interrupts_that_nobody_takes(sw, drivers, kind):  # noqa: F811
+    """What was given for interrupts would stop whoever writes to it, in both directions."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    ends = full(kind)
+    try:
+        h = connect(sw, drivers, "h")
+        for ring in h.rings:
+            h.fe.send(vf.SET_VRING_CALL, struct.pack("<Q", ring.index), [ends[1]])
+        frame = ether(src=b"\2\0\0\0\0\x0b", payload=bytes(60))
+        near.a.send(*[frame] * 8)
+        h.expect(8)  # so an interrupt was due
+        h.send(frame)
+        wait_for(lambda: h._sent(h.tx), 10, "the frame to be taken")
+        near.exchange(200)
+        if kind != "eventfd":
+            sw.ofctl("dump-ports", "br0")  # main comes by
+            assert "|h: " in logged(sw) and "is no eventfd" in logged(sw)
+        sw.vsctl("del-port", "br0", "h")
+        near.exchange()
+    finally:
+        for end in set(ends):
+            os.close(end)  # frees whoever waits there
+
+
+def test_interrupts_by_the_hundred(sw, drivers):  # noqa: F811
+    """More signals (two for each frame) than one thread's context holds: each arrives."""
+    begin(sw)
+    a, b = (connect(sw, drivers, name) for name in "ab")
+    call = os.eventfd(0, os.EFD_NONBLOCK)
+    b.fe.send(vf.SET_VRING_CALL, struct.pack("<Q", 0), [call])
+    wait_for(lambda: a.send(ether(payload=bytes(60))) or b.receive() and has_signal(call), 20,
+             "the new descriptor")
+    for i in range(100):
+        a.send(ether(payload=bytes(60)))
+        b.expect(1)
+        wait_for(lambda: has_signal(call), 10, "interrupt %d" % i)
+    os.close(call)
+
+
+def has_signal(fd):
+    try:
+        return os.eventfd_read(fd) > 0
+    except BlockingIOError:
+        return False
