@@ -114,35 +114,12 @@ choose(struct flow_txn *txn, const struct ofp_flow_mod *fm, struct choice *c)
 /* --- commands
  * -------------------------------------------------------------------------------------- */
 
-/* Makes room in a full table by removing the rule that would go first anyway: the least important
- * one, of those the one that expires soonest.  False if there is none that may go. */
+/* Makes room in a full table; false if there is no rule that may go. */
 static bool
 evict_one(struct flow_txn *txn, struct oftable *t)
 {
-    struct ofproto *p = txn->ofproto;
-    struct rule *victim = NULL;
-    int64_t victim_end = INT64_MAX;
+    struct rule *victim = evict_choose(txn->ofproto, t, txn->version);
 
-    for (size_t i = 0; i < p->n_expirable; i++) {
-        struct rule *r = p->expirable[i];
-        int64_t end = INT64_MAX;
-
-        if (&p->tables[r->table_id] != t || rule_is_removed(r, txn->version)) {
-            continue;
-        }
-        if (r->hard_timeout) {
-            end = r->modified_ms + r->hard_timeout * INT64_C(1000);
-        }
-        if (r->idle_timeout) {
-            end = MIN(end, atomic_load_explicit(&r->stats->used_ms, memory_order_relaxed) +
-                               r->idle_timeout * INT64_C(1000));
-        }
-        if (!victim || r->importance < victim->importance ||
-            (r->importance == victim->importance && end < victim_end)) {
-            victim = r;
-            victim_end = end;
-        }
-    }
     if (victim) {
         flow_txn_remove(txn, victim, OFPRR_EVICTION, false);
     }

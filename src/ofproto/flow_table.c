@@ -130,6 +130,27 @@ garbage_create(struct ofproto *ofproto, size_t n)
 /* --- expiry's list
  * --------------------------------------------------------------------------------- */
 
+int64_t
+flow_rule_deadline(const struct rule *r, uint8_t *reason)
+{
+    int64_t deadline = INT64_MAX;
+
+    if (r->hard_timeout) {
+        deadline = r->modified_ms + r->hard_timeout * INT64_C(1000);
+        *reason = OFPRR_HARD_TIMEOUT;
+    }
+    if (r->idle_timeout) {
+        int64_t used = atomic_load_explicit(&r->stats->used_ms, memory_order_relaxed);
+        int64_t idle = used + r->idle_timeout * INT64_C(1000);
+
+        if (idle < deadline) {
+            deadline = idle;
+            *reason = OFPRR_IDLE_TIMEOUT;
+        }
+    }
+    return deadline;
+}
+
 static void
 expirable_add(struct ofproto *p, struct rule *r)
 {
@@ -142,6 +163,7 @@ expirable_add(struct ofproto *p, struct rule *r)
     }
     p->expirable[p->n_expirable++] = r;
     r->expire_pos = (uint32_t)p->n_expirable;
+    evict_put(&p->tables[r->table_id], r);
 }
 
 static void
@@ -153,13 +175,18 @@ expirable_del(struct ofproto *p, struct rule *r)
         p->expirable[r->expire_pos - 1] = last;
         last->expire_pos = r->expire_pos;
         r->expire_pos = 0;
+        evict_take(&p->tables[r->table_id], r);
     }
 }
 
 void
 flow_rule_made_expirable(struct rule *r)
 {
-    expirable_add(r->ofproto, r);
+    if (r->expire_pos) {
+        evict_put(&r->ofproto->tables[r->table_id], r);
+    } else {
+        expirable_add(r->ofproto, r);
+    }
 }
 
 /* --- transactions --------------------------------------------------------------------------------
@@ -258,6 +285,9 @@ flow_txn_rollback(struct flow_txn *txn, size_t mark)
 
         if (op->kind == FLOW_OP_REMOVE) {
             txn->n_removals--;
+            if (r->expire_pos) {
+                evict_put(t, r);
+            }
             cls_unmark_removed(&r->cls);
             t->n_flows += !is_hidden(r);
         } else {
@@ -488,6 +518,7 @@ flow_tables_destroy(struct ofproto *p)
     for (int i = 0; i <= OFPROTO_N_TABLES; i++) {
         struct oftable *t = &p->tables[i];
 
+        evict_forget(t);
         cls_visit_loose(t->cls, ofproto_version(p), NULL, unlink_rule, t);
         cls_destroy(t->cls);
         free(t->name);
@@ -525,28 +556,6 @@ flow_tables_flush(struct ofproto *p)
     flow_txn_commit(&f.txn);
 }
 
-/* When the rule ends, or INT64_MAX; '*reason' says by which timeout. */
-static int64_t
-rule_deadline(const struct rule *r, uint8_t *reason)
-{
-    int64_t deadline = INT64_MAX;
-
-    if (r->hard_timeout) {
-        deadline = r->modified_ms + r->hard_timeout * INT64_C(1000);
-        *reason = OFPRR_HARD_TIMEOUT;
-    }
-    if (r->idle_timeout) {
-        int64_t used = atomic_load_explicit(&r->stats->used_ms, memory_order_relaxed);
-        int64_t idle = used + r->idle_timeout * INT64_C(1000);
-
-        if (idle < deadline) {
-            deadline = idle;
-            *reason = OFPRR_IDLE_TIMEOUT;
-        }
-    }
-    return deadline;
-}
-
 void
 flow_tables_expire(struct ofproto *p)
 {
@@ -560,7 +569,7 @@ flow_tables_expire(struct ofproto *p)
     for (size_t i = 0; i < p->n_expirable; i++) {
         uint8_t reason = OFPRR_HARD_TIMEOUT;
 
-        if (rule_deadline(p->expirable[i], &reason) <= now) {
+        if (flow_rule_deadline(p->expirable[i], &reason) <= now) {
             flow_txn_remove(&txn, p->expirable[i], reason, false);
         }
     }

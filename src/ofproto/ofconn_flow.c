@@ -256,6 +256,9 @@ handle_table_mod(struct ofconn *c, const struct ofp_msg *msg)
         }
         if (tm.eviction != OFP_TABLE_UNCHANGED) {
             t->evict = tm.eviction == OFP_TABLE_ON;
+            if (!t->evict) {
+                evict_forget(t);
+            }
         }
         if (tm.vacancy != OFP_TABLE_UNCHANGED) {
             oftable_set_vacancy(t, tm.vacancy == OFP_TABLE_ON, tm.vacancy_down, tm.vacancy_up);

@@ -378,6 +378,9 @@ configure_tables(struct ofproto *p, const struct ofproto_cfg *cfg)
         set_string(&t->name, tc ? tc->name : NULL);
         t->max_flows = tc ? tc->max_flows : UINT32_MAX;
         t->evict = tc && tc->evict;
+        if (!t->evict) {
+            evict_forget(t);
+        }
         cls_set_tries(t->cls, parse_prefixes(tc ? tc->prefixes : NULL));
     }
 }

@@ -78,6 +78,7 @@ struct oftable {
     char *name;         /* NULL: default */
     uint32_t max_flows; /* UINT32_MAX: no limit */
     bool evict;
+    struct evict_heap *evictable; /* what may be evicted; NULL: was not needed yet */
     uint8_t vacancy_event; /* OFPTR_VACANCY_*: the next to be told of; 0: vacancy events are off */
     uint8_t vacancy_down, vacancy_up;     /* percent */
     uint8_t miss;                         /* enum ofproto_miss */
@@ -265,6 +266,15 @@ void flow_txn_commit(struct flow_txn *);
 /* Undoes all; ends the transaction. */
 void flow_txn_abort(struct flow_txn *);
 
+/* evict.c: which rule makes room in a full table */
+/* A rule with a timeout came, got another one, or stays after all; goes. */
+void evict_put(struct oftable *, struct rule *);
+void evict_take(struct oftable *, struct rule *);
+void evict_forget(struct oftable *); /* the table does not evict any more */
+/* The rule to be removed next, of those that are there in 'version' and were there before; NULL:
+ * none may go. */
+struct rule *evict_choose(struct ofproto *, struct oftable *, cls_version_t version);
+
 /* vacancy.c: events of tables that fill up or empty */
 void oftable_set_vacancy(struct oftable *, bool on, uint8_t down, uint8_t up);
 struct ofp_table_desc oftable_desc(const struct ofproto *, uint8_t table_id);
@@ -273,8 +283,10 @@ void vacancy_run(struct ofproto *, const struct flow_txn *); /* tells who wants 
 void flow_tables_init(struct ofproto *);
 void flow_tables_destroy(struct ofproto *);
 void flow_tables_expire(struct ofproto *);
-/* The rule got a timeout that it did not have. */
+/* The rule got a timeout that it did not have, or a shorter one. */
 void flow_rule_made_expirable(struct rule *);
+/* When the rule ends (clock_now_ms()), or INT64_MAX; '*reason' says by which timeout, OFPRR_*. */
+int64_t flow_rule_deadline(const struct rule *, uint8_t *reason);
 /* Removes all rules but hidden ones. */
 void flow_tables_flush(struct ofproto *);
 /* Unlinks rules that were linked for no version, piece by piece; NULLs are skipped. */

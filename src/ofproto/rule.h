@@ -49,7 +49,8 @@ struct rule {
     uint16_t flags;      /* constant: enum rule_flags */
     uint8_t table_id;    /* constant */
     uint8_t journal[3];  /* main: its number in flow_journal.c, or 0 */
-    uint32_t expire_pos; /* w main: place in the expiry heap + 1, or 0 */
+    uint32_t expire_pos; /* main: place in the bridge's 'expirable' + 1, or 0 */
+    uint32_t evict_pos;  /* main: place in the table's 'evictable' + 1, or 0 */
     struct cls_rule cls; /* last: values follow */
 };
 
