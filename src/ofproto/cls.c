@@ -26,8 +26,6 @@ cls_create(void)
 void
 cls_destroy(struct cls *cls)
 {
-    struct cls_order *order;
-
     if (!cls) {
         return;
     }
@@ -37,10 +35,7 @@ cls_destroy(struct cls *cls)
     for (int t = 0; t < CLS_N_TRIES; t++) {
         cls_trie_clear(&cls->tries[t]);
     }
-    order = rcu_get_protected(&cls->order);
-    if (order) {
-        rcu_free(order);
-    }
+    cls_order_destroy(cls);
     free(cls->dirty);
     free(cls->recent);
     rcu_free(cls);
@@ -385,6 +380,8 @@ cls_lookup(const struct cls *cls, cls_version_t version, const struct flow *flow
            struct flow_mask *wc)
 {
     const struct cls_order *order = rcu_get(&cls->order);
+    struct cls_order_walk walk = {0};
+    const struct cls_order_entry *e;
     struct lookup l;
     const struct cls_rule *best = NULL;
 
@@ -392,11 +389,8 @@ cls_lookup(const struct cls *cls, cls_version_t version, const struct flow *flow
         return NULL;
     }
     lookup_init(&l, cls, version, flow, wc);
-    for (size_t i = 0; i < order->n; i++) {
-        if (best && best->priority >= order->e[i].bound) {
-            break;
-        }
-        const struct cls_rule *r = search_subtable(&l, order->e[i].subtable);
+    while ((e = cls_order_next(order, &walk)) && !(best && best->priority >= e->bound)) {
+        const struct cls_rule *r = search_subtable(&l, e->subtable);
         if (r && (!best || r->priority > best->priority)) {
             best = r;
         }
@@ -417,14 +411,17 @@ cls_lookup_all(const struct cls *cls, cls_version_t version, const struct flow *
                struct flow_mask *wc, size_t *n)
 {
     const struct cls_order *order = rcu_get(&cls->order);
+    struct cls_order_walk walk = {0};
+    const struct cls_order_entry *e;
     const struct cls_rule **rules = NULL;
     size_t allocated = 0;
     struct lookup l;
 
     *n = 0;
     lookup_init(&l, cls, version, flow, wc);
-    for (size_t i = 0; order && i < order->n; i++) {
-        const struct cls_rule *r = search_subtable(&l, order->e[i].subtable);
+    while (order && (e = cls_order_next(order, &walk))) {
+        const struct cls_rule *r =
+            cls_order_is_second(order, e) ? NULL : search_subtable(&l, e->subtable);
 
         while (r) {
             if (*n >= allocated) {

@@ -42,6 +42,7 @@ struct cls_subtable {
     uint8_t trie_word[CLS_N_TRIES];  /* where in 'word' its first word stands */
     bool has_tries;
     bool is_dirty;                   /* main: in cls->dirty */
+    bool is_lower;                   /* main: and its bound fell */
     uint8_t ports_plen;              /* bits of tp_src,tp_dst up to the last in the mask */
     uint8_t ports_word;              /* where in 'word' they stand */
     uint8_t word[FLOW_WORDS];        /* which words, in stage order */
@@ -57,14 +58,52 @@ struct cls_subtable {
     uint64_t mask[FLOW_WORDS]; /* of word[i]; zero behind n_words */
 };
 
-/* The order of search; replaced as a whole. */
-struct cls_order {
-    size_t n;
-    struct {
-        int32_t bound;
-        struct cls_subtable *subtable;
-    } e[];
+/* The order of search: two lists of descending bounds, searched as if they were one; replaced as a
+ * whole, but 'base' is kept from one to the next.  A subtable of 'raised' may be in 'base', too,
+ * with the bound that it had: it is searched twice then, or not that far. */
+struct cls_order_entry {
+    int32_t bound;
+    struct cls_subtable *subtable;
 };
+struct cls_order_base {
+    size_t n;
+    struct cls_order_entry e[];
+};
+struct cls_order {
+    const struct cls_order_base *base;
+    size_t n_raised;
+    struct cls_order_entry raised[];
+};
+
+/* A walk over an order, from '(struct cls_order_walk){0}' on. */
+struct cls_order_walk {
+    size_t base, raised; /* next places */
+};
+
+/* The next entry, or NULL.  Any thread. */
+static inline const struct cls_order_entry *
+cls_order_next(const struct cls_order *order, struct cls_order_walk *walk)
+{
+    const struct cls_order_base *base = order->base;
+
+    if (walk->raised < order->n_raised &&
+        (walk->base >= base->n || order->raised[walk->raised].bound > base->e[walk->base].bound)) {
+        return &order->raised[walk->raised++];
+    }
+    return walk->base < base->n ? &base->e[walk->base++] : NULL;
+}
+
+/* Is the entry of 'base' a second one of its subtable? */
+static inline bool
+cls_order_is_second(const struct cls_order *order, const struct cls_order_entry *e)
+{
+    for (size_t i = 0; i < order->n_raised; i++) {
+        if (order->raised[i].subtable == e->subtable && &order->raised[i] != e) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* So many masks that were looked up last are found at once, for a rule's insertion follows the
  * search for its like, and most tables have few masks. */
@@ -127,6 +166,8 @@ void cls_order_touch(struct cls *, struct cls_subtable *);
 void cls_order_raise(struct cls *, struct cls_subtable *, int32_t priority);
 /* Many rules went: finds the bound anew. */
 void cls_order_lower(struct cls *, struct cls_subtable *);
+/* Frees the order after a grace period. */
+void cls_order_destroy(struct cls *);
 
 static inline struct cls_rule *
 cls_slot_rule(uint64_t slot)

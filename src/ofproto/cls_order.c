@@ -2,11 +2,12 @@
 /*
  * cls_order.c - the order in which subtables are searched: descending bounds of their priorities.
  *
- * Readers walk an immutable array.  Changes gather in a list of dirty subtables, and cls_publish()
- * makes the next array of them all at once: a bundle of a million rules costs one array, not one
- * for each rule.  A single rule still costs a copy of the array when it raises its subtable's
- * bound, so bounds are rounded up, the more coarsely the more subtables there are: that keeps the
- * sum of these copies in proportion to the number of rules.
+ * Readers walk immutable arrays.  Changes gather in a list of dirty subtables, and cls_publish()
+ * makes the next order of them all at once: a bundle of a million rules costs one array, not one
+ * for each rule.  A single rule changes the order when it raises its subtable's bound, or brings a
+ * mask.  It costs a copy of a short list then, the one of what was raised since the long list was
+ * made; the long one follows when the short one is full.  Bounds are rounded up besides, the more
+ * coarsely the more subtables there are.
  *
  * Main only.
  */
@@ -19,6 +20,9 @@
 /* So many subtables share each value that a step has. */
 #define TABLES_PER_STEP 4u
 #define MAX_STEP 8192u
+/* Below so many subtables there is one list only; else so many may stand in the short one. */
+#define MIN_BASE 256u
+#define MAX_RAISED 64u
 
 static int32_t
 bound_for(const struct cls *cls, int32_t priority)
@@ -61,6 +65,7 @@ cls_order_lower(struct cls *cls, struct cls_subtable *st)
 
     if (bound < st->bound) {
         st->bound = bound;
+        st->is_lower = true;
         cls_order_touch(cls, st);
     }
 }
@@ -85,54 +90,124 @@ is_dirty(const struct cls *cls, const struct cls_subtable *st)
     return cls->n_dirty == 1 ? st == cls->dirty[0] : st->is_dirty;
 }
 
-/* Merges the 'n' first dirty subtables, which are sorted, with those of the old order that are
- * clean. */
-static struct cls_order *
-order_create(const struct cls *cls, const struct cls_order *old, size_t n)
+/* Merges the 'n' first dirty subtables, which are sorted, with the clean ones of a list; returns
+ * how many there are in 'to'. */
+static size_t
+merge(const struct cls *cls, size_t n, const struct cls_order_entry *list, size_t n_list,
+      struct cls_order_entry *to)
 {
-    size_t n_old = old ? old->n : 0, next = 0;
-    struct cls_order *new = xmalloc(sizeof *new + (n_old + n) * sizeof new->e[0]);
+    size_t next = 0, n_to = 0;
 
-    new->n = 0;
-    for (size_t i = 0; i < n_old; i++) {
-        if (is_dirty(cls, old->e[i].subtable)) {
+    for (size_t i = 0; i < n_list; i++) {
+        if (is_dirty(cls, list[i].subtable)) {
             continue;
         }
-        for (; next < n && cls->dirty[next]->bound > old->e[i].bound; next++) {
-            new->e[new->n].bound = cls->dirty[next]->bound;
-            new->e[new->n++].subtable = cls->dirty[next];
+        for (; next < n && cls->dirty[next]->bound > list[i].bound; next++) {
+            to[n_to++] = (struct cls_order_entry){cls->dirty[next]->bound, cls->dirty[next]};
         }
-        new->e[new->n++] = old->e[i];
+        to[n_to++] = list[i];
     }
     for (; next < n; next++) {
-        new->e[new->n].bound = cls->dirty[next]->bound;
-        new->e[new->n++].subtable = cls->dirty[next];
+        to[n_to++] = (struct cls_order_entry){cls->dirty[next]->bound, cls->dirty[next]};
     }
-    return new;
+    return n_to;
+}
+
+/* Sorts the dirty subtables; returns how many of them, the first ones, have rules. */
+static size_t
+sort_dirty(struct cls *cls)
+{
+    size_t n = cls->n_dirty;
+
+    qsort(cls->dirty, n, sizeof *cls->dirty, compare_dirty);
+    while (n && !cls->dirty[n - 1]->n_rules) {
+        n--;
+    }
+    return n;
+}
+
+/* No bound fell and no subtable is empty, and few of them are dirty. */
+static bool
+fits_short_list(const struct cls *cls, const struct cls_order *old, size_t n)
+{
+    if (!old || old->base->n < MIN_BASE || n < cls->n_dirty || old->n_raised + n > MAX_RAISED) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (cls->dirty[i]->is_lower) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct cls_order *
+order_create(size_t max_raised)
+{
+    struct cls_order *order = xmalloc(sizeof *order + max_raised * sizeof order->raised[0]);
+
+    order->n_raised = 0;
+    return order;
+}
+
+/* A new long list of everything; the short one is empty then. */
+static struct cls_order *
+rebuild(struct cls *cls, const struct cls_order *old, size_t *n)
+{
+    size_t n_old = old ? old->base->n : 0;
+    struct cls_order *order = order_create(0);
+    struct cls_order_base *base;
+
+    for (size_t i = 0; old && i < old->n_raised; i++) {
+        cls_order_touch(cls, old->raised[i].subtable);
+    }
+    *n = sort_dirty(cls);
+    base = xmalloc(sizeof *base + (n_old + *n) * sizeof base->e[0]);
+    base->n = merge(cls, *n, old ? old->base->e : NULL, n_old, base->e);
+    order->base = base;
+    return order;
 }
 
 void
 cls_publish(struct cls *cls)
 {
-    struct cls_order *old = rcu_get_protected(&cls->order);
-    size_t n = cls->n_dirty;
+    struct cls_order *old = rcu_get_protected(&cls->order), *new;
+    size_t n;
 
     if (!cls->n_dirty) {
         return;
     }
-    qsort(cls->dirty, cls->n_dirty, sizeof *cls->dirty, compare_dirty);
-    while (n && !cls->dirty[n - 1]->n_rules) {
-        n--;
+    n = sort_dirty(cls);
+    if (fits_short_list(cls, old, n)) {
+        new = order_create(old->n_raised + n);
+        new->base = old->base;
+        new->n_raised = merge(cls, n, old->raised, old->n_raised, new->raised);
+    } else {
+        new = rebuild(cls, old, &n);
     }
-    rcu_assign(&cls->order, order_create(cls, old, n));
+    rcu_assign(&cls->order, new);
     if (old) {
+        if (old->base != new->base) {
+            rcu_free((void *)(uintptr_t)old->base);
+        }
         rcu_free(old);
     }
     for (size_t i = 0; i < cls->n_dirty; i++) {
-        cls->dirty[i]->is_dirty = false;
+        cls->dirty[i]->is_dirty = cls->dirty[i]->is_lower = false;
         if (i >= n) {
             cls_subtable_destroy(cls, cls->dirty[i]);
         }
     }
     cls->n_dirty = 0;
+}
+
+void
+cls_order_destroy(struct cls *cls)
+{
+    struct cls_order *order = rcu_get_protected(&cls->order);
+
+    if (order) {
+        rcu_free((void *)(uintptr_t)order->base);
+        rcu_free(order);
+    }
 }

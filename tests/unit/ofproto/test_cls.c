@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "ofproto/cls.h"
+#include "ofproto/cls_int.h"
 #include "ofproto/cls_trie.h"
 #include "flow/match.h"
 
@@ -470,6 +471,62 @@ many_masks_are_ordered_at_once(void **state)
     rcu_quiesce();
 }
 
+/* Rules that come one by one to hundreds of masks, most of them above all before: few of them may
+ * cost a copy of the whole order, and each packet gets the best. */
+static void
+single_rules_raise_masks(void **state)
+{
+    enum { N_MASKS = 500, N = 3000 };
+    struct cls *cls = cls_create();
+    struct twin_rule *rules = xcalloc(N, sizeof *rules);
+    const struct cls_order_base *base = NULL;
+    unsigned n_copies = 0, n_short = 0;
+
+    for (int i = 0; i < N; i++) {
+        struct twin_rule *r = &rules[i];
+        int priority = random_range(4) ? 20 * i : (int)random_range(60000);
+
+        match_init_any(&r->match);
+        r->match.mask.bits.metadata = htobe64(1 + random_range(N_MASKS));
+        r->match.flow.metadata = htobe64(random_range(1024)) & r->match.mask.bits.metadata;
+        r->rule = rule_create(&r->match);
+        cls_insert(cls, r->rule, &r->match, priority, 1);
+        if (i > 5 && !random_range(5)) {
+            cls_mark_removed(rules[i - 5].rule, 1);
+        }
+        cls_publish(cls);
+        n_copies += rcu_get_protected(&cls->order)->base != base;
+        base = rcu_get_protected(&cls->order)->base;
+        n_short += rcu_get_protected(&cls->order)->n_raised != 0;
+
+        struct flow f = {.metadata = htobe64(random_range(1024))};
+        const struct cls_rule *got = cls_lookup(cls, 1, &f, NULL);
+        size_t n_all = 0, n_expected = 0;
+        int best = -1;
+        for (int j = 0; j <= i; j++) {
+            if (cls_rule_is_visible(rules[j].rule, 1) && matches(&rules[j].match, &f)) {
+                best = MAX(best, rules[j].rule->priority);
+                n_expected++;
+            }
+        }
+        assert_int_equal(got ? got->priority : -1, best);
+        free(cls_lookup_all(cls, 1, &f, NULL, &n_all));
+        assert_int_equal(n_all, n_expected);
+        rcu_quiesce();
+    }
+    assert_true(n_short > N / 2);
+    assert_true(n_copies < N / 4);
+    for (int i = 0; i < N; i++) {
+        cls_unlink(cls, rules[i].rule);
+        cls_publish(cls);
+        rcu_defer(rule_destroy, rules[i].rule);
+    }
+    assert_int_equal(cls_n_subtables(cls), 0);
+    cls_destroy(cls);
+    free(rules);
+    rcu_quiesce();
+}
+
 struct acl {
     uint32_t src, src_mask, dst, dst_mask;
     uint16_t tp_src, tp_src_mask, tp_dst, tp_dst_mask;
@@ -584,6 +641,7 @@ main(void)
         cmocka_unit_test(overlap_means_same_priority_and_a_common_packet),
         cmocka_unit_test(loose_visits_what_is_within),
         cmocka_unit_test(many_masks_are_ordered_at_once),
+        cmocka_unit_test(single_rules_raise_masks),
         cmocka_unit_test(finds_the_best_of_100000_acl_rules),
         cmocka_unit_test(readers_see_whole_versions),
     };
