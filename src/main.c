@@ -444,6 +444,7 @@ bridges_fini(struct root *root)
     /* Nobody has come for the guests of one that lingered. */
     netdev_keep_guests(!root->cleanup && !root->is_lingering);
     netdev_end();
+    bridges_end(root->bridges);
     bridges_destroy(root->bridges, root->cleanup);
 }
 

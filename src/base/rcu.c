@@ -22,10 +22,18 @@
 
 #define GATHER_US 1000
 
+/* Work comes in blocks, so that a million rules are not a million more allocations. */
+#define BLOCK_ENTRIES 62
+
 struct deferred {
     rcu_fn *fn;
     void *arg;
-    struct deferred *next;
+};
+
+struct block {
+    struct block *next;
+    size_t n;
+    struct deferred entries[BLOCK_ENTRIES];
 };
 
 static struct {
@@ -34,12 +42,11 @@ static struct {
     pthread_t reclaimer;
     pthread_mutex_t check_lock; /* One thread at a time looks whether a grace period is over. */
 
-    pthread_mutex_t lock; /* Guards the rest. */
-    pthread_cond_t work;  /* Something was queued, or 'stop'. */
-    pthread_cond_t done;  /* 'n_done' grew. */
-    uint64_t *ids;        /* Bitmap of the thread ids in use. */
-    struct deferred *head;
-    struct deferred **tail;
+    pthread_mutex_t lock;      /* Guards the rest. */
+    pthread_cond_t work;       /* Something was queued, or 'stop'. */
+    pthread_cond_t done;       /* 'n_done' grew. */
+    uint64_t *ids;             /* Bitmap of the thread ids in use. */
+    struct block *head, *last; /* 'last' may have room for more */
     uint64_t n_queued;
     uint64_t n_done;
     bool stop;
@@ -63,27 +70,28 @@ self_id(void)
     return self.id_plus_1 - 1;
 }
 
-static struct deferred *
+static struct block *
 take_queue(void)
 {
-    struct deferred *batch = rcu.head;
+    struct block *batch = rcu.head;
 
-    rcu.head = NULL;
-    rcu.tail = &rcu.head;
+    rcu.head = rcu.last = NULL;
     return batch;
 }
 
 static uint64_t
-run_batch(struct deferred *batch)
+run_batch(struct block *batch)
 {
     uint64_t n = 0;
 
     while (batch != NULL) {
-        struct deferred *d = batch;
-        batch = d->next;
-        d->fn(d->arg);
-        free(d);
-        n++;
+        struct block *b = batch;
+        batch = b->next;
+        for (size_t i = 0; i < b->n; i++) {
+            b->entries[i].fn(b->entries[i].arg);
+        }
+        n += b->n;
+        free(b);
     }
     return n;
 }
@@ -94,7 +102,7 @@ run_in_place(void)
 {
     pthread_mutex_lock(&rcu.lock);
     while (rcu.head != NULL) {
-        struct deferred *batch = take_queue();
+        struct block *batch = take_queue();
         pthread_mutex_unlock(&rcu.lock);
         uint64_t n = run_batch(batch);
         pthread_mutex_lock(&rcu.lock);
@@ -140,7 +148,7 @@ reclaimer_main(void *arg)
             usleep(GATHER_US);
             pthread_mutex_lock(&rcu.lock);
         }
-        struct deferred *batch = take_queue();
+        struct block *batch = take_queue();
         pthread_mutex_unlock(&rcu.lock);
 
         wait_grace_period();
@@ -281,17 +289,22 @@ rcu_quiesce(void)
 void
 rcu_defer(rcu_fn *fn, void *arg)
 {
-    struct deferred *d = xmalloc(sizeof(*d));
-
-    *d = (struct deferred){.fn = fn, .arg = arg};
     pthread_mutex_lock(&rcu.lock);
-    if (rcu.tail == NULL) {
-        rcu.tail = &rcu.head;
+    if (rcu.last == NULL || rcu.last->n == BLOCK_ENTRIES) {
+        struct block *b = xmalloc(sizeof(*b));
+
+        b->next = NULL;
+        b->n = 0;
+        if (rcu.last == NULL) {
+            rcu.head = b;
+            pthread_cond_signal(&rcu.work);
+        } else {
+            rcu.last->next = b;
+        }
+        rcu.last = b;
     }
-    *rcu.tail = d;
-    rcu.tail = &d->next;
+    rcu.last->entries[rcu.last->n++] = (struct deferred){.fn = fn, .arg = arg};
     rcu.n_queued++;
-    pthread_cond_signal(&rcu.work);
     pthread_mutex_unlock(&rcu.lock);
 }
 

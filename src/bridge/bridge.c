@@ -25,6 +25,13 @@ LOG_MODULE(bridge);
 
 COVERAGE_DEFINE(bridge_reconfigure);
 
+/* Whether this build looks for memory that was not freed when the process ends. */
+#ifdef __SANITIZE_ADDRESS__
+#define LEAKS_ARE_REPORTED true
+#else
+#define LEAKS_ARE_REPORTED false
+#endif
+
 enum {
     STATS_INTERVAL_MIN_MS = 5000,
     STATUS_RETRY_MS = 100,
@@ -615,6 +622,14 @@ bridges_halt(struct bridges *b)
 {
     if (b->dp) {
         dp_halt(b->dp);
+    }
+}
+
+void
+bridges_end(struct bridges *b)
+{
+    if (b && !LEAKS_ARE_REPORTED) {
+        ofprotos_end(b->ofprotos);
     }
 }
 

@@ -57,6 +57,9 @@ void bridges_leave(struct bridges *);
 void bridges_release(struct bridges *, bool with_guests);
 void bridges_halt(struct bridges *);
 
+/* The process ends after bridges_destroy(), so memory that is much work to free may stay.  NULL is
+ * fine. */
+void bridges_end(struct bridges *);
 /* Takes everything down: bridges, ports, datapath.  With 'cleanup', as `exit --cleanup` asks,
  * persistent kernel devices go as well.  NULL is fine.  The database must still be
  * open, unless it was released. */

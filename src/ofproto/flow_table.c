@@ -510,6 +510,10 @@ flow_tables_destroy(struct ofproto *p)
 {
     /* No reader may be in the tables any more. */
     rcu_synchronize();
+    free(p->expirable);
+    if (p->all->is_ending) {
+        return;
+    }
     for (struct garbage *g = p->all->garbage; g; g = g->next) {
         if (g->ofproto == p) {
             garbage_collect(g, INT64_MAX);
@@ -523,7 +527,6 @@ flow_tables_destroy(struct ofproto *p)
         cls_destroy(t->cls);
         free(t->name);
     }
-    free(p->expirable);
 }
 
 struct flush {

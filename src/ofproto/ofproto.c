@@ -82,6 +82,12 @@ ofprotos_set_dp(struct ofprotos *all, struct dp *dp)
 }
 
 void
+ofprotos_end(struct ofprotos *all)
+{
+    all->is_ending = true;
+}
+
+void
 ofprotos_destroy(struct ofprotos *all)
 {
     if (!all) {
@@ -91,9 +97,9 @@ ofprotos_destroy(struct ofprotos *all)
         ofproto_destroy(all->by_name);
     }
     rcu_barrier();
-    do {
+    while (!all->is_ending && (all->unlinking || all->ripe)) {
         flow_garbage_run(all);
-    } while (all->unlinking || all->ripe);
+    }
     limits_unregister(ofprotos_put_limits, all);
     handler_jobs_forget(all, NULL);
     changes_forget(all, NULL);
