@@ -246,6 +246,8 @@ br_ofproto_sync(struct br *br, const struct db_row *row)
             bounded(row_map_int(row, "other_config", "in-band-queue", -1), -1, INT32_MAX),
         .bundle_idle_timeout_s =
             bounded(row_map_int(ovs, "other_config", "bundle-idle-timeout", 0), 0, 3600),
+        .bundle_memory_mb =
+            bounded(row_map_int(ovs, "other_config", "bundle-memory-limit", 0), 0, 1 << 20),
         .vlan_limit = bounded(row_map_int(ovs, "other_config", "vlan-limit", 1), 0, 2),
         .mcast_snooping = row_bool_or(row, "mcast_snooping_enable", false),
         .flood_vlans = flood_vlans,

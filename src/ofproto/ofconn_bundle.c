@@ -12,10 +12,15 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "ofproto/ofconn.h"
 #include "openflow/ofp_bundle.h"
 
+COVERAGE_DEFINE(bundle_memory_refused);
+
 enum { MAX_BUNDLES = 64, MAX_MESSAGES = 4 << 20 };
+/* A rule that was made ahead, with what it takes in the classifier. */
+#define RULE_BYTES ((size_t)320)
 /* Rules of so many messages are linked together. */
 enum { LINK_MESSAGES = CLS_LINK_MAX };
 #define MAX_BYTES ((size_t)1 << 30)
@@ -32,6 +37,7 @@ struct ofbundle_msgs {
     size_t n, allocated;
     struct rule **prepared; /* for each message: its rule, of no version yet, or NULL */
     size_t n_prepared;
+    size_t cost;     /* bytes, as all bundles together are bounded */
     size_t n_linked; /* the rules of so many messages, from the first on, are linked */
     bool has_others; /* than flow-mods */
 };
@@ -65,6 +71,7 @@ remove_bundle(struct ofconn *c, struct ofbundle_msgs **slot)
     if (b->n_prepared) {
         flow_discard(c->ofproto, b->prepared, b->n);
     }
+    c->ofproto->all->bundles_use.now -= b->cost;
     free(b->prepared);
     wr_fini(&b->bytes);
     free(b);
@@ -316,6 +323,8 @@ check_message(struct ofconn *c, const struct ofp_msg *msg)
 static void
 keep_message(struct ofconn *c, struct ofbundle_msgs *b, const struct ofp_msg *msg)
 {
+    struct ofproto_bundles_use *use = &c->ofproto->all->bundles_use;
+    size_t cost;
     bool is_flow_mod = msg->type == OFPTYPE_FLOW_MOD;
     struct rule *r = is_flow_mod && b->n_prepared < MAX_PREPARED
                          ? flow_mod_prepare(c->ofproto, &c->ofproto->fm)
@@ -327,11 +336,29 @@ keep_message(struct ofconn *c, struct ofbundle_msgs *b, const struct ofp_msg *ms
     }
     b->prepared[b->n++] = r;
     b->n_prepared += r != NULL;
+    cost = msg->size + sizeof *b->prepared + (r ? RULE_BYTES : 0);
+    b->cost += cost;
+    use->now += cost;
+    use->most = MAX(use->most, use->now);
     b->has_others |= !is_flow_mod;
     if (b->n - b->n_linked >= LINK_MESSAGES) {
         link_rules(c, b);
     }
     wr_bytes(&b->bytes, msg->data, msg->size);
+}
+
+/* The last message may pass the bound. */
+static bool
+has_room(struct ofprotos *all)
+{
+    struct ofproto_bundles_use *use = &all->bundles_use;
+
+    if (use->now < use->max) {
+        return true;
+    }
+    use->n_refused++;
+    coverage_inc(bundle_memory_refused);
+    return false;
 }
 
 enum ofperr
@@ -356,7 +383,8 @@ handle_bundle_add(struct ofconn *c, const struct ofp_msg *msg)
         error = OFPERR_OFPBFC_BUNDLE_CLOSED;
     } else if (b->flags != ba.flags) {
         error = OFPERR_OFPBFC_BAD_FLAGS;
-    } else if (b->n >= MAX_MESSAGES || b->bytes.size + ba.msg.size > MAX_BYTES) {
+    } else if (b->n >= MAX_MESSAGES || b->bytes.size + ba.msg.size > MAX_BYTES ||
+               !has_room(c->ofproto->all)) {
         error = OFPERR_OFPBFC_MSG_TOO_MANY;
     } else {
         error = check_message(c, &ba.msg);

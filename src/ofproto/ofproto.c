@@ -18,6 +18,10 @@
 
 LOG_MODULE(ofproto);
 
+enum { DEFAULT_BUNDLE_MEMORY_MB = 2048 };
+
+static size_t bundle_bytes(int mb);
+
 /* --- the set ------------------------------------------------------------------------------------
  */
 
@@ -68,6 +72,7 @@ ofprotos_create(struct loop *loop, struct dp *dp)
     all->frozens = frozens_create();
     all->last_job = &all->jobs;
     atomic_init(&all->seq, 1);
+    all->bundles_use.max = bundle_bytes(0);
     pthread_mutex_init(&all->lock, NULL);
     loop_add_hook(loop, each_iteration, all);
     loop_timer_every(&all->timer, loop, 1000, each_second, all);
@@ -391,6 +396,18 @@ configure_tables(struct ofproto *p, const struct ofproto_cfg *cfg)
     }
 }
 
+static size_t
+bundle_bytes(int mb)
+{
+    return (size_t)(mb ? mb : DEFAULT_BUNDLE_MEMORY_MB) << 20;
+}
+
+struct ofproto_bundles_use
+ofprotos_bundles_use(const struct ofprotos *all)
+{
+    return all->bundles_use;
+}
+
 void
 ofproto_configure(struct ofproto *p, const struct ofproto_cfg *cfg)
 {
@@ -408,6 +425,7 @@ ofproto_configure(struct ofproto *p, const struct ofproto_cfg *cfg)
     p->forward_bpdu = cfg->forward_bpdu;
     p->vlan_limit = cfg->vlan_limit;
     p->bundle_idle_timeout_s = cfg->bundle_idle_timeout_s ? cfg->bundle_idle_timeout_s : 10;
+    p->all->bundles_use.max = bundle_bytes(cfg->bundle_memory_mb);
     p->has_flood_vlans = cfg->flood_vlans != NULL;
     if (cfg->flood_vlans) {
         memcpy(p->flood_vlans, cfg->flood_vlans, sizeof p->flood_vlans);

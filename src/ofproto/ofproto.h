@@ -65,6 +65,12 @@ void ofprotos_set_dp(struct ofprotos *, struct dp *);
  * rules to the kernel, which takes it in far less time than a million free()s. */
 void ofprotos_end(struct ofprotos *);
 void ofprotos_destroy(struct ofprotos *);
+/* What the open bundles of all bridges and connections hold, in bytes. */
+struct ofproto_bundles_use {
+    size_t now, most, max;
+    uint64_t n_refused; /* messages, because of 'max' */
+};
+struct ofproto_bundles_use ofprotos_bundles_use(const struct ofprotos *);
 void ofprotos_set_hooks(struct ofprotos *, const struct ofproto_hooks *, void *aux);
 struct ofproto *ofprotos_find(const struct ofprotos *, const char *name); /* NULL: none */
 struct ofproto *ofprotos_first(const struct ofprotos *);
@@ -127,6 +133,7 @@ struct ofproto_cfg {
     const char *const *managers; /* targets that are reached in band, too; active ones count */
     size_t n_managers;
     int bundle_idle_timeout_s; /* 0: 10 */
+    int bundle_memory_mb;      /* of all bridges' bundles; 0: 2048 */
     int vlan_limit;            /* 0: no limit */
     bool mcast_snooping;
     const uint64_t *flood_vlans; /* bitmap of 4096 bits or NULL: VLANs without learning */

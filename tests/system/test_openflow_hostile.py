@@ -97,6 +97,34 @@ def test_bundles_left_open_are_bounded_and_forgotten(br):
 
 
 @pytest.mark.rootless
+def test_bundles_of_all_connections_have_one_bound(br):
+    """Beyond other_config:bundle-memory-limit messages are refused; what ends gives its share back."""
+    if br.kind != "sluice":
+        pytest.skip("Open vSwitch has no bound")
+    version, n = of.OF14, 2000
+    br.vsctl("set", "Open_vSwitch", ".", "other_config:bundle-memory-limit=1")
+    first, second = [of.Peer(br.dir + "/br0.mgmt", version) for _ in range(2)]
+
+    def add(bundle, i):
+        fields = of.oxm(3, bytes([0, 0, 0, bundle, i >> 8, i & 255]))
+        inner = of.flow_mod(version, of.output(version, 2), priority=5, fields=fields, xid=1)
+        return of.message(version, 34, struct.pack("!IHH", bundle, 0, 3) + inner, xid=1)
+
+    def control(bundle, kind):
+        return of.message(version, 33, struct.pack("!IHH", bundle, kind, 3))
+
+    assert first.errors(control(1, 0), *[add(1, i) for i in range(n)]) == []
+    codes = second.errors(control(2, 0), *[add(2, i) for i in range(n)])
+    assert 0 < len(codes) < n and set(codes) == {(17, 12)}  # OFPBFC_MSG_TOO_MANY
+    assert first.errors(control(1, 6)) == []  # Discarded: the other has room now.
+    assert second.errors(*[add(2, i) for i in range(n - len(codes), n)], control(2, 4)) == []
+    assert len([x for x in br.ofctl("dump-flows", "br0").splitlines() if "priority=5" in x]) == n
+    assert "bundle_memory_refused" in br.appctl("coverage/show")
+    first.close()
+    second.close()
+
+
+@pytest.mark.rootless
 def test_what_a_bundle_holds_is_not_seen_before_its_commit(br):
     """Whether it ends well, fails, is discarded or its connection goes; others change the same rules meanwhile."""
     version = of.OF14
