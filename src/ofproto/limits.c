@@ -3,7 +3,7 @@
  * limits.c - how full the tables and queues of bridges and their connections are, for
  * "dpif-netdev/limits-show".  Main thread.
  */
-#include "base/limits.h"
+#include "base/limits_report.h"
 
 #include "base/coverage.h"
 #include "ofproto/ofconn.h"
@@ -70,6 +70,19 @@ put_connections(struct str *out, struct ofprotos *all)
                                    .n_beyond = counted("packet_in_overflow")});
 }
 
+static void
+put_bundles(struct str *out, const struct ofprotos *all)
+{
+    struct ofproto_bundles_use use = ofprotos_bundles_use(all);
+
+    limit_put(out, &(struct limit){.name = "bytes of open OpenFlow bundles",
+                                   .now = use.now,
+                                   .most = use.most,
+                                   .max = use.max,
+                                   .beyond = "messages refused",
+                                   .n_beyond = use.n_refused});
+}
+
 void
 ofprotos_put_limits(struct str *out, void *all_)
 {
@@ -78,4 +91,5 @@ ofprotos_put_limits(struct str *out, void *all_)
     put_mac_tables(out, all);
     put_jobs(out, all);
     put_connections(out, all);
+    put_bundles(out, all);
 }

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "ofproto/bond.h"

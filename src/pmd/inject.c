@@ -4,7 +4,7 @@
 // ring of work and a ring of free items; the thread that injects makes the action list ready and,
 // because a PMD never frees or locks, also gives up the list of the item's last use.
 #include "base/clock.h"
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "base/thread.h"
 #include "pmd/dp_int.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/coverage.h"
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "base/random.h"
 #include "pmd/megaflow.h"
 

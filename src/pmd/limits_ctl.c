@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/coverage.h"
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "pmd/dp_int.h"
 #include "pmd/pmd_ctl.h"
 #include "rpc/unixctl.h"

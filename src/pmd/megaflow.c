@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "pmd/huge.h"
 
 void

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 

@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "base/log.h"
 #include "base/memory_report.h"
 #include "base/smap.h"

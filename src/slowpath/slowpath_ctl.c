@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "base/limits.h"
+#include "base/limits_report.h"
 #include "base/str.h"
 #include "base/util.h"
 #include "rpc/unixctl.h"

@@ -2,7 +2,7 @@
 /*
  * See limits.h.
  */
-#include "base/limits.h"
+#include "base/limits_report.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

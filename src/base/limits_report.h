@@ -5,8 +5,8 @@
  *
  * Main thread only, but for limit_note().
  */
-#ifndef BASE_LIMITS_H
-#define BASE_LIMITS_H
+#ifndef BASE_LIMITS_REPORT_H
+#define BASE_LIMITS_REPORT_H
 
 #include <stdatomic.h>
 
