@@ -48,7 +48,7 @@ struct ofprotos {
     _Atomic uint64_t seq;                  /* w main, r all */
     uint64_t synced_seq;                   /* the datapath follows all up to here */
     bool flow_restore_wait;
-    bool is_ending; /* with the process: rules stay where they are */
+    bool is_ending;                   /* with the process: rules stay where they are */
     struct rule_actions_set *actions; /* interned lists (rule.c) */
     struct frozens *frozens;          /* constant */
     pthread_mutex_t lock;             /* the members below; leaf lock */
