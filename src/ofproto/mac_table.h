@@ -40,7 +40,8 @@ struct mac_table *mac_table_create(struct loop *);
 /* Any thread; the memory goes with the last reference, after a grace period. */
 void mac_table_ref(struct mac_table *);
 void mac_table_unref(struct mac_table *); /* NULL is fine */
-/* Stops aging and forgets everything; main, before its reference goes. */
+/* Stops aging and forgets everything; main, before the grace period after which the bridge is taken
+ * apart, and before its reference goes. */
 void mac_table_stop(struct mac_table *);
 /* False once it was stopped: the bridge goes away, but is there until the caller's next quiescent
  * state if this was true.  Any thread under RCU. */

@@ -237,6 +237,8 @@ ofproto_destroy(struct ofproto *p)
     changes_publish(all);
 
     meters_destroy_all(p);
+    /* Credits and recirculations find the bridge by themselves: not any more, before the wait. */
+    xlate_mac_table_stop(p->mac_table);
     flow_tables_destroy(p); /* Waits until no translation is under way. */
     groups_destroy(p);
     handler_jobs_forget(all, p);

@@ -273,8 +273,11 @@ struct ofproto_packet_out {
 struct mac_table *xlate_mac_table_create(struct ofproto *);
 void xlate_mac_table_configure(struct mac_table *, int aging_s, int max_entries,
                                const uint64_t *flood_vlans);
-/* Forgets what was learned on a bundle that goes away; then the whole, after a grace period. */
+/* Forgets what was learned on a bundle that goes away. */
 void xlate_mac_table_forget_bundle(struct mac_table *, uint32_t bundle_id);
+/* The bridge is not live (mac_table_is_live()) from here on: who then waits for a grace period may
+ * take it apart.  The table's memory goes later, after a grace period. */
+void xlate_mac_table_stop(struct mac_table *);
 void xlate_mac_table_destroy(struct mac_table *);
 
 #endif /* ofproto/ofproto_int.h */

@@ -581,10 +581,13 @@ xlate_mac_table_forget_bundle(struct mac_table *mt, uint32_t bundle_id)
 }
 
 void
+xlate_mac_table_stop(struct mac_table *mt)
+{
+    mac_table_stop(mt);
+}
+
+void
 xlate_mac_table_destroy(struct mac_table *mt)
 {
-    if (mt) {
-        mac_table_stop(mt);
-        mac_table_unref(mt);
-    }
+    mac_table_unref(mt);
 }

@@ -5,7 +5,10 @@
  */
 #include "xlate_fixture.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/thread.h"
 #include "ofproto/frozen.h"
 
 static struct fx fx;
@@ -166,6 +169,42 @@ test_bridge_goes(void **state)
     frozen_unref(a);
 }
 
+struct reader {
+    struct frozen *frozen;
+    _Atomic bool is_in;
+    bool lost;
+};
+
+/* Stays in the bridge, as a long translation does, until nobody can find it any more. */
+static void *
+reader_main(void *reader_)
+{
+    struct reader *r = reader_;
+
+    atomic_store(&r->is_in, true);
+    for (int i = 0; i < 10000 && !r->lost; i++) {
+        usleep(1000);
+        r->lost = !frozen_bridge(r->frozen);
+    }
+    return NULL;
+}
+
+/* Who finds a bridge after the wait for those that are in it would be in what is being freed. */
+static void
+test_bridge_is_not_found_while_readers_are_waited_for(void **state)
+{
+    struct reader r = {.frozen = get(1, 2, 3)};
+    pthread_t thread = thread_create("reader", reader_main, &r);
+
+    while (!atomic_load(&r.is_in)) {
+        usleep(100);
+    }
+    ofproto_destroy(br);
+    thread_join(thread);
+    assert_true(r.lost);
+    frozen_unref(r.frozen);
+}
+
 /* --- translations ------------------------------------------------------------------------------
  */
 
@@ -243,6 +282,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_there_is_an_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_size_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bridge_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bridge_is_not_found_while_readers_are_waited_for,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_megaflow_keeps_its_recirculation, setup, teardown),
     };
 
