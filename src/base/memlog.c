@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #define MEMLOG_MAGIC UINT64_C(0x31676f6c6d656d53)
+#define MEMLOG_VOID UINT64_C(0x30676f6c6d656d53) /* in its place */
 #define BLOCK_HEADER 8u
 #define PAGE 4096u
 /* The file grows by an eighth, so that little memory waits for use, and by this at least. */
 #define GROW_MIN (4 * PAGE)
+#define PIECE ((size_t)64 * PAGE)
 
 static_assert(sizeof(struct memlog_header) == 56, "the header is part of a format");
 
@@ -59,15 +61,33 @@ checksum(const uint8_t *data, size_t size, uint64_t ofs)
 
 /* --- writing --- */
 
-/* Pages are there before they are written: no memory is an error here, not a SIGBUS later. */
+/* Pages are there before they are written: no memory is an error here, not a SIGBUS later.
+ * A signal, also one that nobody handles (a debugger attaches, a cgroup is frozen), ends
+ * fallocate() and undoes it: pieces are small, so that each is done between two signals. */
+static int
+reserve(int fd, size_t ofs, size_t end)
+{
+    while (ofs < end) {
+        size_t n = MIN(end - ofs, PIECE);
+
+        if (fallocate(fd, 0, (off_t)ofs, (off_t)n) == 0) {
+            ofs += n;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
 static int
 grow(struct memlog *log, size_t wanted)
 {
     size_t capacity = MAX(log->capacity + MAX(log->capacity / 8, GROW_MIN), wanted);
 
     capacity = (capacity + PAGE - 1) / PAGE * PAGE;
-    if (fallocate(log->fd, 0, (off_t)log->capacity, (off_t)(capacity - log->capacity)) != 0) {
-        return -errno;
+    int error = reserve(log->fd, log->capacity, capacity);
+    if (error != 0) {
+        return error;
     }
     void *map = mremap(log->map.bytes, log->capacity, capacity, MREMAP_MAYMOVE);
     if (map == MAP_FAILED) {
@@ -83,11 +103,9 @@ memlog_create(const char *name, uint64_t format, size_t max_size, struct memlog 
 {
     int fd = memfd_create(name, MFD_CLOEXEC);
     void *map = MAP_FAILED;
-    int error = 0;
+    int error = fd < 0 ? -errno : reserve(fd, 0, PAGE);
 
-    if (fd < 0 || fallocate(fd, 0, 0, PAGE) != 0) {
-        error = -errno;
-    } else {
+    if (error == 0) {
         map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         error = map == MAP_FAILED ? -errno : 0;
     }
@@ -117,6 +135,15 @@ memlog_close(struct memlog *log)
         munmap(log->map.bytes, log->capacity);
         close(log->fd);
         free(log);
+    }
+}
+
+void
+memlog_void(struct memlog *log)
+{
+    if (log != NULL) {
+        log->map.header->magic = MEMLOG_VOID;
+        atomic_thread_fence(memory_order_release);
     }
 }
 
@@ -175,6 +202,9 @@ memlog_read(struct memlog_reader *reader, const void *data, size_t size, uint64_
         return -EPROTO;
     }
     memcpy(&header, data, sizeof(header));
+    if (header.magic == MEMLOG_VOID) {
+        return -ENODATA;
+    }
     if (header.magic != MEMLOG_MAGIC || header.format != format) {
         return -EPROTO;
     }

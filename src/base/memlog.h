@@ -32,6 +32,9 @@ struct memlog;
 int memlog_create(const char *name, uint64_t format, size_t max_size, struct memlog **);
 /* Unmaps and closes.  NULL is fine. */
 void memlog_close(struct memlog *);
+/* Says in the file that its contents no longer count, to whoever still has a descriptor of it: a
+ * keeper that cannot be told.  NULL is fine. */
+void memlog_void(struct memlog *);
 /* The file's descriptor, which stays the log's. */
 int memlog_fd(const struct memlog *);
 /* Bytes in use. */
@@ -47,8 +50,8 @@ struct memlog_reader {
     size_t end; /* the mark */
     size_t ofs; /* of the next block */
 };
-/* Prepares to read the bytes of a file.  -EPROTO: not a log, or one of another format; -EBADMSG: it
- * is damaged. */
+/* Prepares to read the bytes of a file.  -EPROTO: not a log, or one of another format; -ENODATA:
+ * memlog_void(); -EBADMSG: it is damaged. */
 int memlog_read(struct memlog_reader *, const void *data, size_t size, uint64_t format);
 /* 1 and the next block, whose bytes are in the file; 0 at the end; -EBADMSG: damaged from here on.
  */

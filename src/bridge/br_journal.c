@@ -85,6 +85,10 @@ log_restore(const struct br *br, int result, size_t n_flows, size_t n_refused)
         log_info("bridge %s: its controllers or fail mode changed, starting without the flows of "
                  "the process before",
                  br->name);
+    } else if (result == -ENODATA) {
+        log_warn("bridge %s: the process before had given up its journal, or could not hand on the "
+                 "newest one; starting without its flows",
+                 br->name);
     } else if (result) {
         log_err("bridge %s: the journal of the process before is %s, starting without its flows",
                 br->name, result == -EPROTO ? "of another version" : "damaged");

@@ -139,6 +139,7 @@ rewrite(struct ofproto *p)
         wr_fini(&j->rec.out); /* It may have grown with a bundle. */
         keep_put(j->name, memlog_fd(j->log));
     }
+    memlog_void(old); /* Also in the hands of a keeper that did not hear of the new one. */
     memlog_close(old);
     return rw.error;
 }
@@ -151,6 +152,7 @@ turn_off(struct ofproto *p, int error)
     log_warn("bridge %s: flows would not survive a crash any more: %s", p->name,
              error == -ENOSPC ? "there are too many" : err_str(error));
     flow_records_reset(&j->rec);
+    memlog_void(j->log);
     memlog_close(j->log);
     j->log = NULL;
     j->is_off = true;
@@ -307,6 +309,7 @@ ofproto_journal_stop(struct ofproto *p)
 
     if (j) {
         p->journal = NULL;
+        memlog_void(j->log);
         keep_drop(j->name);
         memlog_close(j->log);
         flow_records_fini(&j->rec);

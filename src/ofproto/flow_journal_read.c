@@ -264,7 +264,8 @@ read_record(struct journal *j, struct rd *r)
         read_shape(j, r);
         break;
     case FLOW_JOURNAL_ACTIONS: {
-        struct bytes actions = read_bytes(r, OFP_MSG_MAX);
+        /* May be longer than a message, which tell_flows() looks at, flow by flow. */
+        struct bytes actions = read_bytes(r, UINT32_MAX);
         struct bytes *item = list_add(&j->actions, sizeof *item);
         *item = actions;
         break;

@@ -271,6 +271,7 @@ write_values(uint8_t *p, const struct rule *r, const struct flow_shape *s)
 void
 flow_records_put(struct flow_records *rec, struct rule *r)
 {
+    size_t before = rec->out.size;
     const struct flow_shape *s = shape_of(rec, r->cls.subtable);
     uint32_t actions = number_of_actions(rec, r->actions);
     uint16_t flags = r->flags & (uint16_t)~RULE_HIDDEN_READONLY;
@@ -297,7 +298,7 @@ flow_records_put(struct flow_records *rec, struct rule *r)
     p = write_values(p, r, s);
     w->size += (size_t)(p - start);
     rule_set_number(r, ++rec->n_flows);
-    rec->flow_bytes += (size_t)(p - start);
+    rec->flow_bytes += w->size - before;
 }
 
 void

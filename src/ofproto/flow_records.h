@@ -17,7 +17,7 @@ struct flow_known_actions;
 struct flow_records {
     struct wr out;                         /* records; the owner takes them and empties it */
     uint32_t n_shapes, n_actions, n_flows; /* numbers given */
-    size_t flow_bytes;                     /* of all FLOW records */
+    size_t flow_bytes;                     /* of all FLOWs, with SHAPEs and ACTIONS before them */
     size_t garbage;                        /* bytes of what is no longer there, about */
     struct flow_shape **shapes;            /* by hash; NULL: free */
     struct flow_known_actions *actions;    /* by hash */

@@ -415,6 +415,9 @@ flow_txn_commit(struct flow_txn *txn)
         }
         publish_tables(txn);
         atomic_store_explicit(&p->version, txn->version, memory_order_release);
+    }
+    flow_journal_txn(txn); /* Before anybody is told: what goes out below is sent at once. */
+    if (txn->n_ops) {
         for (size_t i = 0; i < txn->n_ops; i++) {
             if (i + PUBLISH_AHEAD < txn->n_ops) {
                 flow_mod_prefetch(txn->ops[i + PUBLISH_AHEAD].rule);
@@ -425,7 +428,6 @@ flow_txn_commit(struct flow_txn *txn)
         report_to_monitors(txn);
         vacancy_run(p, txn);
     }
-    flow_journal_txn(txn);
     if (g) {
         rcu_defer(garbage_is_ripe, g);
     }

@@ -9,6 +9,7 @@
  * saved_mac, least recently used first.  Main thread.
  */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -25,6 +26,17 @@ LOG_MODULE(ofproto);
 
 /* ---- Meters, groups, flows ---- */
 
+/* One that became longer than a message can be (it came in several, or in another version's
+ * shorter encoding) is left out, whole: its length would be a lie about all that follow. */
+static void
+leave_out_if_too_long(struct wr *out, size_t start, const char *what, uint64_t id)
+{
+    if (out->size - start > OFP_MSG_MAX) {
+        log_warn("%s %#" PRIx64 " is too long to be handed on", what, id);
+        wr_truncate(out, start);
+    }
+}
+
 static void
 save_meter(const struct ofp_meter_config *config, void *out)
 {
@@ -32,8 +44,10 @@ save_meter(const struct ofp_meter_config *config, void *out)
 }
 
 static void
-save_group(const struct ofgroup *g, void *out)
+save_group(const struct ofgroup *g, void *out_)
 {
+    struct wr *out = out_;
+    size_t start = out->size;
     struct ofp_group mod;
 
     ofp_group_copy(&mod, g->spec);
@@ -41,11 +55,14 @@ save_group(const struct ofgroup *g, void *out)
     mod.command_bucket_id = OFPG_BUCKET_ALL;
     ofp_group_mod_encode(&mod, SAVE_VERSION, 0, out);
     ofp_group_fini(&mod);
+    leave_out_if_too_long(out, start, "group", g->spec->group_id);
 }
 
 static bool
-save_rule(struct cls_rule *c, void *out)
+save_rule(struct cls_rule *c, void *out_)
 {
+    struct wr *out = out_;
+    size_t start = out->size;
     struct ofp_flow_stats fs;
     struct match match;
 
@@ -70,6 +87,7 @@ save_rule(struct cls_rule *c, void *out)
     ofpacts_append(&fm.actions, fs.actions, fs.actions_size);
     ofp_flow_mod_encode(&fm, SAVE_VERSION, false, false, 0, out);
     ofp_flow_mod_fini(&fm);
+    leave_out_if_too_long(out, start, "flow with cookie", fs.cookie);
     return true;
 }
 

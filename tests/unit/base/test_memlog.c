@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -226,6 +227,58 @@ a_killed_writer_loses_nothing(void **state)
     }
 }
 
+/* Whoever has a descriptor of a log that was given up is told so. */
+static void
+a_void_log_says_so(void **state)
+{
+    struct memlog *log;
+    size_t size;
+
+    assert_int_equal(memlog_create("test", FORMAT, 64 << 20, &log), 0);
+    append(log, 0);
+    int fd = dup(memlog_fd(log));
+    uint8_t *copy = copy_file(log, &size);
+    assert_int_equal(read_blocks(copy, size), 1);
+    memlog_void(log);
+    memlog_close(log);
+    memlog_void(NULL);
+    assert_int_equal(pread(fd, copy, size, 0), (ssize_t)size);
+    assert_int_equal(read_blocks(copy, size), -ENODATA);
+    free(copy);
+    close(fd);
+}
+
+static volatile sig_atomic_t n_signals;
+
+static void
+on_alarm(int number)
+{
+    n_signals++;
+}
+
+/* Signals that come again and again neither make an error of growing nor keep it from ending. */
+static void
+signals_do_not_hurt(void **state)
+{
+    struct sigaction action = {.sa_handler = on_alarm}, old;
+    struct itimerval timer = {.it_interval.tv_usec = 1000, .it_value.tv_usec = 1000}, none = {0};
+    size_t size = 4 << 20;
+    uint8_t *block = xcalloc(1, size);
+    struct memlog *log;
+
+    assert_int_equal(memlog_create("test", FORMAT, 512 << 20, &log), 0);
+    assert_int_equal(sigaction(SIGALRM, &action, &old), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(memlog_append(log, block, size), 0);
+    }
+    assert_int_equal(setitimer(ITIMER_REAL, &none, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &old, NULL), 0);
+    assert_true(n_signals > 0);
+    memlog_close(log);
+    free(block);
+}
+
 int
 main(void)
 {
@@ -234,6 +287,8 @@ main(void)
         cmocka_unit_test(damage_is_seen),
         cmocka_unit_test(a_full_log_stays_as_it_is),
         cmocka_unit_test(a_killed_writer_loses_nothing),
+        cmocka_unit_test(a_void_log_says_so),
+        cmocka_unit_test(signals_do_not_hurt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

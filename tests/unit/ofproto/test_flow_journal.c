@@ -379,6 +379,145 @@ a_damaged_journal_restores_nothing(void **state)
     keep_detach();
 }
 
+/* A flow whose actions fit into an OpenFlow 1.0 message, but not into one of 1.5. */
+static void
+add_long(struct ofproto *p, uint16_t priority, unsigned int n_outputs, unsigned int out)
+{
+    struct ofp_flow_mod fm = {
+        .command = OFPFC_ADD,
+        .priority = priority,
+        .buffer_id = OFP_BUFFER_NONE,
+        .out_port = OFPP_NONE,
+        .out_group = OFP_GROUP_ANY,
+    };
+
+    match_init_any(&fm.match);
+    while (n_outputs--) {
+        ofpacts_put_struct(&fm.actions, OUTPUT, struct ofpact_output)->port =
+            (uint16_t)(1 + out % 60000);
+        out /= 7;
+    }
+    assert_int_equal(flow_mod_run(p, &fm), 0);
+    ofp_flow_mod_fini(&fm);
+}
+
+/* A group of more than a message: in the switch these come by insert-buckets. */
+static void
+add_long_group(struct ofproto *p, uint32_t group_id)
+{
+    enum { N = 4000 };
+    struct ofp_bucket *buckets = xcalloc(N, sizeof *buckets);
+    struct ofp_group group = {
+        .command = OFPGC_ADD,
+        .group_id = group_id,
+        .type = OFPGT_ALL,
+        .command_bucket_id = OFPG_BUCKET_ALL,
+        .buckets = buckets,
+        .n_buckets = N,
+    };
+    struct flow_txn txn;
+
+    for (unsigned int i = 0; i < N; i++) {
+        buckets[i] = (struct ofp_bucket){
+            .bucket_id = i, .weight = 1, .watch_port = OFPP_NONE, .watch_group = OFP_GROUP_ANY};
+        ofpacts_put_struct(&buckets[i].actions, OUTPUT, struct ofpact_output)->port = 1;
+    }
+    flow_txn_begin(&txn, p);
+    assert_int_equal(group_mod_apply(&txn, &group), 0);
+    flow_txn_commit(&txn);
+    for (unsigned int i = 0; i < N; i++) {
+        ofpacts_fini(&buckets[i].actions);
+    }
+    free(buckets);
+}
+
+/* What is too long for a message is lost, and nothing else: after a crash and when handed on. */
+static void
+only_what_is_too_long_is_lost(void **state)
+{
+    size_t size, n_flows, n_refused;
+    struct ofproto *a, *b, *c;
+    struct fx fx;
+
+    fx_init(&fx);
+    a = fx_bridge(&fx, "br0");
+    b = fx_bridge(&fx, "br1");
+    c = fx_bridge(&fx, "br2");
+    ofproto_journal_start(a, NAME, 0);
+    flow_journal_run(a);
+    add_long_group(a, 1);
+    add(a, 1, 0, 0);
+    add_long(a, 2, 8000, 1);
+    add(a, 3, 0, 0);
+
+    void *data = map_journal(&size);
+    assert_int_equal(ofproto_journal_restore(b, data, size, &n_flows, &n_refused), 0);
+    assert_int_equal(n_flows, 2);
+    assert_int_equal(n_refused, 1); /* The group was left out when it was written. */
+    munmap(data, size);
+    assert_true(find(b, 1) && !find(b, 2) && find(b, 3));
+
+    uint8_t *saved = ofproto_save_flows(a, &size);
+    assert_int_equal(ofproto_restore_flows(c, saved, size), 0);
+    free(saved);
+    assert_true(find(c, 1) && !find(c, 2) && find(c, 3));
+    assert_false(group_exists(c, 1));
+    ofproto_journal_stop(a);
+    fx_fini(&fx);
+    keep_detach();
+}
+
+/* A flow whose actions change again and again does not fill memory with those that it had. */
+static void
+actions_that_are_gone_are_garbage(void **state)
+{
+    struct ofproto *a;
+    size_t largest = 0;
+    struct fx fx;
+
+    fx_init(&fx);
+    a = fx_bridge(&fx, "br0");
+    ofproto_journal_start(a, NAME, 0);
+    flow_journal_run(a);
+    for (unsigned int i = 0; i < 3000; i++) {
+        add_long(a, 1, 20, 1 + i * 7919);
+        largest = MAX(largest, ofproto_journal_size(a));
+    }
+    assert_in_range(largest, 1000, 300000); /* of a megabyte that was written */
+    ofproto_journal_stop(a);
+    fx_fini(&fx);
+    keep_detach();
+}
+
+/* A keeper that was not told still has the log of a journal that ended or began anew. */
+static void
+a_log_that_is_over_restores_nothing(void **state)
+{
+    size_t size, n_flows, n_refused;
+    struct ofproto *a, *b;
+    struct fx fx;
+
+    fx_init(&fx);
+    a = fx_bridge(&fx, "br0");
+    b = fx_bridge(&fx, "br1");
+    ofproto_journal_start(a, NAME, 0);
+    flow_journal_run(a);
+    add(a, 1, 0, 0);
+    keep_turn();
+    int fd = keep_take(NAME);
+    assert_true(fd >= 0);
+    ofproto_journal_stop(a);
+    size = (size_t)lseek(fd, 0, SEEK_END);
+    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    assert_true(data != MAP_FAILED);
+    assert_int_equal(ofproto_journal_restore(b, data, size, &n_flows, &n_refused), -ENODATA);
+    assert_null(find(b, 1));
+    munmap(data, size);
+    close(fd);
+    fx_fini(&fx);
+    keep_detach();
+}
+
 int
 main(void)
 {
@@ -386,6 +525,9 @@ main(void)
         cmocka_unit_test(restores_whatever_was_done),
         cmocka_unit_test(hard_timeouts_go_on_and_idle_ones_begin_anew),
         cmocka_unit_test(a_damaged_journal_restores_nothing),
+        cmocka_unit_test(only_what_is_too_long_is_lost),
+        cmocka_unit_test(actions_that_are_gone_are_garbage),
+        cmocka_unit_test(a_log_that_is_over_restores_nothing),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
