@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Forking, readiness and the change of user.  daemon_monitor.c has the monitor process,
- * daemon_pidfile.c the pidfile.
+ * daemon_watch.c what it and the switch tell each other, daemon_pidfile.c the pidfile.
  */
 #include "daemon.h"
 
@@ -28,6 +28,7 @@
 #include "daemon_front.h"
 #include "daemon_int.h"
 #include "daemon_pidfile.h"
+#include "daemon_watch.h"
 #include "takeover.h"
 
 LOG_MODULE(daemon_unix);
@@ -306,8 +307,7 @@ daemon_start(const struct daemon_settings *settings)
         state.watchdog_us = 0;
     }
     if (settings->monitor) {
-        state.watchdog_us = 0; /* systemd watches the monitor. */
-        daemon_monitor(settings);
+        daemon_monitor(settings, state.watchdog_us);
         prctl(PR_SET_NAME, PROGRAM_NAME);
     } else if (settings->linger_s > 0) {
         front_fork(settings);
@@ -315,6 +315,8 @@ daemon_start(const struct daemon_settings *settings)
     daemon_become_user(settings);
     if (front_is_there()) {
         front_follow();
+    } else {
+        watch_follow();
     }
     take_over(settings);
     daemon_take_pidfile(settings);
@@ -323,10 +325,14 @@ daemon_start(const struct daemon_settings *settings)
     }
 }
 
-/* To systemd, which listens to the process that it started. */
+/* To systemd, which listens to the process that it started; if that is a monitor, it speaks for us.
+ */
 static void
 notify(const char *text)
 {
+    if (watch_is_there()) {
+        return;
+    }
     if (front_is_there()) {
         front_notify(text);
     } else {
@@ -346,7 +352,11 @@ notify_main_pid(const char *before, long pid, const char *after)
 static void
 feed_watchdog(void *arg)
 {
-    notify("WATCHDOG=1");
+    if (watch_is_there()) {
+        watch_beat();
+    } else {
+        notify("WATCHDOG=1");
+    }
 }
 
 void
@@ -358,8 +368,9 @@ daemon_set_ready(struct loop *loop)
         front_silence();
     }
     notify_main_pid("READY=1\n", (long)process_public_pid(), "\nSTATUS=Forwarding");
-    if (state.watchdog_us >= 2000) {
-        loop_timer_every(&state.watchdog, loop, (int64_t)(state.watchdog_us / 2000), feed_watchdog,
+    if (state.watchdog_us >= 4000) {
+        feed_watchdog(NULL);
+        loop_timer_every(&state.watchdog, loop, (int64_t)(state.watchdog_us / 4000), feed_watchdog,
                          NULL);
     }
 }
@@ -367,16 +378,19 @@ daemon_set_ready(struct loop *loop)
 void
 daemon_set_stopping(void)
 {
-    daemon_monitor_expect_end();
     loop_timer_stop(&state.watchdog);
+    watch_expect_end();
     notify("STOPPING=1");
 }
 
 void
 daemon_set_succeeded(long successor)
 {
-    daemon_monitor_expect_end();
     loop_timer_stop(&state.watchdog);
+    watch_expect_end();
+    if (watch_is_there()) {
+        watch_set_successor(successor);
+    }
     notify_main_pid("", successor, "");
 }
 

@@ -29,6 +29,7 @@
 #include "daemon.h"
 #include "daemon_int.h"
 #include "daemon_pidfile.h"
+#include "daemon_watch.h"
 
 enum operation {
     TAKE_PIDFILE = 'P',
@@ -83,6 +84,7 @@ serve_request(const struct front *front, char op, const char *text)
     switch ((enum operation)op) {
     case TAKE_PIDFILE:
         daemon_become_user(front->settings);
+        watch_follow();
         pidfile_create(front->settings->pidfile, front->settings->overwrite_pidfile);
         answer(front, op);
         break;
@@ -91,7 +93,7 @@ serve_request(const struct front *front, char op, const char *text)
         answer(front, op);
         break;
     case ACTIVATE:
-        prctl(PR_SET_PDEATHSIG, 0);
+        watch_activate();
         break;
     case SILENCE:
         daemon_silence();
@@ -131,6 +133,7 @@ on_signal(const struct front *front)
     }
     if (info.ssi_signo != SIGCHLD) {
         kill(front->worker, (int)info.ssi_signo);
+        kill(front->worker, SIGCONT); /* One that was stopped would not take it. */
     } else if (waitpid(front->worker, &status, WNOHANG) == front->worker) {
         if (WIFEXITED(status)) {
             pidfile_remove();

@@ -26,9 +26,8 @@ void daemon_silence(void);
 /* The user of the settings, if they name one. */
 void daemon_become_user(const struct daemon_settings *settings);
 
-/* Returns in the process that is to be the switch; the monitor stays inside and ends with it. */
-void daemon_monitor(const struct daemon_settings *settings);
-/* Worker: the end that comes is wanted. */
-void daemon_monitor_expect_end(void);
+/* Returns in the process that is to be the switch; the monitor stays inside and ends with it.
+ * 'watchdog_us' as in watch_begin(). */
+void daemon_monitor(const struct daemon_settings *settings, uint64_t watchdog_us);
 
 #endif

@@ -15,21 +15,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/dirs.h"
 #include "base/keep.h"
 #include "base/log.h"
 #include "daemon_front.h"
 #include "daemon_int.h"
+#include "daemon_watch.h"
 #include "netdev/netdev.h"
 
 LOG_MODULE(daemon_unix);
@@ -48,10 +48,8 @@ LOG_MODULE(daemon_unix);
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
 
-static volatile sig_atomic_t worker_pid;
-
-/* The worker wants to end: a page that both processes have.  NULL without a monitor. */
-static _Atomic int *end_expected; /* worker: w, monitor: rw */
+static volatile sig_atomic_t worker_pid; /* 0: there is none */
+static volatile sig_atomic_t end_signal; /* that we were sent; 0: none */
 
 struct monitor {
     pid_t worker, spare;          /* 0: none */
@@ -66,6 +64,7 @@ struct monitor {
 static void
 forward_signal(int signum)
 {
+    end_signal = signum;
     if (worker_pid > 0) {
         kill((pid_t)worker_pid, signum);
     }
@@ -90,7 +89,7 @@ is_crash(int status)
     case SIGXFSZ:
         return true;
     case SIGKILL:
-        return !atomic_load(end_expected);
+        return !watch_end_is_expected();
     default:
         return false;
     }
@@ -165,6 +164,7 @@ spare_wait(int go_fd)
         _exit(STATUS_STALE);
     }
     close(go_fd);
+    log_follow_file();
 }
 
 /* True in the spare, when it is to be the switch. */
@@ -190,7 +190,7 @@ fork_spare(struct monitor *m, const struct daemon_settings *settings)
         if (front_is_there()) {
             front_activate();
         } else {
-            prctl(PR_SET_PDEATHSIG, 0);
+            watch_activate();
         }
         return true;
     }
@@ -282,6 +282,7 @@ wait_worker(struct monitor *m)
         } else if (pid < 0 && errno != EINTR) {
             return 1 << 8;
         }
+        watch_go_round(m->worker);
     }
 }
 
@@ -296,6 +297,7 @@ end_like(struct monitor *m, int status, const char *description)
     if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0) {
         log_warn("pid %ld died, %s, exiting", (long)m->worker, description);
     }
+    watch_tell_successor();
     daemon_exit_like(status);
 }
 
@@ -304,8 +306,8 @@ sleep_ms(unsigned int ms)
 {
     struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 
-    while (nanosleep(&ts, &ts) != 0 && errno == EINTR) {
-        /* A signal for the worker, which is not there now. */
+    while (end_signal == 0 && nanosleep(&ts, &ts) != 0 && errno == EINTR) {
+        watch_go_round(0);
     }
 }
 
@@ -314,11 +316,24 @@ static void
 await_death(struct monitor *m)
 {
     struct pollfd pollfd = {.fd = m->alive_fd};
+    int64_t end_ms = clock_now_ms() + DEATH_MS, left_ms = DEATH_MS;
 
-    while (poll(&pollfd, 1, DEATH_MS) < 0 && errno == EINTR) {
-        /* A signal for the worker, which is not there now. */
+    while (left_ms > 0 && poll(&pollfd, 1, (int)left_ms) < 0 && errno == EINTR) {
+        watch_go_round(0);
+        left_ms = end_ms - clock_now_ms();
     }
     close(m->alive_fd);
+}
+
+/* Until it says that it is ready, or has ended. */
+static void
+await_word(struct monitor *m)
+{
+    struct pollfd pollfd = {.fd = m->ready_fd, .events = POLLIN};
+
+    while (poll(&pollfd, 1, -1) < 0 && errno == EINTR) {
+        watch_go_round(m->worker);
+    }
 }
 
 /* Waits for the end of the worker, and ends like it unless it crashed. */
@@ -335,6 +350,7 @@ watch_worker(struct monitor *m, bool was_spare)
         log_info("the spare process is of no use, starting another");
         return;
     }
+    log_follow_file();
     describe_end(&end, status);
     if (!is_crash(status)) {
         end_like(m, status, str_cstr(&end));
@@ -350,28 +366,28 @@ watch_worker(struct monitor *m, bool was_spare)
         log_warn("crashed right after its start, waiting %u ms", ms);
         sleep_ms(ms);
     }
+    if (end_signal != 0) {
+        end_like(m, end_signal, "");
+    }
+    watch_notify("STATUS=Starting again after a crash");
 }
 
 void
-daemon_monitor(const struct daemon_settings *settings)
+daemon_monitor(const struct daemon_settings *settings, uint64_t watchdog_us)
 {
     struct monitor m = {0};
 
-    end_expected = mmap(NULL, sizeof(*end_expected), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (end_expected == MAP_FAILED) {
-        log_emer("no memory for the monitor");
-        exit(EXIT_FAILURE);
-    }
+    watch_begin(watchdog_us);
     fork_keeper(&m);
     for (;;) {
         bool was_spare = use_spare(&m);
 
-        atomic_store(end_expected, 0);
+        watch_expect_start();
         if (!was_spare) {
             m.worker = daemon_fork(&m.ready_fd);
             if (m.worker == 0) {
                 set_signals(SIG_DFL);
+                watch_follow();
                 get_front(settings);
                 become_worker(&m);
                 return;
@@ -379,10 +395,15 @@ daemon_monitor(const struct daemon_settings *settings)
         }
         worker_pid = m.worker;
         set_signals(forward_signal);
+        if (end_signal != 0) {
+            kill(m.worker, end_signal); /* It came before there was anybody to pass it on to. */
+        }
         m.alive_fd = fcntl(m.ready_fd, F_DUPFD_CLOEXEC, 0);
+        await_word(&m);
         if (daemon_wait_ready(m.ready_fd)) {
             daemon_tell_ready();
             daemon_silence();
+            watch_notify("READY=1\nSTATUS=Forwarding");
             if (m.spare == 0 && fork_spare(&m, settings)) {
                 close(m.alive_fd);
                 become_worker(&m);
@@ -390,13 +411,5 @@ daemon_monitor(const struct daemon_settings *settings)
             }
         }
         watch_worker(&m, was_spare);
-    }
-}
-
-void
-daemon_monitor_expect_end(void)
-{
-    if (end_expected != NULL) {
-        atomic_store(end_expected, 1);
     }
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <syslog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -215,6 +216,18 @@ log_reopen_file(void)
     int error = log_set_file(path);
     free(path);
     return error;
+}
+
+void
+log_follow_file(void)
+{
+    struct stat named, open;
+
+    if (log_state.file_fd >= 0 && stat(log_state.file_path, &named) == 0 &&
+        fstat(log_state.file_fd, &open) == 0 &&
+        (named.st_ino != open.st_ino || named.st_dev != open.st_dev)) {
+        (void)log_reopen_file();
+    }
 }
 
 void

@@ -118,6 +118,9 @@ char *log_set_spec(const char *spec) WARN_UNUSED;
 int log_set_file(const char *path);
 /* Like log_set_file() with the present path: for logrotate.  -ENOENT-like errors are returned. */
 int log_reopen_file(void);
+/* Writes to the file of that name again, if another process has moved it away and made a new one.
+ */
+void log_follow_file(void);
 void log_close_file(void);
 /* The path of the log file, NULL when none was set.  Borrowed. */
 const char *log_file_path(void);

@@ -36,7 +36,7 @@ def machine():
         prefix = re.search("^ExecStart=(.*)/sbin/sluiced ", unit, re.M)[1]
         settings = re.search("^EnvironmentFile=-(.*)", unit, re.M)[1]
         with open(os.path.join(build, "conf", "sluiced"), encoding="utf-8") as f:
-            config = re.search("^SLUICED_OPTIONS=--config=(.*)", f.read(), re.M)[1]
+            config = re.search("^SLUICED_OPTIONS=.*--config=(.*)", f.read(), re.M)[1]
         for source, target in ((SLUICED, prefix + "/sbin/sluiced"), (build + "/conf/sluiced", settings),
                                (build + "/conf/sluiced.service", UNIT),
                                (build + "/src/relay/sluice-vhost-relay",
@@ -67,6 +67,17 @@ def drop_in(m, text):
     with open(m.path("/etc/systemd/system/sluiced.service.d/test.conf"), "w", encoding="utf-8") as f:
         f.write(text)
     m.run("systemctl daemon-reload")
+
+
+def options(m, more):
+    """The options of the service besides --config."""
+    with open(os.path.join(ROOT, "build", "conf", "sluiced.service"), encoding="utf-8") as f:
+        settings = re.search("^EnvironmentFile=-(.*)", f.read(), re.M)[1]
+    m.run("sed -i 's|^SLUICED_OPTIONS=.*|SLUICED_OPTIONS=%s --config=%s|' %s" % (more, m.config, settings))
+
+
+def pidfile(m):
+    return m.out("cat /run/openvswitch/ovs-vswitchd.pid")
 
 
 def log(m):
@@ -112,7 +123,8 @@ def test_it_starts_restarts_and_stops(machine):
     assert show(m, "ActiveState") == "active" and show(m, "StatusText") == "Forwarding"
     assert forwards(m)
     first = show(m, "MainPID")
-    assert m.out("cat /run/openvswitch/ovs-vswitchd.pid") == first
+    # The main process is the monitor, the pidfile has its child that switches.
+    assert m.out("ps -o ppid= -p " + pidfile(m)) == first
     assert m.out("readlink /proc/%s/exe" % first).endswith("/sbin/sluiced")
     assert "actions=output" in m.out("ovs-ofctl dump-flows br0")
     guest = connect(m)
@@ -143,17 +155,57 @@ def test_it_starts_restarts_and_stops(machine):
     assert show(m, "ActiveState") == "inactive" and show(m, "Result") == "success"
     assert m.run("test -e /run/openvswitch/ovs-vswitchd.pid", check=False).returncode
     assert m.run("ip link show p1", check=False).returncode
+    wait_for(lambda: not m.out("pgrep -x sluiced", check=False), timeout=2, what="the last process")
     # The database is there, so the next start has the bridges without the file as well.
     configure(m, {})
     m.run("systemctl start sluiced")
     assert "br0" in m.out("ovs-vsctl list-br")
 
 
-def test_it_comes_back_from_a_crash_and_a_hang(machine):
+def test_the_monitor_starts_again_what_crashes_or_hangs(machine):
     m = machine
     drop_in(m, "[Service]\nWatchdogSec=2\n")
     m.run("systemctl start sluiced")
+    monitor = until_forwarding(m)
+    guest = connect(m)
+    kept = relays(m)
+    m.run("ovs-ofctl add-flow br0 cookie=0x77,priority=7,arp,actions=drop")
+    device = m.out("cat /sys/class/net/p1/ifindex")
+
+    def comes_back(signal):
+        switch = pidfile(m)
+        m.run("kill -%s %s" % (signal, switch))
+        wait_for(lambda: pidfile(m) not in ("", switch) and show(m, "StatusText") == "Forwarding"
+                 and m.out("ovs-ofctl dump-flows br0 cookie=0x77/-1 | grep -c cookie", check=False) == "1",
+                 timeout=20, what="the switch after SIG" + signal)
+        assert forwards(m)
+        # For systemd nothing has happened, and to peers little.
+        assert show(m, "NRestarts") == "0" and show(m, "MainPID") == monitor
+        assert m.out("cat /sys/class/net/p1/ifindex") == device
+        assert relays(m) == kept and is_open(guest)
+
+    comes_back("KILL")
+    comes_back("STOP")  # It is not heard of, so the monitor aborts it.
+    assert "hangs, aborting it" in log(m)
+
+    # A switch without its monitor is none: systemd would start another beside it.
+    switch = pidfile(m)
+    m.run("kill -9 " + monitor)
+    until_forwarding(m, but_not=monitor)
+    assert show(m, "NRestarts") == "1" and pidfile(m) != switch and relays(m) == kept
+    guest.close()
+    m.run("systemctl stop sluiced")
+    wait_for(lambda: not m.out("pgrep -x sluiced", check=False), timeout=2, what="the last process")
+    assert m.run("ip link show p1", check=False).returncode
+
+
+def test_it_comes_back_from_a_crash_and_a_hang_without_a_monitor(machine):
+    m = machine
+    options(m, "")
+    drop_in(m, "[Service]\nWatchdogSec=2\n")
+    m.run("systemctl start sluiced")
     first = until_forwarding(m)
+    assert pidfile(m) == first
     guest = connect(m)
     kept = relays(m)
     m.run("kill -9 " + first)
@@ -168,19 +220,19 @@ def test_it_comes_back_from_a_crash_and_a_hang(machine):
     assert "actions=output" in m.out("ovs-ofctl dump-flows br0")
 
 
-def test_one_that_lingers_is_stopped_and_forwards_on(machine):
+@pytest.mark.parametrize("monitor", ["", "--monitor"], ids=["plain", "monitor"])
+def test_one_that_lingers_is_stopped_and_forwards_on(machine, monitor):
     m = machine
-    with open(os.path.join(ROOT, "build", "conf", "sluiced.service"), encoding="utf-8") as f:
-        settings = re.search("^EnvironmentFile=-(.*)", f.read(), re.M)[1]
-    m.run("sed -i '/^SLUICED_OPTIONS=/s/$/ --linger=60/' " + settings)
+    options(m, monitor + " --linger=60")
     drop_in(m, "[Service]\nWatchdogSec=2\n")
     m.run("systemctl start sluiced")
     first = until_forwarding(m)
-    assert m.out("cat /run/openvswitch/ovs-vswitchd.pid") == first
-    m.run("sleep 3")
+    assert (pidfile(m) == first) != bool(monitor)
+    if not monitor:
+        m.run("sleep 3")
+        assert show(m, "NRestarts") == "0"  # The watchdog is fed through the process in front.
     guest = connect(m)
     kept = relays(m)
-    assert show(m, "NRestarts") == "0"  # The watchdog is fed through the process in front.
 
     m.run("systemctl stop sluiced")
     assert show(m, "ActiveState") == "inactive" and show(m, "Result") == "success"
@@ -189,8 +241,10 @@ def test_one_that_lingers_is_stopped_and_forwards_on(machine):
     m.run("systemctl start sluiced")
     second = until_forwarding(m)
     assert second != first and relays(m) == kept and is_open(guest)
-    m.run("systemctl restart sluiced")
-    third = until_forwarding(m, but_not=second)
+    third = second
+    if not monitor:
+        m.run("systemctl restart sluiced")
+        third = until_forwarding(m, but_not=second)
     assert m.run("test -e /run/openvswitch/ovs-vswitchd.lingering", check=False).returncode
     m.run("kill -9 " + third)
     until_forwarding(m, but_not=third)

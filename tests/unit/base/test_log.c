@@ -144,6 +144,18 @@ file_is_reopened_and_closed(void **state)
     assert_int_equal(log_reopen_file(), 0);
     log_info("after rotation");
     assert_non_null(strstr(read_log(), "|test_module|INFO|after rotation\n"));
+    /* Another process does it: who has the old file follows, once there is a new one. */
+    assert_int_equal(rename(log_path, moved), 0);
+    log_follow_file();
+    assert_int_not_equal(access(log_path, F_OK), 0);
+    FILE *made = fopen(log_path, "w");
+    assert_non_null(made);
+    fclose(made);
+    log_follow_file();
+    log_info("followed");
+    log_follow_file();
+    assert_non_null(strstr(read_log(), "|test_module|INFO|followed\n"));
+    assert_null(strstr(read_log(), "closing log file"));
     unlink(moved);
     log_close_file();
     log_info("lost");
