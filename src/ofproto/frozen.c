@@ -351,6 +351,17 @@ frozens_tidy(struct frozens *all, int64_t now_ms)
     pthread_mutex_unlock(&all->lock);
 }
 
+bool
+frozens_are_many(struct frozens *all)
+{
+    bool many;
+
+    pthread_mutex_lock(&all->lock);
+    many = all->n >= FROZEN_MAX / 2 || all->size >= FROZEN_MAX_SIZE / 2;
+    pthread_mutex_unlock(&all->lock);
+    return many;
+}
+
 void
 frozens_count(struct frozens *all, uint32_t *n, uint32_t *n_idle)
 {

@@ -65,6 +65,8 @@ void frozen_unref(struct frozen *); /* NULL is fine */
 struct ofproto *frozen_bridge(const struct frozen *);
 /* Frees what nobody referred to for a while; frozen_get() does the same. */
 void frozens_tidy(struct frozens *, int64_t now_ms);
+/* Half of the places are taken: who can do without a state does. */
+bool frozens_are_many(struct frozens *);
 /* How many there are, and how many of them nobody refers to. */
 void frozens_count(struct frozens *, uint32_t *n, uint32_t *n_idle);
 

@@ -10,11 +10,14 @@
  */
 #include <string.h>
 
+#include "base/coverage.h"
 #include "base/hash.h"
 #include "flow/match.h"
 #include "flow/text.h"
 #include "ofproto/xlate_int.h"
 #include "openflow/ofp_text.h"
+
+COVERAGE_DEFINE(xlate_hash_without_recirc);
 
 /* Spreads numbers that differ little: link numbers, bucket ids. */
 static uint32_t
@@ -318,6 +321,12 @@ select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
     }
     if (ctx->flow.dp_hash) {
         return bucket_by_dp_hash(ctx, g);
+    }
+    /* New megaflows do without a state where one port's packets take too many.  Those that
+     * recirculate already (revalidators have no packet) stay as they are. */
+    if (ctx->in->packet && frozens_are_many(ofprotos_frozens(ctx->in->ofprotos))) {
+        coverage_inc(xlate_hash_without_recirc);
+        return bucket_by_flow(ctx, g);
     }
     xlate_freeze_hash(ctx, (enum dp_hash_alg)g->hash_alg, g->hash_basis);
     return NULL;

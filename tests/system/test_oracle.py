@@ -118,6 +118,11 @@ def trace(lab, flow):
             if line.startswith(("Final flow", "Megaflow", "Datapath actions"))]
 
 
+def any_order(line):
+    """A trace's line.  Where a packet is flooded, the ports' order is no promise."""
+    return re.sub(r"\b\d(?:,\d)+$", lambda m: ",".join(sorted(m.group().split(","))), line)
+
+
 def test_trace_of_random_flows(labs):
     rng = random.Random(SEED + 77)
     flows = "\n".join(random_flows(rng, 40))
@@ -129,7 +134,7 @@ def test_trace_of_random_flows(labs):
             "nw_dst=10.0.0.2,nw_ttl=64,udp_src=%d,udp_dst=80" % (
                 rng.randint(1, 4), rng.randint(1, 4), rng.randint(1, 3), rng.choice([1000, 443]))
         ours, theirs = both(labs, lambda lab: trace(lab, flow))
-        assert ours[0] == theirs[0] and ours[-1] == theirs[-1], flow
+        assert ours[0] == theirs[0] and any_order(ours[-1]) == any_order(theirs[-1]), flow
 
 
 @pytest.mark.parametrize("round_", range(SEED, SEED + max(1, ROUNDS // 2)))

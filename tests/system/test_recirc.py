@@ -177,6 +177,19 @@ def n_kept(sw):
 
 
 @ours
+def test_many_states(br):
+    """Who makes a state with each packet takes half of what there is; then groups do without."""
+    add_group(br, *WEIGHTS)
+    big = "note:" + ".".join(["00"] * 50000)
+    br.ofctl("add-flows", "br0", "-", input="udp,actions=move:NXM_OF_UDP_SRC[]->NXM_NX_REG0[0..15],group:1," + big)
+    receive(br, *(IP % port for port in range(1, 801)))
+    wait_for(lambda: sent(br, "p2") + sent(br, "p3") == 800, what="800 packets")
+    assert 500 < n_kept(br) < 700  # of 50 kB
+    assert counted(br, "xlate_hash_without_recirc") >= 100
+    assert megaflows(br, r"recirc_id\(0\).*src=800,.*actions:[23]$")
+
+
+@ours
 def test_nothing_is_kept(br):
     """Numbers go with the megaflows that need them, and with bridges."""
     br.add_bridge("br1")
