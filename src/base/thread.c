@@ -71,6 +71,11 @@ create(const char *name, thread_fn *fn, void *arg, bool rcu)
 
     /* The new thread inherits the mask: signals are the main thread's. */
     sigfillset(&all);
+    // A fault while its signal is blocked ends the process, handler or not (netdev_vhost_guard.c).
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int error = pthread_create(&thread, NULL, thread_main, start);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -100,11 +100,54 @@ accepted_supers(const struct netdev_vhost *vhost, int vid)
            ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO6) != 0 ? NETDEV_GRO_IP6 : 0);
 }
 
+// Around each message of a front-end: what is mapped meanwhile is its guest's.
+static enum rte_vhost_msg_result
+before_message(int vid, void *msg)
+{
+    struct netdev_vhost *vhost = lock_port_of(vid);
+
+    if (vhost != NULL) {
+        pthread_mutex_unlock(&vhost->lock);
+    }
+    netdev_vhost_guard_note(vhost);
+    netdev_vhost_caller = vhost;
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result
+after_message(int vid, void *msg)
+{
+    netdev_vhost_guard_note(NULL);
+    netdev_vhost_caller = NULL;
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static int
+on_new_connection(int vid)
+{
+    static const struct rte_vhost_user_extern_ops around = {
+        .pre_msg_handle = before_message,
+        .post_msg_handle = after_message,
+    };
+    struct netdev_vhost *vhost = lock_port_of(vid);
+
+    if (vhost == NULL) {
+        return -1;
+    }
+    atomic_store_explicit(&vhost->is_broken, false, memory_order_relaxed);
+    pthread_mutex_unlock(&vhost->lock);
+    return rte_vhost_extern_callback_register(vid, &around, NULL);
+}
+
 static int
 on_new_device(int vid)
 {
     struct netdev_vhost *vhost = lock_port_of(vid);
     if (vhost == NULL) {
+        return -1;
+    }
+    if (atomic_load_explicit(&vhost->is_broken, memory_order_relaxed)) {
+        pthread_mutex_unlock(&vhost->lock);
         return -1;
     }
     uint16_t n_vrings = rte_vhost_get_vring_num(vid);
@@ -135,19 +178,6 @@ on_new_device(int vid)
 }
 
 static void
-report_patched_pages(void)
-{
-    static uint64_t reported; // vhost thread only
-    uint64_t n = netdev_vhost_guard_count();
-
-    if (n != reported) {
-        log_warn("%llu accesses went to guest memory that its file does not have",
-                 (unsigned long long)(n - reported));
-        reported = n;
-    }
-}
-
-static void
 on_destroy_device(int vid)
 {
     struct netdev_vhost *vhost = lock_port_of(vid);
@@ -162,7 +192,6 @@ on_destroy_device(int vid)
     }
     vhost->link_resets++;
     log_info_rl(&vhost->comings, "vHost Device '%s' has been removed", vhost->path);
-    report_patched_pages();
     netdev_changed(&vhost->up);
     pthread_mutex_unlock(&vhost->lock);
     // PMDs that have loaded the old value finish with it.
@@ -191,6 +220,7 @@ on_vring_state(int vid, uint16_t vring, int enable)
 }
 
 static const struct rte_vhost_device_ops vhost_ops = {
+    .new_connection = on_new_connection,
     .new_device = on_new_device,
     .destroy_device = on_destroy_device,
     .vring_state_changed = on_vring_state,

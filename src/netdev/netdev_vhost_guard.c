@@ -1,38 +1,160 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The handler puts a page of zeros where the missing one should be and lets the access go on: the
-// guest that lied reads zeros or loses what we wrote, and nobody else notices.  Everything here is
-// async-signal-safe.  Other faults (failing memory, misalignment) end the process as before.
+// mmap64() and munmap() stand in front of the C library's, as in dpdk_quick.c: so the guard knows
+// the mappings (rings are touched before any callback tells us of the device).  The handler does
+// only what is async-signal-safe.  One mapping takes the place of one, because each patched page
+// would be up to two mappings more, of which a process has 65,530, and because memory on huge pages
+// cannot be replaced in smaller ones.
 #include "netdev/netdev_vhost_guard.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static _Atomic uint64_t n_patched; // any thread: w, main: r
-static uintptr_t page_size;        // main: w before the handler is set, any thread: r
+#include "netdev/netdev_vhost.h"
+
+enum { MAX_REGIONS = 16384 }; // 1,024 devices of the library, 8 regions and some logs each
+
+struct region {
+    _Atomic uintptr_t start; // 0: free.  Written last, and taken away first.
+    _Atomic size_t length;
+    struct netdev_vhost *_Atomic owner;
+};
+
+// Under 'lock', but for the handler.
+static struct region regions[MAX_REGIONS];
+static _Atomic size_t n_regions; // beyond it all are free
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static _Thread_local struct netdev_vhost *noted;
+
+void
+netdev_vhost_guard_note(struct netdev_vhost *vhost)
+{
+    noted = vhost;
+}
+
+// --- the table -----------------------------------------------------------------------------
 
 static bool
-patch_page(void *address)
+add_region(uintptr_t start, size_t length, struct netdev_vhost *owner)
 {
-    void *page = (void *)((uintptr_t)address & ~(page_size - 1));
+    size_t i = 0;
 
-    return mmap(page, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                -1, 0) != MAP_FAILED;
+    pthread_mutex_lock(&lock);
+    while (i < MAX_REGIONS && atomic_load_explicit(&regions[i].start, memory_order_relaxed) != 0) {
+        i++;
+    }
+    if (i < MAX_REGIONS) {
+        atomic_store_explicit(&regions[i].length, length, memory_order_relaxed);
+        atomic_store_explicit(&regions[i].owner, owner, memory_order_relaxed);
+        atomic_store_explicit(&regions[i].start, start, memory_order_release);
+        if (i >= atomic_load_explicit(&n_regions, memory_order_relaxed)) {
+            atomic_store_explicit(&n_regions, i + 1, memory_order_release);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return i < MAX_REGIONS;
+}
+
+static struct region *
+find_region(uintptr_t address)
+{
+    size_t n = atomic_load_explicit(&n_regions, memory_order_acquire);
+
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t start = atomic_load_explicit(&regions[i].start, memory_order_acquire);
+        if (start != 0 && address >= start &&
+            address - start < atomic_load_explicit(&regions[i].length, memory_order_relaxed)) {
+            return &regions[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+remove_region(uintptr_t start)
+{
+    if (atomic_load_explicit(&n_regions, memory_order_relaxed) == 0) {
+        return;
+    }
+    pthread_mutex_lock(&lock);
+    struct region *region = find_region(start);
+    if (region != NULL && atomic_load_explicit(&region->start, memory_order_relaxed) == start) {
+        atomic_store_explicit(&region->start, 0, memory_order_release);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+// --- in front of the C library -------------------------------------------------------------
+
+static void *
+map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+    return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
+}
+
+void *
+mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
+{
+    void *at = map(address, length, prot, flags, fd, offset);
+
+    if (UNLIKELY(noted != NULL) && at != MAP_FAILED && fd >= 0 && (flags & MAP_SHARED) != 0 &&
+        !add_region((uintptr_t)at, length, noted)) {
+        syscall(SYS_munmap, at, length);
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return at;
+}
+
+int
+munmap(void *address, size_t length)
+{
+    remove_region((uintptr_t)address);
+    return (int)syscall(SYS_munmap, address, length);
+}
+
+// --- the handler ---------------------------------------------------------------------------
+
+static bool
+replace(uintptr_t fault)
+{
+    struct region *region = find_region(fault);
+
+    if (region == NULL) {
+        return false;
+    }
+    uintptr_t start = atomic_load_explicit(&region->start, memory_order_relaxed);
+    size_t length = atomic_load_explicit(&region->length, memory_order_relaxed);
+    struct netdev_vhost *owner = atomic_load_explicit(&region->owner, memory_order_relaxed);
+    // First, so that no thread begins to fill what takes the place.
+    atomic_store_explicit(&owner->is_broken, true, memory_order_relaxed);
+    atomic_store_explicit(&owner->vid, VHOST_NO_VID, memory_order_release);
+    if (map((void *)start, length, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+        return false;
+    }
+    madvise((void *)start, length, MADV_NOHUGEPAGE);
+    return true;
 }
 
 static void
 on_sigbus(int signum, siginfo_t *info, void *context)
 {
-    if (info->si_code == BUS_ADRERR && patch_page(info->si_addr)) {
-        atomic_fetch_add_explicit(&n_patched, 1, memory_order_relaxed);
-        return;
+    int saved = errno;
+
+    if (info->si_code != BUS_ADRERR || !replace((uintptr_t)info->si_addr)) {
+        // The access is repeated and meets the default action.
+        signal(SIGBUS, SIG_DFL);
     }
-    // The access is repeated and meets the default action.
-    signal(SIGBUS, SIG_DFL);
+    errno = saved;
 }
 
 void
@@ -40,15 +162,6 @@ netdev_vhost_guard_start(void)
 {
     struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_RESTART};
 
-    if (page_size == 0) {
-        page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
-        sigemptyset(&action.sa_mask);
-        sigaction(SIGBUS, &action, NULL);
-    }
-}
-
-uint64_t
-netdev_vhost_guard_count(void)
-{
-    return atomic_load_explicit(&n_patched, memory_order_relaxed);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
 }

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Survives guests whose memory is not there.  A guest's memory is a file that its front-end gave
-// us; DPDK maps it without asking how long it is, and the front-end may cut it at any time.  A
-// touch beyond its end is a SIGBUS, which would end the daemon and the traffic of everybody else.
+// Survives guests whose memory is not there.  A guest's memory is files that its front-end gave us;
+// DPDK's library maps them without asking how long they are, and the front-end may cut them at any
+// time.  A touch beyond the end is a SIGBUS, which would end the daemon and everybody's traffic.
+//
+// What the library maps while it handles a front-end's message is noted, with the port.  A fault in
+// such a mapping replaces all of it by private memory full of zeros, in one piece, and its port
+// uses the guest no more until the front-end connects again.  Any other fault (failing memory,
+// misalignment, a mapping that is not a guest's) ends the process as without us.
 #ifndef NETDEV_NETDEV_VHOST_GUARD_H
 #define NETDEV_NETDEV_VHOST_GUARD_H
 
-#include <stdint.h>
+struct netdev_vhost;
 
 // Catches SIGBUS from now on; again is harmless.  Main thread.
 void netdev_vhost_guard_start(void);
-// How many pages have been put in place of missing ones.
-uint64_t netdev_vhost_guard_count(void);
+// What this thread maps from now on (shared, of a file) is the memory of the guest of 'vhost';
+// NULL: of nobody.  The port must not go before its mappings.  Vhost thread.
+void netdev_vhost_guard_note(struct netdev_vhost *);
 
 #endif

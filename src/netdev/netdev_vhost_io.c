@@ -207,16 +207,25 @@ sum_tx(const struct netdev_vhost *vhost)
 
 // Forwarding threads do not log: this is where main comes by.
 static void
-report_bad_calls(struct netdev_vhost *vhost)
+report_guest(struct netdev_vhost *vhost)
 {
-    static struct log_rate rl = LOG_RATE_INIT(6, 6);
+    static struct log_rate calls_rl = LOG_RATE_INIT(6, 6), broken_rl = LOG_RATE_INIT(6, 6);
     uint64_t n = atomic_load_explicit(&vhost->n_bad_calls, memory_order_relaxed);
+    bool is_broken = atomic_load_explicit(&vhost->is_broken, memory_order_relaxed);
 
     if (UNLIKELY(n != vhost->reported_bad_calls)) {
-        log_warn_rl(&rl, "%s: %llu interrupts not sent: what the guest gave for them is no eventfd",
+        log_warn_rl(&calls_rl,
+                    "%s: %llu interrupts not sent: what the guest gave for them is no eventfd",
                     vhost->up.name, (unsigned long long)(n - vhost->reported_bad_calls));
         vhost->reported_bad_calls = n;
     }
+    if (UNLIKELY(is_broken && !vhost->reported_broken)) {
+        log_warn_rl(&broken_rl,
+                    "%s: the guest's memory is not all there: unused until it connects again",
+                    vhost->up.name);
+        netdev_changed(&vhost->up);
+    }
+    vhost->reported_broken = is_broken;
 }
 
 void
@@ -225,7 +234,7 @@ netdev_vhost_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
     struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
     struct tx_sums tx = sum_tx(vhost);
 
-    report_bad_calls(vhost);
+    report_guest(vhost);
     stats->rx_packets = stats->rx_bytes = stats->rx_errors = stats->rx_dropped = 0;
     for (unsigned int i = 0; i < VHOST_MAX_PAIRS; i++) {
         const struct netdev_queue_counts *c = &vhost->rx_counts[i];

@@ -250,6 +250,40 @@ def test_endless_kicks_and_connections(sw, drivers):  # noqa: F811
     wait_for(lambda: near.exchange() or again.receive(), 20, "frames after it came back")
 
 
+class Hollow(Driver):
+    """Its rings are sound, its buffers lie in a second region of 512 MB that a file lacks."""
+    HOLE, AT = 512 << 20, 1 << 32
+
+    def set_memory(self, regions):
+        self.hole = os.memfd_create("hole")
+        super().set_memory(regions + [(self.AT, self.HOLE, self.hole)])
+        os.close(self.hole)
+
+
+def test_buffers_in_a_hole(sw, drivers):  # noqa: F811
+    """Each frame lies in another page that is not there, more of them than a process can map."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    path = add_server(sw, "h")
+    for _ in range(2):  # the second time it connects again
+        h = Hollow(path, fill=False)
+        wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "h to connect")
+        pages = itertools.count(0, 2)
+        for ring, flags in ((h.tx, 0), (h.rx, WRITE)):
+            for _ in range(4):
+                for i in range(h.N):
+                    ring.describe(i, h.AT + 4096 * next(pages), 2048, flags)
+                    ring.offer(i)
+                near.exchange()
+        wait_for(lambda: sw.ofctl("dump-ports", "br0")
+                 and sw.get("Interface", "h", "link_state") == "down", 20, "the guest to be left alone")
+        h.close()
+    assert "h: the guest's memory is not all there" in logged(sw)
+    d = Driver(path)  # an honest one at the same socket
+    drivers.append(d)
+    wait_for(lambda: near.exchange() or d.receive(), 20, "frames for an honest guest")
+
+
 def logged(sw):
     with open(sw.log) as f:
         return f.read()

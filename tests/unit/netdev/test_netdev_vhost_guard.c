@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Memory that is not there, touched on purpose: a noted mapping is replaced in one piece and its
+// port is told; any other ends the process, as does one that has been unmapped and mapped by
+// somebody else.
+#include "../unit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "netdev/netdev_vhost.h"
+#include "netdev/netdev_vhost_guard.h"
+
+enum { LENGTH = 64 << 20, PAGE = 4096 };
+
+static int
+empty_file(unsigned int flags)
+{
+    int fd = memfd_create("guest", MFD_CLOEXEC | flags);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static uint8_t *
+map_file(struct netdev_vhost *vhost, int fd, size_t length)
+{
+    netdev_vhost_guard_note(vhost);
+    uint8_t *p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    netdev_vhost_guard_note(NULL);
+    return p;
+}
+
+static struct netdev_vhost *
+port(void)
+{
+    struct netdev_vhost *vhost = aligned_alloc(_Alignof(struct netdev_vhost), sizeof(*vhost));
+
+    memset(vhost, 0, sizeof(*vhost));
+    vhost->vid = 7;
+    return vhost;
+}
+
+static unsigned int
+count_mappings(void)
+{
+    FILE *f = fopen("/proc/self/maps", "r");
+    unsigned int n = 0;
+
+    for (int c; (c = getc(f)) != EOF;) {
+        n += c == '\n';
+    }
+    fclose(f);
+    return n;
+}
+
+static void
+test_many_pages_are_one_mapping(void **state)
+{
+    struct netdev_vhost *vhost = port(), *other = port();
+    int fd = empty_file(0), sound_fd = empty_file(0);
+    uint8_t *sound = map_file(other, sound_fd, PAGE), *p = map_file(vhost, fd, LENGTH);
+    unsigned int before = count_mappings();
+
+    assert_int_equal(ftruncate(sound_fd, PAGE), 0);
+    for (size_t at = 0; at < LENGTH; at += 2 * (size_t)PAGE) {
+        assert_int_equal(p[at], 0);
+        p[at + 1] = 1;
+    }
+    assert_true(count_mappings() <= before + 2);
+    assert_true(vhost->is_broken);
+    assert_int_equal(vhost->vid, VHOST_NO_VID);
+    sound[0] = 1;
+    assert_false(other->is_broken);
+    assert_int_equal(other->vid, 7);
+    munmap(p, LENGTH);
+    munmap(sound, PAGE);
+    close(fd);
+    close(sound_fd);
+    free(vhost);
+    free(other);
+}
+
+static void
+test_huge_pages(void **state)
+{
+    enum { HUGE = 2 << 20 };
+    struct netdev_vhost *vhost = port();
+    int fd = memfd_create("guest", MFD_CLOEXEC | MFD_HUGETLB);
+    uint8_t *p = MAP_FAILED;
+
+    if (fd >= 0 && ftruncate(fd, 2 * HUGE) == 0) {
+        p = map_file(vhost, fd, 2 * HUGE);
+    }
+    if (p == MAP_FAILED) {
+        free(vhost);
+        skip(); // no free huge pages
+    }
+    p[5] = 1;
+    assert_false(vhost->is_broken);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(p[HUGE + 12345], 0);
+    assert_int_equal(p[5], 0);
+    assert_true(vhost->is_broken);
+    munmap(p, 2 * HUGE);
+    close(fd);
+    free(vhost);
+}
+
+// Touches what 'get' returns in a process of its own; the signal that ended it, 0: none.
+static int
+touch(uint8_t *(*get)(void))
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        signal(SIGBUS, SIG_DFL);
+        netdev_vhost_guard_start();
+        volatile uint8_t *p = get();
+        _exit(p[100]);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static uint8_t *
+get_noted(void)
+{
+    return map_file(port(), empty_file(0), PAGE);
+}
+
+static uint8_t *
+get_other(void)
+{
+    get_noted();
+    return map_file(NULL, empty_file(0), PAGE);
+}
+
+static uint8_t *
+get_unmapped(void)
+{
+    uint8_t *p = get_noted();
+
+    munmap(p, PAGE);
+    return mmap(p, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, empty_file(0), 0);
+}
+
+static void
+test_other_faults_end_the_process(void **state)
+{
+    assert_int_equal(touch(get_noted), 0);
+    assert_int_equal(touch(get_other), SIGBUS);
+    assert_int_equal(touch(get_unmapped), SIGBUS);
+}
+
+static void
+test_regions_without_number(void **state)
+{
+    static uint8_t *maps[20000];
+    struct netdev_vhost *vhost = port();
+    int fd = empty_file(0);
+    size_t n = 0;
+
+    while (n < 20000 && (maps[n] = map_file(vhost, fd, PAGE)) != MAP_FAILED) {
+        n++;
+    }
+    assert_int_equal(n, 16384);
+    for (size_t i = 0; i < n; i++) {
+        munmap(maps[i], PAGE);
+    }
+    assert_true((maps[0] = map_file(vhost, fd, PAGE)) != MAP_FAILED);
+    munmap(maps[0], PAGE);
+    close(fd);
+    free(vhost);
+}
+
+// cmocka sets handlers of its own for each test.
+static int
+catch_again(void **state)
+{
+    netdev_vhost_guard_start();
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_many_pages_are_one_mapping, catch_again),
+        cmocka_unit_test_setup(test_huge_pages, catch_again),
+        cmocka_unit_test_setup(test_other_faults_end_the_process, catch_again),
+        cmocka_unit_test_setup(test_regions_without_number, catch_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
