@@ -42,6 +42,7 @@ struct netdev_vhost {
     // A part of the guest's memory was not there: 'vid' stays VHOST_NO_VID until the front-end
     // connects again.  Handler of SIGBUS in any thread and vhost thread: w, main: r.
     _Atomic bool is_broken;
+    _Atomic uint64_t n_breaks;   // how often so far
     _Atomic unsigned int supers; // enum netdev_gro_families that the guest takes
 
     // main: w while nobody polls, pmd: r
@@ -71,7 +72,7 @@ struct netdev_vhost {
     struct netdev_vhost_relay *relay; // NULL: the library has that socket itself
     int mtu;
     uint64_t reported_bad_calls;
-    bool reported_broken;
+    uint64_t reported_breaks;
     struct rte_ether_addr mac; // of the port, not of the guest
     _Atomic bool is_up;        // main: w, pmd: r
     struct netdev_pool *pool;

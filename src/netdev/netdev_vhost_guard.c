@@ -135,7 +135,9 @@ replace(uintptr_t fault)
     size_t length = atomic_load_explicit(&region->length, memory_order_relaxed);
     struct netdev_vhost *owner = atomic_load_explicit(&region->owner, memory_order_relaxed);
     // First, so that no thread begins to fill what takes the place.
-    atomic_store_explicit(&owner->is_broken, true, memory_order_relaxed);
+    if (!atomic_exchange_explicit(&owner->is_broken, true, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&owner->n_breaks, 1, memory_order_relaxed);
+    }
     atomic_store_explicit(&owner->vid, VHOST_NO_VID, memory_order_release);
     if (map((void *)start, length, PROT_READ | PROT_WRITE,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {

@@ -211,7 +211,7 @@ report_guest(struct netdev_vhost *vhost)
 {
     static struct log_rate calls_rl = LOG_RATE_INIT(6, 6), broken_rl = LOG_RATE_INIT(6, 6);
     uint64_t n = atomic_load_explicit(&vhost->n_bad_calls, memory_order_relaxed);
-    bool is_broken = atomic_load_explicit(&vhost->is_broken, memory_order_relaxed);
+    uint64_t breaks = atomic_load_explicit(&vhost->n_breaks, memory_order_relaxed);
 
     if (UNLIKELY(n != vhost->reported_bad_calls)) {
         log_warn_rl(&calls_rl,
@@ -219,13 +219,13 @@ report_guest(struct netdev_vhost *vhost)
                     vhost->up.name, (unsigned long long)(n - vhost->reported_bad_calls));
         vhost->reported_bad_calls = n;
     }
-    if (UNLIKELY(is_broken && !vhost->reported_broken)) {
+    if (UNLIKELY(breaks != vhost->reported_breaks)) {
         log_warn_rl(&broken_rl,
                     "%s: the guest's memory is not all there: unused until it connects again",
                     vhost->up.name);
+        vhost->reported_breaks = breaks;
         netdev_changed(&vhost->up);
     }
-    vhost->reported_broken = is_broken;
 }
 
 void
