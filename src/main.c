@@ -445,6 +445,7 @@ bridges_fini(struct root *root)
     netdev_keep_guests(!root->cleanup && !root->is_lingering);
     netdev_end();
     bridges_end(root->bridges);
+    netdev_end_guests();
     bridges_destroy(root->bridges, root->cleanup);
 }
 
@@ -529,6 +530,9 @@ takeover_release(bool with_guests, void *root_)
     struct root *root = root_;
 
     netdev_keep_guests(true);
+    if (with_guests) {
+        netdev_end_guests();
+    }
     bridges_release(root->bridges, with_guests);
     leave_database(root);
     unixctl_mute(root->unixctl);

@@ -127,6 +127,8 @@ void netdev_keep_guests(bool keep);
 // netdev_begin_guests(); that one must have called netdev_release_guests() by then.
 void netdev_defer_guests(void);
 void netdev_begin_guests(void);
+// Before all ports are closed: those of guests let go of them at once, not one after the other.
+void netdev_end_guests(void);
 // Gives up the guests of all ports, which stay open otherwise, until netdev_begin_guests().
 void netdev_release_guests(void);
 // Waits, for half a second at most, until guests that an earlier switch left are connected: what

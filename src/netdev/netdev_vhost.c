@@ -659,8 +659,17 @@ release_guest(struct netdev *netdev, void *aux)
 }
 
 void
+netdev_end_guests(void)
+{
+    rcu_offline(); // as in stop_socket()
+    netdev_vhost_relay_release_all();
+    rcu_online();
+}
+
+void
 netdev_release_guests(void)
 {
+    netdev_end_guests();
     netdev_foreach(release_guest, NULL);
 }
 

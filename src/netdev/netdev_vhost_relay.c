@@ -30,6 +30,7 @@ LOG_MODULE(netdev_dpdk);
 #define PROGRAM "sluice-vhost-relay"
 #define BACKLOG 16
 #define RETRY_MS 200
+#define RELEASE_SILENCE_MS 250 // without any answer
 
 struct netdev_vhost_relay {
     char *name, *outer, *dir, *control_path, *inner_path;
@@ -39,6 +40,8 @@ struct netdev_vhost_relay {
     struct loop_fd watch;
     struct loop_timer retry; // of a relay that ended
     bool is_catching_up;     // taken over: the library is being told what its predecessor knew
+    bool is_asked;           // to stop its rings or to end; 'watch' is stopped
+    bool is_due;             // its answer
     struct netdev_vhost_relay *next;
 };
 
@@ -297,30 +300,87 @@ netdev_vhost_relay_path(const struct netdev_vhost_relay *relay)
     return relay->inner_path;
 }
 
-// Until it has stopped the rings, or has removed its sockets and ended.
 static void
-await_answer(const struct netdev_vhost_relay *relay)
+ask(struct netdev_vhost_relay *relay)
 {
-    struct pollfd pollfd = {.fd = relay->control, .events = POLLIN};
-    char message[RELAY_CONTROL_MAX];
+    if (relay->control >= 0 && !relay->is_asked) {
+        loop_fd_stop(&relay->watch);
+        relay->is_asked = true;
+        relay->is_due = tell(relay, keep ? RELAY_STOP : RELAY_DELETE, "");
+    }
+}
 
-    while (poll(&pollfd, 1, 2 * RELAY_ANSWER_MS) == 1) {
-        ssize_t n = recv(relay->control, message, sizeof(message), MSG_DONTWAIT);
-        if (n <= 0 || message[0] == RELAY_STOPPED) {
+// It has stopped the rings, or has removed its sockets and ended.
+static void
+take_answer(struct netdev_vhost_relay *relay)
+{
+    char message[RELAY_CONTROL_MAX];
+    ssize_t n = recv(relay->control, message, sizeof(message), MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
+        (n > 0 && message[0] == RELAY_STOPPED)) {
+        relay->is_due = false;
+    }
+}
+
+// For the answers of all that were asked.  A relay answers at once, unless its front-end found a
+// way to hold it up, and the vhost library serves them one after the other: those that are silent
+// cost RELEASE_SILENCE_MS all together.  What becomes of those that were not heard is theirs.
+static void
+await_answers(void)
+{
+    int64_t end_ms = clock_now_ms() + 2 * RELAY_ANSWER_MS;
+    size_t n_relays = 0;
+
+    for (const struct netdev_vhost_relay *relay = relays; relay != NULL; relay = relay->next) {
+        n_relays++;
+    }
+    struct pollfd *fds = xcalloc(n_relays + 1, sizeof(*fds));
+    struct netdev_vhost_relay **asked = xcalloc(n_relays + 1, sizeof(struct netdev_vhost_relay *));
+    for (;;) {
+        nfds_t n = 0;
+        for (struct netdev_vhost_relay *relay = relays; relay != NULL; relay = relay->next) {
+            if (relay->is_due) {
+                fds[n] = (struct pollfd){.fd = relay->control, .events = POLLIN};
+                asked[n++] = relay;
+            }
+        }
+        int64_t left_ms = MIN(end_ms - clock_now_ms(), (int64_t)RELEASE_SILENCE_MS);
+        if (n == 0 || left_ms <= 0 || poll(fds, n, (int)left_ms) <= 0) {
             break;
         }
+        for (nfds_t i = 0; i < n; i++) {
+            if (fds[i].revents != 0) {
+                take_answer(asked[i]);
+            }
+        }
     }
+    for (struct netdev_vhost_relay *relay = relays; relay != NULL; relay = relay->next) {
+        if (relay->is_due) {
+            log_warn("%s: the relay of its guest does not answer, going on", relay->name);
+            relay->is_due = false;
+        }
+    }
+    free(asked);
+    free(fds);
 }
 
 void
 netdev_vhost_relay_release(struct netdev_vhost_relay *relay)
 {
-    if (relay->control >= 0) {
-        loop_fd_stop(&relay->watch);
-        if (tell(relay, keep ? RELAY_STOP : RELAY_DELETE, "")) {
-            await_answer(relay);
-        }
+    if (!relay->is_asked) {
+        ask(relay);
+        await_answers();
     }
+}
+
+void
+netdev_vhost_relay_release_all(void)
+{
+    for (struct netdev_vhost_relay *relay = relays; relay != NULL; relay = relay->next) {
+        ask(relay);
+    }
+    await_answers();
 }
 
 void

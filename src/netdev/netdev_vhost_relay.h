@@ -23,6 +23,8 @@ const char *netdev_vhost_relay_path(const struct netdev_vhost_relay *);
 // netdev_keep_guests(), stops the rings and keeps it.  Waits for the vhost thread for a short
 // while: the caller is offline for RCU.
 void netdev_vhost_relay_release(struct netdev_vhost_relay *);
+// The same for all ports, which are waited for together.
+void netdev_vhost_relay_release_all(void);
 // After it.  NULL is fine.
 void netdev_vhost_relay_close(struct netdev_vhost_relay *);
 

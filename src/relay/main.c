@@ -30,12 +30,12 @@
 #include "relay/relay.h"
 
 enum {
-    CONNECT_MS = 100,      // between tries to connect to the front-end
-    VERDICT_MS = 300,      // did the switch die, or did it refuse?
-    MAX_REPLAYS = 3,       // of a record that kills switches
-    LASTING_MS = 1000,     // a replay that was good
-    MESSAGE_TIMEOUT_S = 2, // for the rest of a message
-    NO_ROOM_MS = 100,      // between tries to accept when no descriptor is free
+    CONNECT_MS = 100,   // between tries to connect to the front-end
+    VERDICT_MS = 300,   // did the switch die, or did it refuse?
+    MAX_REPLAYS = 3,    // of a record that kills switches
+    LASTING_MS = 1000,  // a replay that was good
+    SEND_TIMEOUT_S = 2, // for a message to the switch
+    NO_ROOM_MS = 100,   // between tries to accept when no descriptor is free
 };
 
 int64_t
@@ -59,10 +59,10 @@ close_fd(int *fd)
 // A connection; -1: there is none, or no room for it.  What waits in a listening socket stays
 // ready: without a pause a relay without room would take a processor.  It stalls its own port only.
 static int
-accept_on(int sock)
+accept_on(int sock, int flags)
 {
     const struct timespec pause = {.tv_nsec = NO_ROOM_MS * 1000000L};
-    int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | flags);
 
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
         (void)nanosleep(&pause, NULL);
@@ -71,12 +71,11 @@ accept_on(int sock)
 }
 
 static void
-set_timeouts(int sock)
+set_timeout(int sock)
 {
-    const struct timeval tv = {.tv_sec = MESSAGE_TIMEOUT_S};
+    const struct timeval tv = {.tv_sec = SEND_TIMEOUT_S};
 
-    (void)setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)); // A peer that stalls
-    (void)setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)); // stalls its own port only.
+    (void)setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)); // Without: it may wait on.
 }
 
 static void
@@ -110,6 +109,7 @@ relay_drop_front_end(struct relay *r, const char *why)
         vhu_close_fds(&r->asked);
         r->is_asked = false;
     }
+    vhu_reset(&r->reader);
     record_clear(r->record);
     close_fd(&r->outer);
     r->is_lost = false;
@@ -127,7 +127,6 @@ end_connection(struct relay *r, const char *why)
 static void
 use_outer(struct relay *r, int fd)
 {
-    set_timeouts(fd);
     r->outer = fd;
     r->n_replays = 0;
 }
@@ -136,14 +135,14 @@ static void
 connect_outer(struct relay *r)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    // A front-end that does not accept, and later one that does not read, is not waited for.
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     memcpy(sun.sun_path, r->outer_path, sizeof(sun.sun_path));
     r->connect_ms = relay_now_ms() + CONNECT_MS;
     if (fd < 0) {
         return;
     }
-    set_timeouts(fd); // of connect() too, when the front-end's backlog is full
     if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0) {
         use_outer(r, fd);
     } else {
@@ -154,7 +153,7 @@ connect_outer(struct relay *r)
 static void
 accept_outer(struct relay *r)
 {
-    int fd = accept_on(r->outer_listen);
+    int fd = accept_on(r->outer_listen, SOCK_NONBLOCK);
 
     if (fd >= 0 && r->outer >= 0) {
         close(fd); // A port has one guest.
@@ -166,20 +165,27 @@ accept_outer(struct relay *r)
 static void
 on_outer(struct relay *r)
 {
-    struct vhu_msg msg;
+    struct vhu_msg *msg = &r->reader.msg;
+    bool is_new = r->reader.n == 0;
+    int result = vhu_read(r->outer, &r->reader);
 
-    if (vhu_receive(r->outer, &msg) != 1) {
+    if (result == -EAGAIN) {
+        // It may take its time, but not ours: the switch is answered meanwhile.
+        r->message_ms = is_new ? relay_now_ms() + VHU_MESSAGE_MS : r->message_ms;
+        return;
+    }
+    if (result != 1) {
         end_connection(r, NULL);
         return;
     }
-    record_request(r->record, &msg);
+    record_request(r->record, msg);
     // When this fails, so does reading from there, and that tells more.
-    (void)vhu_send(r->inner, &msg);
-    if (vhu_wants_reply(&msg)) {
-        r->asked = msg;
+    (void)vhu_send(r->inner, msg);
+    if (vhu_wants_reply(msg)) {
+        r->asked = *msg;
         r->is_asked = true;
     } else {
-        vhu_close_fds(&msg);
+        vhu_close_fds(msg);
     }
 }
 
@@ -252,7 +258,7 @@ replay(struct relay *r)
 static void
 accept_inner(struct relay *r)
 {
-    int fd = accept_on(r->inner_listen);
+    int fd = accept_on(r->inner_listen, 0);
 
     if (fd < 0) {
         return;
@@ -260,9 +266,10 @@ accept_inner(struct relay *r)
     if (r->inner >= 0) {
         lose_inner(r);
     }
-    set_timeouts(fd);
+    set_timeout(fd);
     r->inner = fd;
     r->inner_session = r->session;
+    r->message_ms = relay_now_ms() + VHU_MESSAGE_MS; // The rest has waited in the socket.
     if (r->outer < 0) {
         r->connect_ms = 0;
     } else if (r->lost_session == r->session) {
@@ -340,7 +347,7 @@ on_control(struct relay *r)
 static void
 accept_control(struct relay *r)
 {
-    int fd = accept_on(r->control_listen);
+    int fd = accept_on(r->control_listen, 0);
 
     if (fd < 0) {
         return;
@@ -348,13 +355,19 @@ accept_control(struct relay *r)
     if (r->control >= 0) {
         lose_control(r);
     }
-    set_timeouts(fd);
+    set_timeout(fd);
     r->control = fd;
     r->session++;
     r->is_stopped = false;
 }
 
 // --- the loop ------------------------------------------------------------------------------
+
+static bool
+listens(const struct relay *r)
+{
+    return !r->is_stopped && r->outer >= 0 && r->inner >= 0 && !r->is_asked;
+}
 
 // What is due now; how long there is nothing else to do, in ms (-1: for ever).
 static int
@@ -374,6 +387,13 @@ run_timers(struct relay *r)
             next = r->lost_ms + VERDICT_MS;
         }
     }
+    if (listens(r) && r->reader.n > 0) {
+        if (now >= r->message_ms) {
+            end_connection(r, NULL);
+        } else {
+            next = r->message_ms < next ? r->message_ms : next;
+        }
+    }
     if (r->outer < 0 && r->inner >= 0 && r->outer_listen < 0 && r->outer_path[0] != '\0') {
         if (now >= r->connect_ms) {
             connect_outer(r);
@@ -391,14 +411,13 @@ run(struct relay *r)
     if (r->is_done) {
         return;
     }
-    bool listens = !r->is_stopped && (r->inner >= 0) && !r->is_asked;
     // A switch is accepted before its library, and both before anything of an older one is read.
     struct pollfd fds[] = {
         {.fd = r->control, .events = POLLIN},
         {.fd = r->inner, .events = POLLIN},
         {.fd = r->control_listen, .events = POLLIN},
         {.fd = r->inner_listen, .events = POLLIN},
-        {.fd = r->outer, .events = listens ? POLLIN : POLLRDHUP},
+        {.fd = r->outer, .events = listens(r) ? POLLIN : POLLRDHUP},
         {.fd = r->outer >= 0 || r->inner >= 0 ? r->outer_listen : -1, .events = POLLIN},
     };
     static void (*const handlers[])(struct relay *) = {
@@ -413,7 +432,7 @@ run(struct relay *r)
         if (fds[i].revents == 0) {
             continue;
         }
-        if (handlers[i] == on_outer && !listens) {
+        if (handlers[i] == on_outer && !listens(r)) {
             end_connection(r, NULL);
         } else {
             handlers[i](r);
@@ -486,7 +505,7 @@ main(int argc, char *argv[])
     }
     (void)setsid(); // Fails only for a leader of a group, which a new child is not.
     r.record = record_create();
-    set_timeouts(r.control);
+    set_timeout(r.control);
     while (!r.is_done) {
         run(&r);
     }

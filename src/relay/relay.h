@@ -16,6 +16,8 @@ struct relay {
     int inner, inner_listen;     // -1: the library is not connected
     int outer, outer_listen;     // -1: no front-end; -1: it is the one that listens
     struct record *record;       // of 'outer'
+    struct vhu_reader reader;    // of 'outer'
+    int64_t message_ms;          // when it must be whole, while we listen
     struct vhu_msg asked;        // by the front-end, not answered yet
     bool is_asked;
     bool is_stopped; // the switch said that it is about to end

@@ -5,10 +5,12 @@
 #include "relay/vhu.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 void
@@ -40,79 +42,112 @@ take_fds(struct msghdr *hdr, struct vhu_msg *msg)
     }
 }
 
-// The rest of something that has begun, without descriptors.  As vhu_receive().
-static int
-read_rest(int sock, void *p, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = recv(sock, p, size, 0);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n == 0 ? 0 : -errno;
-        }
-        p = (char *)p + n;
-        size -= (size_t)n;
-    }
-    return 1;
-}
-
-// The first bytes, with the descriptors.  How many, or as vhu_receive().
+// The next bytes of the message.  As recv(); the first ones bring the descriptors.
 static ssize_t
-read_start(int sock, uint32_t *header, struct vhu_msg *msg)
+read_some(int sock, void *p, size_t size, bool is_first, struct vhu_msg *msg)
 {
-    struct iovec iov = {.iov_base = header, .iov_len = VHU_HEADER_SIZE};
+    struct iovec iov = {.iov_base = p, .iov_len = size};
     union {
         struct cmsghdr align;
         char buf[CMSG_SPACE(VHU_MAX_FDS * sizeof(int))];
     } control;
     struct msghdr hdr = {.msg_iov = &iov,
                          .msg_iovlen = 1,
-                         .msg_control = control.buf,
-                         .msg_controllen = sizeof(control.buf)};
+                         .msg_control = is_first ? control.buf : NULL,
+                         .msg_controllen = is_first ? sizeof(control.buf) : 0};
     ssize_t n;
 
     do {
-        n = recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC);
+        n = recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     if (n <= 0) {
         return n == 0 ? 0 : -errno;
     }
-    take_fds(&hdr, msg);
-    return (hdr.msg_flags & MSG_CTRUNC) != 0 ? -EPROTO : n;
+    if (is_first) {
+        take_fds(&hdr, msg);
+    }
+    return is_first && (hdr.msg_flags & MSG_CTRUNC) != 0 ? -EPROTO : n;
 }
 
 static int
-receive(int sock, struct vhu_msg *msg)
+read_on(int sock, struct vhu_reader *reader)
 {
-    uint32_t header[VHU_HEADER_SIZE / sizeof(uint32_t)];
-    ssize_t n = read_start(sock, header, msg);
+    struct vhu_msg *msg = &reader->msg;
+    size_t size = VHU_HEADER_SIZE;
 
-    if (n <= 0) {
-        return (int)n;
+    for (;;) {
+        if (reader->n >= VHU_HEADER_SIZE) {
+            msg->request = reader->header[0];
+            msg->flags = reader->header[1];
+            msg->size = reader->header[2];
+            if (msg->size > VHU_MAX_PAYLOAD || (msg->flags & VHU_VERSION_MASK) != VHU_VERSION) {
+                return -EPROTO;
+            }
+            size = VHU_HEADER_SIZE + msg->size;
+        }
+        if (reader->n == size) {
+            return 1;
+        }
+        char *p = reader->n < VHU_HEADER_SIZE ? (char *)reader->header + reader->n
+                                              : (char *)msg->payload + reader->n - VHU_HEADER_SIZE;
+        ssize_t n = read_some(sock, p, size - reader->n, reader->n == 0, msg);
+        if (n <= 0) {
+            return (int)n;
+        }
+        reader->n += (size_t)n;
     }
-    int result = read_rest(sock, (char *)header + n, VHU_HEADER_SIZE - (size_t)n);
-    if (result <= 0) {
-        return result;
+}
+
+void
+vhu_reset(struct vhu_reader *reader)
+{
+    if (reader->n > 0) {
+        vhu_close_fds(&reader->msg);
     }
-    msg->request = header[0];
-    msg->flags = header[1];
-    msg->size = header[2];
-    if (msg->size > VHU_MAX_PAYLOAD || (msg->flags & VHU_VERSION_MASK) != VHU_VERSION) {
-        return -EPROTO;
+    reader->n = 0;
+}
+
+int
+vhu_read(int sock, struct vhu_reader *reader)
+{
+    if (reader->n == 0) {
+        reader->msg.n_fds = 0;
     }
-    return read_rest(sock, msg->payload, msg->size);
+    int result = read_on(sock, reader);
+    if (result == 1) {
+        reader->n = 0;
+    } else if (result != -EAGAIN) {
+        vhu_close_fds(&reader->msg);
+        reader->n = 0;
+    }
+    return result;
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 int
 vhu_receive(int sock, struct vhu_msg *msg)
 {
-    msg->n_fds = 0;
-    int result = receive(sock, msg);
-    if (result <= 0) {
-        vhu_close_fds(msg);
+    struct vhu_reader reader = {0};
+    int64_t end_ms = now_ms() + VHU_MESSAGE_MS;
+    int result;
+
+    while ((result = vhu_read(sock, &reader)) == -EAGAIN) {
+        struct pollfd pollfd = {.fd = sock, .events = POLLIN};
+        int64_t left_ms = end_ms - now_ms();
+        if (left_ms <= 0 || (poll(&pollfd, 1, (int)left_ms) < 0 && errno != EINTR)) {
+            vhu_reset(&reader);
+            return -ETIMEDOUT;
+        }
     }
+    *msg = reader.msg;
     return result;
 }
 

@@ -50,6 +50,7 @@ enum {
     VHU_MAX_FDS = 8,          // one for each memory region that DPDK takes
     VHU_MAX_PAYLOAD = 1024,   // the longest that DPDK takes has 300 bytes
     VHU_MAX_RINGS = 256,      // as in DPDK
+    VHU_MESSAGE_MS = 2000,    // for a whole message, from its first byte
     VHU_RING_FD_NONE = 0x100, // in the payload of KICK, CALL, ERR: no descriptor comes
 };
 
@@ -60,9 +61,22 @@ struct vhu_msg {
     int fds[VHU_MAX_FDS];
 };
 
+// A message that comes in pieces.  All zero: none has begun.
+struct vhu_reader {
+    size_t n; // bytes of it that are here
+    uint32_t header[VHU_HEADER_SIZE / sizeof(uint32_t)];
+    struct vhu_msg msg;
+};
+
+// Reads what is there, without waiting.  1: 'msg' is whole, and its descriptors are the caller's;
+// -EAGAIN: more is to come; otherwise as vhu_receive(), and none has begun.
+int vhu_read(int sock, struct vhu_reader *);
+// Forgets what has come of a message.
+void vhu_reset(struct vhu_reader *);
+
 // Reads one message; its descriptors are the caller's.  1, 0 at the end of the stream, -EPROTO for
 // what no peer may send (too long, a wrong version, more descriptors than fit), or another negative
-// errno; nothing is left open then.  Blocks as long as the socket's timeout says.
+// errno; nothing is left open then.  Waits for VHU_MESSAGE_MS at most.
 int vhu_receive(int sock, struct vhu_msg *);
 // Sends it with its descriptors, which stay the caller's.  0 or a negative errno.
 int vhu_send(int sock, const struct vhu_msg *);

@@ -224,6 +224,74 @@ def test_half_a_message_stalls_nobody_else(made):
     exchange(again, b, 0)
 
 
+def dribbling(driver):
+    """A header that promises more than comes."""
+    driver.fe.s.sendall(struct.pack("<III", vf.SET_VRING_NUM, 1, 1000))
+
+
+def test_halves_of_messages_hold_up_no_change_of_the_switch(made):
+    """Front-ends that stall together: neither a takeover nor a stop waits for each of them."""
+    sw = switch(made)
+    a, b, *hostile = add_ports(sw, made, n=6)
+    exchange(a, b, 0)
+    for change in (sw.take_over, lambda: restart(sw)):
+        for d in hostile:
+            dribbling(d)
+        change()
+        wait_for(lambda: sw.get("Interface", "v1", "link_state") == "up", SOON_S, "the link")
+        exchange(a, b, 100)
+        assert all(is_open(d) for d in (a, b))
+        # What is not whole within its time ends the connection; the next one is welcome.
+        for i, d in enumerate(hostile):
+            wait_for(lambda: not is_open(d), SOON_S, "the connection to close")
+            d.close()
+            made.remove(d)
+            os.unlink(d.path)
+            hostile[i] = Driver(d.path, listen=True)
+            made.append(hostile[i])
+    # Each was answered for, by its relay.
+    with open(sw.log) as f:
+        assert "does not answer" not in f.read()
+    dribbling(hostile[0])
+    sw.vsctl("del-port", "v2")
+    wait_for(lambda: len(relays(sw)) == 5, SOON_S, "the relay to end")
+
+
+def test_a_message_byte_by_byte_has_its_time(made):
+    """The time is the message's, not a byte's."""
+    sw = switch(made)
+    a, b = add_ports(sw, made)
+    dribbling(a)
+    ended = False
+    for _ in range(40):
+        time.sleep(0.25)
+        try:
+            a.fe.s.sendall(b"x")
+        except OSError:
+            ended = True
+            break
+    assert ended and is_open(b)
+
+
+def test_relays_that_hang_are_given_up_together(made):
+    sw = switch(made)
+    a, b, *others = add_ports(sw, made, n=4)
+    stopped = relays(sw)
+    try:
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        sw.stop()
+        with open(sw.log) as f:
+            assert f.read().count("the relay of its guest does not answer, going on") == 4
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    # The used indices in memory say where the rings are.
+    sw.start()
+    wait_for(lambda: sw.get("Interface", "v1", "link_state") == "up", SOON_S, "the link")
+    exchange(a, b, 0)
+
+
 def test_without_a_relay(made):
     sw = switch(made, config=["other_config:vhost-relay=false"])
     a, b = add_ports(sw, made)

@@ -266,6 +266,51 @@ test_messages_through_a_socket(void **state)
     close(first);
 }
 
+// A peer that is slow, or means to be: nobody waits for it, and what it brought is not lost.
+static void
+test_a_message_in_pieces(void **state)
+{
+    struct vhu_reader reader = {0};
+    char bytes[VHU_HEADER_SIZE + 8];
+    const uint32_t header[3] = {VHU_SET_VRING_KICK, VHU_VERSION, 8};
+    struct vhu_msg out;
+    int fds[2], first = eventfd(0, EFD_CLOEXEC);
+
+    memcpy(bytes, header, sizeof(header));
+    memcpy(bytes + sizeof(header), "12345678", 8);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            assert_int_equal(vhu_read(fds[1], &reader), -EAGAIN);
+            assert_int_equal(send(fds[0], bytes + i, 1, 0), 1);
+        }
+        assert_int_equal(vhu_read(fds[1], &reader), 1);
+        assert_int_equal(reader.msg.request, VHU_SET_VRING_KICK);
+        assert_memory_equal(reader.msg.payload, "12345678", 8);
+    }
+    // Two at once are two, and what has begun with a descriptor is forgotten with it.
+    vhu_make(&out, VHU_SET_OWNER, NULL, 0);
+    assert_int_equal(vhu_send(fds[0], &out), 0);
+    vhu_make(&out, VHU_SET_VRING_KICK, "1234", 4);
+    out.fds[out.n_fds++] = first;
+    out.size = 8;
+    assert_int_equal(vhu_send(fds[0], &out), 0);
+    assert_int_equal(send(fds[0], bytes, 4, 0), 4);
+    assert_int_equal(vhu_read(fds[1], &reader), 1);
+    assert_int_equal(reader.msg.request, VHU_SET_OWNER);
+    assert_int_equal(vhu_read(fds[1], &reader), 1);
+    assert_int_equal(reader.msg.n_fds, 1);
+    vhu_close_fds(&reader.msg);
+    assert_int_equal(vhu_read(fds[1], &reader), -EAGAIN);
+    assert_int_equal(reader.n, 4);
+    vhu_reset(&reader);
+    assert_int_equal(reader.n, 0);
+    close(fds[0]);
+    assert_int_equal(vhu_read(fds[1], &reader), 0);
+    close(fds[1]);
+    close(first);
+}
+
 int
 main(void)
 {
@@ -279,6 +324,7 @@ main(void)
         cmocka_unit_test(test_a_confirmation_is_no_memory_table),
         cmocka_unit_test(test_the_number_of_descriptors_is_bounded),
         cmocka_unit_test(test_messages_through_a_socket),
+        cmocka_unit_test(test_a_message_in_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
