@@ -279,7 +279,7 @@ take_over(const struct daemon_settings *settings)
     if (pid > 0) {
         takeover_begin(pid, settings->unixctl);
     } else {
-        takeover_begin_lingering();
+        takeover_begin_lingering(settings->overwrite_pidfile ? NULL : settings->pidfile);
     }
 }
 

@@ -492,6 +492,7 @@ resume_lingering(struct root *root)
 {
     netdev_keep_guests(false);
     netdev_begin_guests();
+    unixctl_mute(root->unixctl);
     if (!await_successor(root)) {
         loop_break(root->loop);
     }
@@ -535,7 +536,17 @@ takeover_release(bool with_guests, void *root_)
     }
     bridges_release(root->bridges, with_guests);
     leave_database(root);
-    unixctl_mute(root->unixctl);
+    /* Where other starts look for one that lingers: they are refused until this is over. */
+    if (!root->is_lingering) {
+        char *path = linger_path(), *error = NULL;
+
+        unixctl_mute(root->unixctl);
+        if (unixctl_listen(root->unixctl, path, &error) != 0) {
+            log_warn("another switch could start meanwhile: %s", error);
+        }
+        free(error);
+        free(path);
+    }
     daemon_finish();
 }
 
@@ -572,6 +583,7 @@ takeover_resume(void *root_)
     root->bridges = NULL;
     netdev_keep_guests(false);
     daemon_take_pidfile(&root->options.daemon);
+    unixctl_mute(root->unixctl);
     if (unixctl_listen(root->unixctl, root->options.unixctl, &error) != 0 ||
         database_init(root, &error) != 0) {
         root->db = NULL;

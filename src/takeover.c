@@ -16,7 +16,9 @@
  *   X                        --------------> end(): stops polling, and ends
  *
  * Should the new process die before its 'X', the end of the connection says so, and the running one
- * takes all back.
+ * takes all back.  One that hangs is ended: until 'X' it says 'K' from its event loop.  Meanwhile
+ * the running one listens where one that lingers does, so that other starts find it, and are
+ * refused.
  */
 #include "takeover.h"
 
@@ -37,6 +39,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
+#include "daemon_pidfile.h"
 #include "linger.h"
 #include "netdev/netdev.h"
 #include "rpc/unixctl.h"
@@ -47,6 +50,8 @@ LOG_MODULE(takeover);
 #define ANSWER_MS 10000
 #define ANSWER_MAX 65536
 
+/* For the end of a successor that was killed. */
+#define KILL_MS 2000
 /* For the end of one that lingers. */
 #define END_MS 10000
 
@@ -56,9 +61,17 @@ struct message {
     int32_t pid; /* under which it is known; 0: that of the connection */
 };
 #define CLAIM_GUESTS 'C' /* answered with the same byte */
+#define ALIVE 'K'        /* only to who answered sluice/hand-over with HEARS_ALIVE */
 #define FORWARDING 'X'
 /* Of sluice/hand-over: the new process will claim guests' ports. */
 #define LATE_GUESTS "late-guests"
+#define HEARS_ALIVE "alive"
+#define BUSY "another process is taking over"
+
+/* Between two ALIVE, and how long a successor may say nothing: more than it takes it to open all
+ * devices and restore all flows. */
+#define ALIVE_MS 1000
+#define SILENCE_MS 30000
 
 static bool
 unix_address(struct sockaddr_un *sun, const char *path)
@@ -111,6 +124,8 @@ wait_readable(int fd)
 /* ---- The new process ---- */
 
 static int predecessor_fd = -1; /* main: rw */
+static bool predecessor_hears;
+static struct loop_timer alive_timer;
 
 static NO_RETURN void refuse(pid_t pid, const char *why);
 
@@ -156,6 +171,9 @@ ask(int fd, const char *path)
     } else if (!json_is_null(error)) {
         why = xstrdup(json_is_string(error) ? json_string_value(error) : "it refuses");
     }
+    /* Results of commands end with a line feed. */
+    const char *result = json_string_value(json_object_get(answer, "result"));
+    predecessor_hears = result != NULL && strncmp(result, HEARS_ALIVE, strlen(HEARS_ALIVE)) == 0;
     json_decref(answer);
     json_decref(request);
     free(text);
@@ -262,8 +280,22 @@ end_process(pid_t pid)
     }
 }
 
+/* Somebody else has taken over, or is about to: then this process has no right to end anybody. */
+static void
+check_rivals(pid_t pid, const char *why, const char *pidfile)
+{
+    if (strncmp(why, BUSY, strlen(BUSY)) == 0) {
+        fprintf(stderr, "%s: already running as pid %ld, aborting (%s from it)\n", PROGRAM_NAME,
+                (long)pid, BUSY);
+        exit(EXIT_FAILURE);
+    }
+    if (pidfile != NULL) {
+        pidfile_check_free(pidfile);
+    }
+}
+
 void
-takeover_begin_lingering(void)
+takeover_begin_lingering(const char *pidfile)
 {
     char *path = linger_path();
     pid_t pid = lingering_pid(path);
@@ -277,6 +309,7 @@ takeover_begin_lingering(void)
         if (why == NULL) {
             log_info("taking over from pid %ld, which lingers", (long)pid);
         } else {
+            check_rivals(pid, why, pidfile);
             log_info("ending pid %ld, which lingers: %s", (long)pid, why);
             end_process(pid);
             unlink(path); /* If it was killed. */
@@ -315,11 +348,18 @@ takeover_claim_guests(void)
 void
 takeover_finish(void)
 {
+    loop_timer_stop(&alive_timer);
     if (predecessor_fd >= 0) {
         (void)tell_predecessor(FORWARDING);
         close(predecessor_fd);
         predecessor_fd = -1;
     }
+}
+
+static void
+say_alive(void *arg)
+{
+    (void)tell_predecessor(ALIVE);
 }
 
 /* ---- The running process ---- */
@@ -332,17 +372,41 @@ static struct {
     pid_t successor;
     bool late_guests;
     struct loop_fd watch;
-    struct loop_timer start;
+    struct loop_timer start, silence;
 } server = {.fd = -1};
 
 static void
 lose_successor(void)
 {
     log_err("pid %ld did not take over; going on", (long)server.successor);
+    loop_timer_stop(&server.silence);
     loop_fd_stop(&server.watch);
     close(server.fd);
     server.fd = -1;
     server.ops->resume(server.aux);
+}
+
+/* Whatever holds it: it must not go on later, beside us. */
+static void
+on_silence(void *arg)
+{
+    struct pollfd pollfd = {.fd = pidfd_open(server.successor, 0), .events = POLLIN};
+
+    log_err("pid %ld has not taken over and said nothing for %d s: ending it",
+            (long)server.successor, SILENCE_MS / 1000);
+    if (pollfd.fd >= 0) {
+        if (pidfd_send_signal(pollfd.fd, SIGKILL, NULL, 0) == 0) {
+            (void)poll(&pollfd, 1, KILL_MS);
+        }
+        close(pollfd.fd);
+    }
+    lose_successor();
+}
+
+static void
+await_sign(void)
+{
+    loop_timer_once(&server.silence, server.loop, SILENCE_MS, on_silence, NULL);
 }
 
 static void
@@ -351,6 +415,12 @@ on_successor(int fd, unsigned int events, void *arg)
     struct message message = {0};
     ssize_t n = recv(fd, &message, sizeof(message), 0);
 
+    if (n > 0 && (message.op == ALIVE || message.op == CLAIM_GUESTS)) {
+        await_sign();
+    }
+    if (n > 0 && message.op == ALIVE) {
+        return;
+    }
     if (n > 0 && message.op == CLAIM_GUESTS) {
         server.ops->release_guests(server.aux);
         (void)!send(fd, &message.op, 1, MSG_NOSIGNAL); /* Its end is told by the next event. */
@@ -363,6 +433,7 @@ on_successor(int fd, unsigned int events, void *arg)
     if (message.pid > 0) {
         server.successor = message.pid;
     }
+    loop_timer_stop(&server.silence);
     loop_fd_stop(&server.watch);
     log_info("pid %ld has taken over", (long)server.successor);
     server.ops->end(server.successor, server.aux);
@@ -376,7 +447,9 @@ hand_over(void *arg)
     if (!keep_send(server.fd) ||
         loop_fd_start(&server.watch, server.loop, server.fd, LOOP_READ, on_successor, NULL) != 0) {
         lose_successor();
+        return;
     }
+    await_sign();
 }
 
 static void
@@ -386,7 +459,7 @@ cmd_hand_over(struct unixctl_conn *conn, int argc, const char *argv[], void *aux
     socklen_t len = sizeof(peer);
 
     if (server.fd >= 0) {
-        unixctl_reply_error(conn, "another process is taking over");
+        unixctl_reply_error(conn, BUSY);
         return;
     }
     int fd = unix_socket(SOCK_SEQPACKET, argv[1], false);
@@ -398,7 +471,7 @@ cmd_hand_over(struct unixctl_conn *conn, int argc, const char *argv[], void *aux
     server.fd = fd;
     server.successor = peer.pid;
     server.late_guests = argc > 2 && strcmp(argv[2], LATE_GUESTS) == 0;
-    unixctl_reply(conn, NULL);
+    unixctl_reply(conn, HEARS_ALIVE);
     /* The answer leaves first: the control socket is among what is given up. */
     loop_timer_once(&server.start, server.loop, 1, hand_over, NULL);
 }
@@ -406,6 +479,9 @@ cmd_hand_over(struct unixctl_conn *conn, int argc, const char *argv[], void *aux
 void
 takeover_serve(struct loop *loop, const struct takeover_ops *ops, void *aux)
 {
+    if (predecessor_fd >= 0 && predecessor_hears) {
+        loop_timer_every(&alive_timer, loop, ALIVE_MS, say_alive, NULL);
+    }
     server.loop = loop;
     server.ops = ops;
     server.aux = aux;
@@ -421,7 +497,9 @@ takeover_is_under_way(void)
 void
 takeover_stop(void)
 {
+    loop_timer_stop(&alive_timer);
     loop_timer_stop(&server.start);
+    loop_timer_stop(&server.silence);
     loop_fd_stop(&server.watch);
     if (server.fd >= 0) {
         close(server.fd);

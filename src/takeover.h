@@ -20,8 +20,9 @@ struct loop;
  * other one refuses. */
 void takeover_begin(pid_t pid, const char *unixctl);
 /* The same from one that lingers in the run directory (linger.h), if there is one.  What stands in
- * the way ends that one, and this process starts as it does without it. */
-void takeover_begin_lingering(void);
+ * the way ends that one, and this process starts as it does without it; unless another process
+ * takes over from it: then this one ends, as it does when 'pidfile' (NULL: none) is held. */
+void takeover_begin_lingering(const char *pidfile);
 /* Another process forwards until takeover_finish(). */
 bool takeover_is_begun(void);
 /* Has the other process give up the ports of guests, which it had until now. */
@@ -39,7 +40,7 @@ struct takeover_ops {
     void (*release_guests)(void *aux);
     /* The successor forwards: this process is to end. */
     void (*end)(pid_t successor, void *aux);
-    /* The successor died before it could: takes back what was given up. */
+    /* The successor died before it could, or hung and was killed: takes back what was given up. */
     void (*resume)(void *aux);
 };
 

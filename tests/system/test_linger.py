@@ -6,6 +6,8 @@ import re
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -46,6 +48,31 @@ def gone(pid):
 
 def await_end(pid):
     wait_for(lambda: gone(pid), SOON_S, "the end of pid %d" % pid)
+
+
+def log_of(sw):
+    with open(sw.log) as f:
+        return f.read()
+
+
+def refused(sw, pid):
+    """Another start finds that the switch runs as 'pid', and leaves it alone."""
+    second = sw.ns.popen([sw.binary, "--pidfile", "--no-chdir", *sw.args], env=sw.env,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert b"already running as pid %d" % pid in second.communicate(timeout=SOON_S)[1]
+    assert second.returncode == 1 and not gone(pid)
+
+
+# Listens at argv[1] for a hand-over, says that it does, and hangs.
+HANGS = """
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(sys.argv[1])
+s.listen(1)
+print("ready", flush=True)
+conn = s.accept()[0]
+time.sleep(600)
+"""
 
 
 def run_switch(*args):
@@ -207,13 +234,56 @@ def test_a_successor_that_dies_does_no_harm(plain):
     conn = listener.accept()[0]
     while conn.recv(64)[:1] != b"E":
         pass
-    assert lingering(sw) is None
+    # While it might, nobody else starts, and nobody ends the one that forwards.
+    refused(sw, lingering_pid(sw))
     conn.close()
+    wait_for(lambda: "did not take over; going on" in log_of(sw), SOON_S, "the end of the takeover")
     wait_for(lambda: lingering(sw), SOON_S, "the socket")
     hosts[0].ping("10.1.0.2", count=5, check=True)
     sw.start()
     assert sw.flows("br0") == flows
     hosts[0].ping("10.1.0.2", count=5, check=True)
+
+
+@pytest.mark.parametrize("kind", ["linger", "takeover"])
+def test_a_successor_that_hangs_is_ended(kind):
+    """The old one's clock is moved on; it is one process then as before."""
+    sw = Switch(args=["--enable-dummy"] + (["--linger=60"] if kind == "linger" else []))
+    hung = None
+    try:
+        sw.start()
+        sw.add_bridge("br0")
+        old = sw.pid
+        control = "%s/ovs-vswitchd.%d.ctl" % (sw.dir, old)
+        if kind == "linger":
+            sw.stop()
+            control = lingering(sw)
+            old = lingering_pid(sw)
+        path = sw.dir + "/successor"
+        hung = subprocess.Popen([sys.executable, "-c", HANGS, path], stdout=subprocess.PIPE)
+        assert hung.stdout.readline() == b"ready\n"
+        sh(["ovs-appctl", "-T", "5", "-t", control, "sluice/hand-over", path], env=sw.env)
+        wait_for(lambda: lingering(sw) and not glob.glob(sw.dir + "/*.pid"), SOON_S, "the hand-over")
+        refused(sw, old)
+        assert hung.poll() is None
+        wait_for(lambda: "handing over" in log_of(sw), SOON_S, "the hand-over")
+        sh(["ovs-appctl", "-T", "5", "-t", lingering(sw), "time/warp", "31000"], env=sw.env)
+        assert hung.wait(10) == -signal.SIGKILL
+        wait_for(lambda: "did not take over; going on" in log_of(sw), SOON_S, "the end of it")
+        assert not gone(old)
+        if kind == "linger":
+            assert lingering_pid(sw) == old
+        else:
+            wait_for(lambda: os.path.exists(sw.dir + "/ovs-vswitchd.pid"), SOON_S, "the pidfile")
+            assert sw.vsctl("list-br").split() == ["br0"] and lingering(sw) is None
+    finally:
+        if hung is not None and hung.poll() is None:
+            hung.kill()
+        pid = lingering_pid(sw) if lingering(sw) else None
+        sw.close()
+        if pid is not None and not gone(pid):
+            os.kill(pid, signal.SIGTERM)
+            await_end(pid)
 
 
 def test_guests_stay_with_the_old_one_until_the_new_one_is_there(plain):
