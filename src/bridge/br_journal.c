@@ -96,8 +96,9 @@ log_restore(const struct br *br, int result, size_t n_flows, size_t n_refused)
         log_info("bridge %s: restored %zu flows of the process before", br->name, n_flows);
     }
     if (n_refused) {
-        log_warn("bridge %s: %zu flows, groups or meters of the process before are lost", br->name,
-                 n_refused);
+        log_err("bridge %s: %zu flows, groups or meters of the process before are lost; the others "
+                "are in force",
+                br->name, n_refused);
     }
 }
 

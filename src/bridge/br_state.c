@@ -160,8 +160,9 @@ br_state_restore(struct br *br, bool with_flows)
         size_t n_refused =
             with_flows ? ofproto_restore_flows(br->ofproto, state.data, state.size) : 0;
         if (n_refused) {
-            log_warn("bridge %s: %zu flows, groups or meters of the process before are lost",
-                     br->name, n_refused);
+            log_err("bridge %s: %zu flows, groups or meters of the process before are lost; the "
+                    "others are in force",
+                    br->name, n_refused);
         }
         state_fini(&state);
         found = true;

@@ -33,8 +33,9 @@ struct node {
 
 struct frozens {
     pthread_mutex_t lock; /* all below */
-    uint32_t n, n_idle;
+    uint32_t n, n_idle, most;
     uint32_t last_id;
+    uint64_t n_refused;
     size_t size;
     bool destroyed;
     struct node *by_id[N_HEADS], *by_hash[N_HEADS];
@@ -180,6 +181,7 @@ node_insert(struct frozens *all, struct node *node)
     node->next_by_hash = *by_hash;
     *by_hash = node;
     all->n++;
+    all->most = MAX(all->most, all->n);
     all->size += node->size;
 }
 
@@ -280,6 +282,7 @@ frozen_get(struct frozens *all, struct frozen_state *state)
     } else if (all->n < FROZEN_MAX && all->size + size <= FROZEN_MAX_SIZE) {
         node = node_create(all, state, hash, size);
     } else {
+        all->n_refused++;
         coverage_inc(frozen_full);
     }
     pthread_mutex_unlock(&all->lock);
@@ -360,6 +363,18 @@ frozens_are_many(struct frozens *all)
     many = all->n >= FROZEN_MAX / 2 || all->size >= FROZEN_MAX_SIZE / 2;
     pthread_mutex_unlock(&all->lock);
     return many;
+}
+
+struct frozens_use
+frozens_use(struct frozens *all)
+{
+    struct frozens_use use;
+
+    pthread_mutex_lock(&all->lock);
+    use = (struct frozens_use){
+        .now = all->n, .most = all->most, .size = all->size, .n_refused = all->n_refused};
+    pthread_mutex_unlock(&all->lock);
+    return use;
 }
 
 void

@@ -67,6 +67,13 @@ struct ofproto *frozen_bridge(const struct frozen *);
 void frozens_tidy(struct frozens *, int64_t now_ms);
 /* Half of the places are taken: who can do without a state does. */
 bool frozens_are_many(struct frozens *);
+/* How full the table is and was; 'size' is in bytes.  It is one for all ports and bridges. */
+struct frozens_use {
+    uint32_t now, most;
+    size_t size;
+    uint64_t n_refused; /* frozen_get() said NULL */
+};
+struct frozens_use frozens_use(struct frozens *);
 /* How many there are, and how many of them nobody refers to. */
 void frozens_count(struct frozens *, uint32_t *n, uint32_t *n_idle);
 

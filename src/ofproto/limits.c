@@ -83,6 +83,19 @@ put_bundles(struct str *out, const struct ofprotos *all)
                                    .n_beyond = use.n_refused});
 }
 
+static void
+put_frozens(struct str *out, struct ofprotos *all)
+{
+    struct frozens_use use = frozens_use(ofprotos_frozens(all));
+
+    limit_put(out, &(struct limit){.name = "translations that wait for a recirculation",
+                                   .now = use.now,
+                                   .most = use.most,
+                                   .max = FROZEN_MAX,
+                                   .beyond = "refused",
+                                   .n_beyond = use.n_refused});
+}
+
 void
 ofprotos_put_limits(struct str *out, void *all_)
 {
@@ -92,4 +105,5 @@ ofprotos_put_limits(struct str *out, void *all_)
     put_jobs(out, all);
     put_connections(out, all);
     put_bundles(out, all);
+    put_frozens(out, all);
 }

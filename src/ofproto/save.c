@@ -121,6 +121,35 @@ restore_flow(struct flow_txn *txn, const struct ofp_msg *msg)
     return error ? error : flow_mod_apply(txn, fm);
 }
 
+/* So many are named; the caller counts the others. */
+enum { REFUSED_TOLD = 20 };
+
+/* What is missing now may have been what denied: whoever runs the switch is to know which. */
+static void
+tell_refused(struct ofproto *p, const uint8_t *data, size_t size, enum ofperr error, size_t n)
+{
+    struct ofp_flow_mod *fm = &p->fm;
+    struct text t = {0};
+    struct ofp_msg msg;
+
+    if (n > REFUSED_TOLD) {
+        return;
+    }
+    if (ofp_msg_decode(data, size, &msg)) {
+        text_put(&t, "a message that cannot be read");
+    } else if (msg.type == OFPTYPE_FLOW_MOD && !ofp_flow_mod_decode(&msg, false, fm)) {
+        text_printf(&t, "flow table=%u, cookie=%#" PRIx64 ", ", fm->table_id, fm->new_cookie);
+        match_format(&fm->match, NULL, &t, fm->priority);
+    } else {
+        text_printf(&t, "%s",
+                    msg.type == OFPTYPE_FLOW_MOD    ? "flow"
+                    : msg.type == OFPTYPE_GROUP_MOD ? "group"
+                                                    : "meter");
+    }
+    log_err("bridge %s: not restored (%s): %s", p->name, ofperr_name(error), text_cstr(&t));
+    text_fini(&t);
+}
+
 static enum ofperr
 restore_group(struct flow_txn *txn, const struct ofp_msg *msg)
 {
@@ -195,7 +224,10 @@ ofproto_restore_flows(struct ofproto *p, const uint8_t *data, size_t size)
             n_refused++;
             break;
         }
-        n_refused += restore_message(&txn, data + ofs, n) != OFPERR_OK;
+        enum ofperr error = restore_message(&txn, data + ofs, n);
+        if (error) {
+            tell_refused(p, data + ofs, n, error, ++n_refused);
+        }
     }
     restore_end(&txn);
     return n_refused;
@@ -219,8 +251,11 @@ restore_from_journal(const uint8_t *msg, size_t size, int64_t modified_ms, void 
 
     if (!msg) {
         restore_begin(txn, restore->ofproto);
-    } else if (restore_message(txn, msg, size)) {
-        restore->n_refused++;
+        return;
+    }
+    enum ofperr error = restore_message(txn, msg, size);
+    if (error) {
+        tell_refused(restore->ofproto, msg, size, error, ++restore->n_refused);
     } else if (txn->n_ops > n_ops) {
         struct rule *r = txn->ops[txn->n_ops - 1].rule;
 

@@ -59,6 +59,7 @@ def test_limits_tell_how_full_they_are(switch):
              switch.appctl("dpif-netdev/limits-show"), what="one megaflow of 12345")
     out = switch.appctl("dpif-netdev/limits-show")
     for line in (r"ports: 3 of 4095, most 3, refused 0",
+                 r"translations that wait for a recirculation: 0 of 65536, most 0, refused 0",
                  r"megaflows of the fullest port, p1: 1 of 6172, most 1, refused when three quarters "
                  r"of all were there 0",
                  r"masks of the fullest lane, p1: 1 of 34, most 1, flows put under a covering mask 0",

@@ -401,6 +401,23 @@ add_long(struct ofproto *p, uint16_t priority, unsigned int n_outputs, unsigned 
     ofp_flow_mod_fini(&fm);
 }
 
+static void
+add_to_group(struct ofproto *p, uint16_t priority, uint32_t group_id)
+{
+    struct ofp_flow_mod fm = {
+        .command = OFPFC_ADD,
+        .priority = priority,
+        .buffer_id = OFP_BUFFER_NONE,
+        .out_port = OFPP_NONE,
+        .out_group = OFP_GROUP_ANY,
+    };
+
+    match_init_any(&fm.match);
+    ofpacts_put_struct(&fm.actions, GROUP, struct ofpact_group)->group_id = group_id;
+    assert_int_equal(flow_mod_run(p, &fm), 0);
+    ofp_flow_mod_fini(&fm);
+}
+
 /* A group of more than a message: in the switch these come by insert-buckets. */
 static void
 add_long_group(struct ofproto *p, uint32_t group_id)
@@ -449,16 +466,18 @@ only_what_is_too_long_is_lost(void **state)
     add(a, 1, 0, 0);
     add_long(a, 2, 8000, 1);
     add(a, 3, 0, 0);
+    add_to_group(a, 4, 1);
 
     void *data = map_journal(&size);
     assert_int_equal(ofproto_journal_restore(b, data, size, &n_flows, &n_refused), 0);
     assert_int_equal(n_flows, 2);
-    assert_int_equal(n_refused, 1); /* The group was left out when it was written. */
+    /* The long flow, and the one to the group, which was left out when it was written. */
+    assert_int_equal(n_refused, 2);
     munmap(data, size);
     assert_true(find(b, 1) && !find(b, 2) && find(b, 3));
 
     uint8_t *saved = ofproto_save_flows(a, &size);
-    assert_int_equal(ofproto_restore_flows(c, saved, size), 0);
+    assert_int_equal(ofproto_restore_flows(c, saved, size), 1);
     free(saved);
     assert_true(find(c, 1) && !find(c, 2) && find(c, 3));
     assert_false(group_exists(c, 1));

@@ -122,7 +122,9 @@ test_there_is_an_end(void **state)
         f[i] = get(i, 0, 1);
         assert_non_null(f[i]);
     }
+    uint64_t n_refused = frozens_use(all()).n_refused;
     assert_null(get(FROZEN_MAX, 0, 1));
+    assert_int_equal(frozens_use(all()).n_refused, n_refused + 1);
     assert_ptr_equal(get(7, 0, 1), f[7]); /* known ones are still given out */
     frozen_unref(f[7]);
     for (uint32_t i = 0; i < FROZEN_MAX; i++) {
@@ -133,6 +135,8 @@ test_there_is_an_end(void **state)
     f = NULL;
     frozen_unref(get(FROZEN_MAX, 0, 1));
     assert_int_equal(count(), 1);
+    assert_int_equal(frozens_use(all()).now, 1);
+    assert_int_equal(frozens_use(all()).most, FROZEN_MAX);
 }
 
 static void
