@@ -163,6 +163,9 @@ sync_members(struct ofproto *p, struct ofbundle *b)
         int old = find_port(bond, members[i].port, members[i].name);
 
         if (old >= 0) {
+            if (bond->members[old].has_link != members[i].has_link) {
+                ofproto_view_changed(p); /* It collects, or does not any more. */
+            }
             moved[old] = (uint8_t)i;
             active = old == bond->active ? (int)i : active;
         }
@@ -353,7 +356,7 @@ send_lesson(struct ofproto *p, const struct ofbundle *b, const struct mac_row *r
     struct flow metadata;
     uint8_t frame[64];
 
-    if (b->bond.mode == OFPROTO_BOND_SLB) {
+    if (b->bond.mode == OFPROTO_BOND_SLB && !bond_falls_back(b)) {
         member =
             bond->bucket[bond_hash_mac(row->mac, row->vlan, b->bond.hash_basis) % BOND_BUCKETS];
     }
@@ -373,6 +376,14 @@ send_lesson(struct ofproto *p, const struct ofbundle *b, const struct mac_row *r
     ofpacts_fini(&acts);
 }
 
+/* A partner learns by itself: it knows which links are one. */
+static bool
+may_teach(const struct ofbundle *b)
+{
+    return bond_falls_back(b) ||
+           (lacp_status(b->lacp) == LACP_OFF && b->bond.mode != OFPROTO_BOND_TCP);
+}
+
 /* Sends the next part of the lessons; true if some are left. */
 static bool
 teach(struct ofproto *p, struct ofbundle *b)
@@ -384,7 +395,7 @@ teach(struct ofproto *p, struct ofbundle *b)
         free(bond->lessons);
         bond->lessons = NULL;
         bond->n_lessons = bond->lesson = 0;
-        if (p->mac_table && p->all->hooks.packet_out && b->bond.mode != OFPROTO_BOND_TCP) {
+        if (p->mac_table && p->all->hooks.packet_out && may_teach(b)) {
             bond->lessons = mac_table_rows(p->mac_table, &bond->n_lessons);
         }
     }

@@ -67,6 +67,8 @@ void bonds_stop(struct ofprotos *);
 /* What commands ask for; bonds_run() is to follow. */
 void bond_set_enabled(struct ofproto *, struct ofbundle *, struct bond_member *, bool enabled);
 void bond_set_active(struct ofproto *, struct ofbundle *, struct bond_member *);
+/* Without a partner it runs as active-backup, whatever its mode. */
+bool bond_falls_back(const struct ofbundle *);
 const char *bond_mode_name(enum ofproto_bond_mode);
 
 /* The bucket of a source address in a VLAN is this hash's lowest 8 bits. */

@@ -69,11 +69,16 @@ bond_spread(struct bond *bond)
  */
 
 bool
+bond_falls_back(const struct ofbundle *b)
+{
+    return b->bond.lacp_fallback_ab && lacp_status(b->lacp) == LACP_CONFIGURED;
+}
+
+bool
 bond_is_rebalanced(const struct ofbundle *b)
 {
-    bool falls_back = b->bond.lacp_fallback_ab && lacp_status(b->lacp) == LACP_CONFIGURED;
-
-    return b->bond.mode != OFPROTO_BOND_ACTIVE_BACKUP && b->bond.rebalance_ms > 0 && !falls_back;
+    return b->bond.mode != OFPROTO_BOND_ACTIVE_BACKUP && b->bond.rebalance_ms > 0 &&
+           !bond_falls_back(b);
 }
 
 uint64_t

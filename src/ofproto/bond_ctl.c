@@ -123,7 +123,7 @@ static void
 put_bond(struct str *s, const struct ofbundle *b)
 {
     const struct bond *bond = b->state;
-    bool falls_back = b->bond.lacp_fallback_ab && lacp_status(b->lacp) == LACP_CONFIGURED;
+    bool falls_back = bond_falls_back(b);
     bool may_recirc = b->bond.mode == OFPROTO_BOND_TCP && !falls_back;
     static const char *const lacp_words[] = {
         [LACP_OFF] = "off",

@@ -52,7 +52,7 @@ sync(struct ofproto *p, struct ofbundle *b)
 bool
 bundle_lacp_run(struct ofproto *p, struct ofbundle *b)
 {
-    uint64_t seq;
+    uint64_t seq, status_seq;
 
     if (!b->cfg.lacp) {
         bool had = b->lacp != NULL;
@@ -70,12 +70,17 @@ bundle_lacp_run(struct ofproto *p, struct ofbundle *b)
         ofproto_view_changed(p);
     }
     seq = b->lacp->seq;
+    status_seq = b->lacp->status_seq;
     sync(p, b);
     lacp_run(b->lacp, clock_now_ms());
+    /* Views and the database hear of what changes for them only: partners may say something new as
+     * often as they like. */
+    if (seq != b->lacp->seq || status_seq != b->lacp->status_seq) {
+        p->all->bond_seq++;
+    }
     if (seq == b->lacp->seq) {
         return false;
     }
-    p->all->bond_seq++;
     ofproto_view_changed(p);
     return true;
 }

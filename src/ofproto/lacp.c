@@ -62,7 +62,7 @@ lacp_member(const struct lacp *lacp, ofp_port_t port)
 static void
 set_status(struct lacp *lacp, struct lacp_member *m, enum lacp_member_status status)
 {
-    lacp->seq += m->status != status;
+    lacp->status_seq += (m->status == LACP_MEMBER_DEFAULTED) != (status == LACP_MEMBER_DEFAULTED);
     m->status = status;
 }
 
@@ -211,24 +211,34 @@ is_looped(const struct lacp *lacp, struct lacp_member *m)
     return looped;
 }
 
-/* The link whose partner is the aggregation's.  One that works is not given up for a better one
- * that does not yet: links that come and go must not move all others. */
+/* How much speaks for a link before its priority does: its partner agrees; and it is in use. */
+static int
+rank(const struct lacp_member *m)
+{
+    bool agrees = m->partner.state & LACP_STATE_SYNC;
+
+    return agrees + (agrees && m->attached && m->status == LACP_MEMBER_CURRENT);
+}
+
+/* The link whose partner is the aggregation's.  One that works is not given up for a better one:
+ * links that come and go must not move all others.  One whose partner takes it out of service must
+ * not keep the others out. */
 static const struct lacp_member *
 choose_lead(struct lacp *lacp)
 {
     const struct lacp_member *lead = NULL;
-    bool lead_works = false;
+    int lead_rank = 0;
 
     for (size_t i = 0; i < lacp->n_members; i++) {
         struct lacp_member *m = &lacp->members[i];
-        bool works = m->attached && m->status == LACP_MEMBER_CURRENT;
+        int r = rank(m);
 
         if (is_looped(lacp, m) || m->status == LACP_MEMBER_DEFAULTED) {
             continue;
         }
-        if (!lead || works > lead_works || (works == lead_works && is_better(lacp, m, lead))) {
+        if (!lead || r > lead_rank || (r == lead_rank && is_better(lacp, m, lead))) {
             lead = m;
-            lead_works = works;
+            lead_rank = r;
         }
     }
     return lead;
@@ -252,8 +262,9 @@ attach(struct lacp *lacp)
                        m->partner.key == lead->partner.key &&
                        rte_is_same_ether_addr(&m->partner.sys_id, &lead->partner.sys_id);
         }
-        lacp->seq += m->attached != attached;
         m->attached = attached;
+        lacp->seq += m->may_enable != lacp_may_enable(lacp, m->port);
+        m->may_enable = lacp_may_enable(lacp, m->port);
     }
 }
 
@@ -315,10 +326,7 @@ lacp_receive(struct lacp *lacp, ofp_port_t port, const void *data, size_t len, i
     }
     m->rx_ends = now + LACP_LOST * (lacp->cfg.fast ? LACP_FAST_MS : LACP_SLOW_MS);
     m->known = pdu.partner;
-    if (!lacp_info_equal(&m->partner, &pdu.actor)) {
-        m->partner = pdu.actor;
-        lacp->seq++;
-    }
+    m->partner = pdu.actor;
     set_status(lacp, m, LACP_MEMBER_CURRENT);
 }
 

@@ -55,6 +55,7 @@ struct lacp_member {
     struct lacp_member_cfg cfg;
     enum lacp_member_status status;
     bool attached;            /* to the aggregation */
+    bool may_enable;          /* as lacp_run() left it */
     bool looped;              /* to another member: said in the log */
     struct lacp_info partner; /* as it says */
     struct lacp_info known;   /* what the partner is known to know of us */
@@ -69,7 +70,8 @@ struct lacp {
     size_t n_members;
     ofp_port_t key_port; /* the member whose key, or port_id, is all members' */
     bool negotiated;
-    uint64_t seq; /* grows with each change of 'negotiated', 'attached' or a status */
+    uint64_t seq;        /* grows when lacp_status() or lacp_may_enable() change, and members */
+    uint64_t status_seq; /* grows when a member gets or loses its partner */
 };
 
 struct lacp *lacp_create(void);

@@ -105,7 +105,7 @@ bond_admits(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
     bool admits;
 
     if (in->lacp_status == LACP_NEGOTIATED) {
-        if (!port || !port->bond_enabled) {
+        if (!port || !port->bond_collects) {
             xlate_report(ctx, TRACE_DETAIL, "bonding refused admissibility, dropping");
             return false;
         }

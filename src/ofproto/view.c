@@ -94,7 +94,9 @@ build_bond(const struct ofbundle *b, struct ofproto_view *v, struct view_bundle 
         struct view_port *vp = (struct view_port *)(uintptr_t)view_port(v, bond->members[i].port);
 
         if (vp) {
-            vp->bond_enabled = bond->members[i].enabled;
+            /* While it waits to be enabled, too: the partner sends from the moment on when LACP
+             * said that we are in sync. */
+            vp->bond_collects = bond->members[i].enabled || bond->members[i].has_link;
         }
     }
     vb->falls_back = b->bond.mode != OFPROTO_BOND_ACTIVE_BACKUP && b->bond.lacp_fallback_ab &&

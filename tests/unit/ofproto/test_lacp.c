@@ -310,6 +310,45 @@ two_partners(void **state)
     lacp_destroy(lacp);
 }
 
+/* What came on 'port' at 'now' from 'sys_id', which says that it is 'state'. */
+static void
+hear(struct lacp *lacp, ofp_port_t port, struct rte_ether_addr sys_id, uint8_t state, int64_t now)
+{
+    const struct lacp_pdu pdu = {.actor = {1, sys_id, 7, 1, 1, state | LACP_STATE_ACTIVITY}};
+    uint8_t bytes[LACP_PDU_SIZE];
+
+    lacp_pdu_encode(&pdu, bytes);
+    lacp_receive(lacp, port, bytes, sizeof bytes, now);
+    lacp_run(lacp, now);
+}
+
+/* Links to two systems: the better one's is taken out of service, and goes on saying so. */
+static void
+a_partner_out_of_sync(void **state)
+{
+    const struct lacp_cfg a = cfg(true, false, sys_a);
+    struct lacp *lacp = lacp_create();
+
+    (void)state;
+    lacp_configure(lacp, &a);
+    put(lacp, 0, 0);
+    put(lacp, 1, 0);
+    hear(lacp, 1, sys_b, 0, 0); /* in sync from the start on: nobody but link 2 */
+    assert_false(lacp_may_enable(lacp, 1));
+    hear(lacp, 2, sys_c, LACP_STATE_SYNC, 0);
+    assert_false(lacp_may_enable(lacp, 1));
+    assert_true(lacp_may_enable(lacp, 2));
+    hear(lacp, 2, sys_c, 0, 1); /* none; the better one's comes back first */
+    hear(lacp, 1, sys_b, LACP_STATE_SYNC, 1);
+    hear(lacp, 2, sys_c, LACP_STATE_SYNC, 1);
+    assert_true(lacp_may_enable(lacp, 1));
+    assert_false(lacp_may_enable(lacp, 2));
+    hear(lacp, 1, sys_b, 0, 2); /* drained: in use until now, and its PDUs come as ever */
+    assert_false(lacp_may_enable(lacp, 1));
+    assert_true(lacp_may_enable(lacp, 2));
+    lacp_destroy(lacp);
+}
+
 static void
 a_loop_is_no_partner(void **state)
 {
@@ -390,6 +429,7 @@ main(void)
         cmocka_unit_test(a_silent_link_leaves_and_comes_back),
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(two_partners),
+        cmocka_unit_test(a_partner_out_of_sync),
         cmocka_unit_test(a_loop_is_no_partner),
         cmocka_unit_test(keys_and_bad_frames),
         cmocka_unit_test(losses_heal),

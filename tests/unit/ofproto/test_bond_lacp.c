@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Bonds with LACP in a bridge: what comes in while a link waits for bond_updelay, who is taught
+ * where our hosts are, and what PDUs cost.
+ */
+#include "../unit.h"
+
+#include "base/clock.h"
+#include "ofproto/bond.h"
+#include "ofproto/mac_table.h"
+#include "xlate_fixture.h"
+
+static const struct rte_ether_addr sys_a = {{2, 0, 0, 0, 0, 0xa}}, sys_b = {{2, 0, 0, 0, 0, 0xb}};
+
+static unsigned n_lessons;
+static ofp_port_t lesson_port;
+
+static void
+packet_out(void *aux, struct ofproto *p, const struct ofproto_packet_out *out)
+{
+    static const uint8_t rarp[] = {0x80, 0x35};
+    const struct ofpact_output *o = (const void *)out->acts;
+
+    (void)aux;
+    (void)p;
+    if (out->len >= 14 && !memcmp((const uint8_t *)out->data + 12, rarp, sizeof rarp)) {
+        n_lessons++;
+        lesson_port = o->port;
+    }
+}
+
+static struct ofproto *
+bond_bridge(struct fx *fx, struct ofproto_bond_cfg bond, bool with_lacp)
+{
+    static const struct ofproto_hooks hooks = {.packet_out = packet_out};
+    const struct lacp_cfg lacp = {
+        .active = true, .fallback_ab = bond.lacp_fallback_ab, .sys_priority = 9, .sys_id = sys_a};
+    const struct lacp_member_cfg members[] = {{.port_id = 1, .port_priority = 1},
+                                              {.port_id = 2, .port_priority = 1}};
+    ofp_port_t ports[2];
+    struct ofproto_bundle_cfg cfg = {
+        .name = "bond0",
+        .vlan_mode = OFPROTO_VLAN_TRUNK,
+        .tag = -1,
+        .members = ports,
+        .n_members = 2,
+        .bond = &bond,
+        .lacp = with_lacp ? &lacp : NULL,
+        .lacp_members = members,
+    };
+    struct ofpacts acts = {0};
+    struct ofproto *p;
+
+    clock_stop();
+    n_lessons = 0;
+    ofprotos_set_hooks(fx->all, &hooks, NULL);
+    p = fx_bridge(fx, "br0");
+    fx_output(&acts, OFPP_NORMAL);
+    fx_flow_acts(p, 0, "", 0, &acts);
+    ports[0] = fx_port(fx, p, "p1", 1, NULL, NULL);
+    ports[1] = fx_port(fx, p, "p2", 2, NULL, NULL);
+    fx_port(fx, p, "guest", 3, NULL, NULL);
+    ofproto_bundle_set(p, &cfg);
+    bonds_run(fx->all);
+    return p;
+}
+
+static void
+hear(struct fx *fx, struct ofproto *p, ofp_port_t port, uint16_t priority, uint8_t state)
+{
+    const struct lacp_pdu pdu = {.actor = {1, sys_b, 7, priority, port, state}};
+    uint8_t bytes[LACP_PDU_SIZE];
+
+    lacp_pdu_encode(&pdu, bytes);
+    bundle_lacp_receive(p, port, bytes, sizeof bytes);
+    bonds_run(fx->all);
+}
+
+static struct bond *
+bond_of(struct ofproto *p)
+{
+    struct ofbundle *b = p->bundles;
+
+    while (b && !b->state) {
+        b = b->next;
+    }
+    assert_non_null(b);
+    return b->state;
+}
+
+/* The partner sends from the moment on when it hears that we are in sync. */
+static void
+a_link_that_waits_collects(void **state)
+{
+    struct fx fx;
+    struct ofproto *p;
+
+    (void)state;
+    fx_init(&fx);
+    p = bond_bridge(&fx, (struct ofproto_bond_cfg){OFPROTO_BOND_TCP, .up_delay_ms = 5000}, true);
+    hear(&fx, p, 1, 1, LACP_STATE_SYNC);
+    hear(&fx, p, 2, 1, LACP_STATE_SYNC);
+    assert_int_equal(bond_of(p)->members[0].enabled + bond_of(p)->members[1].enabled, 1);
+    fx_expect(&fx, 1, "dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02", false, "3");
+    fx_expect(&fx, 2, "dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02", false, "3");
+    hear(&fx, p, 2, 1, 0); /* no more: it must not come in by there */
+    fx_expect(&fx, 1, "dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02", false, "3");
+    fx_expect(&fx, 2, "dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02", false, "drop");
+    fx_fini(&fx);
+}
+
+/* A partner that says something else each time, nothing of which concerns the view. */
+static void
+chatter_costs_no_view(void **state)
+{
+    const struct ofproto_view *view;
+    struct fx fx;
+    struct ofproto *p;
+    uint64_t seq;
+
+    (void)state;
+    fx_init(&fx);
+    p = bond_bridge(&fx, (struct ofproto_bond_cfg){OFPROTO_BOND_TCP}, true);
+    hear(&fx, p, 1, 1, LACP_STATE_SYNC);
+    hear(&fx, p, 2, 1, LACP_STATE_SYNC);
+    view = ofproto_view(p);
+    seq = ofprotos_bond_seq(fx.all);
+    for (uint16_t i = 0; i < 100; i++) {
+        hear(&fx, p, 1, i & 3, LACP_STATE_SYNC | (i & 1 ? LACP_STATE_COLLECTING : 0));
+    }
+    assert_ptr_equal(ofproto_view(p), view);
+    assert_int_equal(ofprotos_bond_seq(fx.all), seq);
+    hear(&fx, p, 1, 1, 0);
+    assert_ptr_not_equal(ofproto_view(p), view);
+    assert_int_not_equal(ofprotos_bond_seq(fx.all), seq);
+    fx_fini(&fx);
+}
+
+/* Who is taught that the guest is behind the other link now: all but a partner of LACP. */
+static void
+lessons_go_where_traffic_goes(void **state)
+{
+    static const struct {
+        enum ofproto_bond_mode mode;
+        bool lacp, fallback, partner, taught;
+    } cases[] = {
+        {OFPROTO_BOND_ACTIVE_BACKUP, false, false, false, true},
+        {OFPROTO_BOND_SLB, false, false, false, true},
+        {OFPROTO_BOND_TCP, false, false, false, false},
+        {OFPROTO_BOND_ACTIVE_BACKUP, true, true, false, true},
+        {OFPROTO_BOND_SLB, true, true, false, true},
+        {OFPROTO_BOND_TCP, true, true, false, true},
+        {OFPROTO_BOND_ACTIVE_BACKUP, true, true, true, false},
+        {OFPROTO_BOND_SLB, true, false, true, false},
+        {OFPROTO_BOND_TCP, true, false, true, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fx fx;
+        struct ofproto *p;
+        struct bond *bond;
+
+        fx_init(&fx);
+        p = bond_bridge(
+            &fx,
+            (struct ofproto_bond_cfg){.mode = cases[i].mode, .lacp_fallback_ab = cases[i].fallback},
+            cases[i].lacp);
+        if (cases[i].partner) {
+            hear(&fx, p, 1, 1, LACP_STATE_SYNC);
+            hear(&fx, p, 2, 1, LACP_STATE_SYNC);
+        } else {
+            clock_warp(4000); /* Nobody there. */
+            bonds_run(fx.all);
+        }
+        for (int mac = 1; mac <= 8; mac++) { /* of several buckets */
+            char flow[80];
+
+            snprintf(flow, sizeof flow, "dl_src=00:00:00:00:01:%02d,dl_dst=ff:ff:ff:ff:ff:ff", mac);
+            free(fx_actions(&fx, 3, flow, true));
+        }
+        bond = bond_of(p);
+        assert_true(bond->active >= 0);
+        n_lessons = 0;
+        bond->teach = true;
+        bonds_run(fx.all);
+        assert_int_equal(n_lessons, cases[i].taught ? 8 : 0);
+        if (cases[i].lacp && cases[i].taught) {
+            assert_int_equal(lesson_port, bond->members[bond->active].port);
+        }
+        fx_fini(&fx);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_link_that_waits_collects),
+        cmocka_unit_test(chatter_costs_no_view),
+        cmocka_unit_test(lessons_go_where_traffic_goes),
+    };
+
+    return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
+}
