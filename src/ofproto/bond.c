@@ -415,9 +415,24 @@ bond_create(const struct ofbundle *b)
 
     bond->active = -1;
     bond->active_mac = b->bond.active_mac;
-    bond->loads = xzalloc(sizeof *bond->loads);
+    bond->loads = bond_loads_ref(xzalloc(sizeof *bond->loads));
     memset(bond->bucket, BOND_NO_MEMBER, sizeof bond->bucket);
     return bond;
+}
+
+struct bond_loads *
+bond_loads_ref(struct bond_loads *loads)
+{
+    atomic_fetch_add_explicit(&loads->n_refs, 1, memory_order_relaxed);
+    return loads;
+}
+
+void
+bond_loads_unref(struct bond_loads *loads)
+{
+    if (loads && atomic_fetch_sub_explicit(&loads->n_refs, 1, memory_order_acq_rel) == 1) {
+        free(loads);
+    }
 }
 
 void
@@ -426,7 +441,7 @@ bond_destroy(struct bond *bond)
     if (bond) {
         free_members(bond->members, bond->n_members);
         free(bond->lessons);
-        rcu_free(bond->loads); /* Translations may count. */
+        bond_loads_unref(bond->loads);
         free(bond);
     }
 }

@@ -25,10 +25,15 @@ enum { BOND_BUCKETS = 256, BOND_NO_MEMBER = 0xff, BOND_MAX_MEMBERS = 64 };
 
 #define BOND_NO_DELAY INT64_MAX
 
-/* What the buckets of a balanced bond sent so far; w any thread, r main. */
+/* What the buckets of a balanced bond sent so far; w any thread, r main.  The bond has a reference
+ * and each view that leads to it: a view may stay in force after the bond, until the next one. */
 struct bond_loads {
     _Atomic uint64_t bytes[BOND_BUCKETS];
+    _Atomic uint32_t n_refs;
 };
+
+struct bond_loads *bond_loads_ref(struct bond_loads *);
+void bond_loads_unref(struct bond_loads *); /* NULL is fine */
 
 struct bond_member {
     ofp_port_t port;
@@ -48,11 +53,11 @@ struct bond {
     unsigned number;                  /* of a balanced bond, for bond/list; 0 else */
     int64_t next_rebalance;           /* clock_now_ms(), of a balanced bond */
     uint8_t bucket[BOND_BUCKETS];     /* balanced: index of a member, or BOND_NO_MEMBER */
-    struct bond_loads *loads;         /* freed after a grace period */
-    uint64_t counted[BOND_BUCKETS];   /* of them, up to the last rebalancing */
-    uint64_t old_load[BOND_BUCKETS];  /* what is left of the load before it */
-    bool teach;                       /* neighbours must learn anew where our hosts are */
-    struct mac_row *lessons;          /* what is still to be taught */
+    struct bond_loads *loads;
+    uint64_t counted[BOND_BUCKETS];  /* of them, up to the last rebalancing */
+    uint64_t old_load[BOND_BUCKETS]; /* what is left of the load before it */
+    bool teach;                      /* neighbours must learn anew where our hosts are */
+    struct mac_row *lessons;         /* what is still to be taught */
     size_t n_lessons, lesson;
 };
 

@@ -104,7 +104,7 @@ build_bond(const struct ofbundle *b, struct ofproto_view *v, struct view_bundle 
     if (b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP || vb->falls_back) {
         return;
     }
-    vb->loads = bond->loads;
+    vb->loads = bond_loads_ref(bond->loads);
     vb->buckets = xcalloc(BOND_BUCKETS, sizeof *vb->buckets);
     for (size_t i = 0; i < BOND_BUCKETS; i++) {
         if (bond->bucket[i] < bond->n_members) {
@@ -255,6 +255,7 @@ view_destroy(void *view_)
         free_const(v->bundles[i].name);
         free(v->bundles[i].buckets);
         free(v->bundles[i].members);
+        bond_loads_unref(v->bundles[i].loads);
     }
     for (size_t i = 0; i < v->n_mirrors; i++) {
         free_const(v->mirrors[i].name);
