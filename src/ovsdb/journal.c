@@ -34,6 +34,8 @@ struct ovsdb_journal {
 
 /* Locking.  The name and the kind of lock are those of the stock tools. */
 
+enum { DYING_MS = 2000 };
+
 static char *
 lock_path(const char *path)
 {
@@ -41,6 +43,43 @@ lock_path(const char *path)
     int dir_len = slash != NULL ? (int)(slash - path) + 1 : 0;
 
     return xasprintf("%.*s.%s.~lock~", dir_len, path, path + dir_len);
+}
+
+/* A process that was killed has its locks until the last of its threads is gone. */
+static bool
+is_dying(pid_t pid)
+{
+    char *name = xasprintf("/proc/%ld/stat", (long)pid), line[256] = "";
+    FILE *f = fopen(name, "re");
+    const char *state;
+
+    free(name);
+    if (f == NULL) {
+        return true;
+    }
+    if (fgets(line, sizeof line, f) == NULL) {
+        line[0] = '\0';
+    }
+    fclose(f);
+    state = strrchr(line, ')');
+    return state == NULL || state[1] == '\0' || state[2] == 'Z' || state[2] == 'X';
+}
+
+/* F_SETLK that waits, for 'DYING_MS' at most, for a holder that is on its way out. */
+static int
+set_lock(int fd)
+{
+    for (int waited_ms = 0;; waited_ms += 10) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int result = fcntl(fd, F_SETLK, &lock) ? -errno : 0;
+
+        if ((result != -EACCES && result != -EAGAIN) || waited_ms >= DYING_MS ||
+            fcntl(fd, F_GETLK, &lock) ||
+            (lock.l_type != F_UNLCK && (lock.l_pid <= 0 || !is_dying(lock.l_pid)))) {
+            return result;
+        }
+        usleep(10000);
+    }
 }
 
 static int
@@ -54,8 +93,7 @@ take_lock(const char *path, int *fdp, char **error)
     if (fd < 0) {
         result = -errno;
         *error = xasprintf("%s: cannot open lock file: %s", name, err_str(result));
-    } else if (fcntl(fd, F_SETLK, &lock)) {
-        result = -errno;
+    } else if ((result = set_lock(fd))) {
         if (result == -EACCES || result == -EAGAIN) {
             bool is_known = !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
 
