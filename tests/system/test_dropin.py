@@ -243,7 +243,9 @@ def test_restarts_of_a_switch_that_lingers(machine):
             outage.close()
         assert result["lost"] < 300, result  # a second and more without
         assert m.out(state) == before, out
-        assert m.out("ls /run/openvswitch | grep lingering || true") == ""
+        # It ends with the takeover, a moment after the tool has returned.
+        wait_for(lambda: m.out("ls /run/openvswitch | grep lingering || true") == "", 10,
+                 "the end of the old switch")
         out = m.run(start + "force-reload-kmod", timeout=120, check=False).stdout
         assert "Restoring saved flows" in out, out
         assert m.out(state) == before, out

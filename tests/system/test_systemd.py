@@ -245,7 +245,8 @@ def test_one_that_lingers_is_stopped_and_forwards_on(machine, monitor):
     if not monitor:
         m.run("systemctl restart sluiced")
         third = until_forwarding(m, but_not=second)
-    assert m.run("test -e /run/openvswitch/ovs-vswitchd.lingering", check=False).returncode
+    wait_for(lambda: m.run("test -e /run/openvswitch/ovs-vswitchd.lingering", check=False).returncode,
+             timeout=10, what="the end of the old switch")
     m.run("kill -9 " + third)
     until_forwarding(m, but_not=third)
     assert show(m, "NRestarts") == "1" and relays(m) == kept
