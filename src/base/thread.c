@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/coverage.h"
 #include "base/rcu.h"
@@ -110,4 +111,15 @@ thread_join(pthread_t thread)
     if (online) {
         rcu_online();
     }
+}
+
+void
+thread_wake(int event_fd)
+{
+    uint64_t one = 1;
+
+    /* EAGAIN, the one way to fail: as many wakes as can be counted wait there already. */
+    ssize_t n = write(event_fd, &one, sizeof one);
+
+    (void)n;
 }

@@ -18,6 +18,10 @@ pthread_t thread_create(const char *name, thread_fn *fn, void *arg);
 pthread_t thread_create_plain(const char *name, thread_fn *fn, void *arg);
 /* Joins; goes offline meanwhile. */
 void thread_join(pthread_t thread);
+/* Wakes who polls 'event_fd', a non-blocking eventfd that nobody outside of the process has.  By
+ * write(2): eventfd_write() is that of netdev_vhost_call.h, which takes twice as long for
+ * descriptors that are not to be trusted. */
+void thread_wake(int event_fd);
 /* Renames the calling thread, at most 15 bytes reach the kernel.  "" means the main thread. */
 void thread_set_name(const char *name);
 /* "" for the main thread. */

@@ -20,6 +20,7 @@
 #include <rte_ring.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "netdev/netdev_dummy_pcap.h"
 #include "netdev/netdev_dummy_stream.h"
 #include "netdev/netdev_pool.h"
@@ -147,7 +148,7 @@ dummy_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
         dummy_pcap_write(&dummy->pcap, true, mbufs[i]);
     }
     if (rxq->event_fd >= 0 && !rte_ring_empty(rxq->ring)) {
-        eventfd_write(rxq->event_fd, 1);
+        thread_wake(rxq->event_fd);
     }
     netdev_count(&rxq->counts.packets, n);
     netdev_count(&rxq->counts.bytes, bytes);
@@ -172,7 +173,7 @@ put_in_ring(struct netdev_dummy *dummy, uint16_t qid, const void *bytes, size_t 
         return -ENOBUFS;
     }
     if (rxq->event_fd >= 0) {
-        eventfd_write(rxq->event_fd, 1);
+        thread_wake(rxq->event_fd);
     }
     return 0;
 }

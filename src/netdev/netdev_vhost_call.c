@@ -171,7 +171,7 @@ write_carefully(int fd, eventfd_t value)
     return write(fd, &value, sizeof(value)) == (ssize_t)sizeof(value) ? 0 : errno;
 }
 
-// In front of the C library's.  Never waits.  Our own threads wake each other by it, too.
+// In front of the C library's.  Never waits.  Our own threads wake each other by thread_wake().
 int
 eventfd_write(int fd, eventfd_t value)
 {

@@ -105,7 +105,7 @@ pmd_wake(struct pmd *pmd)
 {
     atomic_thread_fence(memory_order_seq_cst);
     if (pmd->wake_fd >= 0 && atomic_exchange(&pmd->asleep, false)) {
-        eventfd_write(pmd->wake_fd, 1);
+        thread_wake(pmd->wake_fd);
     }
 }
 

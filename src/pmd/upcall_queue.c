@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/limits_report.h"
+#include "base/thread.h"
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
 
@@ -185,7 +186,7 @@ handler_notify(struct upcall_queues *q, unsigned index)
         atomic_thread_fence(memory_order_seq_cst);
         if (atomic_load_explicit(&h->asleep, memory_order_relaxed) &&
             atomic_exchange(&h->asleep, false)) {
-            eventfd_write(h->event_fd, 1);
+            thread_wake(h->event_fd);
         }
     }
 }
@@ -394,7 +395,7 @@ upcall_wake(struct dp *dp)
 
     atomic_fetch_add(&q->wake_seq, 1);
     for (unsigned i = 0; i < UPCALL_MAX_HANDLERS; i++) {
-        eventfd_write(q->handlers[i].event_fd, 1);
+        thread_wake(q->handlers[i].event_fd);
     }
 }
 

@@ -6,6 +6,7 @@ embedded database, or genuine Open vSwitch with its ovsdb-server as the oracle. 
 network namespace joined to a switch by a veth pair.  Everything is bounded in time and removed
 by close(), also after a failed test.
 """
+import contextlib
 import json
 import os
 import re
@@ -252,6 +253,24 @@ class Switch:
         host = Host(self, port, address, mtu)
         self.vsctl("add-port", bridge, port, *more)
         return host
+
+
+@contextlib.contextmanager
+def switch_with_two_hosts(*args):
+    """A switch whose hosts 10.1.0.1 and 10.1.0.2 reach each other by ports p1 and p2 of br0."""
+    sw = Switch(args=list(args))
+    hosts = []
+    try:
+        sw.start()
+        sw.add_bridge("br0")
+        for i in (1, 2):
+            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), 20, "traffic")
+        yield sw, hosts
+    finally:
+        for h in hosts:
+            h.close()
+        sw.close()
 
 
 class Control:

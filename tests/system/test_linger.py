@@ -13,7 +13,7 @@ import time
 import pytest
 
 from outage import Outage
-from switchlib import Switch, sh, wait_for
+from switchlib import Switch, sh, switch_with_two_hosts, wait_for
 from testpmd import Testpmd
 
 # Far above what it takes: a machine that runs other tests must not fail here.
@@ -76,20 +76,12 @@ time.sleep(600)
 
 
 def run_switch(*args):
-    sw = Switch(args=["--linger=60", *args])
-    hosts = []
+    sw = None
     try:
-        sw.start()
-        sw.add_bridge("br0")
-        for i in (1, 2):
-            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
-        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
-        yield sw, hosts
+        with switch_with_two_hosts("--linger=60", *args) as (sw, hosts):
+            yield sw, hosts
     finally:
-        for h in hosts:
-            h.close()
-        sw.close()
-        if lingering(sw):
+        if sw and lingering(sw):
             pid = lingering_pid(sw)
             os.kill(pid, signal.SIGTERM)
             await_end(pid)

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from outage import Outage
-from switchlib import ROOT, Switch, sh, wait_for
+from switchlib import ROOT, Switch, sh, switch_with_two_hosts, wait_for
 
 sys.path.insert(1, os.path.join(ROOT, "tests", "perf"))
 import rig  # noqa: E402
@@ -22,19 +22,8 @@ SOON_S = 20
 @pytest.fixture
 def monitored():
     """A switch under --monitor with two hosts."""
-    sw = Switch(args=["--monitor"])
-    hosts = []
-    try:
-        sw.start()
-        sw.add_bridge("br0")
-        for i in (1, 2):
-            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
-        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
-        yield sw, hosts
-    finally:
-        for h in hosts:
-            h.close()
-        sw.close()
+    with switch_with_two_hosts("--monitor") as made:
+        yield made
 
 
 def spare_of(sw):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from outage import Outage
-from switchlib import SLUICED, Switch, sh, wait_for
+from switchlib import SLUICED, Switch, sh, switch_with_two_hosts, wait_for
 
 # Far above what it takes (docs/decisions/0015): a machine that runs other tests must not fail here.
 SOON_S = 20
@@ -16,19 +16,8 @@ SOON_S = 20
 
 @pytest.fixture(params=[(), ("--monitor",)], ids=["plain", "monitor"])
 def running(request):
-    sw = Switch(args=request.param)
-    hosts = []
-    try:
-        sw.start()
-        sw.add_bridge("br0")
-        for i in (1, 2):
-            hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
-        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
-        yield sw, hosts
-    finally:
-        for h in hosts:
-            h.close()
-        sw.close()
+    with switch_with_two_hosts(*request.param) as made:
+        yield made
 
 
 def test_traffic_goes_on(running):
