@@ -212,7 +212,7 @@ class Driver:
         """Puts frames into the send ring; each waits for room."""
         ring = self.rings[2 * queue + 1]
         for frame in frames:
-            wait_for(lambda: (self.slot - len(self._sent(ring))) < self.SLOTS, 10, "the send ring")
+            wait_for(lambda: (self.slot - len(self._sent(ring))) < self.SLOTS, 30, "the send ring")
             i = self.slot % self.SLOTS
             at = ring.data + i * self.SLOT
             data = header + frame
