@@ -49,4 +49,7 @@ void daemon_finish(void);
 /* Pid that holds the lock on 'pidfile'; 0 when nobody does, a negative errno on failure. */
 long daemon_read_pidfile(const char *pidfile);
 
+/* How many processes of the monitor's crashed before this one. */
+unsigned int daemon_n_crashes(void);
+
 #endif

@@ -12,6 +12,7 @@
  * spoil.  See docs/decisions/0010-a-spare-process.md.
  */
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -49,6 +50,7 @@ LOG_MODULE(daemon_unix);
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
 
 static volatile sig_atomic_t worker_pid; /* 0: there is none */
+static unsigned int n_crashes_before;    /* in a process that is the switch */
 static volatile sig_atomic_t end_signal; /* that we were sent; 0: none */
 
 struct monitor {
@@ -163,6 +165,7 @@ spare_wait(int go_fd)
     if (read(go_fd, &byte, 1) != 1 || !dpdk_standby_is_current()) {
         _exit(STATUS_STALE);
     }
+    n_crashes_before = (unsigned char)byte;
     close(go_fd);
     log_follow_file();
 }
@@ -214,7 +217,8 @@ use_spare(struct monitor *m)
     if (m->spare == 0) {
         return false;
     }
-    bool told = write(m->go_fd, "", 1) == 1;
+    unsigned char n_crashes = (unsigned char)MIN(m->n_crashes, (unsigned int)UCHAR_MAX);
+    bool told = write(m->go_fd, &n_crashes, 1) == 1;
     m->worker = told ? m->spare : 0;
     m->ready_fd = m->spare_ready_fd;
     spare_is_gone(m);
@@ -372,6 +376,12 @@ watch_worker(struct monitor *m, bool was_spare)
     watch_notify("STATUS=Starting again after a crash");
 }
 
+unsigned int
+daemon_n_crashes(void)
+{
+    return n_crashes_before;
+}
+
 void
 daemon_monitor(const struct daemon_settings *settings, uint64_t watchdog_us)
 {
@@ -386,6 +396,7 @@ daemon_monitor(const struct daemon_settings *settings, uint64_t watchdog_us)
         if (!was_spare) {
             m.worker = daemon_fork(&m.ready_fd);
             if (m.worker == 0) {
+                n_crashes_before = m.n_crashes;
                 set_signals(SIG_DFL);
                 watch_follow();
                 get_front(settings);

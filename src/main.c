@@ -429,6 +429,8 @@ bridges_init(struct root *root, char **error)
         .ready = on_ready,
         .fatal = on_fatal,
         .aux = root,
+        .pidfile = root->options.daemon.pidfile,
+        .n_crashes = daemon_n_crashes(),
     };
 
     if (cfg.has_predecessor) {

@@ -13,8 +13,9 @@
 
 /* --- small helpers ------------------------------------------------------------------------ */
 
-static void
-put_smap(struct db_txn *txn, const struct db_row *row, const char *column, const struct smap *smap)
+void
+txn_put_smap(struct db_txn *txn, const struct db_row *row, const char *column,
+             const struct smap *smap)
 {
     size_t n = smap_count(smap), i = 0;
     const char **keys = xcalloc(n + 1, sizeof *keys);
@@ -174,7 +175,7 @@ controller_put_status(const struct ofproto_controller_status *status, void *ctx_
     if (status->secs_since_disconnect >= 0) {
         smap_put_format(&smap, "sec_since_disconnect", "%" PRId64, status->secs_since_disconnect);
     }
-    put_smap(ctx->txn, row, "status", &smap);
+    txn_put_smap(ctx->txn, row, "status", &smap);
     smap_destroy(&smap);
 }
 
@@ -255,7 +256,7 @@ iface_put_status(struct br_iface *iface, struct db_txn *txn, const struct db_row
     }
     db_txn_set_int(txn, row, "ifindex", MAX(ifindex, 0));
     netdev_get_status(iface->netdev, &status);
-    put_smap(txn, row, "status", &status);
+    txn_put_smap(txn, row, "status", &status);
     smap_destroy(&status);
 }
 
@@ -396,6 +397,7 @@ bridges_put_results(struct bridges *b, struct db_txn *txn, const struct db_row *
         br_put_results(br, txn);
     }
     put_orphans(b, txn, ovs);
+    bridges_put_capabilities(b, txn, ovs);
     db_txn_set_bool(txn, ovs, "dpdk_initialized", dpdk_wanted());
     db_txn_set_int(txn, ovs, "cur_cfg", next_cfg);
     b->cur_cfg = next_cfg;

@@ -18,6 +18,7 @@
 #include "base/memory_report.h"
 #include "bridge/bridge_int.h"
 #include "bridge/startup.h"
+#include "bridge/system_stats.h"
 #include "ofproto/xlate.h"
 #include "rpc/unixctl.h"
 
@@ -506,6 +507,7 @@ bridges_watch(void *bridges_)
     struct db_txn *txn;
 
     bridges_journal_run(b);
+    bridges_put_system_stats(b);
     if (!b->dp || !db_has_lock(b->db)) {
         return;
     }
@@ -586,6 +588,8 @@ leave_database(struct bridges *b)
         loop_timer_stop(&b->watch_timer);
         loop_timer_stop(&b->stats_timer);
         loop_timer_stop(&b->retry_timer);
+        system_stats_stop(b->system_stats);
+        b->system_stats = NULL;
     }
 }
 

@@ -43,6 +43,8 @@ struct bridges_cfg {
     /* Called when the daemon cannot go on (dpdk-init=true and EAL does not start).  May be NULL. */
     void (*fatal)(const char *reason, void *aux);
     void *aux;
+    const char *pidfile; /* of this process, or NULL; borrowed */
+    unsigned n_crashes;  /* of processes before this one, since the monitor started */
 };
 
 struct bridges *bridges_create(const struct bridges_cfg *);

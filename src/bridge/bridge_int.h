@@ -86,12 +86,13 @@ struct bridges {
     char *tls_key;          /* what 'tls' was made from */
     bool advertised;        /* datapath_types, iface_types, dpdk_version are written */
     bool is_ready;
-    bool is_forwarding;     /* cfg.forwarding was called */
-    bool restore_wait_over; /* flow-restore-wait has been false once */
-    bool journal_wanted;    /* other_config:flow-journal */
-    int64_t cur_cfg;        /* as last written */
-    uint64_t netdev_seq;    /* netdev_global_change_seq() as last looked at */
-    uint64_t bond_seq;      /* ofprotos_bond_seq() as last looked at */
+    bool is_forwarding;                /* cfg.forwarding was called */
+    bool restore_wait_over;            /* flow-restore-wait has been false once */
+    bool journal_wanted;               /* other_config:flow-journal */
+    int64_t cur_cfg;                   /* as last written */
+    uint64_t netdev_seq;               /* netdev_global_change_seq() as last looked at */
+    uint64_t bond_seq;                 /* ofprotos_bond_seq() as last looked at */
+    struct system_stats *system_stats; /* NULL: not asked for */
     struct loop_timer stats_timer, retry_timer, watch_timer;
     int stats_interval_ms;
     uint32_t unserved_said; /* lines of br_unserved.c's table that were logged */
@@ -179,8 +180,17 @@ void bridges_put_results(struct bridges *, struct db_txn *, const struct db_row 
 void bridges_put_status(struct bridges *, struct db_txn *);
 /* Interface.statistics, Mirror.statistics, Controller.status. */
 void bridges_put_statistics(struct bridges *, struct db_txn *);
+/* A whole map column. */
+void txn_put_smap(struct db_txn *, const struct db_row *, const char *column, const struct smap *);
 /* datapath_types, iface_types, dpdk_version, dpdk_initialized. */
 void bridges_put_abilities(struct bridges *, struct db_txn *, const struct db_row *ovs);
+
+/* br_datapath.c */
+
+/* Datapath.capabilities, for rows of the types of bridges that run. */
+void bridges_put_capabilities(struct bridges *, struct db_txn *, const struct db_row *ovs);
+/* Open_vSwitch.statistics, if asked for; gathers them in a thread meanwhile. */
+void bridges_put_system_stats(struct bridges *);
 
 /* bridge_ctl.c: commands about ports that the database knows. */
 void bridge_ctl_init(struct bridges *);

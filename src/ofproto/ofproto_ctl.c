@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ofproto_ctl.c - commands for ovs-appctl about bridges: ofproto/list, bridge/dump-flows,
- * bridge/reconnect.
+ * ofproto_ctl.c - commands for ovs-appctl about bridges: ofproto/list, ofproto/list-tunnels,
+ * bridge/dump-flows, bridge/reconnect.
  *
  * Main thread.
  */
@@ -40,6 +40,16 @@ ofproto_list(struct unixctl_conn *conn, int argc, const char *argv[], void *all_
     unixctl_reply(conn, str_cstr(&s));
     str_free(&s);
     free(sorted);
+}
+
+/* Bridges have no tunnel ports; the answer is that of a switch without any. */
+static void
+ofproto_list_tunnels(struct unixctl_conn *conn, int argc, const char *argv[], void *all_)
+{
+    (void)argc;
+    (void)argv;
+    (void)all_;
+    unixctl_reply(conn, "");
 }
 
 /* The line with what a NIC counted, which is nothing yet, behind the sums. */
@@ -146,6 +156,7 @@ void
 ofproto_ctl_init(struct ofprotos *all)
 {
     unixctl_register("ofproto/list", "", 0, 0, ofproto_list, all);
+    unixctl_register("ofproto/list-tunnels", "", 0, 0, ofproto_list_tunnels, all);
     unixctl_register("bridge/dump-flows", "[--offload-stats] bridge", 1, 2, bridge_dump_flows, all);
     unixctl_register("bridge/reconnect", "[bridge]", 0, 1, bridge_reconnect, all);
 }

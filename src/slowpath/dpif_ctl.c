@@ -9,7 +9,6 @@
 #include "base/smap.h"
 #include "base/str.h"
 #include "base/util.h"
-#include "flow/extract.h"
 #include "flow/text.h"
 #include "rpc/unixctl.h"
 #include "slowpath/slowpath_int.h"
@@ -187,48 +186,42 @@ dpif_dump_flows(struct unixctl_conn *conn, int argc, const char *argv[], void *s
     text_fini(&ctx.text);
 }
 
-/* --- dpif/show-dp-features ------------------------------------------------------------------ */
+/* --- dpif/show-dp-features, dpif/set-dp-features -------------------------------------------- */
 
 static void
 dpif_show_dp_features(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
 {
-    static const char features[] = "Masked set action: Yes\n"
-                                   "Tunnel push pop: No\n"
-                                   "Ufid: Yes\n"
-                                   "Truncate action: Yes\n"
-                                   "Clone action: Yes\n"
-                                   "Sample nesting: 10\n"
-                                   "Conntrack eventmask: No\n"
-                                   "Conntrack clear: No\n"
-                                   "Max dp_hash algorithm: 1\n"
-                                   "Check pkt length action: Yes\n"
-                                   "Conntrack timeout policy: No\n"
-                                   "Explicit Drop action: Yes\n"
-                                   "Optimized Balance TCP mode: No\n"
-                                   "Conntrack all-zero IP SNAT: No\n"
-                                   "MPLS Label add: No\n"
-                                   "Max VLAN headers: %d\n"
-                                   "Max MPLS depth: 3\n"
-                                   "Recirc: Yes\n"
-                                   "CT state: No\n"
-                                   "CT zone: No\n"
-                                   "CT mark: No\n"
-                                   "CT label: No\n"
-                                   "CT state NAT: No\n"
-                                   "CT orig tuple: No\n"
-                                   "CT orig tuple for IPv6: No\n"
-                                   "IPv6 ND Extension: No\n";
     struct slowpath *sp = sp_;
-    char *text;
+    struct str s = STR_INIT;
 
     (void)argc;
     if (!ofprotos_find(sp->ofprotos, argv[1])) {
         unixctl_reply_error(conn, "no such bridge");
         return;
     }
-    text = xasprintf(features, extract_vlan_limit());
-    unixctl_reply(conn, text);
-    free(text);
+    features_show(&s);
+    unixctl_reply(conn, str_cstr(&s));
+    str_free(&s);
+}
+
+static void
+dpif_set_dp_features(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
+{
+    struct slowpath *sp = sp_;
+    struct str s = STR_INIT;
+
+    if (!ofprotos_find(sp->ofprotos, argv[1])) {
+        unixctl_reply_error(conn, "no such bridge");
+        return;
+    }
+    if (argc > 3) {
+        const char *error = features_set(&sp->features, argv[2], argv[3]);
+        str_put(&s, error ? error : "");
+    } else {
+        features_show_settings(&sp->features, argc > 2 ? argv[2] : NULL, &s);
+    }
+    unixctl_reply(conn, str_cstr(&s));
+    str_free(&s);
 }
 
 void
@@ -239,4 +232,5 @@ dpif_ctl_init(struct slowpath *sp)
     unixctl_register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, dpif_dump_flows,
                      sp);
     unixctl_register("dpif/show-dp-features", "bridge", 1, 1, dpif_show_dp_features, sp);
+    unixctl_register("dpif/set-dp-features", "bridge", 1, 3, dpif_set_dp_features, sp);
 }

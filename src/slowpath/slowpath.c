@@ -216,3 +216,10 @@ slowpath_destroy(struct slowpath *sp)
     pthread_mutex_destroy(&sp->lock);
     free(sp);
 }
+
+void
+slowpath_capabilities(const struct slowpath *sp,
+                      void (*fn)(const char *name, const char *value, void *aux), void *aux)
+{
+    features_capabilities(&sp->features, fn, aux);
+}

@@ -32,4 +32,8 @@ void slowpath_destroy(struct slowpath *);
  * slowpath_start(). */
 void slowpath_set_config(struct slowpath *, const struct smap *other_config);
 
+/* Calls 'fn' for each key of Datapath.capabilities, with its value. */
+void slowpath_capabilities(const struct slowpath *,
+                           void (*fn)(const char *name, const char *value, void *aux), void *aux);
+
 #endif /* slowpath/slowpath.h */

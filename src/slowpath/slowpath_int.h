@@ -18,6 +18,7 @@
 #include "ofproto/xlate.h"
 #include "pmd/dp.h"
 #include "slowpath/cohort.h"
+#include "slowpath/dp_features.h"
 #include "slowpath/flow_index.h"
 #include "slowpath/pace.h"
 #include "slowpath/slowpath.h"
@@ -108,6 +109,7 @@ struct slowpath {
     struct dp *dp; /* NULL before slowpath_start() */
     struct ofprotos *ofprotos;
     struct slowpath_settings settings;
+    struct features features; /* main */
 
     unsigned n_handlers;
     struct handler handlers[SLOWPATH_MAX_HANDLERS];

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.rootless
 COLUMNS = {
     ("Bridge", "stp_enable"), ("Bridge", "rstp_enable"), ("Bridge", "mcast_snooping_enable"),
     ("Bridge", "netflow"), ("Bridge", "sflow"), ("Bridge", "ipfix"), ("Bridge", "auto_attach"),
-    ("Open_vSwitch", "datapaths"), ("Port", "bond_fake_iface"), ("Port", "mac"),
+    ("Datapath", "ct_zones"), ("Port", "bond_fake_iface"), ("Port", "mac"),
     ("Interface", "bfd"), ("Interface", "cfm_mpid"), ("Interface", "lldp"),
     ("Controller", "local_ip"), ("Flow_Sample_Collector_Set", "ipfix"),
 }
@@ -38,7 +38,8 @@ def configure(sw):
                  'mac="02:00:00:00:00:77"', "--", "set", "Interface", p, "bfd:enable=true",
                  "cfm_mpid=1", "lldp:enable=true")
     sw.vsctl("set", "Open_vSwitch", ".", "datapaths:netdev=@d", "--", "--id=@d", "create",
-             "Datapath", "datapath_version=x")
+             "Datapath", "datapath_version=x", "ct_zones:1=@z", "--", "--id=@z", "create",
+             "CT_Zone", "external_ids:a=b")
 
 
 def said(sw):
