@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ofproto/frozen.h"
 #include "ofproto/mac_table.h"
 #include "ofproto/ofproto_priv.h"
 
@@ -442,8 +443,40 @@ bond_destroy(struct bond *bond)
         free_members(bond->members, bond->n_members);
         free(bond->lessons);
         bond_loads_unref(bond->loads);
+        frozen_unref(bond->recirc);
         free(bond);
     }
+}
+
+uint32_t
+bond_recirc_id(const struct bond *bond)
+{
+    return bond->recirc ? bond->recirc->id : 0;
+}
+
+/* A balanced bond has one recirculation for all packets that it sends, as long as it lives. */
+static void
+take_recirc(struct ofproto *p, const struct ofbundle *b)
+{
+    struct bond *bond = b->state;
+    struct flow none = {.ofp_in_port = OFPP_NONE, .actset_output = OFPP_UNSET};
+    struct frozen_state s = {.ofproto = p, .macs = p->mac_table, .bundle = b->id};
+
+    if (bond->recirc) {
+        return;
+    }
+    memcpy(s.pipeline, &none.w[FLOW_KEY_WORDS], sizeof s.pipeline);
+    bond->recirc = frozen_get(p->all->frozens, &s);
+    if (bond->recirc) {
+        ofproto_view_changed(p);
+    }
+}
+
+static void
+drop_recirc(struct bond *bond)
+{
+    frozen_unref(bond->recirc);
+    bond->recirc = NULL;
 }
 
 void
@@ -451,6 +484,7 @@ bond_run(struct ofproto *p, struct ofbundle *b)
 {
     uint64_t seq = p->all->bond_seq;
     struct bond *bond = b->state;
+    bool is_new = !bond;
 
     if (!b->cfg.bond) {
         bond_destroy(bond);
@@ -461,11 +495,13 @@ bond_run(struct ofproto *p, struct ofbundle *b)
         bond = b->state = bond_create(b);
     }
     if (b->bond.mode == OFPROTO_BOND_ACTIVE_BACKUP) {
-        bond->number = 0;
-    } else if (!bond->number || b->bond.mode != bond->mode) {
-        bond->number = bond->number ? bond->number : ++p->all->n_balanced_bonds;
-        bond->next_rebalance = clock_now_ms() + MAX(b->bond.rebalance_ms, 0);
-        seq--; /* The buckets were not looked after. */
+        drop_recirc(bond);
+    } else {
+        if (is_new || b->bond.mode != bond->mode) {
+            bond->next_rebalance = clock_now_ms() + MAX(b->bond.rebalance_ms, 0);
+            seq--; /* The buckets were not looked after. */
+        }
+        take_recirc(p, b);
     }
     bond->mode = b->bond.mode;
     bond->next_rebalance = MIN(bond->next_rebalance, clock_now_ms() + MAX(b->bond.rebalance_ms, 0));

@@ -18,6 +18,7 @@
 
 #include "ofproto/ofproto.h"
 
+struct frozen;
 struct mac_row;
 struct ofbundle;
 
@@ -50,9 +51,10 @@ struct bond {
     int active;                       /* index; -1: none */
     struct rte_ether_addr active_mac; /* of the last active member; zero: none */
     enum ofproto_bond_mode mode;      /* that it ran in last */
-    unsigned number;                  /* of a balanced bond, for bond/list; 0 else */
-    int64_t next_rebalance;           /* clock_now_ms(), of a balanced bond */
-    uint8_t bucket[BOND_BUCKETS];     /* balanced: index of a member, or BOND_NO_MEMBER */
+    struct frozen *recirc;  /* of a balanced bond: what hashed packets come back to; NULL: none,
+                             * or no room for one, then translations hash themselves */
+    int64_t next_rebalance; /* clock_now_ms(), of a balanced bond */
+    uint8_t bucket[BOND_BUCKETS]; /* balanced: index of a member, or BOND_NO_MEMBER */
     struct bond_loads *loads;
     uint64_t counted[BOND_BUCKETS];  /* of them, up to the last rebalancing */
     uint64_t old_load[BOND_BUCKETS]; /* what is left of the load before it */
@@ -72,6 +74,8 @@ void bonds_stop(struct ofprotos *);
 /* What commands ask for; bonds_run() is to follow. */
 void bond_set_enabled(struct ofproto *, struct ofbundle *, struct bond_member *, bool enabled);
 void bond_set_active(struct ofproto *, struct ofbundle *, struct bond_member *);
+/* The number of its recirculation; 0: none. */
+uint32_t bond_recirc_id(const struct bond *);
 /* Without a partner it runs as active-backup, whatever its mode. */
 bool bond_falls_back(const struct ofbundle *);
 const char *bond_mode_name(enum ofproto_bond_mode);

@@ -72,7 +72,8 @@ bond_list(struct unixctl_conn *conn, int argc, const char *argv[], void *all_)
     str_put(&s, "bond\ttype\trecircID\tmembers\n");
     FOREACH_BOND(p, b, all)
     {
-        str_printf(&s, "%s\t%s\t%u\t", b->name, bond_mode_name(b->bond.mode), b->state->number);
+        str_printf(&s, "%s\t%s\t%" PRIu32 "\t", b->name, bond_mode_name(b->bond.mode),
+                   bond_recirc_id(b->state));
         for (size_t i = 0; i < b->state->n_members; i++) {
             str_printf(&s, "%s%s", i ? ", " : "", b->state->members[i].name);
         }
@@ -134,7 +135,7 @@ put_bond(struct str *s, const struct ofbundle *b)
     str_printf(s, "---- %s ----\n", b->name);
     str_printf(s, "bond_mode: %s\n", bond_mode_name(b->bond.mode));
     str_printf(s, "bond may use recirculation: %s, Recirc-ID : %d\n", may_recirc ? "yes" : "no",
-               may_recirc ? (int)bond->number : -1);
+               may_recirc ? (int)bond_recirc_id(bond) : -1);
     str_printf(s, "bond-hash-basis: %" PRIu32 "\n", b->bond.hash_basis);
     str_put(s, "lb_output action: disabled, bond-id: -1\n");
     if (b->bond.mode == OFPROTO_BOND_SLB) {

@@ -168,11 +168,18 @@ learn_source(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
     }
 }
 
+/* The datapath hashes: the megaflow need not look at what the bond chooses by. */
+static bool
+is_hashed_by_datapath(const struct view_bundle *b)
+{
+    return b->has_bond && b->buckets && b->recirc && b->bond.mode == OFPROTO_BOND_TCP &&
+           b->lacp_status == LACP_NEGOTIATED && b->n_members;
+}
+
 /* Which member sends: the only one, or the bond's choice. */
 static const struct view_port *
 choose_member(struct xlate_ctx *ctx, const struct view_bundle *b, uint16_t vlan)
 {
-    struct xc_entry *e;
     uint32_t hash;
 
     if (!b->has_bond) {
@@ -190,11 +197,7 @@ choose_member(struct xlate_ctx *ctx, const struct view_bundle *b, uint16_t vlan)
     } else {
         hash = xlate_hash_fields(ctx, OFP_HASH_SYMMETRIC_L4, b->bond.hash_basis);
     }
-    e = xlate_credit_add(ctx, XC_BOND);
-    if (e) {
-        e->bond.bundle_id = b->id;
-        e->bond.bucket = (uint8_t)(hash % BOND_BUCKETS);
-    }
+    xlate_credit_bucket(ctx, b, hash % BOND_BUCKETS);
     return b->buckets[hash % BOND_BUCKETS];
 }
 
@@ -203,15 +206,20 @@ xlate_output_bundle(struct xlate_ctx *ctx, const struct view_bundle *from,
                     const struct view_bundle *b, uint16_t vlan, uint32_t truncate)
 {
     struct flow_vlan old[FLOW_MAX_VLANS], deep[FLOW_MAX_DEEP_VLANS];
-    const struct view_port *port = choose_member(ctx, b, vlan);
+    bool by_datapath = is_hashed_by_datapath(b);
+    const struct view_port *port = by_datapath ? NULL : choose_member(ctx, b, vlan);
 
-    if (!port) {
+    if (!port && !by_datapath) {
         return;
     }
     memcpy(old, ctx->flow.vlans, sizeof old);
     memcpy(deep, ctx->flow.deep_vlans, sizeof deep);
     if (xlate_vlan_output(ctx, from, b, vlan)) {
-        xlate_output_port(ctx, port, truncate);
+        if (by_datapath) {
+            xlate_output_hashed(ctx, b, truncate);
+        } else {
+            xlate_output_port(ctx, port, truncate);
+        }
     }
     memcpy(ctx->flow.vlans, old, sizeof old);
     memcpy(ctx->flow.deep_vlans, deep, sizeof deep);

@@ -27,6 +27,7 @@
 #include "pmd/dp.h"
 
 struct bond_loads;
+struct frozen;
 struct frozens;
 struct match;
 struct mac_table;
@@ -88,6 +89,7 @@ struct view_bundle {
     uint8_t lacp_status;      /* enum lacp_status */
     bool falls_back;          /* balanced by configuration, but without a partner active-backup */
     struct bond_loads *loads; /* what buckets sent; has a reference */
+    struct frozen *recirc;    /* of a balanced bond: what bond.h says; has a reference */
     const struct view_port **buckets;  /* of a balanced bond, BOND_BUCKETS of them; may be NULL */
     uint32_t src_mirrors, dst_mirrors; /* bitmaps of view->mirrors: selected on receive, on send */
     uint32_t out_mirrors;              /* mirrors whose output this bundle is */

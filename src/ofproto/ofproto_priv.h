@@ -67,7 +67,6 @@ struct ofprotos {
     uint64_t netdev_seq;                    /* netdev_global_change_seq() last looked at */
     uint64_t bond_seq;                      /* counts changes of members of bonds */
     bool bonds_dirty;                       /* bonds_run() is due */
-    unsigned n_balanced_bonds;              /* numbers given so far */
     struct ofproto_bundles_use bundles_use; /* of OpenFlow's bundles (ofconn_bundle.c) */
     struct loop_timer bond_timer;           /* the next delay of a bond */
 };

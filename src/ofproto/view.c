@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "ofproto/bond.h"
+#include "ofproto/frozen.h"
 #include "ofproto/ofproto_priv.h"
 
 /* --- building: main
@@ -105,6 +106,7 @@ build_bond(const struct ofbundle *b, struct ofproto_view *v, struct view_bundle 
         return;
     }
     vb->loads = bond_loads_ref(bond->loads);
+    vb->recirc = bond->recirc ? frozen_ref(bond->recirc) : NULL;
     vb->buckets = xcalloc(BOND_BUCKETS, sizeof *vb->buckets);
     for (size_t i = 0; i < BOND_BUCKETS; i++) {
         if (bond->bucket[i] < bond->n_members) {
@@ -256,6 +258,7 @@ view_destroy(void *view_)
         free(v->bundles[i].buckets);
         free(v->bundles[i].members);
         bond_loads_unref(v->bundles[i].loads);
+        frozen_unref(v->bundles[i].recirc);
     }
     for (size_t i = 0; i < v->n_mirrors; i++) {
         free_const(v->mirrors[i].name);

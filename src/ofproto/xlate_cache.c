@@ -53,6 +53,17 @@ xlate_credit_add(struct xlate_ctx *ctx, enum xc_type type)
     return e;
 }
 
+void
+xlate_credit_bucket(struct xlate_ctx *ctx, const struct view_bundle *b, unsigned bucket)
+{
+    struct xc_entry *e = xlate_credit_add(ctx, XC_BOND);
+
+    if (e) {
+        e->bond.bundle_id = b->id;
+        e->bond.bucket = (uint8_t)bucket;
+    }
+}
+
 /* --- crediting ---------------------------------------------------------------------------------
  */
 

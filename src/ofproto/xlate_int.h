@@ -277,6 +277,8 @@ void xlate_freeze_recirc(struct xlate_ctx *);
 void xlate_freeze_hash(struct xlate_ctx *, enum dp_hash_alg, uint32_t basis);
 /* The same instead of the lookup in table 0 of a packet that comes in from a patch port. */
 void xlate_freeze_lookup(struct xlate_ctx *);
+/* To the member of a balanced bond that the datapath's hash of the packet chooses. */
+void xlate_output_hashed(struct xlate_ctx *, const struct view_bundle *, uint32_t truncate);
 /* What xlate_freeze_finish() does where no controller is meant. */
 void xlate_recirc_finish(struct xlate_ctx *);
 /* Takes the reference; out->cache gets one of its own. */
@@ -318,6 +320,8 @@ void xlate_mirror_out(struct xlate_ctx *, const struct view_port *);
 struct xc_entry *xlate_credit_add(struct xlate_ctx *, enum xc_type);
 /* Nothing in it is a packet's own. */
 bool xlate_cache_is_shareable(const struct xlate_cache *);
+/* Counts what the bond's bucket carries. */
+void xlate_credit_bucket(struct xlate_ctx *, const struct view_bundle *, unsigned bucket);
 /* At the end: counts for in->n_packets, and makes out->cache. */
 void xlate_credits_finish(struct xlate_ctx *);
 void xlate_share_fini_caches(struct xlate_share *);

@@ -22,6 +22,8 @@
 COVERAGE_DEFINE(xlate_recirc);
 COVERAGE_DEFINE(xlate_thaw);
 
+enum { BOND_TABLE = 254 }; /* where traces say that a bond goes on */
+
 /* --- when --------------------------------------------------------------------------------------
  */
 
@@ -151,6 +153,24 @@ xlate_recirc_finish(struct xlate_ctx *ctx)
     dp_put_recirc(&ctx->out->actions, frozen->id);
 }
 
+void
+xlate_output_hashed(struct xlate_ctx *ctx, const struct view_bundle *b, uint32_t truncate)
+{
+    if (ctx->error) {
+        return;
+    }
+    xlate_mirror_out(ctx, b->members[0]); /* Mirrors know bundles, not members. */
+    xlate_commit(ctx);
+    if (truncate) {
+        dp_put_trunc(&ctx->out->actions, truncate);
+    }
+    coverage_inc(xlate_recirc);
+    xlate_keep_frozen(ctx, frozen_ref(b->recirc));
+    dp_put_hash(&ctx->out->actions, DP_HASH_L4, (uint32_t)b->bond.hash_basis);
+    dp_put_recirc(&ctx->out->actions, b->recirc->id);
+    ctx->sent = true;
+}
+
 /* --- thawing -----------------------------------------------------------------------------------
  */
 
@@ -193,7 +213,8 @@ report_thaw(struct xlate_ctx *ctx, const struct frozen_state *s)
         return;
     }
     list = &trace_append(ctx->trace, TRACE_THAW, "thaw")->subs;
-    trace_append(list, TRACE_THAW, "Resuming from table 0");
+    trace_append(list, TRACE_THAW, "Resuming from table %d",
+                 s->bundle != FROZEN_NO_BUNDLE ? BOND_TABLE : 0);
     if (c->action_set.size) {
         put_acts(ctx, &c->action_set, &t);
         trace_append(list, TRACE_THAW, "Restoring action set: %s", text_cstr(&t));
@@ -215,11 +236,26 @@ report_thaw(struct xlate_ctx *ctx, const struct frozen_state *s)
     text_fini(&t);
 }
 
+/* As the deployed switch shows it, which has a hidden rule for each bucket. */
+static void
+report_bucket(struct xlate_ctx *ctx, unsigned bucket, const struct view_port *port)
+{
+    struct trace_node *node;
+
+    if (!ctx->trace) {
+        return;
+    }
+    node = trace_append(ctx->trace, TRACE_TABLE, "%d. recirc_id=%#x,dp_hash=%#x/0xff, priority 20",
+                        BOND_TABLE, ctx->thawed->id, bucket);
+    trace_append(&node->subs, TRACE_ACTION, "output:%u", port->ofp_port);
+}
+
 /* All that a bond's recirculation is for. */
 static void
 output_bucket(struct xlate_ctx *ctx, const struct frozen_state *s)
 {
     const struct view_bundle *b = view_bundle(ctx->view, s->bundle);
+    unsigned bucket = ctx->flow.dp_hash % BOND_BUCKETS;
     const struct view_port *port;
 
     ctx->wc->bits.dp_hash |= BOND_BUCKETS - 1;
@@ -227,8 +263,11 @@ output_bucket(struct xlate_ctx *ctx, const struct frozen_state *s)
         xlate_report(ctx, TRACE_WARN, "no such balanced bond any more");
         return;
     }
-    port = b->buckets[ctx->flow.dp_hash % BOND_BUCKETS];
+    port = b->buckets[bucket];
     if (port) {
+        report_bucket(ctx, bucket, port);
+        xlate_credit_bucket(ctx, b, bucket);
+        ctx->mirrors = UINT32_MAX; /* They had it before. */
         xlate_output_port(ctx, port, 0);
     }
 }

@@ -209,3 +209,82 @@ def test_genuine_open_vswitch_as_the_partner(make_hermetic):
         s.appctl("netdev-dummy/set-admin-state", "p1", "up")
     wait_for(lambda: all(s.appctl("bond/show").count(": enabled") == 2 for s in ends), 15, "members again")
     assert sw.alarms() == []
+
+
+@pytest.fixture
+def tcp_bond(make_hermetic):
+    """A balance-tcp bond with a partner on both links, and p9 beside it."""
+    sw = make(make_hermetic, mode="balance-tcp", more=("other_config:bond-rebalance-interval=4000",))
+    sw.vsctl("add-port", "br0", "p9", "--", "set", "Interface", "p9", "type=dummy", "ofport_request=9")
+    for n in (1, 2):
+        deliver(sw, "p%d" % n, pdu(n))
+    return sw
+
+
+def connections(sw, ports, size=60, times=1):
+    """One frame of each TCP connection from p9."""
+    control = sw.control()
+    for _ in range(times):
+        for port in ports:
+            control.run("netdev-dummy/receive", "p9", "020000000056" "020000000055" "0800" "4500%04x00000000400600000a0000010a000002"
+                        "%04x0050" % (size - 14, port) + "00000000" * 2 + "50100000" + "00000000" + "00" * (size - 54))
+    control.close()
+
+
+def buckets(sw):
+    """{bucket: (bytes, member)} of the flows of the second pass; how many others there are for p9."""
+    found, others = {}, 0
+    for line in sw.appctl("dpctl/dump-flows").splitlines():
+        m = re.search(r"dp_hash\((\w+)/0xff\).* packets:\d+, bytes:(\d+),.* actions:(\S+)", line)
+        if m:
+            found[int(m.group(1), 16) & 255] = (int(m.group(2)), m.group(3))
+        elif "in_port(9)" in line:
+            others += 1
+    return found, others
+
+
+def test_balance_tcp_has_no_megaflow_per_connection(tcp_bond):
+    sw = tcp_bond
+    connections(sw, range(1000, 1600))
+    wait_for(lambda: sum(map(int, re.search(r"hit:(\d+) missed:(\d+)", sw.appctl("dpif/show")).groups())) >= 1200,
+             what="two passes of each")
+    found, others = buckets(sw)
+    assert others == 1 and 150 < len(found) <= 256
+    if sw.kind == "sluice":  # the other one gives a link that comes later its share by load only
+        assert {member for _, member in found.values()} == {"1", "2"}
+    text = sw.appctl("ofproto/trace", "br0", "in_port=p9,dl_src=02:00:00:00:00:55,dl_dst=02:00:00:00:00:56")
+    number = re.search(r"Recirc-ID : (\d+)", sw.appctl("bond/show")).group(1)
+    assert "hash(l4(0)),recirc(%#x)" % int(number) in text
+    for bucket in (0, 77, 255):
+        text = sw.appctl("ofproto/trace", "br0", "recirc_id=%s,dp_hash=%d,in_port=p9,dl_src=02:00:00:00:00:55" % (number, bucket))
+        match = "recirc_id=%#x,dp_hash=%s/0xff," % (int(number), hex(bucket) if bucket else "0")
+        assert "        Resuming from table 254\n254. " + match + " priority 20\n    output:" in text
+        assert "Megaflow: " + match in text
+    # A link that fails takes nothing with it.
+    sw.appctl("netdev-dummy/set-admin-state", "p1", "down")
+    sw.appctl("time/warp", "10")
+    sw.appctl("revalidator/wait")
+    wait_for(lambda: {member for _, member in buckets(sw)[0].values()} == {"2"}, what="all on p2")
+
+
+def test_balance_tcp_moves_by_load(tcp_bond):
+    sw = tcp_bond
+    connections(sw, range(1000, 1040))
+    by_member = {}
+    for port in range(1000, 1040):
+        before, _ = buckets(sw)
+        connections(sw, [port])
+        after = lambda: [b for b, (n, _) in buckets(sw)[0].items() if n > before.get(b, (0, 0))[0]]
+        wait_for(after, what="the frame")
+        (bucket,) = after()
+        by_member.setdefault(buckets(sw)[0][bucket][1], {}).setdefault(bucket, port)
+        if len(by_member.get("1", ())) == 2:
+            break
+    heavy = by_member["1"]
+    connections(sw, heavy.values(), size=1500, times=120)
+
+    def members():
+        sw.appctl("time/warp", "500")
+        return {buckets(sw)[0].get(b, (0, None))[1] for b in heavy}
+    wait_for(lambda: members() == {"1", "2"}, 15, "the move")
+    assert re.search(r"member p2: .*hash (%s): \d+ kB load" % "|".join(map(str, heavy)), sw.appctl("bond/show"), re.S)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Bonds with LACP in a bridge: what comes in while a link waits for bond_updelay, who is taught
- * where our hosts are, and what PDUs cost.
+ * where our hosts are, what PDUs cost, and how packets find the member of their bucket.
  */
 #include "../unit.h"
 
 #include "base/clock.h"
 #include "ofproto/bond.h"
+#include "ofproto/frozen.h"
 #include "ofproto/mac_table.h"
 #include "xlate_fixture.h"
 
@@ -192,13 +193,138 @@ lessons_go_where_traffic_goes(void **state)
     }
 }
 
+static uint64_t
+carried(struct fx *fx, struct ofproto *p)
+{
+    uint64_t sum = 0;
+
+    (void)fx;
+    for (int i = 0; i < BOND_BUCKETS; i++) {
+        sum += bond_load(bond_of(p), i);
+    }
+    return sum;
+}
+
+/* Actions and mask of the first pass are the same for all connections; each bucket has its member,
+ * also for what comes by a patch port from another bridge, and its load counts once. */
+static void
+the_datapath_hashes(void **state)
+{
+    static const char conn[] =
+        "dl_type=0x800,nw_proto=6,dl_src=00:00:00:00:00:01,tp_src=%d,tp_dst=80";
+    struct ofpacts acts = {0};
+    char first[64];
+    uint32_t id;
+    struct fx fx;
+    struct ofproto *p, *other;
+
+    (void)state;
+    fx_init(&fx);
+    p = bond_bridge(&fx, (struct ofproto_bond_cfg){OFPROTO_BOND_TCP, .hash_basis = 7}, true);
+    other = fx_bridge(&fx, "br1");
+    fx_output(&acts, OFPP_NORMAL);
+    fx_flow_acts(other, 0, "", 0, &acts);
+    fx_port(&fx, p, "to1", ODPP_NONE, "to0", NULL);
+    fx_port(&fx, other, "to0", ODPP_NONE, "to1", NULL);
+    fx_port(&fx, other, "far", 4, NULL, NULL);
+    hear(&fx, p, 1, 1, LACP_STATE_SYNC);
+    hear(&fx, p, 2, 1, LACP_STATE_SYNC);
+    id = bond_recirc_id(bond_of(p));
+    assert_int_not_equal(id, 0);
+    for (int port = 1000; port < 1020; port++) {
+        char text[128];
+        struct flow flow;
+        struct xlate_out out;
+
+        snprintf(text, sizeof text, conn, port);
+        flow = fx_flow_of(text);
+        fx_xlate(&fx, 4, &flow, false, &out);
+        assert_int_equal(out.mask.bits.tp_src | out.mask.bits.nw_src | out.mask.bits.nw_proto, 0);
+        xlate_out_fini(&out);
+        snprintf(first, sizeof first, "3,hash(l4(7)),recirc(0x%x)", id);
+        fx_expect(&fx, 4, text, true, first);
+    }
+    assert_int_equal(carried(&fx, p), 0); /* The first pass does not know. */
+    for (unsigned i = 0; i < BOND_BUCKETS; i++) {
+        const struct bond *bond = bond_of(p);
+        char text[128], expected[8];
+
+        snprintf(text, sizeof text, "recirc_id=0x%x,dp_hash=0x%x,dl_src=00:00:00:00:00:01", id,
+                 0xabcd00 | i);
+        snprintf(expected, sizeof expected, "%u", bond->members[bond->bucket[i]].port);
+        fx_expect(&fx, 4, text, true, expected);
+        assert_int_equal(bond_load(bond, (int)i), 100);
+    }
+    assert_int_equal(carried(&fx, p), 100 * BOND_BUCKETS);
+    fx_fini(&fx);
+}
+
+/* A mirror has a packet of the bond once, and in the first pass. */
+static void
+mirrors_have_it_once(void **state)
+{
+    static const char *const dst[] = {"bond0"};
+    const struct ofproto_mirror_cfg m = {
+        .name = "m", .select_dst = dst, .n_dst = 1, .output_port = "spy", .output_vlan = -1};
+    char text[64];
+    uint32_t id;
+    struct fx fx;
+    struct ofproto *p;
+
+    (void)state;
+    fx_init(&fx);
+    p = bond_bridge(&fx, (struct ofproto_bond_cfg){OFPROTO_BOND_TCP}, true);
+    fx_port(&fx, p, "spy", 5, NULL, NULL);
+    ofproto_mirrors_set(p, &m, 1);
+    ofproto_commit(p);
+    hear(&fx, p, 1, 1, LACP_STATE_SYNC);
+    id = bond_recirc_id(bond_of(p));
+    snprintf(text, sizeof text, "5,hash(l4(0)),recirc(0x%x)", id);
+    fx_expect(&fx, 3, "dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02", false, text);
+    snprintf(text, sizeof text, "recirc_id=0x%x,dp_hash=1", id);
+    fx_expect(&fx, 3, text, false, "1");
+    fx_fini(&fx);
+}
+
+/* Without room for a state the translation hashes; what comes back to a bond that is gone, or is
+ * none any more, goes nowhere. */
+static void
+without_the_datapath(void **state)
+{
+    static const char flow[] = "dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02";
+    char back[64], *got;
+    struct fx fx;
+    struct ofproto *p;
+    struct bond *bond;
+
+    (void)state;
+    fx_init(&fx);
+    p = bond_bridge(&fx, (struct ofproto_bond_cfg){OFPROTO_BOND_TCP}, true);
+    hear(&fx, p, 1, 1, LACP_STATE_SYNC);
+    bond = bond_of(p);
+    snprintf(back, sizeof back, "recirc_id=0x%x,dp_hash=1", bond_recirc_id(bond));
+    frozen_unref(bond->recirc);
+    bond->recirc = NULL;
+    ofproto_view_changed(p);
+    ofproto_commit(p);
+    fx_expect(&fx, 3, flow, false, "1");
+    bonds_run(fx.all); /* There is room. */
+    got = fx_actions(&fx, 3, flow, false);
+    assert_non_null(strstr(got, "recirc("));
+    free(got);
+    ofproto_bundle_del(p, "bond0");
+    ofproto_commit(p);
+    fx_expect(&fx, 3, back, false, "drop");
+    fx_fini(&fx);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_link_that_waits_collects),
-        cmocka_unit_test(chatter_costs_no_view),
-        cmocka_unit_test(lessons_go_where_traffic_goes),
+        cmocka_unit_test(a_link_that_waits_collects),    cmocka_unit_test(chatter_costs_no_view),
+        cmocka_unit_test(lessons_go_where_traffic_goes), cmocka_unit_test(the_datapath_hashes),
+        cmocka_unit_test(mirrors_have_it_once),          cmocka_unit_test(without_the_datapath),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
