@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <rte_tcp.h>
+
 #include "base/keep.h"
 #include "netdev/netdev_private.h"
 
@@ -95,13 +97,29 @@ netdev_kdev_look(struct netdev_kdev *dev)
 
 // --- sending -------------------------------------------------------------------------------
 
-unsigned int
-netdev_kdev_iov(const struct rte_mbuf *m, struct iovec *iov)
+bool
+netdev_kdev_wants_offloads(void)
 {
-    static const struct virtio_net_hdr plain;
+    return smap_get_bool(dpdk_config(), "userspace-tso-enable", false);
+}
+
+unsigned int
+netdev_kdev_iov(const struct rte_mbuf *m, struct virtio_net_hdr *hdr, struct iovec *iov)
+{
     unsigned int n_iov = 1;
 
-    iov[0] = (struct iovec){(void *)(uintptr_t)&plain, sizeof(plain)};
+    *hdr = (struct virtio_net_hdr){0};
+    if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0) {
+        *hdr = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                       .gso_type = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0
+                                                       ? VIRTIO_NET_HDR_GSO_TCPV6
+                                                       : VIRTIO_NET_HDR_GSO_TCPV4,
+                                       .hdr_len = (uint16_t)(m->l2_len + m->l3_len + m->l4_len),
+                                       .gso_size = m->tso_segsz,
+                                       .csum_start = (uint16_t)(m->l2_len + m->l3_len),
+                                       .csum_offset = offsetof(struct rte_tcp_hdr, cksum)};
+    }
+    iov[0] = (struct iovec){hdr, sizeof(*hdr)};
     for (; m != NULL && n_iov < KDEV_IOVS; m = m->next) {
         iov[n_iov++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
     }

@@ -9,12 +9,13 @@
 
 #include <sys/uio.h>
 
+#include "netdev/netdev_gro.h"
 #include "netdev/netdev_kif.h"
 #include "netdev/netdev_krx.h"
 #include "netdev/netdev_provider.h"
 
-// The pieces of one sent frame, its virtio_net_hdr included.
-enum { KDEV_IOVS = 17 };
+// The pieces of one sent frame, its virtio_net_hdr included: a burst may become one super-frame.
+enum { KDEV_IOVS = 1 + NETDEV_MAX_BURST };
 
 struct netdev_kdev {
     struct netdev up;
@@ -23,7 +24,8 @@ struct netdev_kdev {
     struct netdev_krx *krx;
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
     unsigned int n_tx_counts;
-    bool is_kept; // base/keep.h has a duplicate of 'fd'
+    bool is_kept;  // base/keep.h has a duplicate of 'fd'
+    bool offloads; // userspace-tso-enable: super-frames may be sent; set by open, never changes
 };
 
 struct netdev_kdev *netdev_kdev_cast(const struct netdev *);
@@ -45,10 +47,20 @@ int netdev_kdev_reconfigure(struct netdev_kdev *, int mtu, unsigned int n_slots,
 // them.
 void netdev_kdev_look(struct netdev_kdev *);
 
-// Fast path: the frame behind an empty virtio_net_hdr as iov[KDEV_IOVS]; 0 when it has too many
+// Whether super-frames are wanted, for open().
+bool netdev_kdev_wants_offloads(void);
+// Fast path: joins what can be joined among the 'n' frames where super-frames are wanted; the new
+// number.  The kernel cuts them again for a device that cannot.
+static inline uint16_t
+netdev_kdev_join(const struct netdev_kdev *dev, struct rte_mbuf **mbufs, uint16_t n)
+{
+    return dev->offloads ? netdev_gro_join(mbufs, n, NETDEV_GRO_IP4 | NETDEV_GRO_IP6) : n;
+}
+// Fast path: the frame as iov[KDEV_IOVS] behind '*hdr', which is filled; 0 when it has too many
 // pieces.
-unsigned int netdev_kdev_iov(const struct rte_mbuf *, struct iovec *iov);
-// Fast path: counts for the queue what was sent of 'n'.
+unsigned int netdev_kdev_iov(const struct rte_mbuf *, struct virtio_net_hdr *hdr,
+                             struct iovec *iov);
+// Fast path: counts for the queue what was sent of 'n' frames (those of the wire).
 void netdev_kdev_count_tx(struct netdev_kdev *, uint16_t qid, uint16_t n, uint64_t n_sent,
                           uint64_t bytes);
 

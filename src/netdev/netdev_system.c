@@ -132,6 +132,7 @@ system_open(struct netdev *netdev, char **errorp)
     int error = netdev_kif_init(&sys->dev.kif, netdev->name);
 
     sys->dev.fd = -1;
+    sys->dev.offloads = netdev_kdev_wants_offloads();
     if (error == 0 && !system_take_up(sys)) {
         error = system_open_socket(sys);
     }
@@ -238,24 +239,43 @@ system_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     return n;
 }
 
+// A burst on its way to the kernel: messages, and which frame each one is.
+struct system_burst {
+    struct mmsghdr msgs[NETDEV_MAX_BURST];
+    struct iovec iovs[NETDEV_MAX_BURST][KDEV_IOVS];
+    struct virtio_net_hdr hdrs[NETDEV_MAX_BURST];
+    const struct rte_mbuf *frames[NETDEV_MAX_BURST];
+    unsigned int n;
+};
+
+static void
+fill_burst(struct system_burst *burst, struct rte_mbuf **mbufs, uint16_t n)
+{
+    burst->n = 0;
+    for (uint16_t i = 0; i < n && burst->n < NETDEV_MAX_BURST; i++) {
+        unsigned int k = burst->n;
+        unsigned int n_iov = netdev_kdev_iov(mbufs[i], &burst->hdrs[k], burst->iovs[k]);
+        if (n_iov > 0) {
+            burst->msgs[k].msg_hdr =
+                (struct msghdr){.msg_iov = burst->iovs[k], .msg_iovlen = n_iov};
+            burst->frames[k] = mbufs[i];
+            burst->n++;
+        }
+    }
+}
+
 static void
 system_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
 {
     struct netdev_system *sys = system_cast(netdev);
-    struct mmsghdr msgs[NETDEV_MAX_BURST];
-    struct iovec iovs[NETDEV_MAX_BURST][KDEV_IOVS];
-    unsigned int n_msgs = 0, n_sent = 0, done = 0;
-    uint64_t bytes = 0;
+    uint16_t n_joined = netdev_kdev_join(&sys->dev, mbufs, n);
+    struct system_burst burst;
+    unsigned int done = 0;
+    uint64_t n_sent = 0, bytes = 0;
 
-    for (uint16_t i = 0; i < n && n_msgs < NETDEV_MAX_BURST; i++) {
-        unsigned int n_iov = netdev_kdev_iov(mbufs[i], iovs[n_msgs]);
-        if (n_iov > 0) {
-            msgs[n_msgs].msg_hdr = (struct msghdr){.msg_iov = iovs[n_msgs], .msg_iovlen = n_iov};
-            n_msgs++;
-        }
-    }
-    while (done < n_msgs) {
-        int sent = sendmmsg(sys->dev.fd, msgs + done, n_msgs - done, MSG_DONTWAIT);
+    fill_burst(&burst, mbufs, n_joined);
+    while (done < burst.n) {
+        int sent = sendmmsg(sys->dev.fd, burst.msgs + done, burst.n - done, MSG_DONTWAIT);
         if (sent <= 0) {
             if (errno == EAGAIN || errno == ENETDOWN || errno == ENXIO) {
                 break; // full, down or gone: so will be the rest
@@ -263,13 +283,12 @@ system_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t
             done++; // this frame is the trouble (too long for the device, ...)
             continue;
         }
-        for (int i = 0; i < sent; i++) {
-            bytes += msgs[done + (unsigned int)i].msg_len - sizeof(struct virtio_net_hdr);
+        for (int i = 0; i < sent; i++, done++) {
+            n_sent += netdev_gro_frames(burst.frames[done]);
+            bytes += netdev_gro_bytes(burst.frames[done]);
         }
-        done += (unsigned int)sent;
-        n_sent += (unsigned int)sent;
     }
-    rte_pktmbuf_free_bulk(mbufs, n);
+    rte_pktmbuf_free_bulk(mbufs, n_joined);
     netdev_kdev_count_tx(&sys->dev, qid, n, n_sent, bytes);
 }
 

@@ -132,6 +132,7 @@ tap_open(struct netdev *netdev, char **errorp)
     int error = netdev_kif_init(&tap->dev.kif, netdev->name);
 
     tap->dev.fd = -1;
+    tap->dev.offloads = netdev_kdev_wants_offloads();
     if (error == 0 && !tap_take_up(tap)) {
         error = tap_make(netdev->name, &tap->dev.fd);
     }
@@ -215,17 +216,19 @@ static void
 tap_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
 {
     struct netdev_tap *tap = tap_cast(netdev);
+    uint16_t n_joined = netdev_kdev_join(&tap->dev, mbufs, n);
     struct iovec iov[KDEV_IOVS];
+    struct virtio_net_hdr hdr;
     uint64_t n_sent = 0, bytes = 0;
 
-    for (uint16_t i = 0; i < n; i++) {
-        unsigned int n_iov = netdev_kdev_iov(mbufs[i], iov);
+    for (uint16_t i = 0; i < n_joined; i++) {
+        unsigned int n_iov = netdev_kdev_iov(mbufs[i], &hdr, iov);
         if (n_iov > 0 && writev(tap->dev.fd, iov, (int)n_iov) >= 0) {
-            n_sent++;
-            bytes += mbufs[i]->pkt_len;
+            n_sent += netdev_gro_frames(mbufs[i]);
+            bytes += netdev_gro_bytes(mbufs[i]);
         }
     }
-    rte_pktmbuf_free_bulk(mbufs, n);
+    rte_pktmbuf_free_bulk(mbufs, n_joined);
     netdev_kdev_count_tx(&tap->dev, qid, n, n_sent, bytes);
 }
 

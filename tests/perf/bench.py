@@ -33,9 +33,10 @@ import rows_control
 import rows_forward
 import rows_pvp
 import rows_restart
+import rows_tcp
 
 ROWS = rows_forward.ROWS + rows_control.ROWS + rows_pvp.ROWS + rows_attack.ROWS + \
-    rows_restart.ROWS
+    rows_restart.ROWS + rows_tcp.ROWS
 
 
 def run_row(row, kinds, options, book):
