@@ -20,6 +20,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "rootless: runs without root")
+    config.addinivalue_line("markers", "alone: no other test runs beside it (what it needs is the whole machine's)")
 
 
 def pytest_runtest_logreport(report):

@@ -356,5 +356,5 @@ class Host(Netns):
 
     def silent(self, address, count=2):
         """True when none of 'count' pings to 'address' was answered."""
-        p = self.run("ping -n -q -c %d -i 0.2 -W 1 %s" % (count, address), check=False)
+        p = self.run("ping -n -q -c %d -i 0.2 -W 0.5 %s" % (count, address), check=False)
         return " 100% packet loss" in p.stdout or "Unreachable" in p.stdout

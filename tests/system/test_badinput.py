@@ -197,8 +197,10 @@ HOSTILE_JSON = [
 
 @pytest.mark.parametrize("i", range(len(HOSTILE_JSON)))
 def test_hostile_json(sw, i):
-    rpc(sw, HOSTILE_JSON[i])
-    rpc(sw, HOSTILE_JSON[i], name="ovs-vswitchd.%d.ctl" % sw.pid)
+    # A request that does not end has no answer.
+    timeout = 0.5 if HOSTILE_JSON[i] in (b"{", b'{"id":1') else 5
+    rpc(sw, HOSTILE_JSON[i], timeout)
+    rpc(sw, HOSTILE_JSON[i], timeout, name="ovs-vswitchd.%d.ctl" % sw.pid)
     sw.vsctl("add-br", "after%d" % i)
     assert sw.vsctl("list-br").split() == ["after%d" % i]
 

@@ -43,6 +43,7 @@ def huge_pages():
         pytest.skip("no room for the bench's huge pages")
 
 
+@pytest.mark.alone
 def test_interrupted_run_goes_on(huge_pages, tmp_path):
     path = str(tmp_path / "bench.json")
     first = bench("--row", "one-flow", "--json", path)

@@ -129,6 +129,7 @@ def reserved():
         change(-n)
 
 
+@pytest.mark.alone
 def test_a_directory_that_another_mount_hides(reserved, pages, switch):
     """As in a container that has the host's table of mounts, but not its directories."""
     sh(["nsenter", "-t", str(switch.pid), "-m", "mount", "-t", "tmpfs", "none", pages.huge])

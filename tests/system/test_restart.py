@@ -123,6 +123,7 @@ def test_a_spare_that_is_killed_does_no_harm(monitored):
     wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
 
 
+@pytest.mark.alone
 def test_a_spare_on_huge_pages():
     """It takes over with the pages of the process that died, which it cannot have before."""
     try:
