@@ -54,7 +54,7 @@ static unsigned int n_crashes_before;    /* in a process that is the switch */
 static volatile sig_atomic_t end_signal; /* that we were sent; 0: none */
 
 struct monitor {
-    pid_t worker, spare;          /* 0: none */
+    pid_t worker, spare, keeper;  /* 0: none */
     int ready_fd, spare_ready_fd; /* on which they say that they are ready */
     int alive_fd;                 /* that the worker and its front, if it has one, hold open */
     int go_fd;                    /* on which the spare waits */
@@ -253,6 +253,7 @@ fork_keeper(struct monitor *m)
     }
     close(fds[1]);
     if (pid > 0) {
+        m->keeper = pid;
         m->keeper_fd = fds[0];
     } else {
         close(fds[0]);
@@ -283,6 +284,8 @@ wait_worker(struct monitor *m)
         if (pid > 0 && pid == m->spare) {
             close(m->spare_ready_fd);
             spare_is_gone(m);
+        } else if (pid > 0 && pid == m->keeper) {
+            m->keeper = 0;
         } else if (pid < 0 && errno != EINTR) {
             return 1 << 8;
         }
@@ -290,14 +293,23 @@ wait_worker(struct monitor *m)
     }
 }
 
-/* The worker ended and was not to be started again. */
+/* Our own end would end it, too, but after us. */
+static void
+end_helper(pid_t pid)
+{
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+}
+
+/* The worker ended and was not to be started again.  When we are gone so is everybody else: who
+ * stopped us may look. */
 static NO_RETURN void
 end_like(struct monitor *m, int status, const char *description)
 {
-    if (m->spare > 0) {
-        kill(m->spare, SIGKILL);
-        waitpid(m->spare, NULL, 0);
-    }
+    end_helper(m->spare);
+    end_helper(m->keeper);
     if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0) {
         log_warn("pid %ld died, %s, exiting", (long)m->worker, description);
     }

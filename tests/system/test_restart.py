@@ -107,9 +107,12 @@ def test_a_spare_with_other_keys_is_not_used(monitored):
 
 def test_nothing_stays_when_the_switch_is_told_to_end(monitored):
     sw, hosts = monitored
-    spare = spare_of(sw)
+    spare_of(sw)
+    with open("/proc/%d/task/%d/children" % (sw.proc.pid, sw.proc.pid)) as f:
+        children = f.read().split()
     sw.stop()
-    assert not os.path.exists("/proc/%d" % spare)
+    assert len(children) == 3  # worker, keeper, spare
+    assert [pid for pid in children if os.path.exists("/proc/" + pid)] == []
     assert [f for f in os.listdir(sw.dir) if f.endswith((".ctl", ".pid", ".dpdk", ".mgmt"))] == []
 
 
