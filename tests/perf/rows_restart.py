@@ -13,7 +13,7 @@ from guests import Guest
 from machine import Machine
 from outage import Outage
 from row import Metric, Row
-from switchlib import GENUINE, SLUICED, Host, Netns, sh, wait_for
+from switchlib import GENUINE, SLUICED, Host, wait_for
 from testpmd import Testpmd
 
 ADDRESS, GUEST = "10.1.0.2", "10.1.0.99"
@@ -163,13 +163,7 @@ def by_ovs_ctl(sw, options):
               " other_config:dpdk-extra='--no-huge -m 512'")
         m.run("ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev")
         for i in (1, 2):
-            ns = Netns("rs")
-            hosts.append(ns)
-            sh(["ip", "link", "add", "p%d" % i, "netns", str(m.init), "type", "veth", "peer",
-                "name", "eth0", "netns", ns.name])
-            ns.run("ip addr add 10.1.0.%d/24 dev eth0" % i)
-            ns.run("ip link set eth0 up")
-            m.run("ip link set p%d up; ovs-vsctl --timeout=10 add-port br0 p%d" % (i, i))
+            hosts.append(m.add_host(i))
         wait_for(lambda: Host.ping(hosts[0], ADDRESS, count=1), 20, "traffic")
         return {"restart": silence(hosts[0], ADDRESS,
                                    lambda: m.run(CTL + "restart", timeout=60))}

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from switchlib import Failed
+from switchlib import Failed, Netns, sh
 
 # The layers.
 LAYERS = r"""
@@ -125,6 +125,20 @@ class Machine:
 
     def out(self, script, **kw):
         return self.run(script, **kw).stdout.strip()
+
+    def add_host(self, n):
+        """A namespace 10.1.0.n behind a new port p<n> of the machine's bridge br0; the caller closes it."""
+        host = Netns("mh")
+        try:
+            sh(["ip", "link", "add", "p%d" % n, "netns", str(self.init), "type", "veth", "peer",
+                "name", "eth0", "netns", host.name])
+            host.run("ip addr add 10.1.0.%d/24 dev eth0" % n)
+            host.run("ip link set eth0 up")
+            self.run("ip link set p%d up; ovs-vsctl --timeout=10 add-port br0 p%d" % (n, n))
+        except BaseException:
+            host.close()
+            raise
+        return host
 
     def close(self):
         if self.proc.poll() is None:

@@ -7,7 +7,7 @@ import pytest
 
 from machine import Machine
 from outage import Outage
-from switchlib import ROOT, SLUICED, Host, Netns, sh, wait_for
+from switchlib import ROOT, SLUICED, Host, wait_for
 
 CTL = "/usr/share/openvswitch/scripts/ovs-ctl"
 START = CTL + " --system-id=random --no-record-hostname --no-monitor "
@@ -218,13 +218,7 @@ def test_restarts_of_a_switch_that_lingers(machine):
     hosts = []
     try:
         for i in (1, 2):
-            ns = Netns("dl")
-            hosts.append(ns)
-            sh(["ip", "link", "add", "p%d" % i, "netns", str(m.init), "type", "veth", "peer",
-                "name", "eth0", "netns", ns.name])
-            ns.run("ip addr add 10.1.0.%d/24 dev eth0" % i)
-            ns.run("ip link set eth0 up")
-            m.run("ip link set p%d up; ovs-vsctl --timeout=10 add-port br0 p%d" % (i, i))
+            hosts.append(m.add_host(i))
         m.run("ovs-ofctl add-tlv-map br0 '{class=0x102,type=1,len=4}->tun_metadata0' &&"
               " ovs-ofctl add-flow br0 priority=9,cookie=0x5,actions=NORMAL &&"
               " ovs-ofctl -O OpenFlow15 add-group br0 group_id=1,type=all,bucket=actions=output:1")

@@ -4,12 +4,9 @@
  * for none yet, one by one or many at once, are shown, removed, put back and unlinked at random;
  * what is found for a priority, and what a packet gets, must be what the array says.
  */
-#include "../unit.h"
+#include "cls_rules.h"
 
 #include "base/random.h"
-#include "flow/match.h"
-#include "ofproto/cls.h"
-#include "ofproto/cls_int.h"
 
 enum { MAX_RULES = 3000 };
 
@@ -21,19 +18,6 @@ struct twin {
     struct cls_rule *rules[MAX_RULES];
     size_t n;
 };
-
-static struct cls_rule *
-rule_create(const struct match *m)
-{
-    return xzalloc(sizeof(struct cls_rule) + cls_values_size(m));
-}
-
-static void
-rule_destroy(void *rule)
-{
-    cls_rule_release(rule);
-    free(rule);
-}
 
 static struct cls_rule *
 twin_find(const struct twin *t, int priority)

@@ -282,21 +282,37 @@ find(struct ofproto *p, int priority)
     return c ? rule_from_cls(c) : NULL;
 }
 
-static void
-add(struct ofproto *p, uint16_t priority, uint16_t idle, uint16_t hard)
+/* An ADD of a flow for all packets, to be filled and given to run(). */
+static struct ofp_flow_mod
+flow_of(uint16_t priority)
 {
     struct ofp_flow_mod fm = {
         .command = OFPFC_ADD,
         .priority = priority,
-        .idle_timeout = idle,
-        .hard_timeout = hard,
         .buffer_id = OFP_BUFFER_NONE,
         .out_port = OFPP_NONE,
         .out_group = OFP_GROUP_ANY,
     };
 
     match_init_any(&fm.match);
-    assert_int_equal(flow_mod_run(p, &fm), 0);
+    return fm;
+}
+
+static void
+run(struct ofproto *p, struct ofp_flow_mod *fm)
+{
+    assert_int_equal(flow_mod_run(p, fm), 0);
+    ofp_flow_mod_fini(fm);
+}
+
+static void
+add(struct ofproto *p, uint16_t priority, uint16_t idle, uint16_t hard)
+{
+    struct ofp_flow_mod fm = flow_of(priority);
+
+    fm.idle_timeout = idle;
+    fm.hard_timeout = hard;
+    run(p, &fm);
 }
 
 static void
@@ -383,39 +399,23 @@ a_damaged_journal_restores_nothing(void **state)
 static void
 add_long(struct ofproto *p, uint16_t priority, unsigned int n_outputs, unsigned int out)
 {
-    struct ofp_flow_mod fm = {
-        .command = OFPFC_ADD,
-        .priority = priority,
-        .buffer_id = OFP_BUFFER_NONE,
-        .out_port = OFPP_NONE,
-        .out_group = OFP_GROUP_ANY,
-    };
+    struct ofp_flow_mod fm = flow_of(priority);
 
-    match_init_any(&fm.match);
     while (n_outputs--) {
         ofpacts_put_struct(&fm.actions, OUTPUT, struct ofpact_output)->port =
             (uint16_t)(1 + out % 60000);
         out /= 7;
     }
-    assert_int_equal(flow_mod_run(p, &fm), 0);
-    ofp_flow_mod_fini(&fm);
+    run(p, &fm);
 }
 
 static void
 add_to_group(struct ofproto *p, uint16_t priority, uint32_t group_id)
 {
-    struct ofp_flow_mod fm = {
-        .command = OFPFC_ADD,
-        .priority = priority,
-        .buffer_id = OFP_BUFFER_NONE,
-        .out_port = OFPP_NONE,
-        .out_group = OFP_GROUP_ANY,
-    };
+    struct ofp_flow_mod fm = flow_of(priority);
 
-    match_init_any(&fm.match);
     ofpacts_put_struct(&fm.actions, GROUP, struct ofpact_group)->group_id = group_id;
-    assert_int_equal(flow_mod_run(p, &fm), 0);
-    ofp_flow_mod_fini(&fm);
+    run(p, &fm);
 }
 
 /* A group of more than a message: in the switch these come by insert-buckets. */
