@@ -35,12 +35,26 @@ def huge_pages(megabytes):
         switchlib.sh(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", mount])
         yield mount
     finally:
+        try:
+            unmount(mount)
+        finally:
+            with open(path) as f:  # somebody else may have taken or given some meanwhile
+                now = int(f.read())
+            with open(path, "w") as f:
+                f.write(str(max(0, now - megabytes // 2)))
+
+
+def unmount(mount):
+    """A switch that was killed holds it until the kernel has taken it apart."""
+    def gone():
         switchlib.sh(["umount", mount], check=False)
-        os.rmdir(mount)
-        with open(path) as f:  # somebody else may have taken or given some meanwhile
-            now = int(f.read())
-        with open(path, "w") as f:
-            f.write(str(max(0, now - megabytes // 2)))
+        return not os.path.ismount(mount)
+    try:
+        switchlib.wait_for(gone, 20, mount + " to be free")
+    except switchlib.Failed as e:
+        switchlib.sh(["umount", "--lazy", mount])
+        print("bench: %s" % e, file=sys.stderr)
+    os.rmdir(mount)
 
 
 class BenchSwitch(switchlib.Switch):

@@ -113,5 +113,5 @@ def metrics(where):
 
 ROWS = [
     Row("tcp-hosts", metrics("namespaces"), between_hosts, limit=60, takes=(10, 10)),
-    Row("tcp-guests", metrics("guests"), between_guests, limit=150, takes=(28, 28)),
+    Row("tcp-guests", metrics("guests"), between_guests, limit=300, takes=(28, 28)),
 ]
