@@ -466,7 +466,7 @@ take_recirc(struct ofproto *p, const struct ofbundle *b)
         return;
     }
     memcpy(s.pipeline, &none.w[FLOW_KEY_WORDS], sizeof s.pipeline);
-    bond->recirc = frozen_get(p->all->frozens, &s);
+    bond->recirc = frozen_get(p->all->frozens, FROZEN_NO_PORT, &s);
     if (bond->recirc) {
         ofproto_view_changed(p);
     }

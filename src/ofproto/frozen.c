@@ -25,18 +25,26 @@ struct node {
     struct frozens *all;
     uint32_t n_refs; /* under the lock */
     size_t size;
+    struct share *share;
     uint64_t hash;
     int64_t idle_since_ms;
     struct node *next_by_id, *next_by_hash;
     struct node *next_idle, *prev_idle; /* while n_refs is 0 */
 };
 
+/* What the states of one port take. */
+struct share {
+    uint32_t n;
+    size_t size;
+};
+
 struct frozens {
     pthread_mutex_t lock; /* all below */
-    uint32_t n, n_idle, most;
+    uint32_t n, n_idle, most, most_of_port;
     uint32_t last_id;
-    uint64_t n_refused;
+    uint64_t n_refused, n_port_refused;
     size_t size;
+    struct share shares[FROZEN_PORTS];
     bool destroyed;
     struct node *by_id[N_HEADS], *by_hash[N_HEADS];
     struct node *idle_first, *idle_last;
@@ -183,6 +191,9 @@ node_insert(struct frozens *all, struct node *node)
     all->n++;
     all->most = MAX(all->most, all->n);
     all->size += node->size;
+    node->share->n++;
+    node->share->size += node->size;
+    all->most_of_port = MAX(all->most_of_port, node->share->n);
 }
 
 static void
@@ -198,6 +209,8 @@ node_destroy(struct frozens *all, struct node *node)
     *p = node->next_by_hash;
     all->n--;
     all->size -= node->size;
+    node->share->n--;
+    node->share->size -= node->size;
     mac_table_unref(node->pub.state.macs);
     ofp_continuation_fini(&node->pub.state.left);
     free(node);
@@ -252,11 +265,13 @@ frozens_destroy(struct frozens *all)
 }
 
 static struct node *
-node_create(struct frozens *all, struct frozen_state *state, uint64_t hash, size_t size)
+node_create(struct frozens *all, struct share *share, struct frozen_state *state, uint64_t hash,
+            size_t size)
 {
     struct node *node = xzalloc(sizeof *node);
 
     node->all = all;
+    node->share = share;
     node->n_refs = 1;
     node->hash = hash;
     node->size = size;
@@ -267,9 +282,29 @@ node_create(struct frozens *all, struct frozen_state *state, uint64_t hash, size
     return node;
 }
 
-struct frozen *
-frozen_get(struct frozens *all, struct frozen_state *state)
+/* Under the lock; counts what it says no to. */
+static bool
+has_room(struct frozens *all, const struct share *share, size_t size)
 {
+    bool has = all->n < FROZEN_MAX && all->size + size <= FROZEN_MAX_SIZE;
+    bool is_late = all->n >= FROZEN_MAX / 4 * 3 || all->size + size > FROZEN_MAX_SIZE / 4 * 3;
+    bool has_half = share->n >= FROZEN_MAX / 2 || share->size + size > FROZEN_MAX_SIZE / 2;
+
+    if (has && is_late && has_half) {
+        all->n_port_refused++;
+        has = false;
+    }
+    if (!has) {
+        all->n_refused++;
+        coverage_inc(frozen_full);
+    }
+    return has;
+}
+
+struct frozen *
+frozen_get(struct frozens *all, uint32_t port, struct frozen_state *state)
+{
+    struct share *share = &all->shares[port % FROZEN_PORTS];
     uint64_t hash = state_hash(state);
     size_t size = state_size(state);
     struct node *node;
@@ -279,11 +314,8 @@ frozen_get(struct frozens *all, struct frozen_state *state)
     node = find_by_content(all, state, hash);
     if (node) {
         node_ref(node);
-    } else if (all->n < FROZEN_MAX && all->size + size <= FROZEN_MAX_SIZE) {
-        node = node_create(all, state, hash, size);
-    } else {
-        all->n_refused++;
-        coverage_inc(frozen_full);
+    } else if (has_room(all, share, size)) {
+        node = node_create(all, share, state, hash, size);
     }
     pthread_mutex_unlock(&all->lock);
     ofp_continuation_fini(&state->left);
@@ -355,12 +387,14 @@ frozens_tidy(struct frozens *all, int64_t now_ms)
 }
 
 bool
-frozens_are_many(struct frozens *all)
+frozens_are_many(struct frozens *all, uint32_t port)
 {
+    const struct share *share = &all->shares[port % FROZEN_PORTS];
     bool many;
 
     pthread_mutex_lock(&all->lock);
-    many = all->n >= FROZEN_MAX / 2 || all->size >= FROZEN_MAX_SIZE / 2;
+    many = (all->n >= FROZEN_MAX / 2 || all->size >= FROZEN_MAX_SIZE / 2) &&
+           (share->n >= FROZEN_MAX / 4 || share->size >= FROZEN_MAX_SIZE / 4);
     pthread_mutex_unlock(&all->lock);
     return many;
 }
@@ -371,8 +405,18 @@ frozens_use(struct frozens *all)
     struct frozens_use use;
 
     pthread_mutex_lock(&all->lock);
-    use = (struct frozens_use){
-        .now = all->n, .most = all->most, .size = all->size, .n_refused = all->n_refused};
+    use = (struct frozens_use){.now = all->n,
+                               .most = all->most,
+                               .size = all->size,
+                               .n_refused = all->n_refused,
+                               .most_of_port = all->most_of_port,
+                               .n_port_refused = all->n_port_refused};
+    for (uint32_t port = 0; port < FROZEN_PORTS; port++) {
+        if (all->shares[port].n > use.of_full_port) {
+            use.of_full_port = all->shares[port].n;
+            use.full_port = port;
+        }
+    }
     pthread_mutex_unlock(&all->lock);
     return use;
 }

@@ -13,6 +13,9 @@
  * for FROZEN_LINGER_MS, in which packets on their way still find it and an equal one gets its
  * number again.  Numbers are given in order and come again after 2^32 of them at the earliest.
  *
+ * A state is the port's whose packet brought it about first.  Once three quarters of the places or
+ * of the memory are taken, a port that has half gets no more, so that others find some.
+ *
  * Any thread, but where noted; "frozen lock" is a leaf.
  */
 #ifndef OFPROTO_FROZEN_H
@@ -29,9 +32,11 @@ enum {
     FROZEN_LINGER_MS = 1000,
     FROZEN_MAX = 65536,
     FROZEN_MAX_SIZE = 64 << 20, /* bytes of all states */
+    FROZEN_PORTS = 4096,        /* ports are told apart up to here */
     FROZEN_PIPELINE = FLOW_WORDS - FLOW_KEY_WORDS,
 };
 #define FROZEN_NO_BUNDLE UINT32_MAX
+#define FROZEN_NO_PORT UINT32_MAX /* no packet brought it about */
 
 /* What a thawed translation begins with. */
 struct frozen_state {
@@ -54,9 +59,11 @@ struct frozen {
 struct frozens *frozens_create(void);
 /* The memory goes with the last state. */
 void frozens_destroy(struct frozens *);
-/* The state equal to '*state', whose 'left' is taken.  A reference, or NULL if there are too many
- * already.  The caller is online in RCU and 'macs' live. */
-struct frozen *frozen_get(struct frozens *, struct frozen_state *state);
+/* The state equal to '*state', whose 'left' is taken, on behalf of a datapath port or
+ * FROZEN_NO_PORT.  A reference, or NULL if there are too many already.  The caller is online in RCU
+ * and 'macs' live.
+ */
+struct frozen *frozen_get(struct frozens *, uint32_t port, struct frozen_state *state);
 /* A reference, or NULL: nobody knows the number (any more). */
 struct frozen *frozen_find(struct frozens *, uint32_t id);
 struct frozen *frozen_ref(struct frozen *);
@@ -65,13 +72,16 @@ void frozen_unref(struct frozen *); /* NULL is fine */
 struct ofproto *frozen_bridge(const struct frozen *);
 /* Frees what nobody referred to for a while; frozen_get() does the same. */
 void frozens_tidy(struct frozens *, int64_t now_ms);
-/* Half of the places are taken: who can do without a state does. */
-bool frozens_are_many(struct frozens *);
+/* Half of all is taken, and the port has a quarter: its packets do without a state if they can. */
+bool frozens_are_many(struct frozens *, uint32_t port);
 /* How full the table is and was; 'size' is in bytes.  It is one for all ports and bridges. */
 struct frozens_use {
     uint32_t now, most;
     size_t size;
     uint64_t n_refused; /* frozen_get() said NULL */
+    uint32_t full_port, of_full_port,
+        most_of_port;        /* the port that has most, and what any ever had */
+    uint64_t n_port_refused; /* of n_refused: to ports that had half */
 };
 struct frozens_use frozens_use(struct frozens *);
 /* How many there are, and how many of them nobody refers to. */

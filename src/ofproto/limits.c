@@ -5,6 +5,8 @@
  */
 #include "base/limits_report.h"
 
+#include <stdio.h>
+
 #include "base/coverage.h"
 #include "ofproto/ofconn.h"
 #include "ofproto/xlate_int.h"
@@ -87,6 +89,7 @@ static void
 put_frozens(struct str *out, struct ofprotos *all)
 {
     struct frozens_use use = frozens_use(ofprotos_frozens(all));
+    char port[32];
 
     limit_put(out, &(struct limit){.name = "translations that wait for a recirculation",
                                    .now = use.now,
@@ -94,6 +97,14 @@ put_frozens(struct str *out, struct ofprotos *all)
                                    .max = FROZEN_MAX,
                                    .beyond = "refused",
                                    .n_beyond = use.n_refused});
+    snprintf(port, sizeof port, "datapath port %u", use.full_port);
+    limit_put(out, &(struct limit){.name = "those of the fullest port",
+                                   .of = use.of_full_port ? port : NULL,
+                                   .now = use.of_full_port,
+                                   .most = use.most_of_port,
+                                   .max = FROZEN_MAX / 2,
+                                   .beyond = "refused when three quarters of all were there",
+                                   .n_beyond = use.n_port_refused});
 }
 
 void

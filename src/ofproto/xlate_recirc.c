@@ -137,9 +137,11 @@ xlate_recirc_finish(struct xlate_ctx *ctx)
     s.left = *ctx->frozen;
     free(ctx->frozen);
     ctx->frozen = NULL;
-    frozen = frozen_get(ofprotos_frozens(ctx->in->ofprotos), &s);
+    frozen = frozen_get(ofprotos_frozens(ctx->in->ofprotos), (uint32_t)ctx->in->flow->in_port, &s);
     if (!frozen) {
-        xlate_report_error(ctx, "more than %d recirculations, or %d MB of them, dropping",
+        xlate_report_error(ctx,
+                           "more than %d recirculations, or %d MB of them, or the port's half of "
+                           "that, dropping",
                            FROZEN_MAX, FROZEN_MAX_SIZE >> 20);
         xlate_fail(ctx, XLATE_NO_RECIRC_ID);
         ctx->out->drop_unknown = true;

@@ -60,6 +60,8 @@ def test_limits_tell_how_full_they_are(switch):
     out = switch.appctl("dpif-netdev/limits-show")
     for line in (r"ports: 3 of 4095, most 3, refused 0",
                  r"translations that wait for a recirculation: 0 of 65536, most 0, refused 0",
+                 r"those of the fullest port: 0 of 32768, most 0, "
+                 r"refused when three quarters of all were there 0",
                  r"megaflows of the fullest port, p1: 1 of 6172, most 1, refused when three quarters "
                  r"of all were there 0",
                  r"masks of the fullest lane, p1: 1 of 34, most 1, flows put under a covering mask 0",

@@ -54,11 +54,19 @@ state_of(uint64_t reg, uint64_t stacked, uint16_t port)
 }
 
 static struct frozen *
+get_for(uint32_t asking, uint64_t reg)
+{
+    struct frozen_state s = state_of(reg, 0, 1);
+
+    return frozen_get(all(), asking, &s);
+}
+
+static struct frozen *
 get(uint64_t reg, uint64_t stacked, uint16_t port)
 {
     struct frozen_state s = state_of(reg, stacked, port);
 
-    return frozen_get(all(), &s);
+    return frozen_get(all(), 1, &s);
 }
 
 static uint32_t
@@ -119,7 +127,7 @@ test_there_is_an_end(void **state)
     struct frozen **f = xcalloc(FROZEN_MAX, sizeof(struct frozen *));
 
     for (uint32_t i = 0; i < FROZEN_MAX; i++) {
-        f[i] = get(i, 0, 1);
+        f[i] = get_for(i % 3, i);
         assert_non_null(f[i]);
     }
     uint64_t n_refused = frozens_use(all()).n_refused;
@@ -140,6 +148,44 @@ test_there_is_an_end(void **state)
 }
 
 static void
+test_no_port_takes_all(void **state)
+{
+    enum { HOSTILE = 5, OTHER = 6, THREE_QUARTERS = FROZEN_MAX / 4 * 3 };
+    struct frozen **f = xcalloc(FROZEN_MAX, sizeof(struct frozen *));
+    uint64_t n_refused = frozens_use(all()).n_port_refused;
+    uint32_t n = 0;
+
+    while ((f[n] = get_for(HOSTILE, n)) != NULL) {
+        assert_true(frozens_are_many(all(), HOSTILE) == (n + 1 >= FROZEN_MAX / 2));
+        assert_false(frozens_are_many(all(), OTHER));
+        assert_true(++n <= THREE_QUARTERS);
+    }
+    assert_int_equal(n, THREE_QUARTERS);
+    struct frozens_use use = frozens_use(all());
+    assert_int_equal(use.full_port, HOSTILE);
+    assert_int_equal(use.of_full_port, n);
+    assert_int_equal(use.most_of_port, n);
+    assert_int_equal(use.n_port_refused, n_refused + 1);
+    /* What it has it keeps, and others share it; what is new is for others. */
+    assert_ptr_equal(get_for(OTHER, 7), f[7]);
+    frozen_unref(f[7]);
+    assert_int_equal(frozens_use(all()).of_full_port, n);
+    while (n < FROZEN_MAX) {
+        f[n] = get_for(OTHER, n);
+        assert_non_null(f[n]);
+        n++;
+    }
+    assert_null(get_for(OTHER, n));
+    assert_int_equal(frozens_use(all()).n_port_refused, n_refused + 1);
+    while (n) {
+        frozen_unref(f[--n]);
+    }
+    free(f);
+    frozens_tidy(all(), clock_now_ms() + FROZEN_LINGER_MS + 1);
+    assert_int_equal(frozens_use(all()).of_full_port, 0);
+}
+
+static void
 test_size_is_bounded(void **state)
 {
     struct frozen *f[FROZEN_MAX_SIZE / 1000000];
@@ -151,7 +197,7 @@ test_size_is_bounded(void **state)
         for (int i = 0; i < 65536; i++) {
             fx_output(&s.left.action_set, 1);
         }
-        f[n] = frozen_get(all(), &s);
+        f[n] = frozen_get(all(), n % 3, &s);
         if (!f[n]) {
             break;
         }
@@ -284,6 +330,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_equal_states_are_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unneeded_state_lingers_then_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_there_is_an_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_port_takes_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_size_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bridge_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bridge_is_not_found_while_readers_are_waited_for,
