@@ -3,7 +3,7 @@
 """make bench: Sluice beside Debian's OVS-DPDK on the same core, ports and traffic.
 
 bench.py [--row PATTERN]... [--rounds N] [--windows N] [--seconds S] [--json FILE] [--svg FILE]
-         [--resume FILE] [--only KIND] [--missed-ok] [--list]
+         [--resume FILE] [--only KIND] [--missed-ok] [--list] [--estimate]
 
 Each row runs on both switches in turn, 'rounds' times over, each time on a fresh switch; a round's
 figure is the best of its windows, the row's figure the median of its rounds, the spread the distance
@@ -39,6 +39,28 @@ ROWS = rows_forward.ROWS + rows_control.ROWS + rows_pvp.ROWS + rows_attack.ROWS 
     rows_restart.ROWS + rows_tcp.ROWS
 
 
+TRY_AGAIN_S = 60  # a run that failed sooner than this is tried once more
+
+
+def try_run(row, kind, options):
+    """One run of a row; what fails soon, like a start on a machine that just stalled, gets a second
+    chance, and the answer says so."""
+    start = time.monotonic()
+    try:
+        return rowlib.run_once(row, kind, options)
+    except Exception as e:
+        if time.monotonic() - start > TRY_AGAIN_S:
+            raise
+        print("%s on %s, tried again: %s" % (row.name, kind, first_line(e)), file=sys.stderr)
+        answer = rowlib.run_once(row, kind, options)
+        answer["remarks"].append("the second try; the first: " + first_line(e))
+        return answer
+
+
+def first_line(e):
+    return (str(e).strip().split("\n")[0] or type(e).__name__)[:200]
+
+
 def run_row(row, kinds, options, book):
     """The rounds of one row that 'book' lacks."""
     for i in range(options.rounds):
@@ -46,11 +68,10 @@ def run_row(row, kinds, options, book):
             if book.done(row.name, kind) > i:
                 continue
             try:
-                book.add(row, kind, rowlib.run_once(row, kind, options))
+                book.add(row, kind, try_run(row, kind, options))
             except Exception as e:  # whatever it is, the other rows go on
-                text = str(e).strip().split("\n")[0] or type(e).__name__
-                book.add(row, kind, error=text[:200])
-                print("%s on %s: %s" % (row.name, kind, text), file=sys.stderr)
+                book.add(row, kind, error=first_line(e))
+                print("%s on %s: %s" % (row.name, kind, first_line(e)), file=sys.stderr)
 
 
 def measure_pair(row, options, book, known):
@@ -64,6 +85,19 @@ def measure_pair(row, options, book, known):
     if known[pcaps[0]]:
         book.data["source_and_sink"][row.name] = known[pcaps[0]]
         book.save()
+
+
+def one_row(row, kinds, options, book, known):
+    """All of one row; what goes wrong beside its runs costs this row's figures and no other's."""
+    try:
+        with rig.huge_pages(row.huge_mb + row.spare_mb) as options.huge_dir:
+            run_row(row, kinds, options, book)
+            measure_pair(row, options, book, known)
+    except Exception as e:
+        for kind in kinds:
+            if book.done(row.name, kind) < options.rounds:
+                book.add(row, kind, error=first_line(e))
+        print("%s: %s" % (row.name, first_line(e)), file=sys.stderr)
 
 
 def choose(patterns):
@@ -82,6 +116,13 @@ def left(rows, kinds, options, book):
                for row in rows for kind in kinds)
 
 
+def estimate(rows, kinds, options, book):
+    """What is still to be done, and how long it takes."""
+    for row in rows:
+        print("%-24s %6.1f min" % (row.name, left([row], kinds, options, book) / 60))
+    print("%-24s %6.1f min" % ("all", left(rows, kinds, options, book) / 60))
+
+
 def parse_args():
     p = argparse.ArgumentParser()
     p.add_argument("--row", action="append", default=[], help="name or pattern; may be repeated")
@@ -95,6 +136,8 @@ def parse_args():
     p.add_argument("--only", choices=rowlib.KINDS)
     p.add_argument("--missed-ok", action="store_true", help="missed goals are no failure")
     p.add_argument("--list", action="store_true")
+    p.add_argument("--estimate", action="store_true", help="how long it would take, by rows; with "
+                   "--resume, what is left")
     return p.parse_args()
 
 
@@ -105,11 +148,10 @@ def run(args, rows, kinds, book):
         for i, row in enumerate(rows, 1):
             book.row(row.name, kinds)
             if any(book.done(row.name, kind) < args.rounds for kind in kinds):
-                with rig.huge_pages(row.huge_mb + row.spare_mb) as options.huge_dir:
-                    run_row(row, kinds, options, book)
-                    measure_pair(row, options, book, known)
-            report.print_row(row, book.data["rows"][row.name],
-                             book.data["source_and_sink"].get(row.name))
+                one_row(row, kinds, options, book, known)
+            result, alone = book.data["rows"][row.name], book.data["source_and_sink"].get(row.name)
+            book.judge(row.name, report.judgements(row, result, alone))
+            report.print_row(row, result, alone)
             print("bench: %d of %d rows, %.1f min gone, about %.1f left"
                   % (i, len(rows), (time.monotonic() - begin) / 60,
                      left(rows, kinds, options, book) / 60), file=sys.stderr)
@@ -126,6 +168,9 @@ def main():
     book = record.Record(args.json or args.resume, rig.machine(), options)
     if args.resume:
         book.resume(args.resume)
+    if args.estimate:
+        estimate(rows, kinds, rowlib.Options("", **options), book)
+        return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The PMD's core is for the PMD: the bench, its tools and the daemons' other threads stay away.
     os.sched_setaffinity(0, os.sched_getaffinity(0) - {rig.PMD_CORE} or {0})
@@ -144,7 +189,7 @@ def main():
     shutil.rmtree("/var/run/dpdk/s%d" % os.getpid(), ignore_errors=True)
     if args.svg:
         report.draw(rows, book.data["rows"], args.svg)
-    line, status = report.summary(rows, book.data["rows"], kinds)
+    line, status = report.summary(rows, book.data["rows"], kinds, book.data["source_and_sink"])
     if interrupted:
         go_on = "; go on with --resume " + book.path if book.path else ""
         print("bench: INTERRUPTED%s; so far %s" % (go_on, line))

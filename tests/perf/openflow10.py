@@ -42,6 +42,11 @@ def port_stats(port):
     return message(STATS_REQUEST, struct.pack("!HHH6x", PORT_STATS, 0, port))
 
 
+def rx_packets(reply):
+    """Of a reply to port_stats()."""
+    return struct.unpack_from("!Q", reply, 8 + 4 + 8)[0]
+
+
 def tx_packets(reply):
     """Of a reply to port_stats()."""
     return struct.unpack_from("!Q", reply, 8 + 4 + 8 + 8)[0]

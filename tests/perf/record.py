@@ -10,11 +10,13 @@ SAME_OPTIONS = ("rounds", "windows", "seconds")
 
 
 class Record:
-    """rows: {name: {kind: {"metrics": {key: figures}, "rounds": [...], "errors": [...]}}}."""
+    """rows: {name: {kind: {"metrics": {key: figures}, "rounds": [...], "errors": [...]}}};
+    judged: {name: {metric's key: ratio, goal and verdict}}."""
 
     def __init__(self, path, machine, options):
         self.path = path
-        self.data = {"machine": machine, "options": options, "rows": {}, "source_and_sink": {}}
+        self.data = {"machine": machine, "options": options, "rows": {}, "source_and_sink": {},
+                     "judged": {}}
 
     def resume(self, path):
         """Takes over what the file has; SystemExit where it is of something else."""
@@ -59,6 +61,11 @@ class Record:
             if values:
                 result["metrics"][metric.key] = {"median": statistics.median(values),
                                                  "spread": max(values) - min(values)}
+        self.save()
+
+    def judge(self, name, judged):
+        """What is to be said of a row whose rounds are over."""
+        self.data["judged"][name] = judged
         self.save()
 
     def save(self):

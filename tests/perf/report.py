@@ -20,20 +20,43 @@ def figure(metric, result):
     return "%11.*f +-%7.*f" % (metric.digits, one["median"], metric.digits, one["spread"] / 2)
 
 
-def verdict(metric, result):
+def verdict(metric, result, pair=None):
     """(ratio or None, "goal ... met", "goal ... MISSED" or "")."""
     median = {kind: r["metrics"].get(metric.key, {}).get("median") for kind, r in result.items()}
     s, o = median.get("sluice"), median.get("ovs")
-    return (metric.ratio(s, o) if s is not None and o is not None else None), metric.judge(s, o)
+    return (metric.ratio(s, o) if s is not None and o is not None else None,
+            metric.judge(s, o, pair))
+
+
+def beside(metric, result):
+    """What else has to be known of a verdict."""
+    one = result.get("sluice", {}).get("metrics", {}).get(metric.key, {})
+    yield metric.itself(one.get("median"))
+    for kind, r in result.items():
+        if any("NOT SETTLED" in text for i in r["rounds"] for text in i.get("remarks", ())):
+            yield NAMES[kind] + " NOT SETTLED"
+
+
+def judgements(row, result, pair):
+    """The table's right side, for the JSON file."""
+    answer = {}
+    for metric in row.metrics:
+        ratio, judged = verdict(metric, result, pair)
+        answer[metric.key] = {"title": metric.title, "unit": metric.unit, "better": metric.best,
+                              "ratio": ratio, "goal": metric.goal,
+                              "goal_ratio": metric.goal_ratio(), "verdict": judged,
+                              "beside": [text for text in beside(metric, result) if text]}
+    return answer
 
 
 def print_row(row, result, pair):
     """'pair': what source and sink cost alone, or None."""
     for metric in row.metrics:
-        ratio, judged = verdict(metric, result)
-        print("%-48s %s %s %8s  %s" % (metric.title[:48], figure(metric, result.get("sluice")),
-                                       figure(metric, result.get("ovs")),
-                                       "%.2fx" % ratio if ratio else "-", judged))
+        ratio, judged = verdict(metric, result, pair)
+        print("%-48s %s %s %8s  %s" % (
+            metric.title[:48], figure(metric, result.get("sluice")),
+            figure(metric, result.get("ovs")), "%.2fx" % ratio if ratio else "-",
+            "; ".join(text for text in (judged, *beside(metric, result)) if text)))
     if pair:
         print("    source and sink alone: %.1f" % pair)
     for kind, r in result.items():
@@ -58,17 +81,19 @@ def notes(result):
             for k, v in last["hits"].items() if v >= 0.005) + (
                 "; %d megaflows" % last["megaflows"] if "megaflows" in last else "")
     for a in last.get("attacks", ()):
-        yield ("%d/s: %.0f/s arrived%s, established %.2f Mpps before, %d megaflows, memory %+.1f MB"
+        yield ("%d/s: %.0f/s arrived%s, established %.2f Mpps before, %.2f in the pauses, "
+               "%d megaflows, memory %+.1f MB"
                % (a["rate"], a["arrived"], " (NOT ALL)" if a["arrived"] < 0.9 * a["rate"] else "",
-                  a["before"] / 1e6, a["megaflows"], a["grown"] / 1e6))
+                  a["before"] / 1e6, a["rest"] / 1e6, a["megaflows"], a["grown"] / 1e6))
 
 
-def summary(rows, results, kinds):
-    """(last line, exit status): 1 where a switch has no figures of a row, 2 where a goal is missed."""
+def summary(rows, results, kinds, pairs=None):
+    """(last line, exit status): 1 where a switch has no figures of a row, 2 where a goal is missed.
+    'pairs': what source and sink cost alone, by rows."""
     goals, missed = 0, []
     for row in rows:
         for metric in row.metrics:
-            judged = verdict(metric, results.get(row.name, {}))[1]
+            judged = verdict(metric, results.get(row.name, {}), (pairs or {}).get(row.name))[1]
             goals += bool(judged)
             if judged.endswith("MISSED"):
                 missed.append("%s (%s)" % (row.name, metric.key))

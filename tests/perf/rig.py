@@ -31,7 +31,7 @@ def huge_pages(megabytes):
             f.write(str(before + megabytes // 2))
         with open(path) as f:
             if int(f.read()) < megabytes // 2:
-                raise SystemExit("bench: cannot get %d MB of huge pages" % megabytes)
+                raise switchlib.Failed("cannot get %d MB of huge pages" % megabytes)
         switchlib.sh(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", mount])
         yield mount
     finally:

@@ -13,18 +13,19 @@ class Metric:
     """One figure of a row; 'best' says which way is better ("low" or "high").
 
     'goal' is the design's, on its machine, where OVS-DPDK had 'ovs'.  Machines differ, so what is
-    judged is the ratio of the two switches in one run, where there is one; the figure itself where
-    OVS-DPDK has none."""
+    judged is the ratio of the two switches in one run, where there is one; where OVS-DPDK has none,
+    the ratio to source and sink alone, which took 'pair' there; the figure itself where there is neither."""
 
-    def __init__(self, key, title, unit="cycles", goal=None, best="low", digits=1, ovs=None):
+    def __init__(self, key, title, unit="cycles", goal=None, best="low", digits=1, ovs=None,
+                 pair=None):
         self.key, self.title, self.unit, self.goal = key, title, unit, goal
-        self.best, self.digits, self.ovs = best, digits, ovs
+        self.best, self.digits, self.ovs, self.pair = best, digits, ovs, pair
 
     def goal_ratio(self):
         """How many times better than OVS-DPDK the design wants to be, or None."""
         return self.ratio(self.goal, self.ovs) if self.goal and self.ovs else None
 
-    def judge(self, sluice, ovs):
+    def judge(self, sluice, ovs, pair=None):
         """"goal ... met" or "goal ... MISSED", as far as can be said."""
         if self.goal is None or sluice is None:
             return ""
@@ -32,8 +33,24 @@ class Metric:
         if wanted and ovs is not None:
             return "goal %.2fx %s" % (wanted, "met" if self.ratio(sluice, ovs) >= wanted
                                       else "MISSED")
-        met = sluice <= self.goal if self.best == "low" else sluice >= self.goal
-        return "goal %g %s" % (self.goal, "met" if met else "MISSED")
+        if self.pair and pair:
+            return "goal %.2f times source and sink %s" % (
+                self.goal / self.pair,
+                "met" if sluice / pair <= self.goal / self.pair else "MISSED")
+        return "goal %g %s" % (self.goal, self.met(sluice))
+
+    def met(self, sluice):
+        """Of the goal itself: "met" or "MISSED"."""
+        return "met" if (sluice <= self.goal if self.best == "low" else sluice >= self.goal) \
+            else "MISSED"
+
+    def itself(self, sluice):
+        """What is to be said of the goal itself where a ratio is judged; but cycles and Mpps are
+        another machine's."""
+        if self.goal is None or sluice is None or not self.ovs or \
+                self.unit not in ("s", "bytes", "1/s"):
+            return ""
+        return "%g %s: %s" % (self.goal, self.unit, self.met(sluice))
 
     def ratio(self, sluice, ovs):
         """How many times better Sluice is, or None."""

@@ -14,6 +14,7 @@ from switchlib import ROOT, wait_for
 
 PERF = os.path.join(ROOT, "tests", "perf")
 sys.path.append(PERF)
+import alternate  # noqa: E402
 import record  # noqa: E402
 import report  # noqa: E402
 from row import Metric, Row  # noqa: E402
@@ -87,6 +88,37 @@ def test_last_line_and_status():
         ("1 of 2 goals met; MISSED: slow (cycles)", 2)
     line, status = report.summary([fast], of((fast, 90, None)), both)
     assert status == 1 and line == "1 of 1 goals met; NO FIGURES on one side: fast"
+
+
+def test_what_is_judged_and_what_is_said_beside():
+    seconds = Metric("cycles", "", "s", goal=2, ovs=5)
+    row = Row("row", [seconds], None)
+    results = of((row, 1.5, 3))["row"]
+    assert report.verdict(seconds, results) == (2, "goal 2.50x MISSED")
+    assert [text for text in report.beside(seconds, results) if text] == ["2 s: met"]
+    results["ovs"]["rounds"][0]["remarks"] = ["NOT SETTLED within 45 s: of 10 packets 4 missed"]
+    assert report.judgements(row, results, None)["cycles"]["beside"] == \
+        ["2 s: met", "OVS-DPDK 3.1.0 NOT SETTLED"]
+    # Where the design has no figure of OVS, what source and sink cost is the measure.
+    cycles = Metric("cycles", "", goal=180, pair=60)
+    for own, verdict in ((290, "met"), (310, "MISSED")):
+        results = of((Row("row", [cycles], None), own, 2000))["row"]
+        assert report.verdict(cycles, results, 100)[1] == \
+            "goal 3.00 times source and sink " + verdict
+        assert report.verdict(cycles, results)[1] == "goal 180 MISSED"
+
+
+def test_windows_of_two_states_in_turn():
+    class Clock:
+        looks = iter([(0, 0), (2, 20), (2, 20), (3, 25), (3, 25), (4, 55)])
+
+        def look(self):
+            return next(self.looks)
+    rest, run = alternate.Windows(Clock()), alternate.Windows(Clock())
+    for windows in (rest, run, rest):
+        with windows:
+            pass
+    assert rest.rate(0) == 10 and rest.rate() == 50 / 3 and run.rate() == 5
 
 
 @pytest.mark.skipif(not shutil.which("gnuplot"), reason="no gnuplot")
