@@ -132,8 +132,9 @@ test_processes(void **state)
     assert_int_equal(crashes, 7);
     assert_true(start >= age && age < 3600 * 1000);
     /* The child's parent has its name, as a monitor has: its age counts from there. */
-    assert_int_equal(
-        sscanf(smap_get(&stats, "process_other"), "%*u,%*u,%*u,%u,%" SCNu64, &crashes, &start), 2);
+    assert_int_equal(sscanf(smap_get(&stats, "process_other"),
+                            "%*u,%*u,%*u,%u,%" SCNu64 ",%" SCNu64, &crashes, &start, &age),
+                     3);
     assert_int_equal(crashes, 0);
     assert_true(start >= age);
 
