@@ -63,7 +63,7 @@ def first_line(e):
 
 def run_row(row, kinds, options, book):
     """The rounds of one row that 'book' lacks."""
-    for i in range(options.rounds):
+    for i in range(row.rounds(options)):
         for kind in kinds:
             if book.done(row.name, kind) > i:
                 continue
@@ -95,7 +95,7 @@ def one_row(row, kinds, options, book, known):
             measure_pair(row, options, book, known)
     except Exception as e:
         for kind in kinds:
-            if book.done(row.name, kind) < options.rounds:
+            if book.done(row.name, kind) < row.rounds(options):
                 book.add(row, kind, error=first_line(e))
         print("%s: %s" % (row.name, first_line(e)), file=sys.stderr)
 
@@ -112,7 +112,7 @@ def choose(patterns):
 def left(rows, kinds, options, book):
     """Seconds that the runs still to be done will take, as they did once with default windows."""
     extra = options.windows * options.seconds - 2
-    return sum((row.takes[kind] + extra) * max(0, options.rounds - book.done(row.name, kind))
+    return sum((row.takes[kind] + extra) * max(0, row.rounds(options) - book.done(row.name, kind))
                for row in rows for kind in kinds)
 
 
@@ -147,7 +147,7 @@ def run(args, rows, kinds, book):
         options = rowlib.Options(files, args.windows, args.seconds, args.rounds)
         for i, row in enumerate(rows, 1):
             book.row(row.name, kinds)
-            if any(book.done(row.name, kind) < args.rounds for kind in kinds):
+            if any(book.done(row.name, kind) < row.rounds(options) for kind in kinds):
                 one_row(row, kinds, options, book, known)
             result, alone = book.data["rows"][row.name], book.data["source_and_sink"].get(row.name)
             book.judge(row.name, report.judgements(row, result, alone))

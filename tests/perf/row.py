@@ -62,14 +62,19 @@ class Row:
     """'measure(switch, options)' builds the load on a fresh switch and returns {metric key: value};
     other keys of its answer are kept as notes.  A run takes at most 'limit' seconds; 'takes' is what
     it took once, on Sluice and on OVS-DPDK, for the estimate.  'huge_mb' of huge pages are for the
-    switch, 'spare_mb' for what grows and for others."""
+    switch, 'spare_mb' for what grows and for others.  A row that takes minutes and has no goal may
+    have at most 'most_rounds'."""
 
     def __init__(self, name, metrics, measure, limit=120, curve=None, huge_mb=1024, spare_mb=512,
-                 takes=(5, 5)):
+                 takes=(5, 5), most_rounds=None):
         self.name, self.metrics, self.measure = name, metrics, measure
         self.limit, self.curve, self.huge_mb, self.spare_mb = limit, curve, huge_mb, spare_mb
         self.takes = dict(zip(KINDS, takes))
-        self.pair = None  # what source and sink cost alone, when that was measured
+        self.most_rounds = most_rounds
+
+    def rounds(self, options):
+        """How often it is run."""
+        return min(options.rounds, self.most_rounds or options.rounds)
 
 
 class Options:
