@@ -75,8 +75,9 @@ class BenchSwitch(switchlib.Switch):
                    "other_config:dpdk-lcore-mask=0x1",
                    "other_config:pmd-cpu-mask=%#x" % (1 << PMD_CORE),
                    "other_config:dpdk-extra=" + extra)
-        switchlib.wait_for(lambda: self.get("Open_vSwitch", ".", "dpdk_initialized") == "true",
-                           30, "DPDK")
+        # Sluice answers when DPDK has its pages, which the kernel clears first: seconds for gigabytes.
+        switchlib.wait_for(lambda: self.vsctl("get", "Open_vSwitch", ".", "dpdk_initialized",
+                                              timeout=60).strip() == "true", 60, "DPDK")
         return self
 
     def close(self):
