@@ -103,6 +103,13 @@ map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
 void *
 mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
+    if (UNLIKELY(noted != NULL && offset != 0)) {
+        // A log of dirty pages, or an in-flight table, that does not begin where its file does. The
+        // library maps it from there and adds the offset once more (CVE-2026-86563): what it marks
+        // lies in other memory of ours.  No front-end that we know of has such a log.
+        errno = EINVAL;
+        return MAP_FAILED;
+    }
     void *at = map(address, length, prot, flags, fd, offset);
 
     if (UNLIKELY(noted != NULL) && at != MAP_FAILED && fd >= 0 && (flags & MAP_SHARED) != 0 &&

@@ -16,7 +16,8 @@ struct netdev_vhost;
 // Catches SIGBUS from now on; again is harmless.  Main thread.
 void netdev_vhost_guard_start(void);
 // What this thread maps from now on (shared, of a file) is the memory of the guest of 'vhost';
-// NULL: of nobody.  The port must not go before its mappings.  Vhost thread.
+// NULL: of nobody.  Its files are mapped from their beginnings only, other offsets are EINVAL.  The
+// port must not go before its mappings.  Vhost thread.
 void netdev_vhost_guard_note(struct netdev_vhost *);
 
 #endif

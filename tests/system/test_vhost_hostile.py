@@ -4,7 +4,7 @@
 Each torture runs beside two honest drivers: nothing ends, and they lose nothing.  What DPDK's vhost
 library must check is tried by name: lengths that underflow (CVE-2026-86566), indirect tables that
 change (CVE-2026-93683), in-flight tables that do not fit (CVE-2026-86565), memory that is not there
-(CVE-2026-86561), forged checksum offsets (CVE-2024-11614).
+(CVE-2026-86561), logs that begin elsewhere (CVE-2026-86563), forged checksum offsets (CVE-2024-11614).
 """
 import contextlib
 import itertools
@@ -213,6 +213,23 @@ def test_messages_out_of_turn(sw, drivers):  # noqa: F811
         h.close()
     os.close(fd)
     near.exchange(100)
+
+
+def test_a_log_that_begins_within_its_file(sw, drivers):  # noqa: F811
+    """The library would mark pages as far behind the log (CVE-2026-86563)."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    h = connect(sw, drivers, "h", features=(vf.LOG_ALL,))
+    fd = os.memfd_create("log")
+    os.ftruncate(fd, 1 << 46)
+    h.set_features(h.features & ~(1 << vf.LOG_ALL))
+    h.fe.send(vf.SET_LOG_BASE, struct.pack("<QQ", h.size // 4096, 1 << 45), [fd])
+    os.close(fd)
+    h.set_features(h.features)
+    h.set_address(h.rx, log=h.rx.used)
+    near.exchange(100)  # floods to h, too
+    with contextlib.suppress(ConnectionResetError):
+        assert h.fe.s.recv(1) == b""
 
 
 def test_endless_kicks_and_connections(sw, drivers):  # noqa: F811

@@ -5,6 +5,7 @@
 // somebody else.
 #include "../unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -182,6 +183,28 @@ test_regions_without_number(void **state)
     free(vhost);
 }
 
+// CVE-2026-86563: the library would add the offset once more.
+static void
+test_files_from_their_beginnings(void **state)
+{
+    struct netdev_vhost *vhost = port();
+    int fd = empty_file(0);
+
+    assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
+    netdev_vhost_guard_note(vhost);
+    errno = 0;
+    void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
+    int error = errno;
+    netdev_vhost_guard_note(NULL);
+    assert_true(p == MAP_FAILED && error == EINVAL);
+    // Everybody else maps what he likes.
+    p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
+    assert_true(p != MAP_FAILED);
+    munmap(p, PAGE);
+    close(fd);
+    free(vhost);
+}
+
 int
 main(void)
 {
@@ -190,6 +213,7 @@ main(void)
         cmocka_unit_test(test_huge_pages),
         cmocka_unit_test(test_other_faults_end_the_process),
         cmocka_unit_test(test_regions_without_number),
+        cmocka_unit_test(test_files_from_their_beginnings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
