@@ -100,6 +100,19 @@ accepted_supers(const struct netdev_vhost *vhost, int vid)
            ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO6) != 0 ? NETDEV_GRO_IP6 : 0);
 }
 
+// In-flight tables, which the library's network devices do not offer.  It serves these messages all
+// the same: it fills a table of any length with zeros, and writes behind one that is shorter than
+// its front-end says (CVE-2026-86565).
+static bool
+is_about_inflight(const void *msg)
+{
+    enum { GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
+    uint32_t request;
+
+    memcpy(&request, msg, sizeof(request)); // it begins as on the wire
+    return request == GET_INFLIGHT_FD || request == SET_INFLIGHT_FD;
+}
+
 // Around each message of a front-end: what is mapped meanwhile is its guest's.
 static enum rte_vhost_msg_result
 before_message(int vid, void *msg)
@@ -110,6 +123,9 @@ before_message(int vid, void *msg)
         pthread_mutex_unlock(&vhost->lock);
     }
     netdev_vhost_guard_note(vhost);
+    if (is_about_inflight(msg)) {
+        netdev_vhost_guard_refuse(); // The library refuses it then, and ends the connection.
+    }
     netdev_vhost_caller = vhost;
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -131,6 +147,7 @@ on_new_connection(int vid)
     };
     struct netdev_vhost *vhost = lock_port_of(vid);
 
+    netdev_vhost_guard_note(NULL); // There is no after_message() when one was refused.
     if (vhost == NULL) {
         return -1;
     }

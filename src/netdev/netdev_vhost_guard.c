@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,11 +34,39 @@ static _Atomic size_t n_regions; // beyond it all are free
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static _Thread_local struct netdev_vhost *noted;
+static _Thread_local bool refuses;
+// The last file that was not mapped.
+static _Thread_local struct {
+    int fd; // 0: none; nobody's guest has standard input
+    dev_t dev;
+    ino_t ino;
+} refused;
+
+// The library leaves a file open that it could not map as an in-flight table.
+static void
+close_refused(void)
+{
+    struct stat st;
+
+    if (refused.fd > 0 && fstat(refused.fd, &st) == 0 && st.st_dev == refused.dev &&
+        st.st_ino == refused.ino) {
+        close(refused.fd);
+    }
+    refused.fd = 0;
+}
 
 void
 netdev_vhost_guard_note(struct netdev_vhost *vhost)
 {
+    close_refused();
     noted = vhost;
+    refuses = false;
+}
+
+void
+netdev_vhost_guard_refuse(void)
+{
+    refuses = true;
 }
 
 // --- the table -----------------------------------------------------------------------------
@@ -100,20 +129,35 @@ map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
     return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
 }
 
+static void *
+refuse(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0) {
+        refused.fd = fd;
+        refused.dev = st.st_dev;
+        refused.ino = st.st_ino;
+    }
+    errno = EINVAL;
+    return MAP_FAILED;
+}
+
 void *
 mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
-    if (UNLIKELY(noted != NULL && offset != 0)) {
-        // A log of dirty pages, or an in-flight table, that does not begin where its file does. The
-        // library maps it from there and adds the offset once more (CVE-2026-86563): what it marks
-        // lies in other memory of ours.  No front-end that we know of has such a log.
-        errno = EINVAL;
-        return MAP_FAILED;
+    // The library leaves the place to the kernel; DPDK's own memory has its place.
+    bool is_guests =
+        UNLIKELY(noted != NULL) && address == NULL && fd >= 0 && (flags & MAP_SHARED) != 0;
+
+    // An offset: a log of dirty pages that does not begin where its file does.  The library maps it
+    // from there and adds the offset once more (CVE-2026-86563), so that what it marks lies in
+    // other memory of ours.  No front-end that we know of has such a log.
+    if (is_guests && (refuses || offset != 0)) {
+        return refuse(fd);
     }
     void *at = map(address, length, prot, flags, fd, offset);
-
-    if (UNLIKELY(noted != NULL) && at != MAP_FAILED && fd >= 0 && (flags & MAP_SHARED) != 0 &&
-        !add_region((uintptr_t)at, length, noted)) {
+    if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, noted)) {
         syscall(SYS_munmap, at, length);
         errno = ENOMEM;
         return MAP_FAILED;

@@ -15,9 +15,12 @@ struct netdev_vhost;
 
 // Catches SIGBUS from now on; again is harmless.  Main thread.
 void netdev_vhost_guard_start(void);
-// What this thread maps from now on (shared, of a file) is the memory of the guest of 'vhost';
-// NULL: of nobody.  Its files are mapped from their beginnings only, other offsets are EINVAL.  The
-// port must not go before its mappings.  Vhost thread.
+// What this thread maps from now on (shared, of a file, anywhere) is the memory of the guest of
+// 'vhost'; NULL: of nobody.  Its files are mapped from their beginnings only, other offsets are
+// EINVAL.  The port must not go before its mappings.  Vhost thread.
 void netdev_vhost_guard_note(struct netdev_vhost *);
+// Nothing of it can be mapped until the next call of the above, which closes a file that was
+// refused and left open.  Vhost thread.
+void netdev_vhost_guard_refuse(void);
 
 #endif

@@ -197,6 +197,17 @@ test_files_from_their_beginnings(void **state)
     int error = errno;
     netdev_vhost_guard_note(NULL);
     assert_true(p == MAP_FAILED && error == EINVAL);
+    assert_int_equal(fcntl(fd, F_GETFD), -1); // which the caller had left open
+    fd = empty_file(0);
+    assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
+    netdev_vhost_guard_note(vhost);
+    netdev_vhost_guard_refuse();
+    assert_true(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED);
+    close(fd);
+    fd = empty_file(0); // of the same number, but another file
+    netdev_vhost_guard_note(NULL);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
     // Everybody else maps what he likes.
     p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
     assert_true(p != MAP_FAILED);
