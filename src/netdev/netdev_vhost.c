@@ -122,6 +122,7 @@ before_message(int vid, void *msg)
     if (vhost != NULL) {
         pthread_mutex_unlock(&vhost->lock);
     }
+    netdev_vhost_call_never_wait();
     netdev_vhost_guard_note(vhost);
     if (is_about_inflight(msg)) {
         netdev_vhost_guard_refuse(); // The library refuses it then, and ends the connection.

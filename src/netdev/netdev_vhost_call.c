@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +43,8 @@ static _Thread_local struct {
     pid_t pid;             // that made it: a context does not survive fork()
     bool is_missing;       // the kernel gave none
 } self;
+
+static _Thread_local bool is_vhost_thread;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t end_key;
@@ -192,4 +195,21 @@ eventfd_write(int fd, eventfd_t value)
         return -1;
     }
     return 0;
+}
+
+// --- messages ------------------------------------------------------------------------------
+
+void
+netdev_vhost_call_never_wait(void)
+{
+    is_vhost_thread = true;
+}
+
+// In front of the C library's.
+ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    bool is_librarys = netdev_vhost_caller != NULL || is_vhost_thread;
+
+    return syscall(SYS_sendmsg, fd, msg, is_librarys ? flags | MSG_DONTWAIT : flags);
 }

@@ -32,8 +32,10 @@ dequeue(struct netdev_vhost *vhost, uint16_t qid, struct rte_mbuf **mbufs)
         return 0;
     }
     netdev_vhost_caller = vhost;
-    return rte_vhost_dequeue_burst(vid, (uint16_t)(qid * VHOST_VRINGS_PER_PAIR + 1), vhost->mempool,
-                                   mbufs, NETDEV_MAX_BURST);
+    uint16_t n = rte_vhost_dequeue_burst(vid, (uint16_t)(qid * VHOST_VRINGS_PER_PAIR + 1),
+                                         vhost->mempool, mbufs, NETDEV_MAX_BURST);
+    netdev_vhost_caller = NULL;
+    return n;
 }
 
 int
@@ -135,6 +137,7 @@ enqueue(struct netdev_vhost *vhost, struct netdev_vhost_tx_counts *counts, int v
             break;
         }
     }
+    netdev_vhost_caller = NULL;
     if (UNLIKELY(retries != 0)) {
         netdev_count(&counts->retries, MIN(retries, max_retries));
     }

@@ -146,10 +146,10 @@ listen_in_dir(const struct netdev_vhost_relay *relay)
 }
 
 static int
-connect_at(const char *path)
+connect_at(const char *path, int type)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     str_copy(sun.sun_path, path, sizeof(sun.sun_path));
     if (fd >= 0 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0) {
@@ -215,6 +215,37 @@ tell(const struct netdev_vhost_relay *relay, char op, const char *text)
     return n < (int)sizeof(message) && send(relay->control, message, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
+// One try for a relay whose front-end is the one that listens; it asks again.
+static void
+connect_front_end(struct netdev_vhost_relay *relay)
+{
+    char op = RELAY_OUTER;
+    struct iovec iov = {.iov_base = &op, .iov_len = 1};
+    union {
+        struct cmsghdr align;
+        char buf[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1};
+    int fd = connect_at(relay->outer, SOCK_STREAM);
+
+    if (fd >= 0) {
+        hdr.msg_control = control.buf;
+        hdr.msg_controllen = sizeof(control.buf);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&hdr);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    }
+    // It has one question under way at most: there is room.
+    if (sendmsg(relay->control, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        log_dbg("%s: its relay was not answered: %s", relay->name, err_str(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 static void
 on_retry(void *relay_)
 {
@@ -237,6 +268,8 @@ on_control(int fd, unsigned int events, void *relay_)
         relay->is_catching_up = relay->is_catching_up && message[0] != RELAY_READY;
         if (message[0] == RELAY_LOG) {
             log_info("%s: %s", relay->name, message + 1);
+        } else if (message[0] == RELAY_CONNECT) {
+            connect_front_end(relay);
         }
         return;
     }
@@ -254,7 +287,7 @@ on_control(int fd, unsigned int events, void *relay_)
 static int
 start(struct netdev_vhost_relay *relay)
 {
-    relay->control = connect_at(relay->control_path);
+    relay->control = connect_at(relay->control_path, SOCK_SEQPACKET);
     relay->is_catching_up = relay->control >= 0;
     if (relay->control < 0) {
         relay->control = start_process(relay);
@@ -392,6 +425,9 @@ netdev_vhost_relay_close(struct netdev_vhost_relay *relay)
     if (relay->control >= 0) {
         loop_fd_stop(&relay->watch);
         close(relay->control);
+    }
+    if (relay->is_server && relay->is_asked && !keep) {
+        unlink(relay->outer); // when its directory is not the relay's user's
     }
     loop_timer_stop(&relay->retry);
     for (struct netdev_vhost_relay **p = &relays; *p != NULL; p = &(*p)->next) {

@@ -10,16 +10,18 @@ enum relay_control {
     RELAY_ATTACH = 'A', // text: the front-end's socket
     RELAY_DELETE = 'D', // the port is gone for good; "answered" by the end of the connection
     RELAY_STOP = 'S',   // the switch is about to end: stop the rings; answered
+    RELAY_OUTER = 'O',  // answers RELAY_CONNECT; with a descriptor: connected to the front-end
     // Relay to switch.
     RELAY_STOPPED = 's',
-    RELAY_READY = 'R', // the vhost library is connected and knows all that its predecessor knew
-    RELAY_LOG = 'I',   // text for the log
+    RELAY_READY = 'R',   // the vhost library is connected and knows all that its predecessor knew
+    RELAY_LOG = 'I',     // text for the log
+    RELAY_CONNECT = 'C', // try to connect to the front-end: the relay itself may not
 };
 
 enum {
     RELAY_CONTROL_MAX = 256, // longest datagram
     // Part of the sockets' names: a switch does not speak to a relay of another version.
-    RELAY_CONTROL_VERSION = 1,
+    RELAY_CONTROL_VERSION = 2,
     // A switch that has not come back by then is gone for good.
     RELAY_LINGER_MS = 10000,
     // For the answers of the switch's vhost library.

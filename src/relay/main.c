@@ -9,7 +9,8 @@
 // The switch starts one for each port (netdev_vhost_relay.c).  It has one thread, touches neither
 // rings nor memory of the guest, and passes messages on, one at a time and whole ones only.  It
 // notes what is in force (record.h); when another switch comes, it tells it that (replay.c).
-// Meanwhile the front-end's requests wait in its socket.
+// Meanwhile the front-end's requests wait in its socket.  It has no privileges (confine.h): when
+// the front-end is the one that listens, the switch connects and hands the connection over.
 //
 // The inner connection breaks when the switch dies, but also when the library refuses a message.
 // Then the switch is still there: it breaks the outer connection too, as the library would have.
@@ -26,14 +27,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "relay/confine.h"
 #include "relay/control.h"
 #include "relay/relay.h"
 
 enum {
-    CONNECT_MS = 100,   // between tries to connect to the front-end
+    CONNECT_MS = 100,   // between tries to have the front-end connected
     VERDICT_MS = 300,   // did the switch die, or did it refuse?
     MAX_REPLAYS = 3,    // of a record that kills switches
-    LASTING_MS = 1000,  // a replay that was good
+    LASTING_MS = 1000,  // that a switch lives after a replay that was good
     SEND_TIMEOUT_S = 2, // for a message to the switch
     NO_ROOM_MS = 100,   // between tries to accept when no descriptor is free
 };
@@ -78,17 +80,16 @@ set_timeout(int sock)
     (void)setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)); // Without: it may wait on.
 }
 
-static void
+// False when the switch does not read: it then loses lines of its log.
+static bool
 tell_switch(struct relay *r, char op, const char *text)
 {
     char message[RELAY_CONTROL_MAX];
+    int n = snprintf(message, sizeof(message), "%c%s", op, text);
 
-    if (r->control >= 0) {
-        int n = snprintf(message, sizeof(message), "%c%s", op, text);
-        n = n < (int)sizeof(message) ? n : (int)sizeof(message) - 1;
-        // A switch that does not read loses lines of its log.
-        (void)!send(r->control, message, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
+    n = n < (int)sizeof(message) ? n : (int)sizeof(message) - 1;
+    return r->control >= 0 &&
+           send(r->control, message, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n;
 }
 
 void
@@ -107,8 +108,9 @@ relay_drop_front_end(struct relay *r, const char *why)
     }
     if (r->is_asked) {
         vhu_close_fds(&r->asked);
-        r->is_asked = false;
+        r->is_asked = r->is_asked_again = false;
     }
+    r->confirm_ms = 0;
     vhu_reset(&r->reader);
     record_clear(r->record);
     close_fd(&r->outer);
@@ -131,22 +133,30 @@ use_outer(struct relay *r, int fd)
     r->n_replays = 0;
 }
 
-static void
-connect_outer(struct relay *r)
+// The front-end is the one that listens, and there is none.
+static bool
+needs_outer(const struct relay *r)
 {
-    struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    // A front-end that does not accept, and later one that does not read, is not waited for.
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return r->outer < 0 && r->inner >= 0 && r->outer_listen < 0 && r->outer_path[0] != '\0' &&
+           r->control >= 0 && !r->is_calling;
+}
 
-    memcpy(sun.sun_path, r->outer_path, sizeof(sun.sun_path));
+static void
+call_outer(struct relay *r)
+{
+    r->is_calling = tell_switch(r, RELAY_CONNECT, "");
     r->connect_ms = relay_now_ms() + CONNECT_MS;
-    if (fd < 0) {
-        return;
-    }
-    if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0) {
+}
+
+// The switch has tried: 'fd' is connected, or -1.
+static void
+take_outer(struct relay *r, int fd)
+{
+    r->is_calling = false;
+    if (fd >= 0 && needs_outer(r)) {
         use_outer(r, fd);
-    } else {
-        close(fd);
+    } else if (fd >= 0) {
+        close(fd); // The library has gone meanwhile.
     }
 }
 
@@ -179,6 +189,7 @@ on_outer(struct relay *r)
         return;
     }
     record_request(r->record, msg);
+    r->confirm_ms = 0; // Whatever it is, the library waits no longer.
     // When this fails, so does reading from there, and that tells more.
     (void)vhu_send(r->inner, msg);
     if (vhu_wants_reply(msg)) {
@@ -237,9 +248,12 @@ replay(struct relay *r)
 {
     const char *why = NULL;
 
-    if (relay_now_ms() - r->replayed_ms > LASTING_MS) {
+    // A question that is asked once more and has no answer yet may take longer: a switch that hangs
+    // is there until its watchdog ends it.
+    if (r->lost_ms - r->replayed_ms > LASTING_MS && !r->is_asked_again) {
         r->n_replays = 0;
     }
+    r->replayed_ms = relay_now_ms();
     if (++r->n_replays > MAX_REPLAYS) {
         end_connection(r, "not kept: the switch does not survive it");
         return;
@@ -247,7 +261,6 @@ replay(struct relay *r)
     r->is_lost = false;
     if (relay_replay(r, &why)) {
         relay_log(r, "the guest's connection was kept");
-        r->replayed_ms = relay_now_ms();
     } else if (why != NULL) {
         end_connection(r, why);
     } else {
@@ -287,6 +300,7 @@ static void
 lose_control(struct relay *r)
 {
     close_fd(&r->control);
+    r->is_calling = false;
     r->gone_ms = relay_now_ms();
     if (r->is_lost) {
         judge_end(r);
@@ -315,11 +329,35 @@ stop(struct relay *r)
     tell_switch(r, RELAY_STOPPED, "");
 }
 
+// As recv(); '*fd' is the descriptor that came along, or -1.
+static ssize_t
+receive_control(int sock, char *message, size_t size, int *fd)
+{
+    struct iovec iov = {.iov_base = message, .iov_len = size};
+    union {
+        struct cmsghdr align;
+        char buf[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr hdr = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.buf,
+                         .msg_controllen = sizeof(control.buf)};
+    ssize_t n = recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&hdr) : NULL;
+
+    *fd = -1;
+    if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+        memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+    }
+    return n;
+}
+
 static void
 on_control(struct relay *r)
 {
     char message[RELAY_CONTROL_MAX + 1];
-    ssize_t n = recv(r->control, message, RELAY_CONTROL_MAX, 0);
+    int fd;
+    ssize_t n = receive_control(r->control, message, RELAY_CONTROL_MAX, &fd);
 
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
         return;
@@ -338,6 +376,9 @@ on_control(struct relay *r)
         break;
     case RELAY_DELETE:
         r->is_done = true;
+        break;
+    case RELAY_OUTER:
+        take_outer(r, fd);
         break;
     default:
         break;
@@ -358,6 +399,9 @@ accept_control(struct relay *r)
     set_timeout(fd);
     r->control = fd;
     r->session++;
+    if (r->is_stopped) {
+        r->n_replays = 0; // The one before did not die.
+    }
     r->is_stopped = false;
 }
 
@@ -394,11 +438,16 @@ run_timers(struct relay *r)
             next = r->message_ms < next ? r->message_ms : next;
         }
     }
-    if (r->outer < 0 && r->inner >= 0 && r->outer_listen < 0 && r->outer_path[0] != '\0') {
+    if (r->confirm_ms != 0 && now >= r->confirm_ms) {
+        end_connection(r, NULL);
+    } else if (r->confirm_ms != 0) {
+        next = r->confirm_ms < next ? r->confirm_ms : next;
+    }
+    if (needs_outer(r)) {
         if (now >= r->connect_ms) {
-            connect_outer(r);
+            call_outer(r);
         }
-        next = r->outer < 0 && r->connect_ms < next ? r->connect_ms : next;
+        next = !r->is_calling && r->connect_ms < next ? r->connect_ms : next;
     }
     return next == INT64_MAX ? -1 : next <= now ? 0 : (int)(next - now);
 }
@@ -474,6 +523,24 @@ clean_up(struct relay *r)
     record_destroy(r->record);
 }
 
+static void
+confine(struct relay *r)
+{
+    struct sockaddr_un sun = {.sun_path = ""};
+    socklen_t size = sizeof(sun) - 1; // leaves a null byte
+    char text[RELAY_CONTROL_MAX];
+    const char *paths[] = {r->control_path, NULL, NULL};
+
+    if (r->outer_listen >= 0 && getsockname(r->outer_listen, (struct sockaddr *)&sun, &size) == 0) {
+        paths[1] = sun.sun_path;
+    }
+    int error = relay_confine(paths);
+    if (error != 0) {
+        snprintf(text, sizeof(text), "its relay keeps privileges: %s", strerror(-error));
+        relay_log(r, text);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -506,6 +573,7 @@ main(int argc, char *argv[])
     (void)setsid(); // Fails only for a leader of a group, which a new child is not.
     r.record = record_create();
     set_timeout(r.control);
+    confine(&r);
     while (!r.is_done) {
         run(&r);
     }

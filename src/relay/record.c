@@ -236,6 +236,12 @@ record_reply(struct record *record, const struct vhu_msg *request, const struct 
     }
 }
 
+bool
+record_in_postcopy(const struct record *record)
+{
+    return record->in_postcopy;
+}
+
 uint64_t
 record_features(const struct record *record)
 {

@@ -38,6 +38,9 @@ void record_set_base(struct record *, const struct vhu_msg *reply);
 // The descriptor with which a ring's driver is woken; -1: none.
 int record_call_fd(const struct record *, int ring);
 
+// Between POSTCOPY_ADVISE and POSTCOPY_END.
+bool record_in_postcopy(const struct record *);
+
 // Acknowledged by the front-end; 0 when it has not.
 uint64_t record_features(const struct record *);
 uint64_t record_protocol_features(const struct record *);

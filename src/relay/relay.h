@@ -12,20 +12,23 @@
 struct relay {
     const char *control_path, *inner_path; // our sockets' files
     char outer_path[108];
-    int control, control_listen; // -1: no switch
-    int inner, inner_listen;     // -1: the library is not connected
-    int outer, outer_listen;     // -1: no front-end; -1: it is the one that listens
-    struct record *record;       // of 'outer'
-    struct vhu_reader reader;    // of 'outer'
-    int64_t message_ms;          // when it must be whole, while we listen
-    struct vhu_msg asked;        // by the front-end, not answered yet
-    bool is_asked;
-    bool is_stopped; // the switch said that it is about to end
-    bool is_lost;    // the library's connection broke; 'outer' waits
+    int control, control_listen;   // -1: no switch
+    int inner, inner_listen;       // -1: the library is not connected
+    int outer, outer_listen;       // -1: no front-end; -1: it is the one that listens
+    struct record *record;         // of 'outer'
+    struct vhu_reader reader;      // of 'outer'
+    int64_t message_ms;            // when it must be whole, while we listen
+    struct vhu_msg asked;          // by the front-end, not answered yet
+    bool is_asked, is_asked_again; // the second: of another library than the first one
+    bool is_stopped;               // the switch said that it is about to end
+    bool is_lost;                  // the library's connection broke; 'outer' waits
+    bool is_calling;               // the switch tries to connect to the front-end
     // Which switch: now, of the library that is connected, of the one that was lost.
     unsigned int session, inner_session, lost_session;
     unsigned int n_replays; // in a row that did not last
-    int64_t lost_ms, gone_ms, connect_ms, replayed_ms;
+    int64_t lost_ms, gone_ms, connect_ms;
+    int64_t confirm_ms; // when the library must have its confirmation, during postcopy; 0: need not
+    int64_t replayed_ms; // when the last replay began
     bool is_done;
 };
 

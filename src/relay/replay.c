@@ -31,7 +31,13 @@ relay_pass_reply(struct relay *r, struct vhu_msg *reply)
     if (answers) {
         record_reply(r->record, &r->asked, reply);
         vhu_close_fds(&r->asked);
-        r->is_asked = false;
+        r->is_asked = r->is_asked_again = false;
+    }
+    // vhost-user.rst: with postcopy the answer to a memory table is the table, and the library's
+    // thread for all ports waits until the front-end has confirmed it.
+    if (record_in_postcopy(r->record) && reply->request == VHU_SET_MEM_TABLE &&
+        reply->size > sizeof(uint64_t)) {
+        r->confirm_ms = relay_now_ms() + VHU_MESSAGE_MS;
     }
     ok = vhu_send(r->outer, reply) == 0;
     vhu_close_fds(reply);
@@ -135,9 +141,14 @@ relay_replay(struct relay *r, const char **why)
         }
     }
     // With this answer all of the above has been accepted.
-    if (!ask_u64(r, VHU_GET_FEATURES, &features) ||
-        (r->is_asked && vhu_send(r->inner, &r->asked) != 0)) {
+    if (!ask_u64(r, VHU_GET_FEATURES, &features)) {
         return false;
+    }
+    if (r->is_asked) {
+        r->is_asked_again = true;
+        if (vhu_send(r->inner, &r->asked) != 0) {
+            return false;
+        }
     }
     wake_driver(r);
     return true;

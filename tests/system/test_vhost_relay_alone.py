@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The relay's program by itself: the tests are its switch, the vhost library and the front-end."""
+import os
+import select
+import socket
+import struct
+import tempfile
+import time
+
+import pytest
+
+import vhost_frontend as vf
+from switchlib import SLUICED, wait_for
+from vhost_frontend import Frontend
+
+PROGRAM = os.path.dirname(os.path.abspath(SLUICED)) + "/relay/sluice-vhost-relay"
+SOON_S = 20
+POSTCOPY_ADVISE = 28
+
+
+def listening(kind, path):
+    s = socket.socket(socket.AF_UNIX, kind)
+    s.bind(path)
+    s.listen(4)
+    return s
+
+
+def read_all(s, size):
+    data = b""
+    while len(data) < size:
+        more = s.recv(size - len(data))
+        assert more
+        data += more
+    return data
+
+
+class Relay:
+    """A relay of a server port, with a switch and a library that do what a test has them do."""
+
+    def __init__(self):
+        self.dir = tempfile.TemporaryDirectory(prefix="sluice-test-")
+        self.outer = self.dir.name + "/v0"
+        os.mkdir(self.dir.name + "/vhost-relay")
+        self.paths = [self.dir.name + "/vhost-relay/v0." + end for end in ("ctl", "vhu")]
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        inherited = [theirs, listening(socket.SOCK_SEQPACKET, self.paths[0]),
+                     listening(socket.SOCK_STREAM, self.paths[1]),
+                     listening(socket.SOCK_STREAM, self.outer)]
+        high = [os.dup2(s.fileno(), 20 + i) for i, s in enumerate(inherited)]
+        os.waitpid(os.posix_spawn(PROGRAM, ["sluice-vhost-relay", *self.paths, "server"], {},
+                                  file_actions=[(os.POSIX_SPAWN_DUP2, fd, 3 + i)
+                                                for i, fd in enumerate(high)]), 0)
+        for fd in high:
+            os.close(fd)
+        for s in inherited:
+            s.close()
+        self.library = None
+        self.come()
+        self.fe = Frontend(self.outer)
+
+    def come(self):
+        """The switch is there, and its library connects."""
+        if self.control is None:
+            self.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.control.connect(self.paths[0])
+        self.control.send(b"A" + self.outer.encode())
+        self.library = socket.socket(socket.AF_UNIX)
+        self.library.connect(self.paths[1])
+        self.library.settimeout(SOON_S)
+
+    def die(self):
+        for s in (self.control, self.library):
+            s.close()
+        self.control = None
+
+    def take(self):
+        """The library reads one request: its number."""
+        request, _, size = struct.unpack("<III", read_all(self.library, 12))
+        read_all(self.library, size)
+        return request
+
+    def answer(self, request, payload=struct.pack("<Q", 0)):
+        self.library.send(struct.pack("<III", request, 5, len(payload)) + payload)
+
+    def take_replay(self):
+        """Answers until the replay is over: with the second question for features."""
+        for _ in range(2):
+            while self.take() != vf.GET_FEATURES:
+                pass
+            self.answer(vf.GET_FEATURES)
+
+    def front_end_is_there(self):
+        readable = select.select([self.fe.s], [], [], 0)[0]
+        return not readable or self.fe.s.recv(1, socket.MSG_PEEK) != b""
+
+    def close(self):
+        if self.control is not None:
+            self.control.close()
+        self.library.close()
+        self.fe.close()
+        wait_for(lambda: not os.path.exists(self.paths[0]), SOON_S, "the relay to end")
+        assert not os.path.exists(self.outer) and os.listdir(self.dir.name) == []
+        self.dir.cleanup()
+
+
+@pytest.fixture
+def relay():
+    r = Relay()
+    yield r
+    r.close()
+
+
+def test_a_record_that_kills_each_switch(relay):
+    """Three replays that are not survived: the fourth switch is spared."""
+    relay.fe.send(vf.SET_OWNER)
+    assert relay.take() == vf.SET_OWNER
+    for _ in range(3):
+        relay.die()
+        relay.come()
+        assert relay.take() == vf.GET_FEATURES and relay.front_end_is_there()
+    relay.die()
+    relay.come()
+    assert relay.library.recv(1) == b"" and not relay.front_end_is_there()
+
+
+def test_a_question_that_hangs_each_switch(relay):
+    """However long it takes until the watchdog ends one."""
+    relay.fe.send(vf.GET_QUEUE_NUM)
+    assert relay.take() == vf.GET_QUEUE_NUM
+    for _ in range(3):
+        relay.die()
+        relay.come()
+        relay.take_replay()
+        assert relay.take() == vf.GET_QUEUE_NUM and relay.front_end_is_there()
+        time.sleep(1.1)
+    relay.die()
+    relay.come()
+    assert relay.library.recv(1) == b"" and not relay.front_end_is_there()
+
+
+def test_switches_that_die_of_something_else(relay):
+    """One that lived for long after a replay does not count against the front-end."""
+    relay.fe.send(vf.SET_OWNER)
+    assert relay.take() == vf.SET_OWNER
+    for i in range(4):
+        relay.die()
+        relay.come()
+        relay.take_replay()
+        if i == 2:
+            time.sleep(1.1)
+    relay.fe.send(vf.GET_QUEUE_NUM)
+    assert relay.take() == vf.GET_QUEUE_NUM and relay.front_end_is_there()
+
+
+def test_a_memory_table_that_nobody_confirms(relay):
+    """During postcopy the library's thread for all ports waits for it: not for long."""
+    relay.fe.send(POSTCOPY_ADVISE)
+    assert relay.take() == POSTCOPY_ADVISE
+    relay.answer(POSTCOPY_ADVISE)
+    relay.fe.send(vf.SET_MEM_TABLE, bytes(8))
+    assert relay.take() == vf.SET_MEM_TABLE
+    relay.answer(vf.SET_MEM_TABLE, bytes(40))
+    read_all(relay.fe.s, 20 + 52)
+    assert relay.front_end_is_there()
+    assert relay.library.recv(1) == b""  # what it waits for has failed
+    assert not relay.front_end_is_there()
+
+
+def status_of(relay):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid) as f:
+                if f.read().split("\0")[1:2] != relay.paths[:1]:
+                    continue
+            with open("/proc/%s/status" % pid) as f:
+                return dict(line.split() for line in f if len(line.split()) == 2)
+        except OSError:
+            continue
+    raise AssertionError("no relay")
+
+
+def test_it_has_no_privileges(relay):
+    # Nothing that a front-end sends is read before.
+    relay.fe.send(vf.SET_OWNER)
+    assert relay.take() == vf.SET_OWNER
+    status = status_of(relay)
+    for name in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb"):
+        assert int(status[name + ":"], 16) == 0
+    assert status["NoNewPrivs:"] == "1"
+    with open(PROGRAM, "rb") as f:
+        assert status["Seccomp:"] == "2" or b"libasan" in f.read()
