@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""other_config:vhost-iommu-support and vhost-postcopy-support, with and without a relay."""
+import os
+import socket
+import struct
+import threading
+
+import pytest
+
+import vhost_frontend as vf
+from switchlib import wait_for
+from test_vhost_protocol import begin, drivers, ether  # noqa: F401
+from vhost_frontend import Driver
+
+SET_BACKEND_REQ_FD, IOTLB_MSG, POSTCOPY_ADVISE, POSTCOPY_LISTEN, POSTCOPY_END = 21, 22, 28, 29, 30
+P_BACKEND_REQ, P_PAGEFAULT = 5, 8
+MISS, UPDATE, INVALIDATE, READ_WRITE = 1, 2, 3, 3
+PAGE = 4096
+IOVA = 1 << 40  # where the guest's IOMMU puts its memory
+
+RELAY = pytest.mark.parametrize("relay", (True, False), ids=("relay", "no-relay"))
+
+
+class Behind(Driver):
+    """A driver whose rings and buffers have addresses of its IOMMU, which it tells page by page."""
+
+    def _negotiate(self):
+        self.misses, self.stop = [], False
+        self.lock = threading.Lock()
+        self.channel, theirs = socket.socketpair()
+        self.offered = self.fe.ask(vf.GET_FEATURES)
+        self.features = self.offered & self.wanted
+        assert self.features >> vf.IOMMU & 1
+        self.protocol = self.fe.ask(vf.GET_PROTOCOL_FEATURES)
+        self.fe.send(vf.SET_PROTOCOL_FEATURES, struct.pack(
+            "<Q", self.protocol & (1 << vf.P_MQ | 1 << P_BACKEND_REQ)))
+        self.fe.send(vf.SET_OWNER)
+        self.fe.send(SET_BACKEND_REQ_FD, fds=[theirs.fileno()])
+        theirs.close()
+        self.set_features(self.features)
+        self.set_memory([(0, self.size, self.fd)])
+        self.server = threading.Thread(target=self._serve)
+        self.server.start()
+
+    def _serve(self):
+        while True:
+            try:
+                data = self.channel.recv(12 + 32)
+            except OSError:
+                return
+            if len(data) < 44:
+                return
+            iova, _, _, _, kind = struct.unpack("<QQQBB", data[12:38])
+            if kind == MISS and IOVA <= iova < IOVA + self.size:
+                self.misses.append(iova)
+                self.tell(UPDATE, iova & -PAGE)
+
+    def tell(self, kind, iova, size=PAGE):
+        self.fe.send(IOTLB_MSG, struct.pack("<QQQBB6x", iova, size, vf.USER + iova - IOVA, READ_WRITE,
+                                            kind))
+
+    def set_address(self, ring, log=None):
+        self.fe.send(vf.SET_VRING_ADDR, struct.pack(
+            "<IIQQQQ", ring.index, 0, IOVA + ring.desc, IOVA + ring.used, IOVA + ring.avail, 0))
+
+    def close(self):
+        self.channel.shutdown(socket.SHUT_RDWR)
+        self.server.join()
+        self.channel.close()
+        super().close()
+
+
+def make(sw, drivers, name, cls, **kw):  # noqa: F811
+    path = "%s/%s.sock" % (sw.dir, name)
+    sw.vsctl("add-port", "br0", name, "--", "set", "Interface", name, "type=dpdkvhostuserclient",
+             "options:vhost-server-path=" + path)
+    d = cls(path, listen=True, **kw)
+    drivers.append(d)
+    return d
+
+
+def translated(driver):
+    """Its buffers, too, lie behind the IOMMU."""
+    for ring in driver.rings:
+        plain = ring.describe
+        ring.describe = lambda i, address, *args, plain=plain, **kw: plain(i, IOVA + address, *args,
+                                                                           **kw)
+    for ring in driver.rings[::2]:
+        driver.fill(ring)
+
+
+@RELAY
+def test_iotlb(sw, drivers, relay):  # noqa: F811
+    """What the switch does not know it asks for; what is invalid it asks for again."""
+    begin(sw, "other_config:vhost-iommu-support=true",
+          "other_config:vhost-relay=%s" % str(relay).lower())
+    a, b = (make(sw, drivers, name, Behind, features=(vf.IOMMU,), fill=False) for name in "ab")
+    for d in (a, b):
+        translated(d)
+    frame = ether(payload=os.urandom(100))
+
+    def arrives():
+        # A page that is asked for is no reason to wait: frames may be lost meanwhile.
+        a.send(frame)
+        return frame in [f for _, f in b.receive()]
+
+    wait_for(arrives, 20, "a frame")
+    assert {IOVA + r.desc for r in a.rings} <= {m & -PAGE for m in a.misses}
+    assert IOVA + a.tx.data in {m & -PAGE for m in a.misses}
+    n = len(a.misses)
+    a.tell(INVALIDATE, IOVA, (a.size + PAGE - 1) & -PAGE)
+    wait_for(lambda: arrives() and len(a.misses) > n, 20, "a frame, and pages asked for again")
+
+
+@RELAY
+def test_misses_that_nobody_reads(sw, drivers, relay):  # noqa: F811
+    """A front-end that leaves its channel full stops no forwarding thread."""
+    begin(sw, "other_config:vhost-iommu-support=true",
+          "other_config:vhost-relay=%s" % str(relay).lower())
+    a, b = (make(sw, drivers, name, Driver) for name in "ab")
+    h = make(sw, drivers, "h", Behind, features=(vf.IOMMU,), fill=False)
+    translated(h)
+    frame = ether(src=b"\2\0\0\0\0\7", payload=bytes(60))
+    wait_for(lambda: a.send(frame) or h.receive(), 20, "the rings of h")
+    # Nobody reads from here on.
+    full, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    try:
+        while True:
+            theirs.send(bytes(64))
+    except BlockingIOError:
+        theirs.setblocking(True)
+    h.fe.send(SET_BACKEND_REQ_FD, fds=[theirs.fileno()])
+    h.tell(INVALIDATE, IOVA, (h.size + PAGE - 1) & -PAGE)
+    assert h.fe.ask(vf.GET_FEATURES)
+    try:
+        for _ in range(20):
+            a.send(frame)
+            b.expect(1)
+        assert sw.proc.poll() is None
+    finally:
+        theirs.close()
+        full.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="userfaultfd needs root")
+@RELAY
+def test_postcopy(sw, drivers, relay):  # noqa: F811
+    """The switch gives its userfaultfd, tells where the guest's memory is, and waits until its
+    front-end has seen that; afterwards frames pass."""
+    begin(sw, "other_config:vhost-postcopy-support=true",
+          "other_config:vhost-relay=%s" % str(relay).lower())
+
+    class Arriving(Driver):
+        def set_memory(self, regions):
+            s = self.fe.s
+            self.fe.send(vf.SET_PROTOCOL_FEATURES, struct.pack(
+                "<Q", self.protocol & (1 << P_PAGEFAULT | 1 << P_BACKEND_REQ | 1 << vf.P_MQ)))
+            self.fe.send(POSTCOPY_ADVISE)
+            answer, fds, _, _ = socket.recv_fds(s, 20, 1)
+            assert answer[:4] == struct.pack("<I", POSTCOPY_ADVISE) and len(fds) == 1
+            assert os.readlink("/proc/self/fd/%d" % fds[0]) == "anon_inode:[userfaultfd]"
+            self.fe.send(POSTCOPY_LISTEN)
+            super().set_memory(regions)
+            table = s.recv(1000)
+            request, _, size, n = struct.unpack("<IIII", table[:16])
+            assert request == vf.SET_MEM_TABLE and n == 1 and len(table) == 12 + size
+            assert struct.unpack("<QQ", table[20:36]) == (0, self.size)
+            self.fe.send(vf.SET_MEM_TABLE, table[12:])
+            assert self.fe.ask(POSTCOPY_END) == 0
+            os.close(fds[0])
+
+    a, b = make(sw, drivers, "a", Arriving), make(sw, drivers, "b", Driver)
+    frame = ether(payload=os.urandom(100))
+    wait_for(lambda: a.send(frame) or frame in [f for _, f in b.receive()], 20, "a frame")
+    wait_for(lambda: b.send(frame) or frame in [f for _, f in a.receive()], 20, "a frame back")
