@@ -268,7 +268,7 @@ static uint64_t
 socket_flags(const struct netdev_vhost *vhost)
 {
     const struct smap *config = dpdk_config();
-    uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+    uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS | RTE_VHOST_USER_NET_STATS_ENABLE;
 
     if (!vhost->offloads) {
         flags |= RTE_VHOST_USER_LINEARBUF_SUPPORT; // nothing comes that one buffer does not hold

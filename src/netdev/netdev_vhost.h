@@ -101,4 +101,10 @@ void netdev_vhost_get_custom_stats(const struct netdev *,
 void netdev_vhost_get_status(const struct netdev *, struct smap *);
 void netdev_vhost_get_config(const struct netdev *, struct smap *);
 
+// --- netdev_vhost_stats.c ---
+// Counters of the guest's rings, while it is connected.
+void netdev_vhost_get_ring_stats(const struct netdev *,
+                                 void (*cb)(const char *name, uint64_t value, void *aux),
+                                 void *aux);
+
 #endif

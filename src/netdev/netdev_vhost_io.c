@@ -270,6 +270,7 @@ netdev_vhost_get_custom_stats(const struct netdev *netdev,
         snprintf(name, sizeof(name), "rx_q%u_good_bytes", i);
         cb(name, atomic_load_explicit(&c->bytes, memory_order_relaxed), aux);
     }
+    netdev_vhost_get_ring_stats(netdev, cb, aux);
     cb("ovs_tx_retries", tx.retries, aux);
     cb("ovs_tx_failure_drops", tx.failure_drops, aux);
     cb("ovs_tx_mtu_exceeded_drops", tx.mtu_drops, aux);

@@ -384,6 +384,39 @@ def test_length_of_the_queue_in_pmd_perf_show(sw, drivers):
     wait_for(lambda: longest() == 200, 20, "a queue of 200")
 
 
+# Of genuine OVS 3.1.0 for a connected guest.
+RING_KEYS = ("broadcast_packets good_bytes good_packets guest_notifications inflight_completed "
+             "inflight_submitted iotlb_hits iotlb_misses multicast_packets size_1024_1518_packets "
+             "size_128_255_packets size_1519_max_packets size_256_511_packets "
+             "size_512_1023_packets size_64_packets size_65_127_packets undersize_packets").split()
+PORT_KEYS = ("1024_to_1522_packets 128_to_255_packets 1523_to_max_packets 1_to_64_packets "
+             "256_to_511_packets 512_to_1023_packets 65_to_127_packets broadcast_packets bytes "
+             "dropped multicast_packets packets").split()
+SIZES = {60: "1_to_64", 64: "1_to_64", 65: "65_to_127", 100: "65_to_127", 200: "128_to_255",
+         300: "256_to_511", 600: "512_to_1023", 1100: "1024_to_1522", 1514: "1024_to_1522"}
+
+
+def test_documented_statistics(sw, drivers):
+    begin(sw)
+    a, b = (connect(sw, drivers, name) for name in "ab")
+    for length in SIZES:
+        a.send(ether(payload=bytes(length - 14)))
+    b.expect(len(SIZES))
+
+    def column(name):
+        return {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", sw.get("Interface", name, "statistics"))}
+
+    wait_for(lambda: column("b").get("tx_broadcast_packets") == len(SIZES), 20, "counters")
+    for name, way in (("a", "rx"), ("b", "tx")):
+        stats = column(name)
+        assert {"%s_%s" % (w, key) for w in ("rx", "tx") for key in PORT_KEYS} <= set(stats)
+        assert {"%s_q0_%s" % (w, key) for w in ("rx", "tx") for key in RING_KEYS} <= set(stats)
+        for size in set(SIZES.values()):
+            assert stats["%s_%s_packets" % (way, size)] == list(SIZES.values()).count(size)
+        assert stats[way + "_multicast_packets"] == 0
+        assert stats[way + "_q0_good_bytes"] == stats[way + "_bytes"] == sum(SIZES)
+
+
 def test_one_queue_per_connection(sw, drivers):
     """The next guest on the same socket may have another number of queues."""
     begin(sw)
