@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "flow/field_private.h"
 #include "flow/match.h"
+#include "flow/option.h"
 
 /* Locations: kind, offset, bytes that it may touch. */
 #define FLOW_SIZEOF(M) sizeof(((struct flow *)0)->M)
@@ -246,6 +247,9 @@ static void __attribute__((constructor)) index_fields(void)
 const char *
 mf_nxm_name(const struct mf_field *mf)
 {
+    if (mf_is_option(mf)) {
+        return mf_option_nxm_name(mf);
+    }
     return nxm_names[mf->id][0]   ? nxm_names[mf->id]
            : oxm_names[mf->id][0] ? oxm_names[mf->id]
                                   : mf->name;

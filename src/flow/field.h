@@ -15,6 +15,7 @@
 #include "flow/flow.h"
 
 struct match;
+struct mf_options;
 struct text;
 
 /* MF_ID_<name>.  Order is the order of field.def and is also the order in which OXM is written. */
@@ -23,6 +24,8 @@ enum mf_id {
 #include "flow/field.def"
 #undef MF_FIELD
     MF_N_IDS,
+    /* Ids from here on are those of tunnel options; mf_from_id() and flow/option.h know them. */
+    MF_FIRST_OPTION,
 };
 
 enum mf_maskable {
@@ -109,14 +112,16 @@ union mf_value {
 
 extern const struct mf_field mf_fields[MF_N_IDS];
 
+const struct mf_field *mf_option_from_id(unsigned id); /* flow/option.h */
+
 static inline const struct mf_field *
 mf_from_id(enum mf_id id)
 {
-    return &mf_fields[id];
+    return id < MF_N_IDS ? &mf_fields[id] : mf_option_from_id(id);
 }
 
 /* By name or alias ("reg0", "nw_src", "ip_src"...), or by NXM/OXM name ("NXM_NX_REG0"); NULL if
- * none. */
+ * none.  Tunnel options have names only where a bridge maps them: mf_option_from_name(). */
 const struct mf_field *mf_from_name(const char *name);
 const struct mf_field *mf_from_name_n(const char *name, size_t len);
 
@@ -188,6 +193,7 @@ struct mf_port_names {
     mf_port_lookup_fn *lookup;
     mf_port_name_fn *name; /* NULL result: print the number */
     const void *aux;
+    const struct mf_options *options; /* tun_metadata names that parsers know; NULL: none */
 };
 char *mf_parse(const struct mf_field *mf, const char *text, const struct mf_port_names *ports,
                union mf_value *value, union mf_value *mask);
@@ -204,10 +210,10 @@ struct mf_subfield {
     uint16_t n_bits;
 };
 
-/* Parses the subfield at '*s' and moves '*s' behind it. */
-char *mf_parse_subfield_n(struct mf_subfield *sf, const char **s);
+/* Parses the subfield at '*s' and moves '*s' behind it.  'options' may be NULL. */
+char *mf_parse_subfield_n(struct mf_subfield *sf, const char **s, const struct mf_options *options);
 /* The same where nothing may follow. */
-char *mf_parse_subfield(struct mf_subfield *sf, const char *s);
+char *mf_parse_subfield(struct mf_subfield *sf, const char *s, const struct mf_options *options);
 void mf_format_subfield(const struct mf_subfield *sf, struct text *out);
 
 /* The subfield's bits, right-aligned in 16 big-endian bytes; and the low 64 of them. */

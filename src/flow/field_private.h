@@ -23,8 +23,9 @@ enum mf_loc {
     LOC_TOS, /* bits of the IP TOS byte */
     LOC_DSCP,
     LOC_ECN,
-    LOC_LOW8,  /* an ICMP type or code in the place of a port */
-    LOC_ARPOP, /* an ARP opcode in the place of the IP protocol */
+    LOC_LOW8,   /* an ICMP type or code in the place of a port */
+    LOC_ARPOP,  /* an ARP opcode in the place of the IP protocol */
+    LOC_OPTION, /* a tunnel option: slots of option_values[], owned in option_owners[] (option.c) */
 };
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "flow/field.h"
 #include "flow/flags.h"
+#include "flow/option.h"
 #include "flow/text.h"
 
 static const struct {
@@ -451,13 +452,16 @@ name_len(const char *s)
 }
 
 char *
-mf_parse_subfield_n(struct mf_subfield *sf, const char **sp)
+mf_parse_subfield_n(struct mf_subfield *sf, const char **sp, const struct mf_options *options)
 {
     const char *start = *sp, *s = start;
     size_t len = name_len(s);
     uint64_t first, last;
 
     sf->field = mf_from_name_n(s, len);
+    if (!sf->field && options) {
+        sf->field = mf_option_from_name_n(options, s, len);
+    }
     if (!sf->field) {
         return text_error("%.*s: unknown field", (int)(len ? len : strcspn(s, ",")), s);
     }
@@ -488,10 +492,10 @@ mf_parse_subfield_n(struct mf_subfield *sf, const char **sp)
 }
 
 char *
-mf_parse_subfield(struct mf_subfield *sf, const char *s)
+mf_parse_subfield(struct mf_subfield *sf, const char *s, const struct mf_options *options)
 {
     const char *p = s;
-    char *error = mf_parse_subfield_n(sf, &p);
+    char *error = mf_parse_subfield_n(sf, &p, options);
 
     return error ? error : *p ? text_error("%s: unexpected text after the field", s) : NULL;
 }

@@ -7,6 +7,7 @@
 #include "flow/field.h"
 #include "flow/field_private.h"
 #include "flow/match.h"
+#include "flow/option.h"
 
 static uint32_t
 mpls_shift(uint8_t loc)
@@ -76,6 +77,7 @@ get_part(const struct mf_field *mf, const uint8_t *p, union mf_value *v)
     case LOC_ARPOP:
         v->be16 = htobe16_(*p);
         break;
+    case LOC_OPTION:
     case LOC_AT:
     case LOC_HOST16:
     case LOC_HOST32:
@@ -145,6 +147,11 @@ mf_get_value(const struct mf_field *mf, const struct flow *flow, union mf_value 
     case LOC_ARPOP:
         get_part(mf, p, v);
         break;
+    case LOC_OPTION:
+        if (mf_option_is_present(mf, flow)) {
+            memcpy(v->b, p, mf->n_bytes);
+        }
+        break;
     }
 }
 
@@ -189,6 +196,7 @@ set_part(const struct mf_field *mf, const union mf_value *v, uint8_t *p)
     case LOC_ARPOP:
         *p = v->b[1];
         break;
+    case LOC_OPTION:
     case LOC_AT:
     case LOC_HOST16:
     case LOC_HOST32:
@@ -253,6 +261,10 @@ set_raw(const struct mf_field *mf, const union mf_value *v, struct flow *flow)
     case LOC_LOW8:
     case LOC_ARPOP:
         set_part(mf, v, p);
+        break;
+    case LOC_OPTION:
+        memcpy(p, v->b, mf->n_bytes);
+        mf_option_own(mf, flow);
         break;
     }
 }
@@ -357,6 +369,8 @@ set_mask(const struct mf_field *mf, const union mf_value *mask, struct flow_mask
         put_be16((uint8_t *)&fm->bits + mf->ofs, any ? UINT16_MAX : 0);
     } else if ((mf->loc == LOC_DLVLAN || mf->loc == LOC_VLANPCP) && any) {
         fm->bits.vlans[0].tci |= htobe16_(VLAN_CFI);
+    } else if (mf->loc == LOC_OPTION) {
+        mf_option_mask_presence(mf, fm);
     }
 }
 
@@ -394,6 +408,9 @@ mf_is_all_wild(const struct mf_field *mf, const struct flow_mask *mask)
 {
     union mf_value bits;
 
+    if (mf->loc == LOC_OPTION) {
+        return !mf_option_is_present(mf, &mask->bits);
+    }
     mf_get_value(mf, &mask->bits, &bits);
     return mf_is_zero(mf, &bits);
 }

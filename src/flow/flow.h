@@ -79,6 +79,9 @@ struct flow_vlan {
 #define FLOW_N_REGS 16
 #define FLOW_N_XREGS (FLOW_N_REGS / 2)
 #define FLOW_N_XXREGS (FLOW_N_REGS / 4)
+/* Room for tunnel options (flow/option.h), in units of the four bytes that an option is a multiple
+ * of. */
+#define FLOW_OPTION_SLOTS 25
 
 /* Values of packet_type: namespace << 16 | type.  Zero, Ethernet, unless the packet starts at L3.
  */
@@ -86,7 +89,7 @@ struct flow_vlan {
 #define PACKET_TYPE(NS, TYPE) ((uint32_t)(NS) << 16 | (TYPE)) /* host order */
 
 /* Number of 64-bit words of a flow, and of those among them that a datapath key may contain. */
-#define FLOW_WORDS 48
+#define FLOW_WORDS 64
 #define FLOW_KEY_WORDS 36
 
 struct flow {
@@ -169,6 +172,11 @@ struct flow {
             /* Word 46. */
             uint32_t conj_id;
             struct flow_vlan deep_vlans[FLOW_MAX_DEEP_VLANS]; /* Word 47; never in a mask */
+            /* Words 48-63: values of tun_metadata fields, and of each slot whose it is: the field's
+             * number plus 1, or 0 if no field that lies there is present.  In a mask 0 or 0xff. */
+            uint8_t option_values[FLOW_OPTION_SLOTS][4];
+            uint8_t option_owners[FLOW_OPTION_SLOTS];
+            uint8_t option_pad[3];
         };
         uint64_t w[FLOW_WORDS];
     };
@@ -339,6 +347,7 @@ static_assert(sizeof(struct flow_tnl) == 9 * 8, "tunnel words");
 static_assert(sizeof(struct flow) == FLOW_WORDS * 8, "FLOW_WORDS must be the size of struct flow");
 static_assert(FLOW_WORDS <= 64, "one bitmap word describes a flow");
 static_assert(FLOW_WORD_OF(regs) == FLOW_KEY_WORDS, "the key words come first");
+static_assert(FLOW_WORD_OF(option_values) == 48, "options start at a word");
 static_assert(offsetof(struct flow, dl_dst) == 8 && offsetof(struct flow, dl_src) == 16, "w1 w2");
 static_assert(offsetof(struct flow, nw_src) == 24 && offsetof(struct flow, tp_src) == 32, "w3 w4");
 static_assert(offsetof(struct flow, vlans) == 40 && offsetof(struct flow, pkt_mark) == 48, "w5 w6");

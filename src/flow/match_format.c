@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "flow/flags.h"
 #include "flow/match.h"
+#include "flow/option.h"
 #include "flow/text.h"
 
 #define DEFAULT_PRIORITY 32768
@@ -149,6 +150,27 @@ put_protocol(const struct out *o, bool *say_type, bool *say_proto)
 static const char *const tnl_flag_names[] = {"oam", "df", "csum", "key"};
 static const struct flag_set tnl_flags = {tnl_flag_names, ARRAY_SIZE(tnl_flag_names), 0xf};
 
+/* One of which only the presence is asked for prints as a bare name. */
+static void
+put_options(const struct out *o)
+{
+    MF_OPTION_FOR_EACH(mf, o->f)
+    {
+        union mf_value value, mask;
+
+        if (mf_is_all_wild(mf, &o->m->mask)) {
+            continue;
+        }
+        mf_get(mf, o->m, &value, &mask);
+        text_put(o->t, mf->name);
+        if (!mf_is_zero(mf, &mask)) {
+            text_putc(o->t, '=');
+            mf_format(mf, &value, &mask, NULL, o->t);
+        }
+        text_putc(o->t, ',');
+    }
+}
+
 static void
 put_tunnel(const struct out *o)
 {
@@ -170,6 +192,7 @@ put_tunnel(const struct out *o)
         flags_format(&tnl_flags, o->f->tunnel.flags, mask, o->t);
         text_putc(o->t, ',');
     }
+    put_options(o);
 }
 
 static void
@@ -396,6 +419,9 @@ flow_format(const struct flow *flow, const struct mf_port_names *ports, struct t
     m.flow = *flow;
     flow_mask_exact_for(flow, &m.mask);
     forget_zero_context(&m);
+    if (flow_tnl_dst_is_set(&flow->tunnel)) {
+        mf_options_to_match(flow, &m); /* Else they only wait to be sent. */
+    }
     for (int i = 0; i < FLOW_MAX_VLANS; i++) {
         m.mask.bits.vlans[i].tci = i == 0 || flow->vlans[i - 1].tci ? UINT16_MAX : 0;
     }

@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 #include "flow/match.h"
+#include "flow/option.h"
 #include "flow/text.h"
 
 #define OFP10_VLAN_NONE 0xffff
@@ -155,10 +156,12 @@ field_for(const char *key, const struct match *m)
     return mf->id == MF_IPV4_DST && arp ? mf_from_id(MF_ARP_TPA) : mf;
 }
 
+/* A bare keyword: a protocol, or a tunnel option that is to be there. */
 static char *
-set_protocol(const struct item *item, struct match *m)
+set_protocol(const struct item *item, const struct mf_port_names *ports, struct match *m)
 {
     const struct match_protocol *proto = match_protocol_from_name(item->key);
+    const struct mf_field *option;
 
     if (!item->value && proto) {
         match_set_dl_type(m, proto->dl_type);
@@ -168,6 +171,13 @@ set_protocol(const struct item *item, struct match *m)
         return NULL;
     }
     if (item->value || !strcmp(item->key, "eth")) {
+        return NULL;
+    }
+    option = mf_option_from_name(ports ? ports->options : NULL, item->key);
+    if (option) {
+        static const union mf_value zero;
+
+        mf_set(option, &zero, &zero, m);
         return NULL;
     }
     return field_for(item->key, m) ? text_error("field %s missing value", item->key)
@@ -182,6 +192,9 @@ set_field(const struct item *item, const struct mf_port_names *ports, struct mat
     unsigned int x;
     char *error;
 
+    if (!mf && ports) {
+        mf = mf_option_from_name(ports->options, item->key);
+    }
     if (!mf) {
         return text_error("unknown field %s", item->key);
     }
@@ -255,7 +268,7 @@ parse_pass(char *text, enum pass pass, const struct mf_port_names *ports, struct
             continue;
         }
         if (!item.value) {
-            error = set_protocol(&item, m);
+            error = set_protocol(&item, ports, m);
             continue;
         }
         if (extra) {

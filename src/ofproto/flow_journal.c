@@ -127,6 +127,9 @@ rewrite(struct ofproto *p)
     }
     atomic_store(memlog_note(j->log, FLOW_JOURNAL_NOTE_RESTORES), j->n_restores);
     atomic_store(memlog_note(j->log, FLOW_JOURNAL_NOTE_CONTEXT), j->context);
+    if (p->n_tlv_maps) {
+        flow_records_put_tlv_map(&j->rec, p);
+    }
     meters_visit(p, rewrite_meter, &rw);
     groups_visit(p, OFP_GROUP_ALL, rewrite_group, &rw);
     for (int i = 0; i < OFPROTO_N_TABLES && !rw.error; i++) {
@@ -253,6 +256,22 @@ flow_journal_meter(struct ofproto *p, uint32_t id, const struct ofp_meter_config
     } else if (j) {
         flow_records_remove_meter(&j->rec, id);
     }
+}
+
+void
+flow_journal_tlv_map(struct ofproto *p)
+{
+    struct flow_journal *j = writable(p);
+
+    if (j) {
+        flow_records_put_tlv_map(&j->rec, p);
+    }
+}
+
+void
+flow_journal_commit(struct ofproto *p)
+{
+    commit(p);
 }
 
 void

@@ -21,6 +21,7 @@
  *   GROUP_DEL  u32 id
  *   METER      u32 id, v size, an OpenFlow 1.5 meter-mod
  *   METER_DEL  u32 id
+ *   TLV_MAP    u32 0, v size, an OpenFlow 1.5 NXT_TLV_TABLE_MOD that adds all; in place of the last
  *
  * Numbers begin with 1.  'modified' is clock_now_ms() of the last modification, which hard timeouts
  * count from: the clock is the machine's.
@@ -48,6 +49,7 @@ enum flow_journal_record {
     FLOW_JOURNAL_GROUP_DEL,
     FLOW_JOURNAL_METER,
     FLOW_JOURNAL_METER_DEL,
+    FLOW_JOURNAL_TLV_MAP,
 };
 
 /* What a FLOW says beside the least. */
@@ -76,6 +78,10 @@ void flow_journal_times(struct rule *);
 /* In force from now on; NULL: gone. */
 void flow_journal_group(struct ofproto *, uint32_t id, const struct ofp_group *);
 void flow_journal_meter(struct ofproto *, uint32_t id, const struct ofp_meter_config *);
+/* The map of tunnel options is another.  It, groups and meters are in the log with the next
+ * transaction, or the call that ends a change that has none. */
+void flow_journal_tlv_map(struct ofproto *);
+void flow_journal_commit(struct ofproto *);
 /* How the bridge is governed (connmgr_context()). */
 void flow_journal_context(struct ofproto *, uint32_t context);
 /* Once a second. */
@@ -83,8 +89,8 @@ void flow_journal_run(struct ofproto *);
 
 /* --- reading: flow_journal_read.c.  Any thread --- */
 
-/* First with NULL: the log is sound.  Then one message that makes a meter, a group or a flow, in
- * this order; 'modified_ms' is 0 but for flows with a hard timeout. */
+/* First with NULL: the log is sound.  Then one message that makes the TLV map, a meter, a group or
+ * a flow, in this order; 'modified_ms' is 0 but for flows with a hard timeout. */
 typedef void flow_journal_fn(const uint8_t *msg, size_t size, int64_t modified_ms, void *aux);
 
 /* Reads all of the file before the first call of 'cb'.  0, or a negative errno: nothing was called.

@@ -52,10 +52,10 @@ struct list {
 };
 
 struct journal {
-    struct list shapes;         /* struct bytes: of u8 word, u64 mask */
-    struct list actions;        /* struct bytes */
-    struct list flows;          /* struct read_flow */
-    struct list groups, meters; /* struct read_thing */
+    struct list shapes;                   /* struct bytes: of u8 word, u64 mask */
+    struct list actions;                  /* struct bytes */
+    struct list flows;                    /* struct read_flow */
+    struct list groups, meters, tlv_maps; /* struct read_thing */
 };
 
 static void *
@@ -78,6 +78,7 @@ journal_fini(struct journal *j)
     free(j->flows.items);
     free(j->groups.items);
     free(j->meters.items);
+    free(j->tlv_maps.items);
 }
 
 /* --- the first pass: records -------------------------------------------------------------------
@@ -291,6 +292,9 @@ read_record(struct journal *j, struct rd *r)
     case FLOW_JOURNAL_METER_DEL:
         read_thing(&j->meters, r, true, OFPTYPE_METER_MOD);
         break;
+    case FLOW_JOURNAL_TLV_MAP:
+        read_thing(&j->tlv_maps, r, false, OFPTYPE_TLV_TABLE_MOD);
+        break;
     default:
         return false;
     }
@@ -424,6 +428,7 @@ flow_journal_read(const void *data, size_t size, flow_journal_fn *cb, void *aux,
     *n_lost = 0;
     if (!result) {
         cb(NULL, 0, 0, aux);
+        tell_things(&j.tlv_maps, cb, aux);
         tell_things(&j.meters, cb, aux);
         tell_things(&j.groups, cb, aux);
         tell_flows(&j, cb, aux, n_lost);

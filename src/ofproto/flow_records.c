@@ -417,3 +417,14 @@ flow_records_fini(struct flow_records *rec)
     free(rec->actions);
     wr_fini(&rec->out);
 }
+
+void
+flow_records_put_tlv_map(struct flow_records *rec, const struct ofproto *p)
+{
+    struct wr msg = {0};
+
+    tlv_map_encode(p, OFP15_VERSION, &msg);
+    put_message(rec, FLOW_JOURNAL_TLV_MAP, 0, &msg);
+    rec->garbage += msg.size;
+    wr_fini(&msg);
+}

@@ -39,5 +39,6 @@ void flow_records_put_group(struct flow_records *, const struct ofp_group *);
 void flow_records_remove_group(struct flow_records *, uint32_t id);
 void flow_records_put_meter(struct flow_records *, const struct ofp_meter_config *);
 void flow_records_remove_meter(struct flow_records *, uint32_t id);
+void flow_records_put_tlv_map(struct flow_records *, const struct ofproto *);
 
 #endif /* ofproto/flow_records.h */

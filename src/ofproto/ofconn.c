@@ -258,6 +258,7 @@ handle_message(struct ofconn *c, const void *data, size_t size)
         connmgr_snoop(c->mgr, data, size);
     }
     error = ofp_msg_decode(data, size, &msg);
+    msg.body.options = &c->ofproto->options;
     if (!c->version) {
         if (!error && msg.type == OFPTYPE_HELLO) {
             negotiate(c, &msg);

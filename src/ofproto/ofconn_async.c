@@ -165,6 +165,7 @@ metadata_match(const struct flow *flow, struct match *m)
         FLOW_MASK_SET(&m->mask, ct_mark);
         FLOW_MASK_SET(&m->mask, ct_label);
     }
+    mf_options_to_match(flow, m);
 }
 
 /* Reasons beyond a version's own look like those that it has. */

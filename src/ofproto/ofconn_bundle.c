@@ -124,6 +124,7 @@ apply(struct ofconn *c, struct flow_txn *txn, struct ofbundle_msgs *b, size_t i,
         return error;
     }
     ofp_msg_decode(data, size, &msg);
+    msg.body.options = &c->ofproto->options;
     if (msg.type == OFPTYPE_FLOW_MOD) {
         error = ofconn_decode_flow_mod(c, &msg, fm);
         return error ? error : flow_mod_apply(txn, fm);

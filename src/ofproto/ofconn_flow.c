@@ -342,6 +342,7 @@ handle_resume(struct ofconn *c, const struct ofp_msg *msg)
         return error;
     }
     in = rd_init(pin.continuation, pin.continuation_size);
+    in.options = msg->body.options;
     error = ofp_continuation_decode(&in, version_of(msg), &k);
     error = error ? error : check_continuation(p, &k, version_of(msg));
     if (!error && p->all->hooks.packet_out) {

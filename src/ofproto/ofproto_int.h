@@ -143,6 +143,8 @@ struct ofproto_view {
 
 /* The present view; never NULL. */
 const struct ofproto_view *ofproto_view(const struct ofproto *);
+/* What tun_metadata fields mean.  Main thread. */
+const struct mf_options *ofproto_options(const struct ofproto *);
 const struct view_port *view_port(const struct ofproto_view *, ofp_port_t); /* NULL: none */
 const struct view_port *view_port_by_name(const struct ofproto_view *, const char *name);
 const struct view_bundle *view_bundle(const struct ofproto_view *, uint32_t id);

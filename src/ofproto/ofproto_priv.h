@@ -172,6 +172,7 @@ struct ofproto {
     RCU_PTR(struct ofmeter_map) meters; /* w main, r all (meter.c) */
     struct ofp_tlv_map tlv_maps[OFP_TUN_METADATA_FIELDS];
     size_t n_tlv_maps;
+    struct mf_options options; /* where the fields of tlv_maps lie in a flow */
     struct connmgr *connmgr;
     struct flow_journal *journal; /* NULL: none */
     struct ofp_flow_mod fm;       /* scratch: decoded flow-mod, memory is kept */
@@ -354,6 +355,15 @@ void groups_forget(struct groups_saved *);
 /* One group, or all of them in order (OFP_GROUP_ALL). */
 void groups_visit(const struct ofproto *, uint32_t group_id,
                   void (*cb)(const struct ofgroup *, void *aux), void *aux);
+
+/* --- tlv_map.c
+ * ---------------------------------------------------------------------------------------- */
+
+/* All of it or nothing. */
+enum ofperr tlv_map_mod(struct ofproto *, const struct ofp_tlv_table_mod *);
+/* In place of the map, of which nothing is in use; and the message for that. */
+enum ofperr tlv_map_restore(struct ofproto *, const struct ofp_tlv_table_mod *);
+void tlv_map_encode(const struct ofproto *, enum ofp_version, struct wr *out);
 
 /* --- meter.c
  * ------------------------------------------------------------------------------------------ */

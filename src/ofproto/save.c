@@ -4,12 +4,13 @@
  * over from this one (src/bridge/br_state.c), and back; and back from the journal of a process that
  * crashed (flow_journal.h).
  *
- * Meters, groups and flows are OpenFlow 1.5 messages that would make them, in an order in which all
- * that is referred to is there.  Counters and ages begin anew.  A MAC address is a struct
- * saved_mac, least recently used first.  Main thread.
+ * The TLV map, meters, groups and flows are OpenFlow 1.5 messages that would make them, in an order
+ * in which all that is referred to is there.  Counters and ages begin anew.  A MAC address is a
+ * struct saved_mac, least recently used first.  Main thread.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -96,6 +97,9 @@ ofproto_save_flows(const struct ofproto *p, size_t *size)
 {
     struct wr out = {0};
 
+    if (p->n_tlv_maps) {
+        tlv_map_encode(p, SAVE_VERSION, &out);
+    }
     meters_visit(p, save_meter, &out);
     groups_visit(p, OFP_GROUP_ALL, save_group, &out);
     for (int i = 0; i < OFPROTO_TABLE_HIDDEN; i++) {
@@ -131,11 +135,13 @@ tell_refused(struct ofproto *p, const uint8_t *data, size_t size, enum ofperr er
     struct ofp_flow_mod *fm = &p->fm;
     struct text t = {0};
     struct ofp_msg msg;
+    bool is_sound = !ofp_msg_decode(data, size, &msg);
 
     if (n > REFUSED_TOLD) {
         return;
     }
-    if (ofp_msg_decode(data, size, &msg)) {
+    msg.body.options = &p->options;
+    if (!is_sound) {
         text_put(&t, "a message that cannot be read");
     } else if (msg.type == OFPTYPE_FLOW_MOD && !ofp_flow_mod_decode(&msg, false, fm)) {
         text_printf(&t, "flow table=%u, cookie=%#" PRIx64 ", ", fm->table_id, fm->new_cookie);
@@ -144,7 +150,8 @@ tell_refused(struct ofproto *p, const uint8_t *data, size_t size, enum ofperr er
         text_printf(&t, "%s",
                     msg.type == OFPTYPE_FLOW_MOD    ? "flow"
                     : msg.type == OFPTYPE_GROUP_MOD ? "group"
-                                                    : "meter");
+                    : msg.type == OFPTYPE_METER_MOD ? "meter"
+                                                    : "the TLV map");
     }
     log_err("bridge %s: not restored (%s): %s", p->name, ofperr_name(error), text_cstr(&t));
     text_fini(&t);
@@ -174,6 +181,17 @@ restore_meter(struct flow_txn *txn, const struct ofp_msg *msg)
 }
 
 static enum ofperr
+restore_tlv_map(struct ofproto *p, const struct ofp_msg *msg)
+{
+    struct ofp_tlv_table_mod tm = {0};
+    enum ofperr error = ofp_tlv_table_mod_decode(msg, &tm);
+
+    error = error ? error : tlv_map_restore(p, &tm);
+    free(tm.maps);
+    return error;
+}
+
+static enum ofperr
 restore_message(struct flow_txn *txn, const uint8_t *data, size_t size)
 {
     struct ofp_msg msg;
@@ -181,6 +199,10 @@ restore_message(struct flow_txn *txn, const uint8_t *data, size_t size)
 
     if (error) {
         return error;
+    }
+    msg.body.options = &txn->ofproto->options;
+    if (msg.type == OFPTYPE_TLV_TABLE_MOD) {
+        return restore_tlv_map(txn->ofproto, &msg);
     }
     if (msg.type == OFPTYPE_FLOW_MOD) {
         return restore_flow(txn, &msg);

@@ -109,6 +109,7 @@ parse_ofp_flow(struct request *r, const char *bridge, const char *text)
         return;
     }
     names.aux = ofproto_view(r->ofproto);
+    names.options = ofproto_options(r->ofproto);
     error = refuse_masks(text);
     if (!error) {
         error = match_parse(&match, text, &names, NULL);

@@ -355,9 +355,11 @@ do_action(struct xlate_ctx *ctx, const struct ofpact *a, const struct ofpact *li
     case OFPACT_MULTIPATH:
         xlate_multipath(ctx, OFPACT_CAST(ofpact_multipath, a));
         break;
+    case OFPACT_DELETE_FIELD:
+        xlate_delete_field(ctx, OFPACT_CAST(ofpact_delete_field, a));
+        break;
     case OFPACT_NOTE:
-    case OFPACT_SAMPLE:       /* No collector is configured that could take samples. */
-    case OFPACT_DELETE_FIELD: /* No tunnel metadata without tunnels. */
+    case OFPACT_SAMPLE: /* No collector is configured that could take samples. */
         break;
     case OFPACT_EXIT:
         ctx->exit = true;

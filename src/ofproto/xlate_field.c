@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "flow/option.h"
 #include "ofproto/xlate_int.h"
 #include "openflow/ofp_packet.h"
 
@@ -153,6 +154,15 @@ xlate_reg_move(struct xlate_ctx *ctx, const struct ofpact_reg_move *a)
         fix_vlan(ctx);
     }
     xlate_report_subfield(ctx, &a->dst);
+}
+
+void
+xlate_delete_field(struct xlate_ctx *ctx, const struct ofpact_delete_field *a)
+{
+    const struct mf_field *mf = mf_from_id((enum mf_id)a->field);
+
+    mf_option_delete(mf, &ctx->flow);
+    xlate_report(ctx, TRACE_DETAIL, "delete %s", mf->name);
 }
 
 /* Each entry of the stack is 128 bits. */

@@ -211,6 +211,7 @@ void xlate_remove_tag(struct xlate_ctx *);
 void xlate_push_vlan(struct xlate_ctx *, uint16_t ethertype);
 void xlate_set_field(struct xlate_ctx *, const struct ofpact_set_field *);
 void xlate_reg_move(struct xlate_ctx *, const struct ofpact_reg_move *);
+void xlate_delete_field(struct xlate_ctx *, const struct ofpact_delete_field *);
 void xlate_stack_push(struct xlate_ctx *, const struct ofpact_stack *);
 void xlate_stack_pop(struct xlate_ctx *, const struct ofpact_stack *);
 void xlate_set_ipv4(struct xlate_ctx *, const struct ofpact_ipv4 *, bool is_src);

@@ -4,6 +4,7 @@
  *
  * Each function is the body of one row in action_decode.c.  What they share stands first.
  */
+#include "flow/option.h"
 #include "openflow/action_decode.h"
 #include "openflow/nxm.h"
 
@@ -186,14 +187,21 @@ action_decode_stack_pop(struct rd *in, const struct action_ctx *ctx, struct ofpa
     return put_stack(in, OFPACT_STACK_POP, out);
 }
 
-/* Every field that we have is of fixed presence: there is nothing to delete. */
+/* Only tunnel options can be absent. */
 enum ofperr
 action_decode_delete_field(struct rd *in, const struct action_ctx *ctx, struct ofpacts *out)
 {
     const struct mf_field *mf;
     enum ofperr error = nxm_pull_header(in, &mf, NULL);
 
-    return error ? action_field_error(error) : OFPERR_OFPBAC_BAD_ARGUMENT;
+    if (error) {
+        return action_field_error(error);
+    }
+    if (!mf_is_option(mf)) {
+        return OFPERR_OFPBAC_BAD_ARGUMENT;
+    }
+    ofpacts_put_struct(out, DELETE_FIELD, struct ofpact_delete_field)->field = (uint16_t)mf->id;
+    return action_rest_is_zero(in);
 }
 
 enum ofperr

@@ -4,6 +4,7 @@
  * set_field is what the versions differ in most: NXAST_REG_LOAD before OpenFlow 1.2, actions of
  * their own for a few whole fields before that, masked set_field since 1.5.
  */
+#include "flow/option.h"
 #include "openflow/action_encode.h"
 #include "openflow/nxm.h"
 
@@ -60,7 +61,8 @@ put_reg_load(const struct ofpact_set_field *a, struct wr *out)
     unsigned int next = 0;
     uint64_t value;
 
-    if (a->ofpact.raw == OFPACT_RAW_REG_LOAD2 || nxm_header_size(mf, 0) != 4) {
+    /* Options vary in length, which NXAST_REG_LOAD cannot say. */
+    if (a->ofpact.raw == OFPACT_RAW_REG_LOAD2 || nxm_header_size(mf, 0) != 4 || mf_is_option(mf)) {
         size_t start = action_begin_nx(out, NXAST_REG_LOAD2);
         union mf_value v = {.w = {0, 0}}, m = {.w = {0, 0}};
 

@@ -83,6 +83,7 @@ static const struct {
     {"load", OFPACT_SET_FIELD, action_parse_load},
     {"move", OFPACT_REG_MOVE, action_parse_move},
     {"push", OFPACT_STACK_PUSH, action_parse_stack},
+    {"delete_field", OFPACT_DELETE_FIELD, action_parse_delete_field},
     {"pop", OFPACT_STACK_POP, action_parse_stack},
     {"mod_vlan_vid", OFPACT_SET_VLAN_VID, action_parse_vlan_vid},
     {"set_vlan_vid", OFPACT_SET_VLAN_VID, action_parse_set_vlan_vid},

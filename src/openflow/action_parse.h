@@ -17,11 +17,18 @@ struct action_parser {
     bool is_bundle_load;
 };
 
+/* The tun_metadata names that the text may use. */
+static inline const struct mf_options *
+action_options(const struct action_parser *p)
+{
+    return p->ports ? p->ports->options : NULL;
+}
+
 typedef char *parse_fn(struct action_parser *, enum ofpact_type, char *arg);
 
 parse_fn action_parse_output, action_parse_controller, action_parse_enqueue, action_parse_resubmit,
-    action_parse_set_field, action_parse_load, action_parse_move, action_parse_stack,
-    action_parse_write_metadata, action_parse_vlan_vid, action_parse_vlan_pcp,
+    action_parse_set_field, action_parse_delete_field, action_parse_load, action_parse_move,
+    action_parse_stack, action_parse_write_metadata, action_parse_vlan_vid, action_parse_vlan_pcp,
     action_parse_ethertype, action_parse_mac, action_parse_ipv4, action_parse_u8,
     action_parse_l4_port, action_parse_dec_ttl, action_parse_tunnel, action_parse_u32,
     action_parse_goto_table, action_parse_conjunction, action_parse_null, action_parse_clone,

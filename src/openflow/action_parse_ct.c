@@ -5,7 +5,7 @@
 #include "openflow/action_parse.h"
 
 static char *
-parse_zone(struct ofpact_ct *a, const char *text)
+parse_zone(const struct action_parser *p, struct ofpact_ct *a, const char *text)
 {
     struct mf_subfield src;
     uint64_t n;
@@ -17,7 +17,7 @@ parse_zone(struct ofpact_ct *a, const char *text)
         return error;
     }
     memset(&src, 0, sizeof src);
-    error = mf_parse_subfield(&src, text);
+    error = mf_parse_subfield(&src, text, action_options(p));
     if (!error && src.n_bits != 16) {
         error = text_error("ct: a zone has 16 bits");
     }
@@ -32,7 +32,8 @@ struct ct_lists {
 };
 
 static char *
-parse_ct_part(struct ofpact_ct *a, char *part, struct ct_lists *lists)
+parse_ct_part(const struct action_parser *p, struct ofpact_ct *a, char *part,
+              struct ct_lists *lists)
 {
     uint64_t n;
     char *error = NULL;
@@ -46,7 +47,7 @@ parse_ct_part(struct ofpact_ct *a, char *part, struct ct_lists *lists)
         error = action_parse_number(part + 6, 254, &n);
         a->recirc_table = error ? 0 : (uint8_t)n;
     } else if (!strncmp(part, "zone=", 5)) {
-        error = parse_zone(a, part + 5);
+        error = parse_zone(p, a, part + 5);
     } else if (!strcmp(part, "alg=ftp") || !strcmp(part, "alg=tftp")) {
         a->alg = part[4] == 'f' ? 21 : 69;
     } else if (!strcmp(part, "nat") && !lists->nat) {
@@ -97,7 +98,7 @@ action_parse_ct(struct action_parser *p, enum ofpact_type type, char *arg)
     memcpy(&head, p->out->data + ofs, sizeof head);
     head.recirc_table = OFPACT_CT_NO_RECIRC;
     while (!error && (part = action_next_part(&arg, ','))) {
-        error = *part ? parse_ct_part(&head, part, &lists) : NULL;
+        error = *part ? parse_ct_part(p, &head, part, &lists) : NULL;
     }
     if (!error && !(head.flags & OFPACT_CT_COMMIT) &&
         (head.flags & OFPACT_CT_FORCE || lists.exec)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Actions on any field, from text. */
+#include "flow/option.h"
 #include "openflow/action_parse.h"
 #include "openflow/nxm.h"
 
@@ -15,6 +16,7 @@ action_parse_set_field(struct action_parser *p, enum ofpact_type type, char *arg
         return text_error("set_field: needs VALUE->FIELD");
     }
     mf = mf_from_name(right);
+    mf = mf ? mf : mf_option_from_name(action_options(p), right);
     if (!mf || !mf->writable) {
         return text_error("set_field: '%s' is not a field that can be set", right);
     }
@@ -43,7 +45,7 @@ action_parse_load(struct action_parser *p, enum ofpact_type type, char *arg)
     }
     error = action_parse_number(left, UINT64_MAX, &n);
     if (!error) {
-        error = mf_parse_subfield(&dst, right);
+        error = mf_parse_subfield(&dst, right, action_options(p));
     }
     if (!error && dst.n_bits < 64 && n >> dst.n_bits) {
         error = text_error("load: %s does not fit %s", left, right);
@@ -74,9 +76,9 @@ action_parse_move(struct action_parser *p, enum ofpact_type type, char *arg)
     if (!action_split_arrow(arg, &left, &right)) {
         return text_error("move: needs FIELD[]->FIELD[]");
     }
-    error = mf_parse_subfield(&src, left);
+    error = mf_parse_subfield(&src, left, action_options(p));
     if (!error) {
-        error = mf_parse_subfield(&dst, right);
+        error = mf_parse_subfield(&dst, right, action_options(p));
     }
     if (!error && src.n_bits != dst.n_bits) {
         error = text_error("move: %s and %s differ in size", left, right);
@@ -97,12 +99,26 @@ action_parse_stack(struct action_parser *p, enum ofpact_type type, char *arg)
     char *error;
 
     memset(&sf, 0, sizeof sf);
-    error = mf_parse_subfield(&sf, arg);
+    error = mf_parse_subfield(&sf, arg, action_options(p));
     if (!error) {
         s = ofpacts_put(p->out, type, sizeof *s);
         memcpy(&s->subfield, &sf, sizeof sf);
     }
     return error;
+}
+
+char *
+action_parse_delete_field(struct action_parser *p, enum ofpact_type type, char *arg)
+{
+    const struct mf_field *mf = mf_option_from_name(action_options(p), arg);
+    struct ofpact_delete_field *a;
+
+    if (!mf) {
+        return text_error("delete_field: '%s' is not a tunnel option that is mapped", arg);
+    }
+    a = ofpacts_put(p->out, type, sizeof *a);
+    a->field = (uint16_t)mf->id;
+    return NULL;
 }
 
 char *

@@ -28,13 +28,13 @@ parse_u16(const char *text, uint16_t *x)
 
 /* A subfield that can be set. */
 static char *
-parse_dst(const char *text, struct mf_subfield *to)
+parse_dst(const struct action_parser *p, const char *text, struct mf_subfield *to)
 {
     struct mf_subfield dst;
     char *error;
 
     memset(&dst, 0, sizeof dst);
-    error = mf_parse_subfield(&dst, text);
+    error = mf_parse_subfield(&dst, text, action_options(p));
     if (!error && !dst.field->writable) {
         error = text_error("%s cannot be set", text);
     }
@@ -76,7 +76,7 @@ action_parse_multipath(struct action_parser *p, enum ofpact_type type, char *arg
     }
     error = error ? error : action_parse_number(part[3], 65536, &links);
     error = error ? error : action_parse_number(part[4], UINT32_MAX, &n);
-    error = error ? error : parse_dst(part[5], &a->dst);
+    error = error ? error : parse_dst(p, part[5], &a->dst);
     if (!error && (!links || (a->dst.n_bits < 16 && links > 1u << a->dst.n_bits))) {
         error = text_error("multipath: %s cannot hold %s links", part[5], part[3]);
     }
@@ -125,7 +125,7 @@ action_parse_bundle(struct action_parser *p, enum ofpact_type type, char *arg)
         error = text_error("bundle: '%s' is not an algorithm", part[2]);
     }
     if (!error && p->is_bundle_load) {
-        error = parse_dst(part[4], &head.dst);
+        error = parse_dst(p, part[4], &head.dst);
     }
     error = error ? error : parse_members(p, part[n_parts - 1], members, &n);
     if (error) {

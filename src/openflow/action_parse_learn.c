@@ -9,6 +9,7 @@
 #define MAX_IMM 64
 
 struct spec_text {
+    const struct mf_options *options;
     struct ofpact_learn_spec spec;
     uint8_t imm[MAX_IMM];
 };
@@ -69,7 +70,7 @@ set_source(struct spec_text *s, const char *text)
         return set_number(s, text);
     }
     s->spec.src_type = LEARN_SRC_FIELD;
-    error = mf_parse_subfield(&s->spec.src, text);
+    error = mf_parse_subfield(&s->spec.src, text, s->options);
     if (!error && s->spec.src.n_bits != s->spec.n_bits) {
         error = text_error("learn: %s has not %d bits", text, s->spec.n_bits);
     }
@@ -85,7 +86,7 @@ parse_load(struct spec_text *s, char *arg)
         return text_error("learn: load needs VALUE->FIELD[]");
     }
     s->spec.dst_type = LEARN_DST_LOAD;
-    error = mf_parse_subfield(&s->spec.dst, right);
+    error = mf_parse_subfield(&s->spec.dst, right, s->options);
     if (error) {
         return error;
     }
@@ -106,7 +107,7 @@ parse_output(struct spec_text *s, const char *arg)
         s->spec.n_bits = 16;
         return set_number(s, arg);
     }
-    error = mf_parse_subfield(&s->spec.src, arg);
+    error = mf_parse_subfield(&s->spec.src, arg, s->options);
     s->spec.n_bits = s->spec.src.n_bits;
     return error;
 }
@@ -122,7 +123,7 @@ parse_match(struct action_parser *p, struct spec_text *s, char *part)
 
     s->spec.dst_type = LEARN_DST_MATCH;
     if (strchr(name, '[')) {
-        error = mf_parse_subfield(&s->spec.dst, name);
+        error = mf_parse_subfield(&s->spec.dst, name, s->options);
         if (error) {
             return error;
         }
@@ -154,6 +155,7 @@ parse_spec(struct action_parser *p, char *part)
     char *error;
 
     memset(&s, 0, sizeof s); /* Lists are compared byte by byte. */
+    s.options = action_options(p);
     if (!strncmp(part, "load:", 5)) {
         error = parse_load(&s, part + 5);
     } else if (!strncmp(part, "output:", 7)) {
@@ -207,13 +209,13 @@ parse_number_arg(struct ofpact_learn *a, const char *name, const char *value, bo
 }
 
 static char *
-parse_result(struct ofpact_learn *a, const char *text)
+parse_result(const struct action_parser *p, struct ofpact_learn *a, const char *text)
 {
     struct mf_subfield dst;
     char *error;
 
     memset(&dst, 0, sizeof dst);
-    error = mf_parse_subfield(&dst, text);
+    error = mf_parse_subfield(&dst, text, action_options(p));
     if (!error && (dst.n_bits != 1 || !dst.field->writable)) {
         error = text_error("learn: result_dst needs one bit that can be set");
     }
@@ -241,7 +243,7 @@ parse_part(struct action_parser *p, struct ofpact_learn *a, char *part)
         return NULL;
     }
     if (!strncmp(part, "result_dst=", 11)) {
-        return parse_result(a, part + 11);
+        return parse_result(p, a, part + 11);
     }
     if (eq) {
         *eq = '\0';

@@ -145,7 +145,7 @@ action_parse_check_pkt(struct action_parser *p, enum ofpact_type type, char *arg
     }
     left[strlen(left) - 1] = '\0';
     error = action_parse_number(left, UINT16_MAX, &n);
-    error = error ? error : mf_parse_subfield(&dst, right);
+    error = error ? error : mf_parse_subfield(&dst, right, action_options(p));
     if (!error && (dst.n_bits != 1 || !dst.field->writable)) {
         error = text_error("check_pkt_larger: %s is not one bit that can be set", right);
     }

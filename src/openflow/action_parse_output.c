@@ -62,7 +62,7 @@ action_parse_output(struct action_parser *p, enum ofpact_type type, char *arg)
         return action_put_output(p, arg, NULL);
     }
     memset(&src, 0, sizeof src);
-    char *error = mf_parse_subfield(&src, arg);
+    char *error = mf_parse_subfield(&src, arg, action_options(p));
     if (!error) {
         reg = ofpacts_put_struct(p->out, OUTPUT_REG, struct ofpact_output_reg);
         memcpy(&reg->src, &src, sizeof src);

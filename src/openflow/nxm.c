@@ -9,11 +9,11 @@
  */
 #include "openflow/nxm.h"
 
+#include "flow/option.h"
+
 #define OXM_CLASS_EXPERIMENTER 0xffffu
 #define NXM_CLASS_NX 0x0001u
 #define NXM_FIELD_COOKIE 30u
-#define NXM_FIELD_TUN_METADATA0 40u
-#define N_TUN_METADATA 64u
 #define NXM_COOKIE_SIZE 8u
 
 #define OFPMT_OXM 1u
@@ -55,21 +55,26 @@ tlv_is_cookie(const struct tlv *t)
            t->payload_size == NXM_COOKIE_SIZE * (1 + t->masked);
 }
 
-static const struct mf_field *
-tlv_field(const struct tlv *t)
+static bool
+tlv_is_option(const struct tlv *t)
 {
-    return mf_from_code(t->class, t->field, t->experimenter);
+    return t->class == MF_OPTION_NXM_CLASS && t->field >= MF_OPTION_NXM_FIELD &&
+           t->field < MF_OPTION_NXM_FIELD + MF_N_OPTIONS;
 }
 
-/* Why a field that we do not have is refused: a tunnel option has a field only while it is mapped,
- * and none is (docs/compat.md). */
+/* A tunnel option has a field only while it is mapped. */
+static const struct mf_field *
+tlv_field(const struct rd *in, const struct tlv *t)
+{
+    return tlv_is_option(t) ? mf_option_find(in->options, t->field - MF_OPTION_NXM_FIELD)
+                            : mf_from_code(t->class, t->field, t->experimenter);
+}
+
+/* Why a field that we do not have is refused. */
 static enum ofperr
 unknown_field(const struct tlv *t)
 {
-    bool is_option = t->class == NXM_CLASS_NX && t->field >= NXM_FIELD_TUN_METADATA0 &&
-                     t->field < NXM_FIELD_TUN_METADATA0 + N_TUN_METADATA;
-
-    return is_option ? OFPERR_NXFMFC_INVALID_TLV_FIELD : OFPERR_OFPBMC_BAD_FIELD;
+    return tlv_is_option(t) ? OFPERR_NXFMFC_INVALID_TLV_FIELD : OFPERR_OFPBMC_BAD_FIELD;
 }
 
 static bool
@@ -83,11 +88,60 @@ all_ones(const uint8_t *p, size_t n)
     return and == 0xff;
 }
 
+/* A value of any length into the field's: leading zeros need not be sent, and the deployed switch
+ * keeps the beginning of what is too long. */
+static void
+copy_option(const struct mf_field *mf, const uint8_t *p, size_t n, union mf_value *value)
+{
+    size_t kept = n < mf->n_bytes ? n : mf->n_bytes;
+
+    if (kept) {
+        memcpy(value->b + mf->n_bytes - kept, p, kept);
+    }
+}
+
+/* Whether the value has no bit outside the mask, in what is kept of both and what is not. */
+static bool
+within_mask(const uint8_t *value, const uint8_t *mask, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (value[i] & ~mask[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A tunnel option: its mask may be empty, which asks only whether the option is there. */
+static enum ofperr
+pull_option(struct rd *in, const struct tlv *t, const struct mf_field *mf, union mf_value *value,
+            union mf_value *mask)
+{
+    const size_t n = t->payload_size / (1u + t->masked);
+    const uint8_t *p = rd_bytes(in, t->payload_size);
+
+    if (!p || t->payload_size % (1 + t->masked) || n > MF_OPTION_WIRE_MAX_BYTES) {
+        return OFPERR_OFPBMC_BAD_LEN;
+    }
+    memset(value, 0, sizeof *value);
+    memset(mask, 0, sizeof *mask);
+    copy_option(mf, p, n, value);
+    if (!t->masked) {
+        mf_exact_mask(mf, mask);
+        return 0;
+    }
+    copy_option(mf, p + n, n, mask);
+    return within_mask(p, p + n, n) ? 0 : OFPERR_OFPBMC_BAD_WILDCARDS;
+}
+
 /* Takes value and mask of a known field after its header. */
 static enum ofperr
 pull_payload(struct rd *in, const struct tlv *t, const struct mf_field *mf, union mf_value *value,
              union mf_value *mask)
 {
+    if (mf_is_option(mf)) {
+        return pull_option(in, t, mf, value, mask);
+    }
     if (t->payload_size != mf->n_bytes * (1 + t->masked)) {
         rd_skip(in, t->payload_size);
         return OFPERR_OFPBMC_BAD_LEN;
@@ -103,10 +157,8 @@ pull_payload(struct rd *in, const struct tlv *t, const struct mf_field *mf, unio
     if (!rd_ok(in)) {
         return OFPERR_OFPBMC_BAD_LEN;
     }
-    for (int i = 0; i < mf->n_bytes; i++) {
-        if (value->b[i] & ~mask->b[i]) {
-            return OFPERR_OFPBMC_BAD_WILDCARDS;
-        }
+    if (!within_mask(value->b, mask->b, mf->n_bytes)) {
+        return OFPERR_OFPBMC_BAD_WILDCARDS;
     }
     if (all_ones(mask->b, mf->n_bytes)) {
         mf_exact_mask(mf, mask);
@@ -128,7 +180,7 @@ nxm_pull_entry(struct rd *in, const struct mf_field **field, union mf_value *val
     if (masked) {
         *masked = t.masked;
     }
-    *field = tlv_field(&t);
+    *field = tlv_field(in, &t);
     if (!*field) {
         rd_skip(in, t.payload_size);
         return rd_ok(in) ? unknown_field(&t) : OFPERR_OFPBMC_BAD_LEN;
@@ -146,11 +198,11 @@ nxm_pull_header(struct rd *in, const struct mf_field **field, bool *masked)
     if (error) {
         return error;
     }
-    *field = tlv_field(&t);
+    *field = tlv_field(in, &t);
     if (!*field) {
         return unknown_field(&t);
     }
-    if (t.payload_size != (*field)->n_bytes * (1 + t.masked)) {
+    if (t.payload_size != (*field)->n_bytes * (1 + t.masked) && !mf_is_option(*field)) {
         return OFPERR_OFPBMC_BAD_LEN;
     }
     if (masked) {
@@ -211,7 +263,7 @@ nxm_pull_match(struct rd *in, bool loose, struct match *match, uint64_t *cookie,
         if (error) {
             return error;
         }
-        mf = tlv_field(&t);
+        mf = tlv_field(in, &t);
         if (tlv_is_cookie(&t)) {
             error = pull_cookie(in, &t, cookie, cookie_mask);
         } else if (!mf) {
@@ -267,12 +319,36 @@ nxm_put_header(struct wr *out, const struct mf_field *mf, bool masked, uint8_t v
     }
 }
 
+/* Without the zeros that value and mask begin with, as the deployed tools have it; nothing may be
+ * left. */
+static void
+put_option(struct wr *out, const struct mf_field *mf, const union mf_value *value,
+           const union mf_value *mask)
+{
+    uint32_t skip = 0, n;
+
+    while (skip < mf->n_bytes && !value->b[skip] && !(mask && mask->b[skip])) {
+        skip++;
+    }
+    n = mf->n_bytes - skip;
+    wr_u32(out, (uint32_t)MF_OPTION_NXM_CLASS << 16 | (uint32_t)mf->codes[0].oxm_field << 9 |
+                    (mask ? 1u << 8 | 2 * n : n));
+    wr_bytes(out, value->b + skip, n);
+    if (mask) {
+        wr_bytes(out, mask->b + skip, n);
+    }
+}
+
 void
 nxm_put_entry(struct wr *out, const struct mf_field *mf, const union mf_value *value,
               const union mf_value *mask, uint8_t version)
 {
     bool masked = mask && !mf_is_exact(mf, mask);
 
+    if (mf_is_option(mf)) {
+        put_option(out, mf, value, masked ? mask : NULL);
+        return;
+    }
     if (!code_for(mf, version)) {
         return;
     }
@@ -340,6 +416,13 @@ nxm_put_match(struct wr *out, const struct match *match, uint8_t version, uint64
         }
         memset(&value, 0, sizeof value);
         memset(&mask, 0, sizeof mask);
+        mf_get(mf, match, &value, &mask);
+        nxm_put_entry(out, mf, &value, &mask, version);
+    }
+    MF_OPTION_FOR_EACH(mf, &match->flow)
+    {
+        union mf_value value, mask;
+
         mf_get(mf, match, &value, &mask);
         nxm_put_entry(out, mf, &value, &mask, version);
     }

@@ -188,7 +188,7 @@ struct ofpact_stack {
 
 struct ofpact_delete_field {
     struct ofpact ofpact;
-    uint16_t field; /* enum mf_id, a tunnel metadata field. */
+    uint16_t field; /* enum mf_id, a tunnel option. */
 };
 
 struct ofpact_vlan_vid {
@@ -506,6 +506,10 @@ ofpacts_equal(const struct ofpact *a, size_t a_size, const struct ofpact *b, siz
  * at output, enqueue and controller), or leads to 'group'. */
 bool ofpacts_output_to_port(const struct ofpact *acts, size_t size, ofp_port_t port);
 bool ofpacts_output_to_group(const struct ofpact *acts, size_t size, uint32_t group_id);
+
+/* The tunnel options (tun_metadata fields) that actions name, nested ones included: bit i for
+ * number i. */
+uint64_t ofpacts_options(const struct ofpact *acts, size_t size);
 
 /* The meter that the list passes through first, or 0. */
 uint32_t ofpacts_meter(const struct ofpact *acts, size_t size);

@@ -62,6 +62,7 @@ ofp_bundle_add_decode(const struct ofp_msg *msg, struct ofp_bundle_add *ba)
         return OFPERR_OFPBFC_MSG_BAD_LEN;
     }
     error = ofp_msg_decode(in.p, inner_size, &ba->msg);
+    ba->msg.body.options = msg->body.options;
     if (ba->msg.version != msg->version) {
         return OFPERR_OFPBFC_BAD_VERSION;
     }

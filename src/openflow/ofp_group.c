@@ -9,6 +9,7 @@
 #include "openflow/ofp_group.h"
 
 #include "base/util.h"
+#include "flow/option.h"
 #include "openflow/nxm.h"
 #include "openflow/ofp_prop.h"
 
@@ -212,6 +213,9 @@ pull_hash_fields(struct rd *in, struct ofp_group *group)
         }
         if (masked) {
             return OFPERR_OFPBMC_BAD_MASK;
+        }
+        if (mf_is_option(mf)) {
+            return OFPERR_OFPBMC_BAD_FIELD; /* A bucket is chosen by what all packets may have. */
         }
         if (group->hash_field[mf->id]) {
             return OFPERR_OFPBMC_DUP_FIELD;

@@ -7,7 +7,7 @@
  * misses, and repeat nothing.
  */
 #include "base/util.h"
-#include "flow/field.h"
+#include "flow/option.h"
 #include "openflow/nxm.h"
 #include "openflow/ofp_prop.h"
 #include "openflow/ofp_table.h"
@@ -90,6 +90,12 @@ put_fields(struct wr *out, enum tfpt type, enum ofp_version version)
         if (mf_code_for(mf, version)) {
             nxm_put_header(out, mf, masked, version);
         }
+    }
+    for (uint32_t i = 0; i < MF_N_OPTIONS; i++) {
+        bool masked = type == TFPT_MATCH;
+
+        wr_u32(out, (uint32_t)MF_OPTION_NXM_CLASS << 16 | (MF_OPTION_NXM_FIELD + i) << 9 |
+                        (uint32_t)masked << 8 | MF_OPTION_WIRE_MAX_BYTES * (1u + masked));
     }
     ofp_prop_end(out, prop);
 }

@@ -6,7 +6,6 @@
 #include "openflow/ofp_prop.h"
 
 #define MAP_SIZE 8u
-#define OPTION_LEN_MAX 124u
 
 enum { CT_PROP_ORIG = 0, CT_PROP_REPLY = 1, CT_PROP_ZONE = 2 };
 enum {
@@ -27,7 +26,8 @@ pull_map(struct rd *in, struct ofp_tlv_map *map)
     map->option_len = rd_u8(in);
     map->index = rd_u16(in);
     rd_skip(in, 2);
-    if (!map->option_len || map->option_len % 4 || map->option_len > OPTION_LEN_MAX) {
+    if (!map->option_len || map->option_len % MF_OPTION_UNIT ||
+        map->option_len > MF_OPTION_WIRE_MAX_BYTES) {
         return OFPERR_NXTTMFC_BAD_OPT_LEN;
     }
     return map->index < OFP_TUN_METADATA_FIELDS ? 0 : OFPERR_NXTTMFC_BAD_FIELD_IDX;
@@ -58,6 +58,30 @@ ofp_tlv_table_mod_decode(const struct ofp_msg *msg, struct ofp_tlv_table_mod *tm
     return 0;
 }
 
+static void
+put_maps(struct wr *out, const struct ofp_tlv_map *maps, size_t n)
+{
+    for (size_t i = 0; i < n && i < OFP_TUN_METADATA_FIELDS; i++) {
+        wr_u16(out, maps[i].option_class);
+        wr_u8(out, maps[i].option_type);
+        wr_u8(out, maps[i].option_len);
+        wr_u16(out, maps[i].index);
+        wr_u16(out, 0);
+    }
+}
+
+void
+ofp_tlv_table_mod_encode(enum ofp_tlv_command command, const struct ofp_tlv_map *maps, size_t n,
+                         enum ofp_version version, uint32_t xid, struct wr *out)
+{
+    size_t start = ofp_msg_begin(out, OFPRAW_NXT_TLV_TABLE_MOD, version, xid);
+
+    wr_u16(out, (uint16_t)command);
+    wr_zeros(out, 6);
+    put_maps(out, maps, n);
+    ofp_msg_end(out, start);
+}
+
 void
 ofp_tlv_table_reply_encode(const struct ofp_tlv_map *maps, size_t n, enum ofp_version version,
                            uint32_t xid, struct wr *out)
@@ -67,13 +91,7 @@ ofp_tlv_table_reply_encode(const struct ofp_tlv_map *maps, size_t n, enum ofp_ve
     wr_u32(out, OFP_TUN_METADATA_SPACE);
     wr_u16(out, OFP_TUN_METADATA_FIELDS);
     wr_zeros(out, 10);
-    for (size_t i = 0; i < n && i < OFP_TUN_METADATA_FIELDS; i++) {
-        wr_u16(out, maps[i].option_class);
-        wr_u8(out, maps[i].option_type);
-        wr_u8(out, maps[i].option_len);
-        wr_u16(out, maps[i].index);
-        wr_u16(out, 0);
-    }
+    put_maps(out, maps, n);
     ofp_msg_end(out, start);
 }
 

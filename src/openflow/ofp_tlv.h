@@ -4,12 +4,13 @@
 #ifndef OPENFLOW_OFP_TLV_H
 #define OPENFLOW_OFP_TLV_H 1
 
+#include "flow/option.h"
 #include "openflow/ofp_msg.h"
 
 #include <netinet/in.h>
 
-#define OFP_TUN_METADATA_FIELDS 64
-#define OFP_TUN_METADATA_SPACE 256
+#define OFP_TUN_METADATA_FIELDS MF_N_OPTIONS
+#define OFP_TUN_METADATA_SPACE (FLOW_OPTION_SLOTS * MF_OPTION_UNIT)
 
 struct ofp_tlv_map {
     uint16_t option_class;
@@ -28,6 +29,8 @@ struct ofp_tlv_table_mod {
     struct ofp_tlv_map *maps; /* Owned: free(). */
 };
 enum ofperr ofp_tlv_table_mod_decode(const struct ofp_msg *msg, struct ofp_tlv_table_mod *tm);
+void ofp_tlv_table_mod_encode(enum ofp_tlv_command command, const struct ofp_tlv_map *maps,
+                              size_t n, enum ofp_version version, uint32_t xid, struct wr *out);
 void ofp_tlv_table_reply_encode(const struct ofp_tlv_map *maps, size_t n, enum ofp_version version,
                                 uint32_t xid, struct wr *out);
 

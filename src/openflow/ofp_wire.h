@@ -20,11 +20,15 @@
 #include <stdint.h>
 #include <string.h>
 
+struct mf_options;
+
 /* A reader. */
 struct rd {
-    const uint8_t *p;   /* Next byte. */
-    const uint8_t *end; /* One past the last byte. */
-    bool bad;           /* A read went past the end. */
+    const uint8_t *p;                 /* Next byte. */
+    const uint8_t *end;               /* One past the last byte. */
+    const struct mf_options *options; /* What tun_metadata fields mean (flow/option.h); NULL: none
+                                         is mapped.  Readers of a part have the whole's. */
+    bool bad;                         /* A read went past the end. */
 };
 
 static inline struct rd
@@ -72,7 +76,8 @@ rd_sub(struct rd *r, size_t n)
 {
     const uint8_t *p = rd_bytes(r, n);
 
-    return p ? rd_init(p, n) : (struct rd){.p = r->end, .end = r->end, .bad = true};
+    return p ? (struct rd){.p = p, .end = p + n, .options = r->options}
+             : (struct rd){.p = r->end, .end = r->end, .bad = true};
 }
 
 static inline uint8_t

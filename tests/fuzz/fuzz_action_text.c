@@ -7,11 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/option.h"
 #include "flow/text.h"
 #include "openflow/ofp_text.h"
 #include "openflow/ofp_version.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A bridge's map: tun_metadata0 to 2, and 7, of 4, 8, 16 and 4 bytes. */
+static const struct mf_options options = {
+    .at = {[0] = {0, 1}, [1] = {1, 2}, [2] = {3, 4}, [7] = {24, 1}},
+};
+static const struct mf_port_names names = {.options = &options};
 
 static void
 try_wire(const struct ofpacts *acts)
@@ -22,6 +29,7 @@ try_wire(const struct ofpacts *acts)
 
     ofpacts_encode_instructions(ofpacts_data(acts), acts->size, OFP15_VERSION, &out);
     in = rd_init(out.data, out.size);
+    in.options = &options;
     /* An error may be: what text can say, a flow may not. */
     (void)ofpacts_decode_instructions(&in, OFP15_VERSION, &back);
     ofpacts_fini(&back);
@@ -36,7 +44,7 @@ try_round(const struct ofpacts *acts)
     char *error;
 
     ofpacts_format(ofpacts_data(acts), acts->size, NULL, &t);
-    error = ofpacts_parse(text_cstr(&t), NULL, true, &again);
+    error = ofpacts_parse(text_cstr(&t), &names, true, &again);
     if (!error) {
         ofpacts_format(ofpacts_data(&again), again.size, NULL, &t2);
     }
@@ -61,7 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = malloc(size + 1);
     memcpy(text, data, size);
     text[size] = '\0';
-    error = ofpacts_parse(text, NULL, true, &acts);
+    error = ofpacts_parse(text, &names, true, &acts);
     if (!error) {
         try_round(&acts);
         try_wire(&acts);

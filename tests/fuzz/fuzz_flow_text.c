@@ -10,6 +10,7 @@
 #include "flow/dp_action.h"
 #include "flow/dpkey.h"
 #include "flow/match.h"
+#include "flow/option.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,16 +71,22 @@ try_actions(const char *text)
     dp_actions_fini(&again);
 }
 
+/* A bridge's map: tun_metadata0 to 2, and 7, of 4, 8, 16 and 4 bytes. */
+static const struct mf_options options = {
+    .at = {[0] = {0, 1}, [1] = {1, 2}, [2] = {3, 4}, [7] = {24, 1}},
+};
+static const struct mf_port_names names = {.options = &options};
+
 static void
 try_match(const char *text)
 {
     struct match m, m2;
     struct match_extra extra, extra2;
     struct text t = {0};
-    char *error = match_parse(&m, text, NULL, &extra);
+    char *error = match_parse(&m, text, &names, &extra);
     if (!error) {
         match_format(&m, NULL, &t, MATCH_NO_PRIORITY);
-        error = match_parse(&m2, text_cstr(&t), NULL, &extra2);
+        error = match_parse(&m2, text_cstr(&t), &names, &extra2);
         if (error || !match_equal(&m, &m2)) {
             fail_on("match", text, text_cstr(&t), error);
         }
@@ -92,7 +99,7 @@ static void
 try_subfield(const char *text)
 {
     struct mf_subfield sf;
-    char *error = mf_parse_subfield(&sf, text);
+    char *error = mf_parse_subfield(&sf, text, &options);
     if (!error) {
         struct text t = {0};
         mf_format_subfield(&sf, &t);

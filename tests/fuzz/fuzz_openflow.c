@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/option.h"
 #include "flow/text.h"
+#include "openflow/nxm.h"
 #include "openflow/ofp_bundle.h"
 #include "openflow/ofp_continuation.h"
 #include "openflow/ofp_flow.h"
@@ -19,8 +21,14 @@
 #include "openflow/ofp_switch.h"
 #include "openflow/ofp_table.h"
 #include "openflow/ofp_text.h"
+#include "openflow/ofp_tlv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A bridge's map: tun_metadata0 to 2, and 7, of 4, 8, 16 and 4 bytes. */
+static const struct mf_options options = {
+    .at = {[0] = {0, 1}, [1] = {1, 2}, [2] = {3, 4}, [7] = {24, 1}},
+};
 
 static void
 format_actions(const struct ofpacts *acts)
@@ -29,6 +37,28 @@ format_actions(const struct ofpacts *acts)
 
     ofpacts_format(ofpacts_data(acts), acts->size, NULL, &t);
     text_fini(&t);
+}
+
+/* What a match says of tunnel options survives. */
+static void
+try_match(const struct match *match)
+{
+    const size_t ofs = offsetof(struct flow, option_values), n = sizeof(struct flow) - ofs;
+    struct match only, back;
+    struct wr out = {0};
+    struct rd in;
+
+    match_init_any(&only);
+    memcpy((char *)&only.flow + ofs, (const char *)&match->flow + ofs, n);
+    memcpy((char *)&only.mask + ofs, (const char *)&match->mask + ofs, n);
+    oxm_put_match(&out, &only, OFP15_VERSION);
+    in = rd_init(out.data, out.size);
+    in.options = &options;
+    if (oxm_pull_match(&in, false, &back) || !match_equal(&only, &back)) {
+        fprintf(stderr, "the options of a match do not survive\n");
+        abort();
+    }
+    wr_fini(&out);
 }
 
 static void
@@ -45,9 +75,11 @@ try_flow_mod(const struct ofp_msg *msg)
         struct wr out = {0};
 
         format_actions(&fm.actions);
+        ofpacts_options(ofpacts_data(&fm.actions), fm.actions.size);
         ofpacts_check((struct ofpact *)(void *)fm.actions.data, fm.actions.size, &check);
         ofp_flow_mod_encode(&fm, msg->version, true, true, msg->xid, &out);
         wr_fini(&out);
+        try_match(&fm.match);
     }
     ofp_flow_mod_fini(&fm);
 }
@@ -64,6 +96,7 @@ try_resume(const struct ofp_msg *msg)
         return;
     }
     in = rd_init(pin.continuation, pin.continuation_size);
+    in.options = &options;
     if (!ofp_continuation_decode(&in, msg->version, &c)) {
         for (size_t i = 0; i < c.n_parts; i++) {
             format_actions(&c.parts[i].actions);
@@ -120,6 +153,7 @@ try_small(const struct ofp_msg *msg)
         struct ofp_bundle_ctrl ctrl;
         struct ofp_bundle_add add;
         struct ofp_table_mod table_mod;
+        struct ofp_tlv_table_mod tlv_table_mod;
         uint32_t versions;
     } u;
 
@@ -151,6 +185,10 @@ try_small(const struct ofp_msg *msg)
     case OFPTYPE_TABLE_MOD:
         ofp_table_mod_decode(msg, &u.table_mod);
         break;
+    case OFPTYPE_TLV_TABLE_MOD:
+        ofp_tlv_table_mod_decode(msg, &u.tlv_table_mod);
+        free(u.tlv_table_mod.maps);
+        break;
     default:
         break;
     }
@@ -172,6 +210,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     copy[2] = (uint8_t)(size >> 8);
     copy[3] = (uint8_t)size;
     if (!ofp_msg_decode(copy, size, &msg)) {
+        msg.body.options = &options;
         switch ((int)msg.type) {
         case OFPTYPE_FLOW_MOD:
             try_flow_mod(&msg);

@@ -213,7 +213,7 @@ test_subfields(void **state)
         struct text t = {0};
         struct mf_subfield again;
         mf_format_subfield(&sf, &t);
-        char *error = mf_parse_subfield(&again, text_cstr(&t));
+        char *error = mf_parse_subfield(&again, text_cstr(&t), NULL);
         assert_null(error);
         assert_ptr_equal(again.field, mf);
         assert_int_equal(again.ofs, sf.ofs);
@@ -231,7 +231,7 @@ test_bad_subfields(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct mf_subfield sf;
-        char *error = mf_parse_subfield(&sf, texts[i]);
+        char *error = mf_parse_subfield(&sf, texts[i], NULL);
         if (!error) {
             print_error("accepted: %s\n", texts[i]);
         }
@@ -240,7 +240,7 @@ test_bad_subfields(void **state)
     }
     struct mf_subfield sf;
     const char *s = "NXM_OF_IN_PORT[0..7],1";
-    assert_null(mf_parse_subfield_n(&sf, &s));
+    assert_null(mf_parse_subfield_n(&sf, &s, NULL));
     assert_string_equal(s, ",1");
     assert_int_equal(sf.field->id, MF_IN_PORT);
     assert_int_equal(sf.n_bits, 8);

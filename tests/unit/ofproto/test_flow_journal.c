@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/keep.h"
 #include "base/memlog.h"
+#include "ofproto/flow_journal.h"
 
 #define NAME "journal:test"
 
@@ -26,8 +27,15 @@ pick(uint64_t *seed, unsigned int n)
 /* --- changes of all kinds ----------------------------------------------------------------------
  */
 
+/* A tunnel option that is mapped, or NULL. */
+static const struct mf_field *
+some_option(const struct ofproto *p, uint64_t *seed)
+{
+    return mf_option_find(&p->options, pick(seed, 6));
+}
+
 static void
-make_match(uint64_t *seed, struct match *m)
+make_match(const struct ofproto *p, uint64_t *seed, struct match *m)
 {
     static const struct {
         const char *before, *after; /* of a number */
@@ -49,12 +57,25 @@ make_match(uint64_t *seed, struct match *m)
     snprintf(text, sizeof text, "%s%u%s", texts[i].before, 1 + pick(seed, 9), texts[i].after);
     char *error = match_parse(m, text, NULL, &extra);
     assert_null(error);
+    const struct mf_field *option = pick(seed, 3) ? NULL : some_option(p, seed);
+    if (option) {
+        union mf_value value = {.b = {0, 0, (uint8_t)pick(seed, 4)}}, zero = {.b = {0}};
+
+        mf_set(option, &value, pick(seed, 3) ? NULL : &zero, m); /* a value, or presence */
+    }
 }
 
 static void
 make_actions(const struct ofproto *p, uint64_t *seed, struct ofpacts *acts)
 {
     unsigned int kind = pick(seed, 6), group_id = 1 + pick(seed, 4);
+    const struct mf_field *option = kind ? NULL : some_option(p, seed);
+
+    if (option) {
+        const uint8_t value[16] = {0, (uint8_t)pick(seed, 9)};
+
+        ofpacts_put_set_field(acts, option->id, value, NULL);
+    }
 
     if (kind == 1 && group_exists(p, group_id)) {
         ofpacts_put_struct(acts, GROUP, struct ofpact_group)->group_id = group_id;
@@ -85,7 +106,7 @@ change_flows(struct ofproto *p, uint64_t *seed)
         .out_group = OFP_GROUP_ANY,
     };
 
-    make_match(seed, &fm.match);
+    make_match(p, seed, &fm.match);
     if (fm.command == OFPFC_DELETE && pick(seed, 4)) {
         fm.out_port = (ofp_port_t)(1 + pick(seed, 60));
     }
@@ -144,6 +165,17 @@ change_meters(struct ofproto *p, uint64_t *seed)
 }
 
 static void
+change_tlv_map(struct ofproto *p, uint64_t *seed)
+{
+    const uint16_t index = (uint16_t)pick(seed, 6);
+    struct ofp_tlv_map map = {0x102, (uint8_t)index, (uint8_t)(4 * (1 + pick(seed, 4))), index};
+    const struct ofp_tlv_table_mod tm = {(enum ofp_tlv_command)pick(seed, 3), 1, &map};
+
+    (void)tlv_map_mod(p, &tm); /* What is in use stays. */
+    flow_journal_commit(p);
+}
+
+static void
 change(struct ofproto *p, uint64_t *seed)
 {
     unsigned int what = pick(seed, 40);
@@ -152,6 +184,8 @@ change(struct ofproto *p, uint64_t *seed)
         change_groups(p, seed);
     } else if (what == 1) {
         change_meters(p, seed);
+    } else if (what == 3) {
+        change_tlv_map(p, seed);
     } else if (what == 2 && !pick(seed, 20)) {
         ofproto_flush(p);
     } else {
