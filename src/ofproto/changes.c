@@ -6,7 +6,10 @@
  */
 #include <stdlib.h>
 
+#include "base/coverage.h"
 #include "ofproto/ofproto_priv.h"
+
+COVERAGE_DEFINE(rev_reconfigure); /* changes of ports, bridges and their settings */
 
 uint64_t
 ofprotos_seq(const struct ofprotos *all)
@@ -63,6 +66,9 @@ void
 changes_put(struct ofprotos *all, enum ofproto_change_kind kind, struct ofproto *ofproto,
             uint32_t group_id)
 {
+    if (kind == OFPROTO_CHANGE_VIEW || kind == OFPROTO_CHANGE_ALL) {
+        coverage_inc(rev_reconfigure);
+    }
     pthread_mutex_lock(&all->lock);
     all->has_other_changes = true;
     put_locked(all, (struct ofproto_change){

@@ -84,7 +84,7 @@ put_fields(struct wr *out, enum tfpt type, enum ofp_version version)
         const struct mf_field *mf = mf_from_id(id);
         bool masked = type == TFPT_MATCH && mf->maskable == MF_MASK_FULL;
 
-        if (id == MF_IN_PORT || id == MF_VLAN_TCI || id == MF_IP_TOS || (set && !mf->writable)) {
+        if (set && !mf->writable) {
             continue;
         }
         if (mf_code_for(mf, version)) {

@@ -9,9 +9,16 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "base/coverage.h"
 #include "base/util.h"
 #include "ovsdb/db_ctl.h"
 #include "ovsdb/db_priv.h"
+
+COVERAGE_DEFINE(txn_success);
+COVERAGE_DEFINE(txn_unchanged);
+COVERAGE_DEFINE(txn_try_again);
+COVERAGE_DEFINE(txn_not_locked);
+COVERAGE_DEFINE(txn_error);
 
 void
 db_init(struct db *db, const struct db_class *class, struct loop *loop)
@@ -65,6 +72,23 @@ run_completions(void *db_)
 void
 db_complete(struct db *db, struct db_completion *completion, enum db_txn_status status, char *error)
 {
+    switch (status) {
+    case DB_TXN_SUCCESS:
+        coverage_inc(txn_success);
+        break;
+    case DB_TXN_UNCHANGED:
+        coverage_inc(txn_unchanged);
+        break;
+    case DB_TXN_TRY_AGAIN:
+        coverage_inc(txn_try_again);
+        break;
+    case DB_TXN_NOT_LOCKED:
+        coverage_inc(txn_not_locked);
+        break;
+    case DB_TXN_ERROR:
+        coverage_inc(txn_error);
+        break;
+    }
     completion->status = status;
     completion->error = error;
     DL_APPEND(db->completions, completion);
