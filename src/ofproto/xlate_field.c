@@ -312,18 +312,26 @@ dec_mpls_ttl(struct xlate_ctx *ctx)
     return false;
 }
 
+/* Said where there is a packet that is dropped, as in ofproto/trace with one. */
+static bool
+too_many_labels(struct xlate_ctx *ctx, const char *reason)
+{
+    if (ctx->in->packet) {
+        xlate_report_error(
+            ctx, "dropping packet on which an MPLS %s more MPLS LSEs than the %d supported.",
+            reason, FLOW_MAX_MPLS);
+    }
+    xlate_fail(ctx, XLATE_TOO_MANY_MPLS_LABELS);
+    return false;
+}
+
 static bool
 push_mpls(struct xlate_ctx *ctx, uint16_t ethertype)
 {
     int n = flow_n_mpls(&ctx->flow, ctx->wc);
 
     if (n >= FLOW_MAX_MPLS) {
-        xlate_report_error(ctx,
-                           "dropping packet on which an MPLS push action can't be performed as "
-                           "it would have more MPLS LSEs than the %d supported.",
-                           FLOW_MAX_MPLS);
-        xlate_fail(ctx, XLATE_TOO_MANY_MPLS_LABELS);
-        return false;
+        return too_many_labels(ctx, "push action can't be performed as it would have");
     }
     if (!n) {
         xlate_commit(ctx); /* L3 changes are made while L3 can be seen. */
@@ -338,12 +346,7 @@ pop_mpls(struct xlate_ctx *ctx, uint16_t ethertype)
     if (flow_pop_mpls(&ctx->flow, htons(ethertype), ctx->wc)) {
         ctx->was_mpls = !flow_is_mpls(&ctx->flow);
     } else if (flow_n_mpls(&ctx->flow, NULL) >= FLOW_MAX_MPLS) {
-        xlate_report_error(ctx,
-                           "dropping packet on which an MPLS pop action can't be performed as it "
-                           "has more MPLS LSEs than the %d supported.",
-                           FLOW_MAX_MPLS);
-        xlate_fail(ctx, XLATE_TOO_MANY_MPLS_LABELS);
-        return false;
+        return too_many_labels(ctx, "pop action can't be performed as it has");
     }
     return true;
 }
