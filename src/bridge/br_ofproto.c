@@ -89,6 +89,17 @@ row_prefixes(const struct db_row *row)
     return row_n(row, "prefixes") ? str_steal(&text) : (str_free(&text), NULL);
 }
 
+static char *
+row_groups(const struct db_row *row)
+{
+    struct str text = STR_INIT;
+
+    for (size_t i = 0; i < row_n(row, "groups"); i++) {
+        str_printf(&text, "%s\n", row_str_at(row, "groups", i));
+    }
+    return str_steal(&text);
+}
+
 static struct ofproto_table_cfg *
 row_tables(const struct db_row *br_row, size_t *n)
 {
@@ -113,6 +124,7 @@ row_tables(const struct db_row *br_row, size_t *n)
                              ? (uint32_t)MIN(limit, (int64_t)UINT32_MAX)
                              : UINT32_MAX,
             .evict = policy && !strcmp(policy, "evict"),
+            .groups = row_groups(row),
             .prefixes = row_prefixes(row),
         };
     }
@@ -123,6 +135,7 @@ static void
 free_tables(struct ofproto_table_cfg *tables, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        free((char *)tables[i].groups);
         free((char *)tables[i].prefixes);
     }
     free(tables);

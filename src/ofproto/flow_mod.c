@@ -126,13 +126,28 @@ evict_one(struct flow_txn *txn, struct oftable *t)
     return victim != NULL;
 }
 
+void
+flow_tables_shrink(struct ofproto *p)
+{
+    struct flow_txn txn;
+
+    flow_txn_begin(&txn, p);
+    for (int i = 0; i < OFPROTO_N_TABLES; i++) {
+        struct oftable *t = &p->tables[i];
+
+        while (t->n_flows > t->max_flows && oftable_evicts(t) && evict_one(&txn, t)) {
+        }
+    }
+    flow_txn_commit(&txn);
+}
+
 /* Before a rule comes: the one that it replaces goes, or a full table makes room. */
 static enum ofperr
 make_way(struct flow_txn *txn, struct oftable *t, struct rule *old)
 {
     if (old) {
         flow_txn_remove(txn, old, OFPRR_DELETE, true);
-    } else if (t->n_flows >= t->max_flows && !(t->evict && evict_one(txn, t))) {
+    } else if (t->n_flows >= t->max_flows && !(oftable_evicts(t) && evict_one(txn, t))) {
         return OFPERR_OFPFMFC_TABLE_FULL;
     }
     return OFPERR_OK;

@@ -270,6 +270,7 @@ flow_txn_remove(struct flow_txn *txn, struct rule *r, uint8_t reason, bool silen
     struct ofproto *p = txn->ofproto;
 
     cls_mark_removed(&r->cls, txn->version);
+    evict_take(&p->tables[r->table_id], r);
     p->tables[r->table_id].n_flows -= !is_hidden(r);
     txn_log(txn, (struct flow_txn_op){
                      .rule = r, .kind = FLOW_OP_REMOVE, .reason = reason, .silent = silent});
@@ -528,6 +529,8 @@ flow_tables_destroy(struct ofproto *p)
         cls_visit_loose(t->cls, ofproto_version(p), NULL, unlink_rule, t);
         cls_destroy(t->cls);
         free(t->name);
+        free(t->groups_text);
+        free(t->groups);
     }
 }
 

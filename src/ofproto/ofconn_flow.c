@@ -197,7 +197,7 @@ handle_table_features(struct ofconn *c, const struct ofp_msg *msg)
             .metadata_match = UINT64_MAX,
             .metadata_write = UINT64_MAX,
             .max_entries = MIN(t->max_flows, UINT32_C(1000000)),
-            .eviction = t->evict,
+            .eviction = t->evict_by_controller,
             .n_tables = OFPROTO_N_TABLES,
         };
 
@@ -255,8 +255,8 @@ handle_table_mod(struct ofconn *c, const struct ofp_msg *msg)
             ofproto_view_changed(p);
         }
         if (tm.eviction != OFP_TABLE_UNCHANGED) {
-            t->evict = tm.eviction == OFP_TABLE_ON;
-            if (!t->evict) {
+            t->evict_by_controller = tm.eviction == OFP_TABLE_ON;
+            if (!oftable_evicts(t)) {
                 evict_forget(t);
             }
         }

@@ -390,12 +390,14 @@ configure_tables(struct ofproto *p, const struct ofproto_cfg *cfg)
         }
         set_string(&t->name, tc ? tc->name : NULL);
         t->max_flows = tc ? tc->max_flows : UINT32_MAX;
-        t->evict = tc && tc->evict;
-        if (!t->evict) {
+        t->evict_by_config = tc && tc->evict;
+        if (!oftable_evicts(t)) {
             evict_forget(t);
         }
+        evict_set_groups(t, tc ? tc->groups : NULL, p->name, i);
         cls_set_tries(t->cls, parse_prefixes(tc ? tc->prefixes : NULL));
     }
+    flow_tables_shrink(p);
 }
 
 static size_t

@@ -115,6 +115,7 @@ struct ofproto_table_cfg {
     const char *name;     /* NULL: none */
     uint32_t max_flows;   /* UINT32_MAX: no limit */
     bool evict;           /* overflow_policy=evict */
+    const char *groups;   /* subfields, each with '\n' behind it; NULL: none */
     const char *prefixes; /* "ip_dst,ip_src", "none", NULL: default */
 };
 

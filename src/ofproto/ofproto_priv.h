@@ -75,11 +75,14 @@ struct ofprotos {
  */
 
 struct oftable {
-    struct cls *cls;    /* constant */
-    char *name;         /* NULL: default */
-    uint32_t max_flows; /* UINT32_MAX: no limit */
-    bool evict;
-    struct evict_heap *evictable; /* what may be evicted; NULL: was not needed yet */
+    struct cls *cls;                           /* constant */
+    char *name;                                /* NULL: default */
+    uint32_t max_flows;                        /* UINT32_MAX: no limit */
+    bool evict_by_config, evict_by_controller; /* either: a full table makes room */
+    char *groups_text;                         /* of which 'groups' were parsed */
+    struct mf_subfield *groups;                /* whose values make eviction groups */
+    size_t n_groups;
+    struct evict_groups *evictable; /* what may be evicted; NULL: was not needed yet */
     uint8_t vacancy_event; /* OFPTR_VACANCY_*: the next to be told of; 0: vacancy events are off */
     uint8_t vacancy_down, vacancy_up;     /* percent */
     uint8_t miss;                         /* enum ofproto_miss */
@@ -272,10 +275,20 @@ void flow_txn_abort(struct flow_txn *);
 /* A rule with a timeout came, got another one, or stays after all; goes. */
 void evict_put(struct oftable *, struct rule *);
 void evict_take(struct oftable *, struct rule *);
-void evict_forget(struct oftable *); /* the table does not evict any more */
+void evict_forget(struct oftable *); /* the table does not evict any more, or by other groups */
 /* The rule to be removed next, of those that are there in 'version' and were there before; NULL:
  * none may go. */
 struct rule *evict_choose(struct ofproto *, struct oftable *, cls_version_t version);
+
+/* The subfields of Flow_Table.groups, a line for each, or NULL; the others are for the log. */
+void evict_set_groups(struct oftable *, const char *groups, const char *bridge, int table_id);
+static inline bool
+oftable_evicts(const struct oftable *t)
+{
+    return t->evict_by_config || t->evict_by_controller;
+}
+/* flow_mod.c: makes room in tables that have more flows than they may, as far as they evict. */
+void flow_tables_shrink(struct ofproto *);
 
 /* vacancy.c: events of tables that fill up or empty */
 void oftable_set_vacancy(struct oftable *, bool on, uint8_t down, uint8_t up);

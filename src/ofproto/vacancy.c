@@ -35,7 +35,7 @@ oftable_desc(const struct ofproto *p, uint8_t table_id)
 
     return (struct ofp_table_desc){
         .table_id = table_id,
-        .eviction = t->evict,
+        .eviction = t->evict_by_controller,
         .eviction_flags = OFPTMPEF_OTHER | OFPTMPEF_IMPORTANCE | OFPTMPEF_LIFETIME,
         .vacancy = t->vacancy_event != 0,
         .vacancy_down = t->vacancy_down,

@@ -237,7 +237,7 @@ full_tables_refuse_or_evict(void **state)
     assert_int_equal(add(p, 4, 0), OFPERR_OFPFMFC_TABLE_FULL);
     assert_int_equal(add(p, 3, 60), 0); /* It replaces. */
     assert_int_equal(p->tables[0].n_flows, 3);
-    p->tables[0].evict = true;
+    p->tables[0].evict_by_config = true;
     assert_int_equal(add(p, 4, 0), 0);
     assert_false(has(p, 3)); /* Of those that expire, the soonest. */
     assert_int_equal(add(p, 5, 0), 0);
