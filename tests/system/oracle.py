@@ -40,9 +40,14 @@ class Lab:
                                   str(n_ports)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  text=True)
 
-    def send(self, frames, gap=0.0):
-        """Sends [(port, bytes)]; returns the sorted [(port, hex)] that came out."""
+    def send(self, frames, gap=0.0, one_by_one=False):
+        """Sends [(port, bytes)]; returns the sorted [(port, hex)] that came out.  'one_by_one': each
+        when flows have counted the one before.  Where a MAC moved, the other one's datapath flows
+        are wrong until it next looks at them: so they go each time, ours stay."""
         job = {"gap": gap, "frames": [[p, f.hex()] for p, f in frames]}
+        if one_by_one:
+            job["control"] = [self.sw.control_path(), "revalidator/purge" if self.sw.kind == "ovs"
+                              else "revalidator/wait"]
         self.io.stdin.write(json.dumps(job) + "\n")
         self.io.stdin.flush()
         return sorted(map(tuple, json.loads(self.io.stdout.readline())))

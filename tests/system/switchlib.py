@@ -222,6 +222,12 @@ class Switch:
             target = ["-t", self.dir + "/ovs-vswitchd.ctl"]
         return ["ovs-appctl", "-T", "10"] + target + list(args)
 
+    def control_path(self):
+        """The daemon's control socket."""
+        if self.kind == "ovs":
+            return self.dir + "/ovs-vswitchd.ctl"
+        return "%s/ovs-vswitchd.%d.ctl" % (self.dir, self.pid)
+
     def appctl(self, *args, check=True):
         return sh(self._appctl_args(*args), check=check, env=self.env)
 
@@ -311,9 +317,7 @@ class Hermetic(Switch):
         super().__init__(kind, args=args, netns=NoNetns(), **kw)
 
     def control(self):
-        if self.kind == "ovs":
-            return Control(self.dir + "/ovs-vswitchd.ctl")
-        return Control("%s/ovs-vswitchd.%d.ctl" % (self.dir, self.pid))
+        return Control(self.control_path())
 
     def add_ports(self, bridge, *names):
         """Ports of type dummy that get the OpenFlow ports 1, 2..."""
