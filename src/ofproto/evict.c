@@ -218,7 +218,7 @@ evict_set_groups(struct oftable *t, const char *groups, const char *bridge, int 
     for (const char *line = t->groups_text; *line; line = strchr(line, '\n') + 1) {
         char *text = xasprintf("%.*s", (int)strcspn(line, "\n"), line);
         struct mf_subfield sf;
-        char *error = mf_parse_subfield(&sf, text);
+        char *error = mf_parse_subfield(&sf, text, NULL);
 
         if (error) {
             log_warn("bridge %s table %d: error parsing 'groups' (%s)", bridge, table_id, error);
