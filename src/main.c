@@ -124,6 +124,9 @@ static int
 daemon_init(struct root *root, char **error)
 {
     daemon_start(&root->options.daemon);
+    if (root->options.daemon.monitor) {
+        dpdk_expect_spare();
+    }
     /* Here, since locks do not survive a fork. */
     if (root->options.mlockall) {
         lock_memory();

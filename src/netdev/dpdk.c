@@ -35,6 +35,7 @@ static struct {
     struct smap config; // the keys for the start to come
     bool tried, started, wanted, stopped;
     bool standby;    // started before there was a configuration
+    bool has_spare;  // another process stands by for this one
     bool refused;    // dpdk-init=false, in so many words
     int wanted_huge; // of a standby: 0 or 1; -1: whatever there is
     int error;       // of the first start
@@ -81,6 +82,8 @@ prepare_args(const cpu_set_t *cpus, uint64_t free_huge)
     struct dpdk_machine machine = {
         .first_cpu = first_cpu(cpus),
         .free_huge_bytes = free_huge,
+        .huge_page_bytes = dpdk_huge_page_bytes(),
+        .has_spare = dpdk.has_spare,
         .huge_dir = huge_dir,
         .has_pci = access("/sys/bus/pci/devices", R_OK | X_OK) == 0,
         .file_prefix = prefix,
@@ -171,6 +174,12 @@ dpdk_start_standby(const struct smap *config, bool huge, char **errorp)
     dpdk.wanted_huge = huge;
     dpdk.standby = true;
     return dpdk_start(config, errorp);
+}
+
+void
+dpdk_expect_spare(void)
+{
+    dpdk.has_spare = true;
 }
 
 int

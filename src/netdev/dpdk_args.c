@@ -152,6 +152,50 @@ wanted_mb(const struct smap *config)
     return sum;
 }
 
+// The text of a memory key with what the spare process has taken off its first number that is not
+// 0.
+static char *
+without_share(const char *value, uint64_t share_mb)
+{
+    size_t n = strspn(value, "0,");
+
+    return xasprintf("%.*s%llu%s", (int)n, value,
+                     (unsigned long long)(strtoul(value + n, NULL, 10) - share_mb),
+                     value + n + strspn(value + n, "0123456789"));
+}
+
+uint64_t
+dpdk_args_share_bytes(const struct smap *config, uint64_t huge_page_bytes)
+{
+    const char *value =
+        smap_get_def(config, "dpdk-socket-mem", smap_get_def(config, "dpdk-alloc-mem", ""));
+    uint64_t share = ROUND_UP(DPDK_SPARE_BYTES, MAX(huge_page_bytes, (uint64_t)1 << 20));
+    // Half of what was asked for, or more, stays the switch's.
+    uint64_t first_mb = strtoul(value + strspn(value, "0,"), NULL, 10) & 0xffffff;
+
+    return first_mb << 20 >= 2 * share ? share : 0;
+}
+
+static void
+put_memory_size(struct dpdk_args *args, const struct smap *config,
+                const struct dpdk_machine *machine)
+{
+    uint64_t share = machine->has_spare && !has_option(args, "--legacy-mem")
+                         ? dpdk_args_share_bytes(config, machine->huge_page_bytes)
+                         : 0;
+    const char *option = "--socket-mem", *value = smap_get(config, "dpdk-socket-mem");
+
+    if (value == NULL) {
+        option = "-m";
+        value = smap_get(config, "dpdk-alloc-mem");
+    }
+    if (value != NULL) {
+        char *text = share > 0 ? without_share(value, share >> 20) : xstrdup(value);
+        put_option(args, option, text);
+        free(text);
+    }
+}
+
 static void
 put_no_huge(struct dpdk_args *args, const struct smap *config)
 {
@@ -191,15 +235,10 @@ put_memory(struct dpdk_args *args, const struct smap *config, const struct dpdk_
         return;
     }
 
-    const char *value = smap_get(config, "dpdk-socket-mem");
     if (!has_any_option(args, memory_options)) {
-        if (value != NULL) {
-            put_option(args, "--socket-mem", value);
-        } else if ((value = smap_get(config, "dpdk-alloc-mem")) != NULL) {
-            put_option(args, "-m", value);
-        }
+        put_memory_size(args, config, machine);
     }
-    value = smap_get(config, "dpdk-socket-limit");
+    const char *value = smap_get(config, "dpdk-socket-limit");
     if (value != NULL && !has_option(args, "--socket-limit")) {
         put_option(args, "--socket-limit", value);
     }

@@ -11,6 +11,8 @@
 struct dpdk_machine {
     unsigned int first_cpu;   // lowest CPU that this process may run on
     uint64_t free_huge_bytes; // in huge pages that nobody uses
+    uint64_t huge_page_bytes; // the size that EAL takes first
+    bool has_spare;           // a spare process is to have its share of the memory
     const char *huge_dir;     // where EAL's own choice would fail; of dpdk_huge_dir()
     bool has_pci;             // /sys/bus/pci is there
     const char *file_prefix;  // unique on the machine
@@ -27,12 +29,18 @@ struct dpdk_args {
 
 // Fewer free huge pages than this are left to those who asked for them.
 #define DPDK_MIN_HUGE_BYTES (128ULL << 20)
+// What the packet buffers take that a spare process makes.
+#define DPDK_SPARE_BYTES (96ULL << 20)
 // Address space of a --no-huge heap; pages are taken as they are touched.
 #define DPDK_NO_HUGE_MB 1024
 
 void dpdk_args_init(struct dpdk_args *, const struct smap *other_config,
                     const struct dpdk_machine *);
 void dpdk_args_free(struct dpdk_args *);
+// Of the huge pages that dpdk-socket-mem or dpdk-alloc-mem name, what the switch leaves to its
+// spare process, so that both together have what was asked for.  0: the keys ask for none, or for
+// too little.
+uint64_t dpdk_args_share_bytes(const struct smap *other_config, uint64_t huge_page_bytes);
 // The arguments on one line, for the log.
 void dpdk_args_format(const struct dpdk_args *, struct str *);
 

@@ -24,13 +24,18 @@ LOG_MODULE(dpdk);
 // A process that starts takes a second at most; one whose start failed may keep the lock for life.
 enum { WAIT_MS = 5000, POLL_MS = 20 };
 
-uint64_t
-dpdk_huge_free_bytes(void)
+struct free_pages {
+    uint64_t bytes;   // of all sizes
+    uint64_t largest; // the largest size of which there are any
+};
+
+static struct free_pages
+find_free_pages(void)
 {
-    uint64_t bytes = 0;
+    struct free_pages found = {0};
     DIR *dir = opendir("/sys/kernel/mm/hugepages");
     if (dir == NULL) {
-        return 0;
+        return found;
     }
     for (struct dirent *d; (d = readdir(dir)) != NULL;) {
         unsigned int kb, n;
@@ -40,15 +45,28 @@ dpdk_huge_free_bytes(void)
         char *path = xasprintf("/sys/kernel/mm/hugepages/%s/free_hugepages", d->d_name);
         FILE *f = fopen(path, "re");
         if (f != NULL) {
-            if (fscanf(f, "%u", &n) == 1) {
-                bytes += (uint64_t)n * kb * 1024;
+            if (fscanf(f, "%u", &n) == 1 && n > 0) {
+                found.bytes += (uint64_t)n * kb * 1024;
+                found.largest = MAX(found.largest, (uint64_t)kb * 1024);
             }
             fclose(f);
         }
         free(path);
     }
     closedir(dir);
-    return bytes;
+    return found;
+}
+
+uint64_t
+dpdk_huge_free_bytes(void)
+{
+    return find_free_pages().bytes;
+}
+
+uint64_t
+dpdk_huge_page_bytes(void)
+{
+    return find_free_pages().largest;
 }
 
 static bool

@@ -133,10 +133,7 @@ parse(const struct str *note, struct smap *config)
     bool huge = strcmp(next_word(&p, end), huge_word) == 0;
 
     while ((key = next_word(&p, end)) != NULL && (value = next_word(&p, end)) != NULL) {
-        // Memory that guests may want is not taken twice: it is had when the other one is gone.
-        if (!huge || (strcmp(key, "dpdk-socket-mem") != 0 && strcmp(key, "dpdk-alloc-mem") != 0)) {
-            smap_put(config, key, value);
-        }
+        smap_put(config, key, value);
     }
     return huge;
 }
@@ -155,6 +152,21 @@ dpdk_standby_has_room(void)
     return !huge || (!is_legacy && dpdk_huge_free_bytes() >= DPDK_MIN_HUGE_BYTES);
 }
 
+// Clearing huge pages is most of what a start takes.  Made before, buffers on them come out of what
+// the switch was asked to take and has left over; of pages that nobody has spoken for, much more
+// has to stay free than is taken, and no page of 1 GB is.
+static bool
+may_take_huge_pages(const struct smap *noted)
+{
+    uint64_t page = dpdk_huge_page_bytes(), free_bytes = dpdk_huge_free_bytes();
+    uint64_t share = dpdk_args_share_bytes(noted, page);
+
+    if (share > 0) {
+        return free_bytes >= share;
+    }
+    return page <= DPDK_SPARE_BYTES && free_bytes >= 5 * DPDK_SPARE_BYTES;
+}
+
 int
 dpdk_standby_prepare(void)
 {
@@ -165,10 +177,16 @@ dpdk_standby_prepare(void)
         return -EAGAIN;
     }
     bool huge = parse(&prepared, &config);
+    bool may_take = !huge || may_take_huge_pages(&config);
+    if (huge) {
+        // Memory that guests may want is not taken twice: it is had when the other one is gone.
+        (void)smap_del(&config, "dpdk-socket-mem");
+        (void)smap_del(&config, "dpdk-alloc-mem");
+    }
     int result = dpdk_start_standby(&config, huge, &error);
     smap_destroy(&config);
     free(error);
-    if (result == 0 && !huge) {
+    if (result == 0 && may_take) {
         netdev_default_pool();
     }
     return result;

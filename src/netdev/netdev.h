@@ -269,6 +269,9 @@ struct rte_mempool *netdev_default_pool(void);
 
 // Can two processes have memory for packets, the switch and one that prepares to be it?
 bool dpdk_standby_has_room(void);
+// This process has a spare one, which is to have a share of the memory for packets.  Before EAL
+// starts.
+void dpdk_expect_spare(void);
 // For a spare process, before it is the switch.  0: EAL runs, with the keys that the switch noted.
 // -EAGAIN: the switch needs no EAL so far, ask again.  Else: this process is of no use.
 int dpdk_standby_prepare(void);

@@ -128,7 +128,7 @@ def test_a_spare_that_is_killed_does_no_harm(monitored):
 
 @pytest.mark.alone
 def test_a_spare_on_huge_pages():
-    """It takes over with the pages of the process that died, which it cannot have before."""
+    """It has packet buffers in its share of what the switch was to take, and after the switch the rest."""
     try:
         with rig.huge_pages(512) as where:
             spare_takes_over_on(where)
@@ -147,6 +147,9 @@ def spare_takes_over_on(where):
             hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
         wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
         old, spare = sw.pid, spare_of(sw)
+        with open(sw.log) as f:
+            before = f.read()
+        assert "--socket-mem 204 " in before and len(re.findall("made .* packet buffers", before)) == 2
         os.kill(old, signal.SIGKILL)
         assert new_worker(sw, old) == spare
         wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")

@@ -82,6 +82,45 @@ test_huge_pages(void **state)
           {"dpdk-hugepage-dir", "/mnt/h"});
 }
 
+// Together with its spare process the switch takes what it was asked to take.
+static void
+test_a_spare_has_its_share(void **state)
+{
+    struct dpdk_machine small = huge, large = huge;
+
+    small.has_spare = large.has_spare = true;
+    small.huge_page_bytes = 2 << 20;
+    large.huge_page_bytes = 1 << 30;
+    CHECK(&small,
+          "--lcores 0@0 --socket-mem 0,928,512 --in-memory -a 0000:00:00.0 --no-telemetry "
+          "--file-prefix p",
+          {"dpdk-socket-mem", "0,1024,512"});
+    CHECK(&small, "--lcores 0@0 -m 96 --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-alloc-mem", "192"});
+    // Too little to share.
+    CHECK(&small,
+          "--lcores 0@0 --socket-mem 191 --in-memory -a 0000:00:00.0 --no-telemetry "
+          "--file-prefix p",
+          {"dpdk-socket-mem", "191"});
+    CHECK(&large,
+          "--lcores 0@0 --socket-mem 1024 --in-memory -a 0000:00:00.0 --no-telemetry "
+          "--file-prefix p",
+          {"dpdk-socket-mem", "1024"});
+    CHECK(&large,
+          "--lcores 0@0 --socket-mem 1024,0 --in-memory -a 0000:00:00.0 --no-telemetry "
+          "--file-prefix p",
+          {"dpdk-socket-mem", "2048,0"});
+    // Who says it in EAL's words means them, and pages in files are of one process.
+    CHECK(&small,
+          "--socket-mem 1024 --lcores 0@0 --in-memory -a 0000:00:00.0 --no-telemetry "
+          "--file-prefix p",
+          {"dpdk-extra", "--socket-mem 1024"});
+    CHECK(&small,
+          "--legacy-mem --lcores 0@0 --socket-mem 1024 -a 0000:00:00.0 --no-telemetry "
+          "--file-prefix p",
+          {"dpdk-extra", "--legacy-mem"}, {"dpdk-socket-mem", "1024"});
+}
+
 static void
 test_lcore_mask(void **state)
 {
@@ -180,6 +219,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_huge_pages),
         cmocka_unit_test(test_huge_pages),
+        cmocka_unit_test(test_a_spare_has_its_share),
         cmocka_unit_test(test_lcore_mask),
         cmocka_unit_test(test_extra_wins),
         cmocka_unit_test(test_devices),
