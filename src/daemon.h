@@ -24,7 +24,8 @@ struct daemon_settings {
     const char *unixctl; /* that one's control socket; NULL: the default */
     const char *user;    /* NAME[:GROUP] or NULL */
     bool keep_rawio;
-    int linger_s; /* how long to go on forwarding after the end; 0: not at all */
+    int linger_s;           /* how long to go on forwarding after the end; 0: not at all */
+    bool linger_on_request; /* only after an end by sluice/linger */
 };
 
 /* Forks as asked, and returns in the worker only, which holds the locked pidfile and runs as the

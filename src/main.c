@@ -63,6 +63,7 @@ struct root {
     bool is_succeeded;                  /* Another process has taken over. */
     bool is_lingering;                  /* Ended, but for forwarding. */
     bool cleanup;                       /* exit --cleanup */
+    bool is_asked_to_linger;            /* sluice/linger */
     struct unixctl_conn *exit_conns[8]; /* Clients that wait for the end. */
     size_t n_exit_conns;
 };
@@ -235,6 +236,20 @@ cmd_exit(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
     loop_break(root->loop);
 }
 
+/* sluice/linger: an exit that is followed by a start. */
+static void
+cmd_linger(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
+{
+    struct root *root = aux;
+
+    if (root->options.daemon.linger_s == 0) {
+        unixctl_reply_error(conn, "needs --linger or --linger-on-request");
+        return;
+    }
+    root->is_asked_to_linger = true;
+    cmd_exit(conn, argc, argv, root);
+}
+
 static int
 control_init(struct root *root, char **error)
 {
@@ -242,6 +257,7 @@ control_init(struct root *root, char **error)
 
     if (result == 0) {
         unixctl_register("exit", "[--cleanup]", 0, 1, cmd_exit, root);
+        unixctl_register("sluice/linger", "", 0, 0, cmd_linger, root);
         rpc_ctl_register(root->loop);
         if (root->options.enable_dummy) {
             rpc_ctl_register_time(root->loop);
@@ -508,8 +524,9 @@ static bool
 begin_to_linger(struct root *root)
 {
     int seconds = root->options.daemon.linger_s;
+    bool is_wanted = !root->options.daemon.linger_on_request || root->is_asked_to_linger;
 
-    if (seconds == 0 || root->is_lingering || root->is_succeeded || root->cleanup ||
+    if (seconds == 0 || !is_wanted || root->is_lingering || root->is_succeeded || root->cleanup ||
         root->exit_status != 0 || takeover_is_under_way() || !bridges_are_there(root->bridges)) {
         return false;
     }
@@ -517,10 +534,11 @@ begin_to_linger(struct root *root)
     bridges_leave(root->bridges);
     leave_database(root);
     unixctl_mute(root->unixctl);
-    daemon_finish();
+    /* The socket comes before the pidfile goes: who starts now finds one of them. */
     if (!await_successor(root)) {
         return false;
     }
+    daemon_finish();
     log_info("lingering: forwarding goes on for %d s, until another switch takes over", seconds);
     answer_exits(root);
     let_answers_leave(root);

@@ -36,6 +36,7 @@ enum {
     OPT_OVERWRITE_PIDFILE,
     OPT_TAKEOVER,
     OPT_LINGER,
+    OPT_LINGER_ON_REQUEST,
     OPT_USER,
     OPT_NO_SELF_CONFINEMENT,
     OPT_HW_RAWIO,
@@ -71,6 +72,7 @@ static const struct option long_options[] = {
     {"overwrite-pidfile", no_argument, NULL, OPT_OVERWRITE_PIDFILE},
     {"takeover", no_argument, NULL, OPT_TAKEOVER},
     {"linger", optional_argument, NULL, OPT_LINGER},
+    {"linger-on-request", optional_argument, NULL, OPT_LINGER_ON_REQUEST},
     {"user", required_argument, NULL, OPT_USER},
     {"no-self-confinement", no_argument, NULL, OPT_NO_SELF_CONFINEMENT},
     {"hw-rawio-access", no_argument, NULL, OPT_HW_RAWIO},
@@ -143,6 +145,7 @@ print_help(void)
            "  --overwrite-pidfile     start even if the pidfile belongs to a running daemon\n"
            "  --takeover              take over from the daemon that has the pidfile, if any\n"
            "  --linger[=SECONDS]      after the end, forward on for the next start to take over\n"
+           "  --linger-on-request[=SECONDS]  the same, but only after \"sluice/linger\"\n"
            "                          (default: %d)\n"
            "  --mlockall              keep all memory resident\n"
            "  --hw-rawio-access       with --user, keep raw I/O access\n"
@@ -190,7 +193,7 @@ dummy_level(const char *arg)
 }
 
 static int
-linger_seconds(const char *arg)
+linger_seconds(const char *option, const char *arg)
 {
     int seconds;
 
@@ -198,7 +201,7 @@ linger_seconds(const char *arg)
         return LINGER_DEFAULT_S;
     }
     if (!str_to_int(arg, 10, &seconds) || seconds < 0 || seconds > LINGER_MAX_S) {
-        fatal("--linger takes 0 to %d seconds, not \"%s\"", LINGER_MAX_S, arg);
+        fatal("%s takes 0 to %d seconds, not \"%s\"", option, LINGER_MAX_S, arg);
     }
     return seconds;
 }
@@ -256,7 +259,12 @@ log_and_daemon_option(struct options *o, int c, const char *arg)
         o->daemon.takeover = true;
         break;
     case OPT_LINGER:
-        o->daemon.linger_s = linger_seconds(arg);
+        o->daemon.linger_s = linger_seconds("--linger", arg);
+        o->daemon.linger_on_request = false;
+        break;
+    case OPT_LINGER_ON_REQUEST:
+        o->daemon.linger_s = linger_seconds("--linger-on-request", arg);
+        o->daemon.linger_on_request = true;
         break;
     case OPT_USER:
         o->daemon.user = arg;

@@ -242,41 +242,48 @@ takeover_begin(pid_t pid, const char *unixctl)
     log_info("taking over from pid %ld", (long)pid);
 }
 
-/* The process that lingers; 0: none. */
-static pid_t
-lingering_pid(const char *path)
+/* The process that lingers. */
+struct lingerer {
+    pid_t pid; /* 0: there is none */
+    int pidfd; /* -1: unknown */
+};
+
+/* The connection shows that the pidfd is not of somebody who has got the same number since. */
+static struct lingerer
+find_lingerer(const char *path)
 {
+    struct lingerer found = {.pidfd = -1};
     struct ucred peer = {0};
     socklen_t len = sizeof(peer);
-    int fd = unix_socket(SOCK_STREAM, path, false);
+    struct pollfd end = {.fd = unix_socket(SOCK_STREAM, path, false), .events = POLLRDHUP};
 
-    if (fd == -ECONNREFUSED) {
+    if (end.fd == -ECONNREFUSED) {
         unlink(path); /* It was killed. */
     }
-    if (fd < 0) {
-        return 0;
+    if (end.fd < 0) {
+        return found;
     }
-    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len); /* Then there is none to talk of. */
-    close(fd);
-    return peer.pid;
+    (void)getsockopt(end.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len); /* Then there is none. */
+    found.pidfd = peer.pid > 0 ? pidfd_open(peer.pid, 0) : -1;
+    if (poll(&end, 1, 0) == 0) {
+        found.pid = peer.pid;
+    }
+    close(end.fd);
+    return found;
 }
 
 /* Returns when the process is gone. */
 static void
-end_process(pid_t pid)
+end_process(int pidfd)
 {
     static const int signals[] = {SIGTERM, SIGKILL};
-    int fd = pidfd_open(pid, 0);
 
-    for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(signals); i++) {
-        struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    for (size_t i = 0; pidfd >= 0 && i < ARRAY_SIZE(signals); i++) {
+        struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
 
-        if (pidfd_send_signal(fd, signals[i], NULL, 0) != 0 || poll(&pollfd, 1, END_MS) > 0) {
+        if (pidfd_send_signal(pidfd, signals[i], NULL, 0) != 0 || poll(&pollfd, 1, END_MS) > 0) {
             break;
         }
-    }
-    if (fd >= 0) {
-        close(fd);
     }
 }
 
@@ -298,7 +305,8 @@ void
 takeover_begin_lingering(const char *pidfile)
 {
     char *path = linger_path();
-    pid_t pid = lingering_pid(path);
+    struct lingerer other = find_lingerer(path);
+    pid_t pid = other.pid;
 
     if (pid != 0) {
         char *why = dpdk_standby_has_room() ? prepare_dpdk()
@@ -311,10 +319,13 @@ takeover_begin_lingering(const char *pidfile)
         } else {
             check_rivals(pid, why, pidfile);
             log_info("ending pid %ld, which lingers: %s", (long)pid, why);
-            end_process(pid);
+            end_process(other.pidfd);
             unlink(path); /* If it was killed. */
         }
         free(why);
+    }
+    if (other.pidfd >= 0) {
+        close(other.pidfd);
     }
     free(path);
 }

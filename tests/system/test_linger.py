@@ -183,6 +183,28 @@ def test_a_crash_is_a_crash(running):
     wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
 
 
+def test_lingering_on_request():
+    """What the unit does: a stop ends all, a restart asks first."""
+    sw = Switch(args=["--linger-on-request=60"])
+    try:
+        sw.start()
+        sw.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        sw.stop()
+        assert lingering(sw) is None and leftovers(sw) == []
+        sw.start()
+        old = sw.pid
+        sw.appctl("sluice/linger")
+        assert sw.proc.wait(SOON_S) == 0 and gone(old)
+        pid = lingering_pid(sw)
+        sw.args = []
+        sw.start()
+        await_end(pid)
+        answer = sw.appctl("sluice/linger", check=False)
+        assert answer.returncode and "needs --linger" in answer.stderr
+    finally:
+        sw.close()
+
+
 def test_a_lingering_one_that_is_killed_does_no_harm(plain):
     sw, hosts = plain
     sw.stop()

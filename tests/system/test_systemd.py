@@ -39,6 +39,7 @@ def machine():
             config = re.search("^SLUICED_OPTIONS=.*--config=(.*)", f.read(), re.M)[1]
         for source, target in ((SLUICED, prefix + "/sbin/sluiced"), (build + "/conf/sluiced", settings),
                                (build + "/conf/sluiced.service", UNIT),
+                               (ROOT + "/conf/sluiced-stop", prefix + "/libexec/sluice/sluiced-stop"),
                                (build + "/src/relay/sluice-vhost-relay",
                                 prefix + "/libexec/sluice/sluice-vhost-relay")):
             m.run("mkdir -p " + os.path.dirname(target))
@@ -144,14 +145,22 @@ def test_it_starts_restarts_and_stops(machine):
     m.run("mv /var/log/sluice/ovs-vswitchd.log /var/log/sluice/old && systemctl reload sluiced"
           " && test -e /var/log/sluice/ovs-vswitchd.log")
 
-    # A restart has another process; the relay is the same one, so the guest stays connected.
+    # A restart has another process, and the old one forwards until it does; the relay is the same one,
+    # so the guest stays connected.
+    device = m.out("cat /sys/class/net/p1/ifindex")
     m.run("systemctl restart sluiced")
     second = until_forwarding(m)
     assert second != first and relays(m) == kept and is_open(guest)
     assert show(m, "NRestarts") == "0"
+    assert log(m).count("|lingering: ") == 1 and ", which lingers" in log(m)
+    assert m.out("cat /sys/class/net/p1/ifindex") == device
+    wait_for(lambda: m.run("test -e /run/openvswitch/ovs-vswitchd.lingering", check=False).returncode,
+             timeout=10, what="the end of the old switch")
     guest.close()
 
+    # A stop is one.
     m.run("systemctl stop sluiced")
+    assert log(m).count("|lingering: ") == 1
     assert show(m, "ActiveState") == "inactive" and show(m, "Result") == "success"
     assert m.run("test -e /run/openvswitch/ovs-vswitchd.pid", check=False).returncode
     assert m.run("ip link show p1", check=False).returncode
@@ -174,7 +183,8 @@ def test_the_monitor_starts_again_what_crashes_or_hangs(machine):
 
     def comes_back(signal):
         switch = pidfile(m)
-        m.run("kill -%s %s" % (signal, switch))
+        # The pidfile has the process in front; what hangs is the one behind it.
+        m.run("kill -%s %s" % (signal, switch if signal == "KILL" else m.out("pgrep -P " + switch)))
         wait_for(lambda: pidfile(m) not in ("", switch) and show(m, "StatusText") == "Forwarding"
                  and m.out("ovs-ofctl dump-flows br0 cookie=0x77/-1 | grep -c cookie", check=False) == "1",
                  timeout=20, what="the switch after SIG" + signal)
