@@ -86,6 +86,35 @@ port_priority_tags(const struct db_row *row)
     return !strcmp(value, "always") ? OFPROTO_PRIO_TAGS_ALWAYS : OFPROTO_PRIO_TAGS_NONZERO;
 }
 
+/* In ms; 0: links are what the kernel says.  The schema asks for 100 or more, and less than 10
+ * would keep main busy. */
+static int
+port_miimon(const struct db_row *row)
+{
+    static struct log_rate rl = LOG_RATE_INIT(5, 5);
+    const char *mode = row_map_get(row, "other_config", "bond-detect-mode");
+    int interval = row_map_int(row, "other_config", "bond-miimon-interval", 0);
+
+    if (row_n(row, "interfaces") < 2 || !mode || !strcmp(mode, "carrier")) {
+        return 0;
+    }
+    if (strcmp(mode, "miimon")) {
+        log_warn_rl(&rl, "port %s: unsupported bond-detect-mode %s, defaulting to carrier",
+                    row_str(row, "name"), mode);
+        return 0;
+    }
+    return interval > 0 ? MAX(interval, 10) : 200;
+}
+
+/* In ms; 0: never. */
+static int
+port_rebalance_interval(const struct db_row *row)
+{
+    int interval = row_map_int(row, "other_config", "bond-rebalance-interval", 10000);
+
+    return interval ? MAX(interval, 1000) : 0;
+}
+
 static void
 port_bond_cfg(const struct db_row *row, struct ofproto_bond_cfg *bond)
 {
@@ -98,7 +127,7 @@ port_bond_cfg(const struct db_row *row, struct ofproto_bond_cfg *bond)
                                                         : OFPROTO_BOND_SLB,
         .up_delay_ms = MAX(0, row_int_or(row, "bond_updelay", 0)),
         .down_delay_ms = MAX(0, row_int_or(row, "bond_downdelay", 0)),
-        .rebalance_ms = row_map_int(row, "other_config", "bond-rebalance-interval", 10000),
+        .rebalance_ms = port_rebalance_interval(row),
         .hash_basis = row_map_int(row, "other_config", "bond-hash-basis", 0),
         .primary = row_map_get(row, "other_config", "bond-primary"),
         .lacp_fallback_ab = row_map_bool(row, "other_config", "lacp-fallback-ab", false),
@@ -174,6 +203,7 @@ port_members(const struct br *br, const struct db_row *row, struct lacp_member_c
         if (iface && iface->ofp_port) {
             (*lacp)[*n] = iface_lacp_cfg(iface, iface_row);
             members[(*n)++] = iface->ofp_port;
+            netdev_set_miimon(iface->netdev, port_miimon(row));
         }
     }
     return members;

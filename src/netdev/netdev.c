@@ -454,6 +454,14 @@ netdev_get_link(const struct netdev *netdev, struct netdev_link *link)
 }
 
 void
+netdev_set_miimon(struct netdev *netdev, int interval_ms)
+{
+    if (netdev->class->set_miimon != NULL) {
+        netdev->class->set_miimon(netdev, interval_ms);
+    }
+}
+
+void
 netdev_get_status(const struct netdev *netdev, struct smap *status)
 {
     if (netdev->class->get_status != NULL) {

@@ -47,6 +47,7 @@ netdev_kdev_fini(struct netdev_kdev *dev)
 {
     char name[KEEP_NAME_MAX];
 
+    loop_timer_stop(&dev->miimon);
     // A tap goes when the last one closes it.  The end of a packet socket nobody notices: at our
     // end the keeper may close it when it has the time.
     if (dev->is_kept && (!netdev_is_ending() || strcmp(dev->up.class->type, "system") != 0)) {
@@ -199,6 +200,35 @@ void
 netdev_kdev_get_link(const struct netdev *netdev, struct netdev_link *link)
 {
     netdev_kif_get_link(&netdev_kdev_cast(netdev)->kif, link);
+}
+
+static void
+ask_phy(void *dev_)
+{
+    struct netdev_kdev *dev = dev_;
+    bool before = dev->kif.last_carrier;
+
+    netdev_kif_look(&dev->kif);
+    if (dev->kif.last_carrier != before) {
+        netdev_changed(&dev->up);
+    }
+}
+
+void
+netdev_kdev_set_miimon(struct netdev *netdev, int interval_ms)
+{
+    struct netdev_kdev *dev = netdev_kdev_cast(netdev);
+
+    dev->kif.asks_phy = interval_ms > 0;
+    if (interval_ms == dev->miimon_ms) {
+        return;
+    }
+    dev->miimon_ms = interval_ms;
+    loop_timer_stop(&dev->miimon);
+    if (interval_ms > 0 && netdev_loop() != NULL) {
+        loop_timer_every(&dev->miimon, netdev_loop(), interval_ms, ask_phy, dev);
+    }
+    ask_phy(dev);
 }
 
 void

@@ -26,6 +26,8 @@ struct netdev_kdev {
     unsigned int n_tx_counts;
     bool is_kept;  // base/keep.h has a duplicate of 'fd'
     bool offloads; // userspace-tso-enable: super-frames may be sent; set by open, never changes
+    int miimon_ms; // 0: off
+    struct loop_timer miimon;
 };
 
 struct netdev_kdev *netdev_kdev_cast(const struct netdev *);
@@ -74,6 +76,7 @@ int netdev_kdev_get_flags(const struct netdev *);
 int netdev_kdev_set_flags(struct netdev *, int off, int on);
 int netdev_kdev_get_ifindex(const struct netdev *);
 void netdev_kdev_get_link(const struct netdev *, struct netdev_link *);
+void netdev_kdev_set_miimon(struct netdev *, int interval_ms);
 void netdev_kdev_get_status(const struct netdev *, struct smap *);
 
 #define NETDEV_KDEV_METHODS                                                                     \
@@ -81,6 +84,6 @@ void netdev_kdev_get_status(const struct netdev *, struct smap *);
     .get_mtu = netdev_kdev_get_mtu, .set_mtu = netdev_kdev_set_mtu,                             \
     .get_flags = netdev_kdev_get_flags, .set_flags = netdev_kdev_set_flags,                     \
     .get_ifindex = netdev_kdev_get_ifindex, .get_link = netdev_kdev_get_link,                   \
-    .get_status = netdev_kdev_get_status
+    .set_miimon = netdev_kdev_set_miimon, .get_status = netdev_kdev_get_status
 
 #endif

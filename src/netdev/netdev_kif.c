@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <linux/ethtool.h>
+#include <linux/mii.h>
 #include <linux/sockios.h>
 
 #include "netdev/netdev_provider.h"
@@ -147,11 +148,35 @@ netdev_kif_set_flags(const struct netdev_kif *kif, int off, int on)
     return kif_ioctl(kif, SIOCSIFFLAGS, &ifr);
 }
 
+// By the registers of MII (IEEE 802.3, 22.2.4), or where there are none by the driver's answer to
+// ethtool.
+static bool
+kif_phy_link(const struct netdev_kif *kif)
+{
+    struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+    struct mii_ioctl_data mii;
+    struct ifreq ifr = {.ifr_flags = 0};
+
+    if (kif_ioctl(kif, SIOCGMIIPHY, &ifr) == 0) {
+        memcpy(&mii, &ifr.ifr_ifru, sizeof(mii)); // where the kernel has it
+        mii.reg_num = MII_BMSR;
+        memcpy(&ifr.ifr_ifru, &mii, sizeof(mii));
+        if (kif_ioctl(kif, SIOCGMIIREG, &ifr) == 0) {
+            memcpy(&mii, &ifr.ifr_ifru, sizeof(mii));
+            return (mii.val_out & BMSR_LSTATUS) != 0;
+        }
+    }
+    return kif_ethtool(kif, &link) == 0 && link.data != 0;
+}
+
 bool
 netdev_kif_carrier(const struct netdev_kif *kif)
 {
     unsigned int flags;
 
+    if (kif->asks_phy) {
+        return kif_phy_link(kif);
+    }
     return kif_raw_flags(kif, &flags) == 0 && (flags & IFF_RUNNING) != 0;
 }
 

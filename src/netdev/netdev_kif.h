@@ -13,6 +13,7 @@
 struct netdev_kif {
     char name[IFNAMSIZ];
     int fd;            // AF_INET socket in the device's namespace
+    bool asks_phy;     // for the carrier
     bool last_carrier; // of the last look, to count changes
     uint64_t resets;
 };

@@ -45,6 +45,7 @@ struct netdev_class {
     int (*set_flags)(struct netdev *, int off, int on);
     int (*get_ifindex)(const struct netdev *);
     void (*get_link)(const struct netdev *, struct netdev_link *); // '*link' is zeroed
+    void (*set_miimon)(struct netdev *, int interval_ms);
     void (*get_status)(const struct netdev *, struct smap *);
     void (*get_stats)(const struct netdev *, struct netdev_stats *); // all "not known"
     void (*get_custom_stats)(const struct netdev *,

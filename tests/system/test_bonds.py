@@ -156,6 +156,12 @@ bond/show
 time/warp 100
 bond/show
 bond/list
+! set Port bond0 other_config:bond-rebalance-interval=5 other_config:bond-detect-mode=miimon
+time/warp 100
+bond/show
+! set Port bond0 other_config:bond-rebalance-interval=0
+time/warp 100
+bond/show
 bond/migrate bond0 1 p2
 bond/migrate bond0 x1 p2
 bond/migrate bond0 1 p5
@@ -469,3 +475,38 @@ def test_failover_on_real_links(make_switch, hosts):
     assert host.ping("10.0.0.2", count=20)
     if sw.kind == "sluice":
         assert sw.alarms() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
+def test_links_by_their_phy(make_switch, hosts):
+    """miimon: a link that the kernel holds to be dormant counts, since the device says that it has one."""
+    sw = make_switch()
+    sw.add_bridge("br0")
+    nb = Neighbour(sw, ("b1", "b2"), "10.0.0.2/24")
+    hosts.append(nb)
+    sw.ns.run("ip link set b1 mode dormant")
+    nb.run("ip link set b1 down")
+    wait_for(lambda: re.search(r"state \w*DOWN", sw.ns.run("ip link show b1")), what="the kernel")
+    nb.run("ip link set b1 up")
+    wait_for(lambda: "state DORMANT" in sw.ns.run("ip link show b1"), what="the kernel")
+    sw.vsctl("add-bond", "br0", "bond0", "b1", "b2")
+
+    def usable(member):
+        text = sw.appctl("bond/show", "bond0").split("member %s: " % member)[1]
+        return re.search("may_enable: (true|false)", text).group(1) == "true"
+    wait_for(lambda: usable("b2"), what="b2")
+    assert not usable("b1")
+    sw.vsctl("set", "Port", "bond0", "other_config:bond-detect-mode=miimon", "other_config:bond-miimon-interval=100")
+    wait_for(lambda: usable("b1"), what="b1 by its PHY")
+    for m, other in (("b1", "b2"), ("b2", "b1")):
+        nb.run("ip link set %s down" % m)
+        wait_for(lambda: not usable(m), what=m + " down")
+        assert usable(other)
+        nb.run("ip link set %s up" % m)
+        wait_for(lambda: usable(m), what=m + " up")
+    if sw.kind == "sluice":
+        assert sw.alarms() == []
+    sw.vsctl("set", "Port", "bond0", "other_config:bond-detect-mode=tea-leaves")
+    wait_for(lambda: not usable("b1"), what="b1 by the kernel")
+    with open(sw.log) as f:
+        assert "|WARN|port bond0: unsupported bond-detect-mode tea-leaves, defaulting to carrier" in f.read()
