@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * bond.c - members of bonds: links with their delays, the active member, and the frames that tell
- * neighbours of a change (see bond.h; bond_balance.c has the buckets of balanced bonds).
+ * bond.c - members of bonds: links with their delays and the active member (see bond.h;
+ * bond_balance.c has the buckets of balanced bonds, bond_teach.c tells neighbours of a change).
  */
 #include "ofproto/bond.h"
 
@@ -16,10 +16,10 @@
 
 LOG_MODULE(bond);
 
-enum {
-    LESSONS_AT_ONCE = 256, /* learning packets of a bond between two looks at the loop */
-    LESSONS_PAUSE_MS = 5,
-};
+enum { LESSONS_PAUSE_MS = 5 }; /* between two parts of them */
+
+/* Who makes a link come and go, a partner too, fills no disk. */
+static struct log_rate rl = LOG_RATE_INIT(60, 120);
 
 const char *
 bond_mode_name(enum ofproto_bond_mode mode)
@@ -90,7 +90,7 @@ bond_set_enabled(struct ofproto *p, struct ofbundle *b, struct bond_member *m, b
     }
     m->enabled = enabled;
     b->state->teach |= !enabled;
-    log_info("member %s: %s", m->name, enabled ? "enabled" : "disabled");
+    log_info_rl(&rl, "member %s: %s", m->name, enabled ? "enabled" : "disabled");
     changed(p);
 }
 
@@ -197,17 +197,17 @@ follow_link(struct ofproto *p, struct ofbundle *b, struct bond_member *m)
     bool up = m->has_link;
 
     if ((up == m->enabled) != (m->delay_ends == BOND_NO_DELAY)) {
-        log_info("member %s: link state %s", m->name, up ? "up" : "down");
+        log_info_rl(&rl, "member %s: link state %s", m->name, up ? "up" : "down");
         if (up == m->enabled) {
             m->delay_ends = BOND_NO_DELAY;
-            log_info("member %s: will not be %s", m->name, up ? "disabled" : "enabled");
+            log_info_rl(&rl, "member %s: will not be %s", m->name, up ? "disabled" : "enabled");
         } else {
             int delay = up ? b->bond.up_delay_ms : b->bond.down_delay_ms;
 
             m->delay_ends = clock_now_ms() + delay;
             if (delay) {
-                log_info("member %s: will be %s if it stays %s for %d ms", m->name,
-                         up ? "enabled" : "disabled", up ? "up" : "down", delay);
+                log_info_rl(&rl, "member %s: will be %s if it stays %s for %d ms", m->name,
+                            up ? "enabled" : "disabled", up ? "up" : "down", delay);
             }
         }
     }
@@ -270,11 +270,12 @@ bond_set_active(struct ofproto *p, struct ofbundle *b, struct bond_member *m)
     bond->active_mac = m->mac;
     bond->teach = true;
     if (m->enabled) {
-        log_info("bond %s: active member is now %s", b->name, m->name);
+        log_info_rl(&rl, "bond %s: active member is now %s", b->name, m->name);
     } else {
-        log_info("bond %s: active member is now %s, skipping remaining %d ms updelay (since no "
-                 "member was enabled)",
-                 b->name, m->name, (int)left);
+        log_info_rl(&rl,
+                    "bond %s: active member is now %s, skipping remaining %d ms updelay (since no "
+                    "member was enabled)",
+                    b->name, m->name, (int)left);
         bond_set_enabled(p, b, m, true);
     }
     changed(p);
@@ -296,114 +297,9 @@ choose_active(struct ofproto *p, struct ofbundle *b)
     } else if (bond->active >= 0 || !rte_is_zero_ether_addr(&bond->active_mac)) {
         bond->active = -1;
         bond->active_mac = (struct rte_ether_addr){{0}};
-        log_info("bond %s: all members disabled", b->name);
+        log_info_rl(&rl, "bond %s: all members disabled", b->name);
         changed(p);
     }
-}
-
-/* --- learning packets ---------------------------------------------------------------------------
- */
-
-/* Whether what the bundle sends in 'vlan' carries a tag that says so. */
-static bool
-is_tagged(const struct ofbundle *b, uint16_t vlan)
-{
-    return vlan && !(b->cfg.tag == vlan && (b->cfg.vlan_mode == OFPROTO_VLAN_ACCESS ||
-                                            b->cfg.vlan_mode == OFPROTO_VLAN_NATIVE_UNTAGGED));
-}
-
-static bool
-carries(const struct ofbundle *b, uint16_t vlan)
-{
-    if (b->cfg.vlan_mode == OFPROTO_VLAN_ACCESS || b->cfg.tag == vlan) {
-        return b->cfg.tag == vlan;
-    }
-    return !b->cfg.trunks || (b->trunks[vlan / 64] >> vlan % 64 & 1);
-}
-
-/* A request of reverse ARP (RFC 903) by the host itself, which all switches learn from and nobody
- * answers.  Returns its size. */
-static size_t
-compose_lesson(const struct ofbundle *b, const struct mac_row *row, uint8_t frame[64])
-{
-    static const uint8_t rarp[] = {0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3};
-    const uint8_t *mac = row->mac.addr_bytes;
-    uint8_t *f = frame;
-
-    memset(f, 0xff, 6);
-    memcpy(f + 6, mac, 6);
-    f += 12;
-    if (is_tagged(b, row->vlan)) {
-        const uint8_t tag[] = {0x81, 0, (uint8_t)(row->vlan >> 8), (uint8_t)row->vlan};
-
-        memcpy(f, tag, sizeof tag);
-        f += sizeof tag;
-    }
-    memcpy(f, rarp, sizeof rarp);
-    f += sizeof rarp;
-    memset(f, 0, 20);
-    memcpy(f, mac, 6);
-    memcpy(f + 10, mac, 6);
-    return (size_t)(f + 20 - frame);
-}
-
-static void
-send_lesson(struct ofproto *p, const struct ofbundle *b, const struct mac_row *row)
-{
-    const struct bond *bond = b->state;
-    int member = bond->active;
-    struct ofproto_packet_out out = {.version = ofproto_version(p)};
-    struct ofpacts acts = {0};
-    struct flow metadata;
-    uint8_t frame[64];
-
-    if (b->bond.mode == OFPROTO_BOND_SLB && !bond_falls_back(b)) {
-        member =
-            bond->bucket[bond_hash_mac(row->mac, row->vlan, b->bond.hash_basis) % BOND_BUCKETS];
-    }
-    if (member < 0 || member == BOND_NO_MEMBER || row->bundle_id == b->id ||
-        !carries(b, row->vlan)) {
-        return;
-    }
-    memset(&metadata, 0, sizeof metadata);
-    metadata.ofp_in_port = OFPP_NONE;
-    ofpacts_put_struct(&acts, OUTPUT, struct ofpact_output)->port = bond->members[member].port;
-    out.data = frame;
-    out.len = compose_lesson(b, row, frame);
-    out.metadata = &metadata;
-    out.acts = ofpacts_data(&acts);
-    out.acts_size = acts.size;
-    p->all->hooks.packet_out(p->all->hooks_aux, p, &out);
-    ofpacts_fini(&acts);
-}
-
-/* A partner learns by itself: it knows which links are one. */
-static bool
-may_teach(const struct ofbundle *b)
-{
-    return bond_falls_back(b) ||
-           (lacp_status(b->lacp) == LACP_OFF && b->bond.mode != OFPROTO_BOND_TCP);
-}
-
-/* Sends the next part of the lessons; true if some are left. */
-static bool
-teach(struct ofproto *p, struct ofbundle *b)
-{
-    struct bond *bond = b->state;
-
-    if (bond->teach) {
-        bond->teach = false;
-        free(bond->lessons);
-        bond->lessons = NULL;
-        bond->n_lessons = bond->lesson = 0;
-        if (p->mac_table && p->all->hooks.packet_out && may_teach(b)) {
-            bond->lessons = mac_table_rows(p->mac_table, &bond->n_lessons);
-        }
-    }
-    for (int i = 0; i < LESSONS_AT_ONCE && bond->lesson < bond->n_lessons; i++) {
-        send_lesson(p, b, &bond->lessons[bond->lesson++]);
-    }
-    return bond->lesson < bond->n_lessons;
 }
 
 /* --- all of it ----------------------------------------------------------------------------------
@@ -570,7 +466,7 @@ bonds_run(struct ofprotos *all)
         for (struct ofbundle *b = p->bundles; b; b = b->next) {
             until = MIN(until, bundle_lacp_send(p, b));
             if (b->state) {
-                more |= teach(p, b);
+                more |= bond_teach(p, b);
                 until = next_delay(b, until);
             }
         }

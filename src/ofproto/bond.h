@@ -83,6 +83,9 @@ const char *bond_mode_name(enum ofproto_bond_mode);
 /* The bucket of a source address in a VLAN is this hash's lowest 8 bits. */
 uint32_t bond_hash_mac(struct rte_ether_addr, uint16_t vlan, uint32_t basis);
 
+/* bond_teach.c.  Sends the next part of the lessons; true if some are left. */
+bool bond_teach(struct ofproto *, struct ofbundle *);
+
 /* bond_balance.c.  Buckets of members that are out go to others, and new members get their share;
  * all others stay, also where bond/migrate or load put them. */
 void bond_spread(struct bond *);

@@ -136,32 +136,40 @@ bundle_lacp_send(struct ofproto *p, struct ofbundle *b)
     return lacp_next_event(b->lacp);
 }
 
+/* The bundle with LACP on the port, as the last view has it; NULL: none. */
+static struct ofbundle *
+lacp_bundle(const struct ofproto *p, ofp_port_t number)
+{
+    const struct view_port *port = view_port(ofproto_view(p), number);
+
+    if (!port || !port->bundle || !port->bundle->has_lacp) {
+        return NULL;
+    }
+    for (struct ofbundle *b = p->bundles; b; b = b->next) {
+        if (b->id == port->bundle->id) {
+            return lacp_member(b->lacp, number) ? b : NULL;
+        }
+    }
+    return NULL;
+}
+
 /* Some devices are slow to say that they have a link: what comes before counts for nothing. */
 void
 bundle_lacp_receive(struct ofproto *p, ofp_port_t number, const void *data, size_t len)
 {
     const struct ofport *port = ofport_find(p, number);
+    struct ofbundle *b = lacp_bundle(p, number);
 
-    if (!port || port->desc.state & OFPPS_LINK_DOWN) {
-        return;
-    }
-    for (struct ofbundle *b = p->bundles; b; b = b->next) {
-        if (lacp_member(b->lacp, number)) {
-            lacp_receive(b->lacp, number, data, len, clock_now_ms());
-            p->all->bonds_dirty = true;
-        }
+    if (b && port && !(port->desc.state & OFPPS_LINK_DOWN)) {
+        lacp_receive(b->lacp, number, data, len, clock_now_ms());
+        p->all->bonds_dirty = true;
     }
 }
 
 int
 ofproto_lacp_current(const struct ofproto *p, ofp_port_t number)
 {
-    for (const struct ofbundle *b = p->bundles; b; b = b->next) {
-        const struct lacp_member *m = lacp_member(b->lacp, number);
+    const struct ofbundle *b = lacp_bundle(p, number);
 
-        if (m) {
-            return m->status != LACP_MEMBER_DEFAULTED;
-        }
-    }
-    return -1;
+    return b ? lacp_member(b->lacp, number)->status != LACP_MEMBER_DEFAULTED : -1;
 }

@@ -17,11 +17,11 @@
 COVERAGE_DEFINE(ofproto_job_dropped);
 
 /* Packets for controllers may fill half of the queue: what they were to teach fits behind them. */
-enum { MAX_JOBS = OFPROTO_MAX_JOBS, MAX_PACKET_IN_JOBS = MAX_JOBS / 2, MAX_PDU_JOBS = 256 };
+enum { MAX_JOBS = OFPROTO_MAX_JOBS, MAX_PACKET_IN_JOBS = MAX_JOBS / 2 };
 
 struct handler_job {
     struct handler_job *next;
-    enum { JOB_PACKET_IN, JOB_LEARN, JOB_TIMEOUTS, JOB_DIRTY, JOB_LACP } kind;
+    enum { JOB_PACKET_IN, JOB_LEARN, JOB_TIMEOUTS, JOB_DIRTY } kind;
     struct ofproto *ofproto;
     struct ofproto_packet_in pin; /* pointers lead into 'bytes' */
     struct flow flow;
@@ -29,8 +29,6 @@ struct handler_job {
     struct match match;
     struct rule *rule; /* JOB_TIMEOUTS: a reference */
     uint16_t idle, hard;
-    ofp_port_t port; /* JOB_LACP */
-    size_t len;
     uint64_t bytes[];
 };
 
@@ -51,10 +49,8 @@ put(struct ofproto *p, struct handler_job *job)
 
     job->ofproto = p;
     pthread_mutex_lock(&all->lock);
-    full = all->n_jobs >= (job->kind == JOB_PACKET_IN ? MAX_PACKET_IN_JOBS : MAX_JOBS) ||
-           (job->kind == JOB_LACP && all->n_pdu_jobs >= MAX_PDU_JOBS);
+    full = all->n_jobs >= (job->kind == JOB_PACKET_IN ? MAX_PACKET_IN_JOBS : MAX_JOBS);
     if (!full) {
-        all->n_pdu_jobs += job->kind == JOB_LACP;
         was_empty = !all->n_jobs++;
         all->most_jobs = MAX(all->most_jobs, all->n_jobs);
         *all->last_job = job;
@@ -120,20 +116,6 @@ ofproto_reduce_timeouts(struct rule *rule, uint16_t idle, uint16_t hard)
     job->idle = idle;
     job->hard = hard;
     put(rule->ofproto, job);
-}
-
-void
-ofproto_lacp_in(struct ofproto *p, ofp_port_t port, const void *data, size_t len)
-{
-    struct handler_job *job = xzalloc(sizeof *job + len);
-
-    job->kind = JOB_LACP;
-    job->port = port;
-    job->len = len;
-    if (len) {
-        memcpy(job->bytes, data, len);
-    }
-    put(p, job);
 }
 
 void
@@ -246,9 +228,6 @@ run_job(struct handler_job *job)
         ofproto_view_changed(job->ofproto);
         ofproto_commit(job->ofproto);
         break;
-    case JOB_LACP:
-        bundle_lacp_receive(job->ofproto, job->port, job->bytes, job->len);
-        break;
     }
 }
 
@@ -261,7 +240,7 @@ take_all(struct ofprotos *all)
     jobs = all->jobs;
     all->jobs = NULL;
     all->last_job = &all->jobs;
-    all->n_jobs = all->n_pdu_jobs = 0;
+    all->n_jobs = 0;
     pthread_mutex_unlock(&all->lock);
     return jobs;
 }
@@ -271,6 +250,7 @@ handler_jobs_run(struct ofprotos *all)
 {
     struct handler_job *job, *next;
 
+    lacp_in_run(all);
     for (job = take_all(all); job; job = next) {
         next = job->next;
         run_job(job);
@@ -283,6 +263,7 @@ handler_jobs_forget(struct ofprotos *all, const struct ofproto *p)
 {
     struct handler_job **link, *job;
 
+    lacp_in_forget(all, p);
     pthread_mutex_lock(&all->lock);
     for (link = &all->jobs; (job = *link) != NULL;) {
         if (p && job->ofproto != p) {
@@ -291,7 +272,6 @@ handler_jobs_forget(struct ofprotos *all, const struct ofproto *p)
         }
         *link = job->next;
         all->n_jobs--;
-        all->n_pdu_jobs -= job->kind == JOB_LACP;
         job_free(job);
     }
     all->last_job = link;

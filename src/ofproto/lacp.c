@@ -244,6 +244,13 @@ choose_lead(struct lacp *lacp)
     return lead;
 }
 
+static bool
+may_enable(const struct lacp *lacp, const struct lacp_member *m)
+{
+    return m->attached && (m->partner.state & LACP_STATE_SYNC ||
+                           (lacp->cfg.fallback_ab && m->status == LACP_MEMBER_DEFAULTED));
+}
+
 static void
 attach(struct lacp *lacp)
 {
@@ -263,8 +270,8 @@ attach(struct lacp *lacp)
                        rte_is_same_ether_addr(&m->partner.sys_id, &lead->partner.sys_id);
         }
         m->attached = attached;
-        lacp->seq += m->may_enable != lacp_may_enable(lacp, m->port);
-        m->may_enable = lacp_may_enable(lacp, m->port);
+        lacp->seq += m->may_enable != may_enable(lacp, m);
+        m->may_enable = may_enable(lacp, m);
     }
 }
 
@@ -398,10 +405,5 @@ lacp_may_enable(const struct lacp *lacp, ofp_port_t port)
 {
     const struct lacp_member *m = lacp ? find(lacp, port) : NULL;
 
-    if (!lacp) {
-        return true;
-    }
-    return m && m->attached &&
-           (m->partner.state & LACP_STATE_SYNC ||
-            (lacp->cfg.fallback_ab && m->status == LACP_MEMBER_DEFAULTED));
+    return !lacp || (m && may_enable(lacp, m));
 }

@@ -56,7 +56,8 @@ struct ofprotos {
     size_t n_changes, allocated_changes;
     bool has_other_changes;               /* than of rules */
     struct handler_job *jobs, **last_job; /* from other threads, in order */
-    size_t n_jobs, n_pdu_jobs, most_jobs;
+    size_t n_jobs, most_jobs;
+    struct lacp_waiting *lacp_waiting; /* uthash (lacp_in.c) */
     /* For limits-show; main: of one connection at once, ever. */
     size_t most_backlog;
     struct garbage *ripe;                   /* grace period over: to be unlinked */
@@ -349,6 +350,9 @@ void changes_put(struct ofprotos *, enum ofproto_change_kind, struct ofproto *, 
 /* Grows ofprotos_seq() and wakes the consumer. */
 void changes_publish(struct ofprotos *);
 void changes_forget(struct ofprotos *, const struct ofproto *);
+/* lacp_in.c: LACP's frames that handlers took; NULL: all bridges' */
+void lacp_in_run(struct ofprotos *);
+void lacp_in_forget(struct ofprotos *, const struct ofproto *);
 void handler_jobs_run(struct ofprotos *);
 void handler_jobs_forget(struct ofprotos *, const struct ofproto *); /* NULL: all */
 

@@ -137,6 +137,44 @@ chatter_costs_no_view(void **state)
     fx_fini(&fx);
 }
 
+/* A flood on one link does not keep the other's partner out, and its own last word counts. */
+static void
+a_flood_is_the_ports_own(void **state)
+{
+    struct lacp_pdu pdu = {.actor = {1, sys_b, 7, 1, 1, 0}};
+    uint8_t bytes[LACP_PDU_SIZE];
+    struct lacp *lacp;
+    struct fx fx;
+    struct ofproto *p;
+
+    (void)state;
+    fx_init(&fx);
+    p = bond_bridge(&fx, (struct ofproto_bond_cfg){OFPROTO_BOND_TCP}, true);
+    lacp = p->bundles->lacp;
+    for (struct ofbundle *b = p->bundles; b; b = b->next) {
+        lacp = b->lacp ? b->lacp : lacp;
+    }
+    for (int i = 1; i <= 5000; i++) {
+        pdu.actor.state = i == 5000 ? LACP_STATE_SYNC : 0;
+        lacp_pdu_encode(&pdu, bytes);
+        ofproto_lacp_in(p, 1, bytes, sizeof bytes);
+    }
+    pdu.actor.port_id = 2;
+    lacp_pdu_encode(&pdu, bytes);
+    ofproto_lacp_in(p, 2, bytes, sizeof bytes);
+    ofproto_lacp_in(p, 2, NULL, 0);
+    handler_jobs_run(fx.all);
+    bonds_run(fx.all);
+    assert_int_equal(lacp_member(lacp, 1)->counts.rx, 8);
+    assert_int_equal(lacp_member(lacp, 2)->counts.rx, 2);
+    assert_int_equal(lacp_member(lacp, 2)->counts.rx_bad, 1);
+    assert_true(lacp_may_enable(lacp, 1) && lacp_may_enable(lacp, 2));
+    assert_int_equal(ofproto_lacp_current(p, 1), 1);
+    assert_int_equal(ofproto_lacp_current(p, 3), -1);
+    ofproto_lacp_in(p, 1, bytes, sizeof bytes); /* Still waits when the bridge goes. */
+    fx_fini(&fx);
+}
+
 /* Who is taught that the guest is behind the other link now: all but a partner of LACP. */
 static void
 lessons_go_where_traffic_goes(void **state)
@@ -323,8 +361,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_that_waits_collects),    cmocka_unit_test(chatter_costs_no_view),
-        cmocka_unit_test(lessons_go_where_traffic_goes), cmocka_unit_test(the_datapath_hashes),
-        cmocka_unit_test(mirrors_have_it_once),          cmocka_unit_test(without_the_datapath),
+        cmocka_unit_test(lessons_go_where_traffic_goes), cmocka_unit_test(a_flood_is_the_ports_own),
+        cmocka_unit_test(the_datapath_hashes),           cmocka_unit_test(mirrors_have_it_once),
+        cmocka_unit_test(without_the_datapath),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
