@@ -222,26 +222,12 @@ commit_l4(struct flow *base, const struct flow *flow, struct dp_actions *acts,
     }
 }
 
-/* After an MPLS stack was pushed and popped again, or of a packet that says it is IP and is not:
- * nothing below L2 is known, and nothing of it can be written. */
-static bool
-l3_is_unknown(const struct flow *f)
-{
-    const uint64_t *src = &f->w[FLOW_WORD_OF(ipv6_src)];
-
-    return !f->nw_proto && !f->nw_ttl && !f->nw_src && !f->nw_dst &&
-           !(src[0] | src[1] | src[2] | src[3]);
-}
-
 static void
 commit_l3_l4(struct flow *base, const struct flow *flow, struct dp_actions *acts,
              struct flow_mask *mask)
 {
     if (base->dl_type != flow->dl_type) {
         return; /* what is below a pushed or popped MPLS stack is not known */
-    }
-    if (l3_is_unknown(flow)) {
-        return;
     }
     if (flow_dl_type_is(base, ETH_TYPE_IP)) {
         commit_ipv4(base, flow, acts, mask);
@@ -346,14 +332,16 @@ commit_u32(uint32_t *base, uint32_t flow, uint32_t *mask, enum dp_action_type ty
 
 uint32_t
 flow_commit(struct flow *base, const struct flow *flow, struct dp_actions *acts,
-            struct flow_mask *mask)
+            struct flow_mask *mask, bool knows_l3)
 {
     commit_eth(base, flow, acts, mask);
     bool pops_all = flow_is_mpls(base) && !flow_is_mpls(flow);
     if (pops_all) {
         commit_mpls(base, flow, acts, mask); /* so that L3 below is within reach */
     }
-    commit_l3_l4(base, flow, acts, mask);
+    if (knows_l3) {
+        commit_l3_l4(base, flow, acts, mask);
+    }
     if (!pops_all) {
         commit_mpls(base, flow, acts, mask);
     }

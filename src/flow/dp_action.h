@@ -379,8 +379,13 @@ char *dp_actions_parse(const char *text, const struct dp_port_names *ports,
  * prerequisites). Returns the slow-path reason, DP_SLOW_ACTION, if the datapath has no action for
  * the change, else 0. Tunnel and conntrack metadata are not committed here: see dp_put_tunnel(),
  * dp_put_ct().
+ *
+ * Without 'knows_l3' nothing below L2 is written: after an MPLS stack was pushed and popped again
+ * the fields of 'flow' are empty, while the packet still has them.  Whether it is so cannot be told
+ * from the fields: those of a megaflow that is translated anew are zero where it does not match
+ * them.
  */
 uint32_t flow_commit(struct flow *base, const struct flow *flow, struct dp_actions *acts,
-                     struct flow_mask *mask);
+                     struct flow_mask *mask, bool knows_l3);
 
 #endif

@@ -320,7 +320,8 @@ take_lacp(struct xlate_ctx *ctx, const struct view_port *port)
 void
 xlate_commit(struct xlate_ctx *ctx)
 {
-    ctx->out->slow |= flow_commit(&ctx->base, &ctx->flow, &ctx->out->actions, ctx->wc);
+    ctx->out->slow |=
+        flow_commit(&ctx->base, &ctx->flow, &ctx->out->actions, ctx->wc, !ctx->was_mpls);
 }
 
 /* What every translation consults, whatever the tables say. */

@@ -257,12 +257,12 @@ test_random_changes(void **state)
         struct flow want = start;
         apply_change(&c, &want, &mask);
         struct flow base = start;
-        assert_int_equal(flow_commit(&base, &want, &acts, &mask), 0);
+        assert_int_equal(flow_commit(&base, &want, &acts, &mask, true), 0);
         assert_true(flow_equal(&base, &want));
         check_actions(&start, &want, &acts);
         /* Committing again changes nothing. */
         uint32_t size = acts.size;
-        flow_commit(&base, &want, &acts, &mask);
+        flow_commit(&base, &want, &acts, &mask, true);
         assert_int_equal(acts.size, size);
 
         /* Another packet of the same megaflow: random where the mask is zero, the same shape. */
@@ -310,10 +310,32 @@ test_mpls(void **state)
             want.mpls_lse[0] ^= RTE_BE32(0x00001a07);
         }
         struct flow base = start;
-        flow_commit(&base, &want, &acts, &mask);
+        flow_commit(&base, &want, &acts, &mask, true);
         check_actions(&start, &want, &acts);
         dp_actions_fini(&acts);
     }
+}
+
+/* A megaflow that is translated anew has zeros where it does not match: that is no reason to write
+ * nothing.  A stack that was pushed and popped is one, and only the caller knows. */
+static void
+test_l3_known_or_not(void **state)
+{
+    struct flow base = {.dl_type = RTE_BE16(ETH_TYPE_IP)}, f = base;
+    struct flow_mask mask = {0};
+    struct dp_actions acts = {0};
+    struct text t = {0};
+    (void)state;
+    f.nw_tos = 8;
+    flow_commit(&base, &f, &acts, &mask, true);
+    dp_actions_format(acts.data, acts.size, NULL, &t);
+    assert_string_equal(text_cstr(&t), "set(ipv4(tos=0x8/0x8))");
+    f.nw_tos = 0;
+    acts.size = 0;
+    flow_commit(&base, &f, &acts, &mask, false);
+    assert_int_equal(acts.size, 0);
+    text_fini(&t);
+    dp_actions_fini(&acts);
 }
 
 /* A write of the value that is there already emits nothing, and an unchanged flow emits nothing. */
@@ -325,7 +347,7 @@ test_nothing_to_do(void **state)
     struct flow_mask mask = {0};
     struct dp_actions acts = {0};
     (void)state;
-    flow_commit(&base, &f, &acts, &mask);
+    flow_commit(&base, &f, &acts, &mask, true);
     assert_int_equal(acts.size, 0);
     assert_true(flow_mask_is_any(&mask));
     dp_actions_fini(&acts);
@@ -355,7 +377,7 @@ test_text(void **state)
     f.tp_dst = RTE_BE16(5353);
     f.pkt_mark = 7;
     flow_push_vlan(&f, RTE_BE16(ETH_TYPE_VLAN), RTE_BE16(100));
-    flow_commit(&base, &f, &acts, &mask);
+    flow_commit(&base, &f, &acts, &mask, true);
     dp_actions_format(acts.data, acts.size, NULL, &t);
     assert_string_equal(text_cstr(&t),
                         "set(eth(src=00:00:00:00:00:01)),set(ipv4(dst=0.0.0.9/0.0.0.255,ttl=63)),"
@@ -372,6 +394,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_changes),
         cmocka_unit_test(test_mpls),
+        cmocka_unit_test(test_l3_known_or_not),
         cmocka_unit_test(test_nothing_to_do),
         cmocka_unit_test(test_text),
     };

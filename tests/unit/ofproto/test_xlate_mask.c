@@ -18,10 +18,11 @@ random_set(struct ofpacts *acts)
 {
     uint8_t value[16] = {0};
     static const enum mf_id fields[] = {MF_REG0,     MF_REG1,    MF_PKT_MARK,
-                                        MF_METADATA, MF_ETH_SRC, MF_ETH_DST};
+                                        MF_METADATA, MF_ETH_SRC, MF_ETH_DST,
+                                        MF_IP_DSCP,  MF_IP_ECN,  MF_IP_TTL};
 
     value[pick(4)] = (uint8_t)pick(3);
-    ofpacts_put_set_field(acts, fields[pick(6)], value, NULL);
+    ofpacts_put_set_field(acts, fields[pick(ARRAY_SIZE(fields))], value, NULL);
 }
 
 static void
@@ -188,6 +189,10 @@ check_property(struct fx *fx)
     fx_xlate(fx, port, &a, false, &out_a);
     for (int i = 0; i < 8; i++) {
         random_flow(&b, dl_type);
+        if (!i) {
+            memset(&b, 0,
+                   sizeof b); /* what revalidators know of a megaflow: the bits that it matches */
+        }
         b.in_port = port;
         for (unsigned w = 0; w < FLOW_WORDS; w++) {
             uint64_t m = out_a.mask.bits.w[w];
