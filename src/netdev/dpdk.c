@@ -22,7 +22,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "netdev/dpdk_args.h"
-#include "netdev/dpdk_fill.h"
 #include "netdev/dpdk_huge.h"
 #include "netdev/dpdk_log.h"
 #include "netdev/dpdk_quick.h"
@@ -83,6 +82,8 @@ prepare_args(const cpu_set_t *cpus, uint64_t free_huge)
     struct dpdk_machine machine = {
         .first_cpu = first_cpu(cpus),
         .free_huge_bytes = free_huge,
+        .huge_page_bytes = dpdk_huge_page_bytes(),
+        .has_spare = dpdk.has_spare,
         .huge_dir = huge_dir,
         .has_pci = access("/sys/bus/pci/devices", R_OK | X_OK) == 0,
         .file_prefix = prefix,
@@ -138,17 +139,6 @@ eal_init(void)
     return -error;
 }
 
-// Of the memory that the keys ask for; a process that stands by takes its own when it is the
-// switch.
-static void
-take_rest(void)
-{
-    if (dpdk.started && !dpdk.standby && !dpdk.args.no_huge && dpdk.args.in_memory) {
-        uint64_t share = dpdk_args_share_bytes(&dpdk.config, dpdk_huge_page_bytes());
-        dpdk_fill_begin(&dpdk.config, dpdk.has_spare ? share : 0);
-    }
-}
-
 int
 dpdk_start(const struct smap *other_config, char **errorp)
 {
@@ -170,7 +160,6 @@ dpdk_start(const struct smap *other_config, char **errorp)
         }
         if (dpdk.started && !dpdk.standby) {
             dpdk_note_write(&dpdk.config, !dpdk.args.no_huge);
-            take_rest();
         }
     }
     if (dpdk.error != 0 && errorp != NULL) {
@@ -207,7 +196,6 @@ dpdk_set_config(const struct smap *config, char **errorp)
     dpdk.standby = false;
     if (dpdk.started) {
         dpdk_note_write(config, !dpdk.args.no_huge);
-        take_rest();
     }
     if (!wanted || dpdk.wanted) {
         return 0;
@@ -253,7 +241,6 @@ dpdk_version_text(void)
 void
 dpdk_stop(void)
 {
-    dpdk_fill_end();
     if (dpdk_started()) {
         netdev_pool_fini();
         dpdk_note_remove();

@@ -152,6 +152,18 @@ wanted_mb(const struct smap *config)
     return sum;
 }
 
+// The text of a memory key with what the spare process has taken off its first number that is not
+// 0.
+static char *
+without_share(const char *value, uint64_t share_mb)
+{
+    size_t n = strspn(value, "0,");
+
+    return xasprintf("%.*s%llu%s", (int)n, value,
+                     (unsigned long long)(strtoul(value + n, NULL, 10) - share_mb),
+                     value + n + strspn(value + n, "0123456789"));
+}
+
 uint64_t
 dpdk_args_share_bytes(const struct smap *config, uint64_t huge_page_bytes)
 {
@@ -164,22 +176,23 @@ dpdk_args_share_bytes(const struct smap *config, uint64_t huge_page_bytes)
     return first_mb << 20 >= 2 * share ? share : 0;
 }
 
-// Clearing the pages is most of what a start takes, so all but the first are taken when the switch
-// forwards (dpdk_fill.h).  Too few of them are an error of the start, as ever.
 static void
 put_memory_size(struct dpdk_args *args, const struct smap *config,
                 const struct dpdk_machine *machine)
 {
-    uint64_t wanted = wanted_mb(config);
-    const char *value = smap_get(config, "dpdk-socket-mem");
+    uint64_t share = machine->has_spare && !has_option(args, "--legacy-mem")
+                         ? dpdk_args_share_bytes(config, machine->huge_page_bytes)
+                         : 0;
+    const char *option = "--socket-mem", *value = smap_get(config, "dpdk-socket-mem");
 
-    if (wanted << 20 <= machine->free_huge_bytes && !has_option(args, "--legacy-mem")) {
-        return;
+    if (value == NULL) {
+        option = "-m";
+        value = smap_get(config, "dpdk-alloc-mem");
     }
     if (value != NULL) {
-        put_option(args, "--socket-mem", value);
-    } else if ((value = smap_get(config, "dpdk-alloc-mem")) != NULL) {
-        put_option(args, "-m", value);
+        char *text = share > 0 ? without_share(value, share >> 20) : xstrdup(value);
+        put_option(args, option, text);
+        free(text);
     }
 }
 

@@ -11,6 +11,8 @@
 struct dpdk_machine {
     unsigned int first_cpu;   // lowest CPU that this process may run on
     uint64_t free_huge_bytes; // in huge pages that nobody uses
+    uint64_t huge_page_bytes; // the size that EAL takes first
+    bool has_spare;           // a spare process is to have its share of the memory
     const char *huge_dir;     // where EAL's own choice would fail; of dpdk_huge_dir()
     bool has_pci;             // /sys/bus/pci is there
     const char *file_prefix;  // unique on the machine
