@@ -102,15 +102,18 @@ accepted_supers(const struct netdev_vhost *vhost, int vid)
 
 // In-flight tables, which the library's network devices do not offer.  It serves these messages all
 // the same: it fills a table of any length with zeros, and writes behind one that is shorter than
-// its front-end says (CVE-2026-86565).
-static bool
-is_about_inflight(const void *msg)
+// its front-end says (CVE-2026-86565).  When they cannot be mapped it refuses these messages, and
+// ends the connection or says so; it closes a table of its own then, but not a front-end's.
+static void
+refuse_inflight(const void *msg)
 {
     enum { GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
     uint32_t request;
 
     memcpy(&request, msg, sizeof(request)); // it begins as on the wire
-    return request == GET_INFLIGHT_FD || request == SET_INFLIGHT_FD;
+    if (request == GET_INFLIGHT_FD || request == SET_INFLIGHT_FD) {
+        netdev_vhost_guard_refuse(request == SET_INFLIGHT_FD);
+    }
 }
 
 // Around each message of a front-end: what is mapped meanwhile is its guest's.
@@ -124,9 +127,7 @@ before_message(int vid, void *msg)
     }
     netdev_vhost_call_never_wait();
     netdev_vhost_guard_note(vhost);
-    if (is_about_inflight(msg)) {
-        netdev_vhost_guard_refuse(); // The library refuses it then, and ends the connection.
-    }
+    refuse_inflight(msg);
     netdev_vhost_caller = vhost;
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -155,6 +156,12 @@ on_new_connection(int vid)
     atomic_store_explicit(&vhost->is_broken, false, memory_order_relaxed);
     pthread_mutex_unlock(&vhost->lock);
     return rte_vhost_extern_callback_register(vid, &around, NULL);
+}
+
+static void
+on_destroy_connection(int vid)
+{
+    netdev_vhost_guard_note(NULL);
 }
 
 static int
@@ -239,6 +246,7 @@ on_vring_state(int vid, uint16_t vring, int enable)
 
 static const struct rte_vhost_device_ops vhost_ops = {
     .new_connection = on_new_connection,
+    .destroy_connection = on_destroy_connection,
     .new_device = on_new_device,
     .destroy_device = on_destroy_device,
     .vring_state_changed = on_vring_state,

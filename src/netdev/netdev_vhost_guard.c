@@ -8,6 +8,7 @@
 #include "netdev/netdev_vhost_guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -34,39 +35,51 @@ static _Atomic size_t n_regions; // beyond it all are free
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static _Thread_local struct netdev_vhost *noted;
-static _Thread_local bool refuses;
-// The last file that was not mapped.
-static _Thread_local struct {
-    int fd; // 0: none; nobody's guest has standard input
-    dev_t dev;
-    ino_t ino;
-} refused;
+static _Thread_local bool refuses, leaves_open;
+// What stands at the number of the last file that was left open; 0: none, nobody's guest has
+// standard input.
+static _Thread_local int left_fd;
+// A file of ours that nobody else has; main: w, before there are messages.
+static int placeholder = -1;
 
-// The library leaves a file open that it could not map as an in-flight table.
+// --- files that the library leaves open ----------------------------------------------------
+
+// The guest's file goes at once.  A note of its number alone would be no use: the same file may come
+// again, by another port as well, and have the same number.
 static void
-close_refused(void)
+hold_place(int fd)
 {
-    struct stat st;
-
-    if (refused.fd > 0 && fstat(refused.fd, &st) == 0 && st.st_dev == refused.dev &&
-        st.st_ino == refused.ino) {
-        close(refused.fd);
+    if (fd > 0 && dup3(placeholder, fd, O_CLOEXEC) == fd) {
+        left_fd = fd;
     }
-    refused.fd = 0;
+}
+
+// But for a library that has closed it, after all.
+static void
+close_left(void)
+{
+    struct stat ours, there;
+
+    if (left_fd > 0 && fstat(placeholder, &ours) == 0 && fstat(left_fd, &there) == 0 &&
+        there.st_dev == ours.st_dev && there.st_ino == ours.st_ino) {
+        close(left_fd);
+    }
+    left_fd = 0;
 }
 
 void
 netdev_vhost_guard_note(struct netdev_vhost *vhost)
 {
-    close_refused();
+    close_left();
     noted = vhost;
-    refuses = false;
+    refuses = leaves_open = false;
 }
 
 void
-netdev_vhost_guard_refuse(void)
+netdev_vhost_guard_refuse(bool is_left_open)
 {
     refuses = true;
+    leaves_open = is_left_open;
 }
 
 // --- the table -----------------------------------------------------------------------------
@@ -129,20 +142,6 @@ map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
     return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
 }
 
-static void *
-refuse(int fd)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) == 0) {
-        refused.fd = fd;
-        refused.dev = st.st_dev;
-        refused.ino = st.st_ino;
-    }
-    errno = EINVAL;
-    return MAP_FAILED;
-}
-
 void *
 mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
@@ -154,7 +153,11 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
     // from there and adds the offset once more (CVE-2026-86563), so that what it marks lies in
     // other memory of ours.  No front-end that we know of has such a log.
     if (is_guests && (refuses || offset != 0)) {
-        return refuse(fd);
+        if (leaves_open) {
+            hold_place(fd);
+        }
+        errno = EINVAL;
+        return MAP_FAILED;
     }
     void *at = map(address, length, prot, flags, fd, offset);
     if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, noted)) {
@@ -215,6 +218,9 @@ netdev_vhost_guard_start(void)
 {
     struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_RESTART};
 
+    if (placeholder < 0) {
+        placeholder = memfd_create("refused", MFD_CLOEXEC);
+    }
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
 }

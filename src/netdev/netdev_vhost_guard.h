@@ -11,6 +11,8 @@
 #ifndef NETDEV_NETDEV_VHOST_GUARD_H
 #define NETDEV_NETDEV_VHOST_GUARD_H
 
+#include <stdbool.h>
+
 struct netdev_vhost;
 
 // Catches SIGBUS from now on; again is harmless.  Main thread.
@@ -19,8 +21,8 @@ void netdev_vhost_guard_start(void);
 // 'vhost'; NULL: of nobody.  Its files are mapped from their beginnings only, other offsets are
 // EINVAL.  The port must not go before its mappings.  Vhost thread.
 void netdev_vhost_guard_note(struct netdev_vhost *);
-// Nothing of it can be mapped until the next call of the above, which closes a file that was
-// refused and left open.  Vhost thread.
-void netdev_vhost_guard_refuse(void);
+// Nothing of it can be mapped until the next call of the above.  'is_left_open': whoever maps does
+// not close a file that was refused; its number is free after that call.  Vhost thread.
+void netdev_vhost_guard_refuse(bool is_left_open);
 
 #endif

@@ -18,6 +18,7 @@ GET_INFLIGHT_FD = 31
 CSUM, GUEST_CSUM, GUEST_TSO4, GUEST_TSO6, HOST_TSO4, HOST_TSO6 = 0, 1, 7, 8, 11, 12
 MRG_RXBUF, MQ, LOG_ALL, INDIRECT, IOMMU, PACKED = 15, 22, 26, 28, 33, 34
 P_MQ, P_LOG_SHMFD, P_REPLY_ACK, P_INFLIGHT = 0, 1, 3, 12
+NEED_REPLY = 1 | 8  # flags of a message: version 1, and an answer
 USER = 0x7f0000000000  # where the front-end says that its memory is
 
 
@@ -41,8 +42,8 @@ class Frontend:
             return False
         return True
 
-    def ask(self, request):
-        self.send(request)
+    def ask(self, request, payload=b"", fds=(), flags=1):
+        self.send(request, payload, fds, flags=flags)
         try:
             data = self.s.recv(12 + 8)
         except OSError:
@@ -181,10 +182,13 @@ class Driver:
         self.fe.send(SET_FEATURES, struct.pack("<Q", features))
 
     def set_memory(self, regions):
-        """'regions': (guest address, size, descriptor)."""
+        self.fe.send(SET_MEM_TABLE, *self.memory_table(regions))
+
+    @staticmethod
+    def memory_table(regions):
+        """A message's payload and descriptors.  'regions': (guest address, size, descriptor)."""
         table = b"".join(struct.pack("<QQQQ", gpa, size, USER + gpa, 0) for gpa, size, _ in regions)
-        self.fe.send(SET_MEM_TABLE, struct.pack("<II", len(regions), 0) + table,
-                     [fd for _, _, fd in regions])
+        return struct.pack("<II", len(regions), 0) + table, [fd for _, _, fd in regions]
 
     def set_address(self, ring, log=None):
         self.fe.send(SET_VRING_ADDR, struct.pack(

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -183,36 +184,87 @@ test_regions_without_number(void **state)
     free(vhost);
 }
 
+// A guest's mapping that is refused.
+static void
+be_refused(struct netdev_vhost *vhost, int fd, off_t offset)
+{
+    errno = 0;
+    assert_true(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset) == MAP_FAILED);
+    assert_int_equal(errno, EINVAL);
+    assert_false(vhost->is_broken);
+}
+
+static bool
+is_file(int fd, int other)
+{
+    struct stat a, b;
+
+    assert_int_equal(fstat(other, &b), 0);
+    return fstat(fd, &a) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 // CVE-2026-86563: the library would add the offset once more.
 static void
 test_files_from_their_beginnings(void **state)
 {
-    struct netdev_vhost *vhost = port();
-    int fd = empty_file(0);
+    struct netdev_vhost *vhost = port(), *other = port();
+    int file = empty_file(0), fd = dup(file);
 
-    assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
+    assert_int_equal(ftruncate(file, 2 * PAGE), 0);
+    netdev_vhost_guard_start();
     netdev_vhost_guard_note(vhost);
-    errno = 0;
-    void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
-    int error = errno;
-    netdev_vhost_guard_note(NULL);
-    assert_true(p == MAP_FAILED && error == EINVAL);
-    assert_int_equal(fcntl(fd, F_GETFD), -1); // which the caller had left open
-    fd = empty_file(0);
-    assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
-    netdev_vhost_guard_note(vhost);
-    netdev_vhost_guard_refuse();
-    assert_true(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED);
+    be_refused(vhost, fd, PAGE);
+    assert_true(is_file(fd, file)); // which the caller closes
     close(fd);
-    fd = empty_file(0); // of the same number, but another file
+    // Another port's message brings the same file by the same number.
+    assert_int_equal(dup(file), fd);
+    netdev_vhost_guard_note(other);
+    assert_true(is_file(fd, file));
     netdev_vhost_guard_note(NULL);
-    assert_true(fcntl(fd, F_GETFD) >= 0);
-    assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
+    assert_true(is_file(fd, file));
     // Everybody else maps what he likes.
-    p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
+    void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
     assert_true(p != MAP_FAILED);
     munmap(p, PAGE);
     close(fd);
+    close(file);
+    free(vhost);
+    free(other);
+}
+
+// CVE-2026-86565: in-flight tables.
+static void
+test_refused_files(void **state)
+{
+    struct netdev_vhost *vhost = port();
+    int file = empty_file(0), fd = dup(file);
+
+    assert_int_equal(ftruncate(file, 2 * PAGE), 0);
+    netdev_vhost_guard_start();
+    netdev_vhost_guard_note(vhost);
+    netdev_vhost_guard_refuse(true);
+    be_refused(vhost, fd, 0);
+    assert_false(is_file(fd, file)); // the guest's is gone, the number is taken
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    netdev_vhost_guard_note(NULL);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    // A caller that closes it, after all, and the same file again by the same number.
+    assert_int_equal(dup(file), fd);
+    netdev_vhost_guard_note(vhost);
+    netdev_vhost_guard_refuse(true);
+    be_refused(vhost, fd, 0);
+    close(fd);
+    assert_int_equal(dup(file), fd);
+    netdev_vhost_guard_note(NULL);
+    assert_true(is_file(fd, file));
+    // The caller's own.
+    netdev_vhost_guard_note(vhost);
+    netdev_vhost_guard_refuse(false);
+    be_refused(vhost, fd, 0);
+    netdev_vhost_guard_note(NULL);
+    assert_true(is_file(fd, file));
+    close(fd);
+    close(file);
     free(vhost);
 }
 
@@ -225,6 +277,7 @@ main(void)
         cmocka_unit_test(test_other_faults_end_the_process),
         cmocka_unit_test(test_regions_without_number),
         cmocka_unit_test(test_files_from_their_beginnings),
+        cmocka_unit_test(test_refused_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
