@@ -27,6 +27,7 @@
 #include "netdev/dpdk_quick.h"
 #include "netdev/netdev_private.h"
 #include "netdev/netdev_pool.h"
+#include "netdev/netdev_vhost_guard.h"
 
 LOG_MODULE(dpdk);
 
@@ -102,6 +103,7 @@ run_eal(void)
     log_info("EAL ARGS: %s", str_cstr(&line));
     str_free(&line);
     dpdk_log_open();
+    netdev_vhost_guard_start();
     // EAL permutes what it gets; the words themselves must live on.
     char **argv = xmemdup(dpdk.args.argv, ((size_t)dpdk.args.argc + 1) * sizeof(*argv));
     dpdk_quick_begin(dpdk.args.lazy_drivers);

@@ -437,7 +437,6 @@ vhost_open(struct netdev *netdev, char **errorp)
         *errorp = xstrdup("a vhost-user port's name must not have a slash");
         return -EINVAL;
     }
-    netdev_vhost_guard_start();
     netdev_vhost_call_start();
     vhost->is_client = netdev->class == &netdev_vhostuserclient_class;
     vhost->offloads = smap_get_bool(dpdk_config(), "userspace-tso-enable", false);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // mmap64() and munmap() stand in front of the C library's, as in dpdk_quick.c: so the guard knows
-// the mappings (rings are touched before any callback tells us of the device).  The handler does
-// only what is async-signal-safe.  One mapping takes the place of one, because each patched page
-// would be up to two mappings more, of which a process has 65,530, and because memory on huge pages
+// the mappings (rings are touched before any callback tells us of the device).  So does
+// sigaction(): EAL handles SIGBUS itself around each page that it takes, by a jump back into its
+// own frame, which is wrong in all threads but the one that takes the page.  The handler does only
+// what is async-signal-safe.  One mapping takes the place of one, because each patched page would
+// be up to two mappings more, of which a process has 65,530, and because memory on huge pages
 // cannot be replaced in smaller ones.
 #include "netdev/netdev_vhost_guard.h"
 
@@ -41,11 +43,14 @@ static _Thread_local bool refuses, leaves_open;
 static _Thread_local int left_fd;
 // A file of ours that nobody else has; main: w, before there are messages.
 static int placeholder = -1;
+static _Atomic bool is_started;
+// What DPDK wants this thread's SIGBUS to do; SIG_DFL: nothing.
+static _Thread_local struct sigaction wanted;
 
 // --- files that the library leaves open ----------------------------------------------------
 
-// The guest's file goes at once.  A note of its number alone would be no use: the same file may come
-// again, by another port as well, and have the same number.
+// The guest's file goes at once.  A note of its number alone would be no use: the same file may
+// come again, by another port as well, and have the same number.
 static void
 hold_place(int fd)
 {
@@ -175,6 +180,34 @@ munmap(void *address, size_t length)
     return (int)syscall(SYS_munmap, address, length);
 }
 
+// The C library's, by another name.
+int libc_sigaction(int, const struct sigaction *, struct sigaction *) __asm__("__sigaction");
+static void on_sigbus(int, siginfo_t *, void *);
+
+static bool
+is_ours(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == on_sigbus;
+}
+
+int
+sigaction(int signum, const struct sigaction *restrict action, struct sigaction *restrict old)
+{
+    if (signum != SIGBUS || !atomic_load_explicit(&is_started, memory_order_acquire)) {
+        return libc_sigaction(signum, action, old);
+    }
+    // Who sees ours as the old one puts it back later, which ends his own.
+    if (old != NULL && wanted.sa_handler != SIG_DFL) {
+        *old = wanted;
+    } else if (old != NULL && libc_sigaction(SIGBUS, NULL, old) != 0) {
+        return -1;
+    }
+    if (action != NULL) {
+        wanted = is_ours(action) ? (struct sigaction){.sa_handler = SIG_DFL} : *action;
+    }
+    return 0;
+}
+
 // --- the handler ---------------------------------------------------------------------------
 
 static bool
@@ -201,12 +234,32 @@ replace(uintptr_t fault)
     return true;
 }
 
+// False: the thread has no handler of its own.  EAL's does not return.
+static bool
+call_wanted(int signum, siginfo_t *info, void *context)
+{
+    if (wanted.sa_handler == SIG_DFL || wanted.sa_handler == SIG_IGN) {
+        return false;
+    }
+    if ((wanted.sa_flags & SA_SIGINFO) != 0) {
+        wanted.sa_sigaction(signum, info, context);
+    } else {
+        wanted.sa_handler(signum);
+    }
+    return true;
+}
+
 static void
 on_sigbus(int signum, siginfo_t *info, void *context)
 {
     int saved = errno;
+    bool is_fault = info->si_code > 0 && info->si_code != BUS_MCEERR_AO;
 
-    if (info->si_code != BUS_ADRERR || !replace((uintptr_t)info->si_addr)) {
+    if (!is_fault) {
+        signal(SIGBUS, SIG_DFL);
+        raise(SIGBUS);
+    } else if (!(info->si_code == BUS_ADRERR && replace((uintptr_t)info->si_addr)) &&
+               !call_wanted(signum, info, context)) {
         // The access is repeated and meets the default action.
         signal(SIGBUS, SIG_DFL);
     }
@@ -222,5 +275,6 @@ netdev_vhost_guard_start(void)
         placeholder = memfd_create("refused", MFD_CLOEXEC);
     }
     sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, NULL);
+    libc_sigaction(SIGBUS, &action, NULL);
+    atomic_store_explicit(&is_started, true, memory_order_release);
 }

@@ -7,7 +7,8 @@
 // What the library maps while it handles a front-end's message is noted, with the port.  A fault in
 // such a mapping replaces all of it by private memory full of zeros, in one piece, and its port
 // uses the guest no more until the front-end connects again.  Any other fault (failing memory,
-// misalignment, a mapping that is not a guest's) ends the process as without us.
+// misalignment, a mapping that is not a guest's) goes to the handler that DPDK has set in the same
+// thread, as EAL does while it takes a page, or ends the process as without us.
 #ifndef NETDEV_NETDEV_VHOST_GUARD_H
 #define NETDEV_NETDEV_VHOST_GUARD_H
 
@@ -15,7 +16,8 @@
 
 struct netdev_vhost;
 
-// Catches SIGBUS from now on; again is harmless.  Main thread.
+// Catches SIGBUS from now on, and sigaction() for it speaks of the calling thread only; again is
+// harmless.  Main thread, before EAL starts.
 void netdev_vhost_guard_start(void);
 // What this thread maps from now on (shared, of a file, anywhere) is the memory of the guest of
 // 'vhost'; NULL: of nobody.  Its files are mapped from their beginnings only, other offsets are

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Memory that is not there, touched on purpose: a noted mapping is replaced in one piece and its
-// port is told; any other ends the process, as does one that has been unmapped and mapped by
-// somebody else.
+// port is told; any other goes to the handler that the thread has set, or ends the process, as does
+// one that has been unmapped and mapped by somebody else.
 #include "../unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -155,13 +157,138 @@ get_unmapped(void)
     return mmap(p, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, empty_file(0), 0);
 }
 
+static uint8_t *
+get_after_a_signal(void)
+{
+    static uint8_t sound[PAGE];
+
+    raise(SIGBUS);
+    return sound;
+}
+
 static void
 test_other_faults_end_the_process(void **state)
 {
+    assert_int_equal(touch(get_after_a_signal), SIGBUS);
     assert_int_equal(touch(get_noted), 0);
     assert_int_equal(touch(get_other), SIGBUS);
     assert_int_equal(touch(get_unmapped), SIGBUS);
 }
+
+// --- handlers of others --------------------------------------------------------------------
+
+static _Thread_local sigjmp_buf before_touch;
+
+static void
+jump_back(int signum)
+{
+    siglongjmp(before_touch, 1);
+}
+
+struct taker {
+    uint8_t *hole; // nobody's guest
+    pthread_barrier_t steps;
+    volatile unsigned int n_jumps;
+};
+
+static void
+touch_and_jump(struct taker *t)
+{
+    if (sigsetjmp(before_touch, 1) == 0) {
+        *(volatile uint8_t *)t->hole = 1;
+    } else {
+        t->n_jumps++;
+    }
+}
+
+// Takes a page as EAL does, which is not there.
+static void *
+take_page(void *taker)
+{
+    struct sigaction action = {.sa_handler = jump_back}, old, now;
+    struct taker *t = taker;
+
+    assert_int_equal(sigaction(SIGBUS, &action, &old), 0);
+    pthread_barrier_wait(&t->steps); // set
+    pthread_barrier_wait(&t->steps); // the other thread has touched its guest's
+    touch_and_jump(t);
+    touch_and_jump(t);
+    assert_int_equal(sigaction(SIGBUS, &old, &now), 0);
+    assert_true(now.sa_handler == jump_back);
+    return NULL;
+}
+
+static void
+test_a_handler_is_its_threads(void **state)
+{
+    struct netdev_vhost *vhost = port(), *other = port();
+    int fd = empty_file(0);
+    uint8_t *guests = map_file(vhost, fd, PAGE), *others = map_file(other, fd, PAGE);
+    struct taker t = {.hole = map_file(NULL, fd, PAGE)};
+    struct sigaction mine, after;
+    pthread_t thread;
+
+    netdev_vhost_guard_start();
+    assert_int_equal(sigaction(SIGBUS, NULL, &mine), 0);
+    pthread_barrier_init(&t.steps, NULL, 2);
+    pthread_create(&thread, NULL, take_page, &t);
+    pthread_barrier_wait(&t.steps);
+    assert_int_equal(sigaction(SIGBUS, NULL, &after), 0);
+    assert_true(after.sa_sigaction == mine.sa_sigaction);
+    netdev_vhost_guard_start(); // which takes nothing from the other
+    guests[5] = 1;
+    assert_true(vhost->is_broken);
+    pthread_barrier_wait(&t.steps);
+    pthread_join(thread, NULL);
+    assert_int_equal(t.n_jumps, 2);
+    others[5] = 1;
+    assert_true(other->is_broken);
+    pthread_barrier_destroy(&t.steps);
+    munmap(guests, PAGE);
+    munmap(others, PAGE);
+    munmap(t.hole, PAGE);
+    close(fd);
+    free(vhost);
+    free(other);
+}
+
+// The thread's handler is for what is not a guest's.
+static void
+test_a_guest_comes_first(void **state)
+{
+    struct sigaction action = {.sa_handler = jump_back}, old;
+    struct netdev_vhost *vhost = port();
+    int fd = empty_file(0);
+    struct taker t = {.hole = map_file(vhost, fd, PAGE)};
+
+    netdev_vhost_guard_start();
+    assert_int_equal(sigaction(SIGBUS, &action, &old), 0);
+    touch_and_jump(&t);
+    assert_int_equal(sigaction(SIGBUS, &old, NULL), 0);
+    assert_int_equal(t.n_jumps, 0);
+    assert_true(vhost->is_broken);
+    munmap(t.hole, PAGE);
+    close(fd);
+    free(vhost);
+}
+
+static uint8_t *
+get_after_a_handler(void)
+{
+    struct sigaction action = {.sa_handler = jump_back}, old;
+
+    sigaction(SIGBUS, &action, &old);
+    sigaction(SIGBUS, &old, NULL);
+    return get_other();
+}
+
+static void
+test_a_handler_ends(void **state)
+{
+    assert_int_equal(touch(get_after_a_handler), SIGBUS);
+}
+
+// --- the table, and what is refused --------------------------------------------------------
 
 static void
 test_regions_without_number(void **state)
@@ -275,6 +402,9 @@ main(void)
         cmocka_unit_test(test_many_pages_are_one_mapping),
         cmocka_unit_test(test_huge_pages),
         cmocka_unit_test(test_other_faults_end_the_process),
+        cmocka_unit_test(test_a_handler_is_its_threads),
+        cmocka_unit_test(test_a_guest_comes_first),
+        cmocka_unit_test(test_a_handler_ends),
         cmocka_unit_test(test_regions_without_number),
         cmocka_unit_test(test_files_from_their_beginnings),
         cmocka_unit_test(test_refused_files),
