@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
 #include <rte_vhost.h>
@@ -100,20 +101,63 @@ accepted_supers(const struct netdev_vhost *vhost, int vid)
            ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO6) != 0 ? NETDEV_GRO_IP6 : 0);
 }
 
+// Requests of a front-end that are looked at here, by their numbers in vhost-user.rst.
+enum { SET_VRING_ENABLE = 18, IOTLB_MSG = 22, GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
+
+// Of the message that this thread has last begun to handle.
+static _Thread_local uint32_t request;
+
 // In-flight tables, which the library's network devices do not offer.  It serves these messages all
 // the same: it fills a table of any length with zeros, and writes behind one that is shorter than
 // its front-end says (CVE-2026-86565).  When they cannot be mapped it refuses these messages, and
 // ends the connection or says so; it closes a table of its own then, but not a front-end's.
 static void
-refuse_inflight(const void *msg)
+refuse_inflight(void)
 {
-    enum { GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
-    uint32_t request;
-
-    memcpy(&request, msg, sizeof(request)); // it begins as on the wire
     if (request == GET_INFLIGHT_FD || request == SET_INFLIGHT_FD) {
         netdev_vhost_guard_refuse(request == SET_INFLIGHT_FD);
     }
+}
+
+static void
+set_ring(struct netdev_vhost *vhost, uint16_t vring, bool enable)
+{
+    uint16_t pair = vring / VHOST_VRINGS_PER_PAIR;
+
+    if (vring % VHOST_VRINGS_PER_PAIR == 0) {
+        vhost->tx_enabled[pair] = enable;
+        map_tx_queues(vhost);
+    } else {
+        atomic_store(&vhost->rx_enabled[pair], enable);
+    }
+    log_dbg("vring %u of '%s' is %s", vring, vhost->path, enable ? "enabled" : "disabled");
+    netdev_changed(&vhost->up);
+}
+
+// Behind an IOMMU the library tells nothing of a ring that is turned on or off while it does not
+// know where it is (see on_vring_state()).
+static void
+on_ring_enable(int vid, const void *msg)
+{
+    enum { HEADER_SIZE = 12 };
+    uint32_t state[2]; // ring, 1: on
+    uint64_t features = 0;
+
+    memcpy(state, (const char *)msg + HEADER_SIZE, sizeof(state));
+    if (state[0] / VHOST_VRINGS_PER_PAIR >= VHOST_MAX_PAIRS ||
+        rte_vhost_get_negotiated_features(vid, &features) != 0 ||
+        (features & 1ULL << VIRTIO_F_ACCESS_PLATFORM) == 0) {
+        return;
+    }
+    struct netdev_vhost *vhost = lock_port_of(vid);
+    if (vhost == NULL) {
+        return;
+    }
+    // Before, it is told.
+    if (atomic_load_explicit(&vhost->vid, memory_order_relaxed) == vid) {
+        set_ring(vhost, (uint16_t)state[0], state[1] != 0);
+    }
+    pthread_mutex_unlock(&vhost->lock);
 }
 
 // Around each message of a front-end: what is mapped meanwhile is its guest's.
@@ -127,7 +171,8 @@ before_message(int vid, void *msg)
     }
     netdev_vhost_call_never_wait();
     netdev_vhost_guard_note(vhost);
-    refuse_inflight(msg);
+    memcpy(&request, msg, sizeof(request)); // it begins as on the wire
+    refuse_inflight();
     netdev_vhost_caller = vhost;
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -137,6 +182,9 @@ after_message(int vid, void *msg)
 {
     netdev_vhost_guard_note(NULL);
     netdev_vhost_caller = NULL;
+    if (request == SET_VRING_ENABLE) {
+        on_ring_enable(vid, msg);
+    }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -223,24 +271,21 @@ on_destroy_device(int vid)
     rcu_synchronize();
 }
 
+// The library can use a ring from now on, or cannot.
 static int
 on_vring_state(int vid, uint16_t vring, int enable)
 {
-    uint16_t pair = vring / VHOST_VRINGS_PER_PAIR;
-    struct netdev_vhost *vhost = pair < VHOST_MAX_PAIRS ? lock_port_of(vid) : NULL;
-
-    if (vhost == NULL) {
+    // The front-end took back what its IOMMU had told.  That is asked for when the ring is used the
+    // next time: who left it alone would never ask.
+    if (!enable && request == IOTLB_MSG) {
         return 0;
     }
-    if (vring % VHOST_VRINGS_PER_PAIR == 0) {
-        vhost->tx_enabled[pair] = enable;
-        map_tx_queues(vhost);
-    } else {
-        atomic_store(&vhost->rx_enabled[pair], enable != 0);
+    struct netdev_vhost *vhost =
+        vring / VHOST_VRINGS_PER_PAIR < VHOST_MAX_PAIRS ? lock_port_of(vid) : NULL;
+    if (vhost != NULL) {
+        set_ring(vhost, vring, enable != 0);
+        pthread_mutex_unlock(&vhost->lock);
     }
-    log_dbg("vring %u of '%s' is %s", vring, vhost->path, enable ? "enabled" : "disabled");
-    netdev_changed(&vhost->up);
-    pthread_mutex_unlock(&vhost->lock);
     return 0;
 }
 

@@ -59,6 +59,11 @@ class Behind(Driver):
         self.fe.send(IOTLB_MSG, struct.pack("<QQQBB6x", iova, size, vf.USER + iova - IOVA, READ_WRITE,
                                             kind))
 
+    def invalidate(self):
+        """All of it; the switch has done so at the end."""
+        self.tell(INVALIDATE, IOVA, (self.size + PAGE - 1) & -PAGE)
+        assert self.fe.ask(vf.GET_FEATURES)
+
     def set_address(self, ring, log=None):
         self.fe.send(vf.SET_VRING_ADDR, struct.pack(
             "<IIQQQQ", ring.index, 0, IOVA + ring.desc, IOVA + ring.used, IOVA + ring.avail, 0))
@@ -108,8 +113,36 @@ def test_iotlb(sw, drivers, relay):  # noqa: F811
     assert {IOVA + r.desc for r in a.rings} <= {m & -PAGE for m in a.misses}
     assert IOVA + a.tx.data in {m & -PAGE for m in a.misses}
     n = len(a.misses)
-    a.tell(INVALIDATE, IOVA, (a.size + PAGE - 1) & -PAGE)
+    a.invalidate()
     wait_for(lambda: arrives() and len(a.misses) > n, 20, "a frame, and pages asked for again")
+
+
+@RELAY
+def test_rings_that_became_invalid(sw, drivers, relay):  # noqa: F811
+    """Of an idle ring, and of one that is turned on only afterwards: used, they are asked for."""
+    begin(sw, "other_config:vhost-iommu-support=true",
+          "other_config:vhost-relay=%s" % str(relay).lower())
+    a, b = (make(sw, drivers, name, Behind, features=(vf.IOMMU,), fill=False) for name in "ab")
+    for d in (a, b):
+        translated(d)
+
+    def arrives(sender, receiver):
+        frame = ether(payload=os.urandom(100))
+        wait_for(lambda: sender.send(frame) or frame in [f for _, f in receiver.receive()], 20,
+                 "a frame")
+
+    arrives(a, b)
+    arrives(b, a)
+    a.invalidate()
+    arrives(b, a)
+    arrives(a, b)
+    for ring in a.rings:
+        a.enable(ring.index, False)
+    a.invalidate()
+    for ring in a.rings:
+        a.enable(ring.index, True)
+    arrives(b, a)
+    arrives(a, b)
 
 
 @RELAY
@@ -131,8 +164,7 @@ def test_misses_that_nobody_reads(sw, drivers, relay):  # noqa: F811
     except BlockingIOError:
         theirs.setblocking(True)
     h.fe.send(SET_BACKEND_REQ_FD, fds=[theirs.fileno()])
-    h.tell(INVALIDATE, IOVA, (h.size + PAGE - 1) & -PAGE)
-    assert h.fe.ask(vf.GET_FEATURES)
+    h.invalidate()
     try:
         for _ in range(20):
             a.send(frame)
