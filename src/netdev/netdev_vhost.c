@@ -153,7 +153,7 @@ on_ring_enable(int vid, const void *msg)
     if (vhost == NULL) {
         return;
     }
-    // Before, it is told.
+    // Of one that does not run yet it tells when it does.
     if (atomic_load_explicit(&vhost->vid, memory_order_relaxed) == vid) {
         set_ring(vhost, (uint16_t)state[0], state[1] != 0);
     }
@@ -308,9 +308,10 @@ netdev_vhost_remove_stale_socket(const char *path)
 
     if (stat(path, &st) != 0 || !S_ISSOCK(st.st_mode) ||
         str_copy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path) ||
-        (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0) {
+        (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0) {
         return;
     }
+    // One whose listener does not keep up (EAGAIN) is alive.
     if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 && errno == ECONNREFUSED) {
         unlink(path);
     }
@@ -421,11 +422,15 @@ static int
 start_socket(struct netdev_vhost *vhost, char **errorp)
 {
     const char *path = vhost->path;
+    bool wants_relay = smap_get_bool(dpdk_config(), "vhost-relay", true);
 
+    if (!wants_relay) {
+        netdev_vhost_relay_dismiss(vhost->up.name);
+    }
     if (!vhost->is_client) {
         netdev_vhost_remove_stale_socket(path);
     }
-    if (smap_get_bool(dpdk_config(), "vhost-relay", true)) {
+    if (wants_relay) {
         vhost->relay =
             netdev_vhost_relay_open(vhost->up.name, path, !vhost->is_client, netdev_loop());
     }

@@ -30,7 +30,8 @@ LOG_MODULE(netdev_dpdk);
 #define PROGRAM "sluice-vhost-relay"
 #define BACKLOG 16
 #define RETRY_MS 200
-#define RELEASE_SILENCE_MS 250 // without any answer
+#define RELEASE_SILENCE_MS 250  // without any answer
+#define DISMISS_SILENCE_MS 1000 // of all that do not go, in this process's life
 
 struct netdev_vhost_relay {
     char *name, *outer, *dir, *control_path, *inner_path;
@@ -159,6 +160,84 @@ connect_at(const char *path, int type)
     return fd;
 }
 
+// --- relays that this switch does not use ---------------------------------------------------
+
+// Returns a new string.
+static char *
+inner_path(const char *dir, const char *name, int version, bool is_server)
+{
+    return xasprintf("%s/%s.%d%c", dir, name, version, is_server ? 's' : 'c');
+}
+
+// Until the relay has ended.  It does so at once, unless it hangs.
+static void
+await_end(int fd)
+{
+    static int64_t left_ms = DISMISS_SILENCE_MS; // main only
+    int64_t start_ms = clock_now_ms(), end_ms = start_ms + MIN(left_ms, (int64_t)RELEASE_SILENCE_MS);
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    char message[RELAY_CONTROL_MAX];
+
+    for (int64_t now_ms = start_ms; now_ms < end_ms; now_ms = clock_now_ms()) {
+        if (poll(&pollfd, 1, (int)(end_ms - now_ms)) != 1) {
+            continue;
+        }
+        ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+            return;
+        }
+    }
+    left_ms -= MIN(clock_now_ms() - start_ms, left_ms);
+}
+
+static void
+dismiss(const char *name, const char *control, const char *inner)
+{
+    const char op = RELAY_DELETE;
+    int fd = connect_at(control, SOCK_SEQPACKET);
+
+    if (fd >= 0) {
+        log_info("%s: a relay that this switch does not use lets its guest go", name);
+        if (send(fd, &op, sizeof(op), MSG_NOSIGNAL) == (ssize_t)sizeof(op)) {
+            await_end(fd);
+        }
+        close(fd);
+    } else if (errno == ECONNREFUSED) {
+        unlink(control);
+        unlink(inner);
+    }
+}
+
+// They would keep the front-end to themselves until they give the switch up.  'own' stays; may be
+// NULL.
+static void
+dismiss_others(const char *name, const char *dir, const char *own)
+{
+    for (int i = 0; i < 2 * RELAY_CONTROL_VERSIONS; i++) {
+        char *inner = inner_path(dir, name, 1 + i / 2, i % 2 != 0);
+        char *control = xasprintf("%s.ctl", inner);
+
+        if ((own == NULL || strcmp(control, own) != 0) && access(control, F_OK) == 0 &&
+            strlen(control) < sizeof(((struct sockaddr_un *)0)->sun_path)) {
+            dismiss(name, control, inner);
+        }
+        free(control);
+        free(inner);
+    }
+}
+
+void
+netdev_vhost_relay_dismiss(const char *name)
+{
+    char *dir = xasprintf("%s/vhost-relay", dirs_run());
+
+    dismiss_others(name, dir, NULL);
+    (void)rmdir(dir); // unless there are others
+    free(dir);
+}
+
+// --- a relay of our own --------------------------------------------------------------------
+
 // The end of a new relay's control connection, or -1.
 static int
 start_process(const struct netdev_vhost_relay *relay)
@@ -215,9 +294,9 @@ tell(const struct netdev_vhost_relay *relay, char op, const char *text)
     return n < (int)sizeof(message) && send(relay->control, message, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
-// One try for a relay whose front-end is the one that listens; it asks again.
-static void
-connect_front_end(struct netdev_vhost_relay *relay)
+// Answers RELAY_CONNECT, with 'fd' unless it is -1.
+static bool
+answer_call(const struct netdev_vhost_relay *relay, int fd)
 {
     char op = RELAY_OUTER;
     struct iovec iov = {.iov_base = &op, .iov_len = 1};
@@ -226,7 +305,6 @@ connect_front_end(struct netdev_vhost_relay *relay)
         char buf[CMSG_SPACE(sizeof(int))];
     } control = {0};
     struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1};
-    int fd = connect_at(relay->outer, SOCK_STREAM);
 
     if (fd >= 0) {
         hdr.msg_control = control.buf;
@@ -237,8 +315,17 @@ connect_front_end(struct netdev_vhost_relay *relay)
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &fd, sizeof(fd));
     }
-    // It has one question under way at most: there is room.
-    if (sendmsg(relay->control, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    return sendmsg(relay->control, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+// One try for a relay whose front-end is the one that listens; it asks again.
+static void
+connect_front_end(const struct netdev_vhost_relay *relay)
+{
+    int fd = connect_at(relay->outer, SOCK_STREAM);
+
+    // A descriptor may be what cannot be sent (ETOOMANYREFS).
+    if (!answer_call(relay, fd) && (fd < 0 || !answer_call(relay, -1))) {
         log_dbg("%s: its relay was not answered: %s", relay->name, err_str(errno));
     }
     if (fd >= 0) {
@@ -304,20 +391,21 @@ netdev_vhost_relay_open(const char *name, const char *outer, bool is_server, str
 {
     struct netdev_vhost_relay *relay = xzalloc(sizeof(*relay));
     char *dir = xasprintf("%s/vhost-relay", dirs_run());
-    char kind = is_server ? 's' : 'c';
+    char *inner = inner_path(dir, name, RELAY_CONTROL_VERSION, is_server);
 
     *relay = (struct netdev_vhost_relay){
         .name = xstrdup(name),
         .outer = xstrdup(outer),
         .dir = dir,
-        .control_path = xasprintf("%s/%s.%d%c.ctl", dir, name, RELAY_CONTROL_VERSION, kind),
-        .inner_path = xasprintf("%s/%s.%d%c", dir, name, RELAY_CONTROL_VERSION, kind),
+        .control_path = xasprintf("%s.ctl", inner),
+        .inner_path = inner,
         .is_server = is_server,
         .loop = loop,
         .control = -1,
         .next = relays,
     };
     relays = relay;
+    dismiss_others(name, dir, relay->control_path);
     bool ok =
         loop != NULL && strlen(relay->control_path) < sizeof(((struct sockaddr_un *)0)->sun_path);
     if (!ok || start(relay) != 0) {

@@ -12,11 +12,13 @@
 struct loop;
 struct netdev_vhost_relay;
 
-// Starts a relay for port 'name', or takes over the one that an earlier switch left.  'outer' is
-// the front-end's socket; the relay listens on it if 'is_server'.  NULL when there can be none: the
-// port then works without.
+// Starts a relay for port 'name', or takes over the one that an earlier switch left, if it is of
+// our version and for this side; others are let go.  'outer' is the front-end's socket; the relay
+// listens on it if 'is_server'.  NULL when there can be none: the port then works without.
 struct netdev_vhost_relay *netdev_vhost_relay_open(const char *name, const char *outer,
                                                    bool is_server, struct loop *);
+// Lets all relays go that an earlier switch left for port 'name': it does without.
+void netdev_vhost_relay_dismiss(const char *name);
 // The socket for the library; borrowed.
 const char *netdev_vhost_relay_path(const struct netdev_vhost_relay *);
 // Before the library's end of the connection is closed: the relay closes the front-end's, or, after

@@ -186,7 +186,8 @@ limit_files(const char *const paths[])
     int error = 0;
 
     if (ruleset < 0) {
-        return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
+        // EPERM: a container's filter that was written before Landlock was.
+        return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM ? 0 : -errno;
     }
     for (size_t i = 0; error == 0 && paths[i] != NULL; i++) {
         error = permit_removal(ruleset, paths[i], 1, LANDLOCK_ACCESS_FS_REMOVE_FILE);
@@ -216,14 +217,15 @@ drop_capabilities(void)
     return syscall(SYS_capset, &header, none) == 0 ? 0 : -errno;
 }
 
-int
+struct relay_kept
 relay_confine(const char *const paths[])
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return -errno;
-    }
-    int files = limit_files(paths), capabilities = drop_capabilities();
-    int syscalls = ARCH != 0 ? filter_syscalls() : 0;
+    struct relay_kept kept;
+    int privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno;
 
-    return syscalls != 0 ? syscalls : capabilities != 0 ? capabilities : files;
+    kept.files = limit_files(paths);
+    kept.capabilities = drop_capabilities();
+    kept.capabilities = kept.capabilities != 0 ? kept.capabilities : privileges;
+    kept.syscalls = ARCH != 0 ? filter_syscalls() : 0;
+    return kept;
 }

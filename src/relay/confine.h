@@ -11,9 +11,13 @@
 // itself; every system call but the relay's own ones is EPERM.  Neither sockets nor files can be
 // opened, nor connections made, nor programs or processes started.
 //
-// A kernel without Landlock leaves out the directories, a machine other than x86-64 and AArch64 or
-// a sanitized build the system calls.  0, or a negative errno when something else failed; the rest
-// is in force nevertheless.
-int relay_confine(const char *const paths[]);
+// What of it is not in force, each by itself: 0, or a negative errno.  A kernel without Landlock
+// (or a container that does not let it be used) is no error, nor is a machine other than x86-64 and
+// AArch64 or a sanitized build, which have no filter of system calls.
+struct relay_kept {
+    int capabilities, syscalls, files;
+};
+
+struct relay_kept relay_confine(const char *const paths[]);
 
 #endif

@@ -8,7 +8,7 @@
 enum relay_control {
     // Switch to relay.
     RELAY_ATTACH = 'A', // text: the front-end's socket
-    RELAY_DELETE = 'D', // the port is gone for good; "answered" by the end of the connection
+    RELAY_DELETE = 'D', // go (in all versions); "answered" by the end of the connection
     RELAY_STOP = 'S',   // the switch is about to end: stop the rings; answered
     RELAY_OUTER = 'O',  // answers RELAY_CONNECT; with a descriptor: connected to the front-end
     // Relay to switch.
@@ -20,8 +20,9 @@ enum relay_control {
 
 enum {
     RELAY_CONTROL_MAX = 256, // longest datagram
-    // Part of the sockets' names: a switch does not speak to a relay of another version.
+    // Part of the sockets' names: to a relay of another version a switch says RELAY_DELETE only.
     RELAY_CONTROL_VERSION = 2,
+    RELAY_CONTROL_VERSIONS = 8, // up to this one it looks for them
     // A switch that has not come back by then is gone for good.
     RELAY_LINGER_MS = 10000,
     // For the answers of the switch's vhost library.

@@ -32,12 +32,14 @@
 #include "relay/relay.h"
 
 enum {
-    CONNECT_MS = 100,   // between tries to have the front-end connected
-    VERDICT_MS = 300,   // did the switch die, or did it refuse?
-    MAX_REPLAYS = 3,    // of a record that kills switches
-    LASTING_MS = 1000,  // that a switch lives after a replay that was good
-    SEND_TIMEOUT_S = 2, // for a message to the switch
-    NO_ROOM_MS = 100,   // between tries to accept when no descriptor is free
+    CONNECT_MS = 100,      // between the first tries to have the front-end connected,
+    MAX_CONNECT_MS = 1000, // and the later ones: the switch's main thread makes them, for all ports
+    CALL_MS = 1000,        // for its answer
+    VERDICT_MS = 300,      // did the switch die, or did it refuse?
+    MAX_REPLAYS = 3,       // of a record that kills switches
+    LASTING_MS = 1000,     // that a switch lives after a replay that was good
+    SEND_TIMEOUT_S = 2,    // for a message to the switch
+    NO_ROOM_MS = 100,      // between tries to accept when no descriptor is free
 };
 
 int64_t
@@ -116,6 +118,7 @@ relay_drop_front_end(struct relay *r, const char *why)
     close_fd(&r->outer);
     r->is_lost = false;
     r->connect_ms = relay_now_ms() + CONNECT_MS;
+    r->pause_ms = CONNECT_MS;
 }
 
 // The front-end is gone: the library has to forget it too, and connects again.
@@ -145,7 +148,22 @@ static void
 call_outer(struct relay *r)
 {
     r->is_calling = tell_switch(r, RELAY_CONNECT, "");
-    r->connect_ms = relay_now_ms() + CONNECT_MS;
+    r->called_ms = relay_now_ms();
+    r->connect_ms = r->called_ms + r->pause_ms;
+    r->pause_ms = 2 * r->pause_ms < MAX_CONNECT_MS ? 2 * r->pause_ms : MAX_CONNECT_MS;
+}
+
+// When to look for a front-end again: INT64_MAX when there is one or it comes by itself.
+static int64_t
+seek_outer(struct relay *r, int64_t now)
+{
+    if (r->is_calling && now - r->called_ms >= CALL_MS) {
+        r->is_calling = false; // The answer is lost, or too late: it is taken all the same.
+    }
+    if (needs_outer(r) && now >= r->connect_ms) {
+        call_outer(r);
+    }
+    return r->is_calling ? r->called_ms + CALL_MS : needs_outer(r) ? r->connect_ms : INT64_MAX;
 }
 
 // The switch has tried: 'fd' is connected, or -1.
@@ -285,6 +303,7 @@ accept_inner(struct relay *r)
     r->message_ms = relay_now_ms() + VHU_MESSAGE_MS; // The rest has waited in the socket.
     if (r->outer < 0) {
         r->connect_ms = 0;
+        r->pause_ms = CONNECT_MS;
     } else if (r->lost_session == r->session) {
         // The same switch comes again: it had refused what it was told.
         relay_drop_front_end(r, NULL);
@@ -417,7 +436,7 @@ listens(const struct relay *r)
 static int
 run_timers(struct relay *r)
 {
-    int64_t now = relay_now_ms(), next = INT64_MAX;
+    int64_t now = relay_now_ms(), next = seek_outer(r, now);
 
     if (r->control < 0) {
         // Nobody needs a relay that has nothing to keep.
@@ -442,12 +461,6 @@ run_timers(struct relay *r)
         end_connection(r, NULL);
     } else if (r->confirm_ms != 0) {
         next = r->confirm_ms < next ? r->confirm_ms : next;
-    }
-    if (needs_outer(r)) {
-        if (now >= r->connect_ms) {
-            call_outer(r);
-        }
-        next = !r->is_calling && r->connect_ms < next ? r->connect_ms : next;
     }
     return next == INT64_MAX ? -1 : next <= now ? 0 : (int)(next - now);
 }
@@ -528,16 +541,20 @@ confine(struct relay *r)
 {
     struct sockaddr_un sun = {.sun_path = ""};
     socklen_t size = sizeof(sun) - 1; // leaves a null byte
+    const char *parts[] = {"capabilities", "all system calls", "the right to remove any file"};
     char text[RELAY_CONTROL_MAX];
     const char *paths[] = {r->control_path, NULL, NULL};
 
     if (r->outer_listen >= 0 && getsockname(r->outer_listen, (struct sockaddr *)&sun, &size) == 0) {
         paths[1] = sun.sun_path;
     }
-    int error = relay_confine(paths);
-    if (error != 0) {
-        snprintf(text, sizeof(text), "its relay keeps privileges: %s", strerror(-error));
-        relay_log(r, text);
+    struct relay_kept kept = relay_confine(paths);
+    const int errors[] = {kept.capabilities, kept.syscalls, kept.files};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        if (errors[i] != 0) {
+            snprintf(text, sizeof(text), "its relay keeps %s: %s", parts[i], strerror(-errors[i]));
+            relay_log(r, text);
+        }
     }
 }
 

@@ -20,11 +20,9 @@ struct kind {
 };
 
 static const struct kind device_kinds[] = {
-    {VHU_SET_PROTOCOL_FEATURES, 0}, {VHU_SET_OWNER, 0},
-    {VHU_SET_FEATURES, 0},          {VHU_SET_BACKEND_REQ_FD, 1},
-    {VHU_NET_SET_MTU, 0},           {VHU_SET_MEM_TABLE, VHU_MAX_FDS},
-    {VHU_SET_LOG_BASE, 1},          {VHU_SET_LOG_FD, 1},
-    {VHU_SET_INFLIGHT_FD, 1},       {VHU_SET_STATUS, 0},
+    {VHU_SET_PROTOCOL_FEATURES, 0}, {VHU_SET_OWNER, 0},   {VHU_SET_FEATURES, 0},
+    {VHU_SET_BACKEND_REQ_FD, 1},    {VHU_NET_SET_MTU, 0}, {VHU_SET_MEM_TABLE, VHU_MAX_FDS},
+    {VHU_SET_LOG_BASE, 1},          {VHU_SET_LOG_FD, 1},  {VHU_SET_STATUS, 0},
 };
 
 static const struct kind ring_kinds[] = {

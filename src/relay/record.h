@@ -3,8 +3,8 @@
 // What a front-end has told its back-end and what is still in force: enough to tell it to another
 // back-end.  Of each message only the last one counts, those about rings for each ring; the record
 // has copies, and duplicates of the descriptors.  It is bounded whatever the front-end sends: at
-// most VHU_MAX_RINGS rings with 7 messages and 3 descriptors each, and 10 messages about the device
-// with VHU_MAX_FDS + 4 descriptors.  That is fewer than the 1,024 that a process may have open.
+// most VHU_MAX_RINGS rings with 7 messages and 3 descriptors each, and 9 messages about the device
+// with VHU_MAX_FDS + 3 descriptors.  That is fewer than the 1,024 that a process may have open.
 #ifndef RELAY_RECORD_H
 #define RELAY_RECORD_H
 

@@ -26,7 +26,9 @@ struct relay {
     // Which switch: now, of the library that is connected, of the one that was lost.
     unsigned int session, inner_session, lost_session;
     unsigned int n_replays; // in a row that did not last
-    int64_t lost_ms, gone_ms, connect_ms;
+    int64_t lost_ms, gone_ms;
+    int64_t connect_ms, called_ms; // when the switch is asked to connect next; when it was last
+    int64_t pause_ms;              // until then, doubled by each try
     int64_t confirm_ms; // when the library must have its confirmation, during postcopy; 0: need not
     int64_t replayed_ms; // when the last replay began
     bool is_done;

@@ -12,9 +12,9 @@
 
 // Protocol features that the relay can record or need not: multiqueue, dirty log, RARP, REPLY_ACK,
 // MTU, the back-end's own requests, crypto (which no network device uses), page faults (postcopy),
-// descriptors in the back-end's requests, host notifiers, in-flight tables, RESET_DEVICE, STATUS.
-// Others would be messages that a replay lacks.
-#define KNOWN_PROTOCOL_FEATURES 0x13dbfULL
+// descriptors in the back-end's requests, host notifiers, RESET_DEVICE, STATUS.  Others would be
+// messages that a replay lacks, or that the switch refuses (in-flight tables).
+#define KNOWN_PROTOCOL_FEATURES 0x12dbfULL
 
 bool
 relay_pass_reply(struct relay *r, struct vhu_msg *reply)

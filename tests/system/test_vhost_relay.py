@@ -5,6 +5,7 @@ import select
 import signal
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -299,6 +300,104 @@ def test_without_a_relay(made):
     exchange(a, b, 0)
     sw.stop()
     wait_for(lambda: not is_open(a), SOON_S, "the connection to close")
+
+
+class OldRelay(threading.Thread):
+    """A relay of another version that a switch before this one has left: it has the front-end, and
+    does nothing but to go when it is told."""
+
+    def __init__(self, sw, name, kind, outer):
+        super().__init__(daemon=True)
+        directory = sw.dir + "/vhost-relay"
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        self.paths = [directory + "/%s.1%s%s" % (name, kind, end) for end in ("", ".ctl")]
+        self.inner, self.control = (socket.socket(socket.AF_UNIX, kind) for kind in
+                                    (socket.SOCK_STREAM, socket.SOCK_SEQPACKET))
+        for s, path in zip((self.inner, self.control), self.paths):
+            s.bind(path)
+            s.listen(1)
+        self.outer = socket.socket(socket.AF_UNIX)
+        if kind == "s":
+            self.paths.append(outer)
+            self.outer.bind(outer)
+            self.outer.listen(1)
+        else:
+            self.outer.connect(outer)
+        self.told = None
+
+    def run(self):
+        s, _ = self.control.accept()
+        self.told = s.recv(256)
+        for path in self.paths:
+            os.unlink(path)
+        self.close()
+        s.close()
+
+    def close(self):
+        for s in (self.outer, self.inner, self.control):
+            s.close()
+
+
+def test_relays_of_other_versions_let_their_guests_go(made):
+    """An upgrade that changes what switch and relay say to each other: guests connect anew, at
+    once."""
+    sw = switch(made)
+    old = [OldRelay(sw, "v0", "s", sw.dir + "/v0")]
+    qemu = socket.socket(socket.AF_UNIX)
+    path = sw.dir + "/v1.sock"
+    qemu.bind(path)
+    qemu.listen(1)
+    old.append(OldRelay(sw, "v1", "c", path))
+    held, _ = qemu.accept()
+    held.settimeout(SOON_S)
+    for relay in old:
+        relay.start()
+    # One that hangs, and the files of one that was killed.
+    deaf = OldRelay(sw, "v2", "s", sw.dir + "/nobody")
+    made.append(deaf)
+    dead = OldRelay(sw, "v2", "c", sw.dir + "/nobody")
+    dead.close()
+    sw.vsctl("add-port", "br0", "v0", "--", "set", "Interface", "v0", "type=dpdkvhostuser")
+    a = Driver(sw.dir + "/v0")
+    made.append(a)
+    sw.vsctl("add-port", "br0", "v1", "--", "set", "Interface", "v1", "type=dpdkvhostuserclient",
+             "options:vhost-server-path=" + path)
+    assert held.recv(1) == b""
+    # As QEMU, which has one peer at a time.
+    qemu.close()
+    held.close()
+    os.unlink(path)
+    b = Driver(path, listen=True)
+    made.append(b)
+    for name in ("v0", "v1"):
+        wait_for(lambda: sw.get("Interface", name, "link_state") == "up", SOON_S, name)
+    exchange(a, b, 0)
+    for relay in old:
+        relay.join(SOON_S)
+        assert relay.told == b"D"
+    sw.vsctl("add-port", "br0", "v2", "--", "set", "Interface", "v2", "type=dpdkvhostuserclient",
+             "options:vhost-server-path=%s/v2.sock" % sw.dir)
+    c = Driver(sw.dir + "/v2.sock", listen=True)
+    made.append(c)
+    wait_for(lambda: sw.get("Interface", "v2", "link_state") == "up", SOON_S, "v2")
+    exchange(c, b, 100)
+    assert not any(os.path.exists(p) for p in dead.paths)
+
+
+def test_without_a_relay_none_of_an_earlier_switch_stays(made):
+    sw = switch(made)
+    a, = add_ports(sw, made, "dpdkvhostuser", n=1)
+    sw.vsctl("set", "Open_vSwitch", ".", "other_config:vhost-relay=false")
+    sw.stop()
+    assert is_open(a)
+    sw.start()
+    wait_for(lambda: not is_open(a), SOON_S, "the connection to close")
+    with open(sw.log) as f:
+        assert "v0: a relay that this switch does not use lets its guest go" in f.read()
+    again = Driver(a.path)
+    made.append(again)
+    wait_for(lambda: sw.get("Interface", "v0", "link_state") == "up", SOON_S, "the link")
+    assert relays(sw) == []
 
 
 def carrier_changes(guest):

@@ -35,9 +35,10 @@ def read_all(s, size):
 
 
 class Relay:
-    """A relay of a server port, with a switch and a library that do what a test has them do."""
+    """A relay, with a switch and a library that do what a test has them do.  Of a server port it has
+    a front-end, of a client port it calls for one."""
 
-    def __init__(self):
+    def __init__(self, kind="server"):
         self.dir = tempfile.TemporaryDirectory(prefix="sluice-test-")
         self.outer = self.dir.name + "/v0"
         os.mkdir(self.dir.name + "/vhost-relay")
@@ -45,9 +46,10 @@ class Relay:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         inherited = [theirs, listening(socket.SOCK_SEQPACKET, self.paths[0]),
                      listening(socket.SOCK_STREAM, self.paths[1]),
-                     listening(socket.SOCK_STREAM, self.outer)]
+                     listening(socket.SOCK_STREAM, self.outer) if kind == "server" else
+                     socket.socket()]
         high = [os.dup2(s.fileno(), 20 + i) for i, s in enumerate(inherited)]
-        os.waitpid(os.posix_spawn(PROGRAM, ["sluice-vhost-relay", *self.paths, "server"], {},
+        os.waitpid(os.posix_spawn(PROGRAM, ["sluice-vhost-relay", *self.paths, kind], {},
                                   file_actions=[(os.POSIX_SPAWN_DUP2, fd, 3 + i)
                                                 for i, fd in enumerate(high)]), 0)
         for fd in high:
@@ -56,7 +58,7 @@ class Relay:
             s.close()
         self.library = None
         self.come()
-        self.fe = Frontend(self.outer)
+        self.fe = Frontend(self.outer) if kind == "server" else None
 
     def come(self):
         """The switch is there, and its library connects."""
@@ -72,6 +74,22 @@ class Relay:
         for s in (self.control, self.library):
             s.close()
         self.control = None
+
+    def await_call(self):
+        """It has the switch try to connect to the front-end."""
+        self.control.settimeout(SOON_S)
+        message = None
+        while message != b"C":
+            message = self.control.recv(256)
+            assert message
+
+    def connect(self):
+        """The switch answers the call."""
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        socket.send_fds(self.control, [b"O"], [theirs.fileno()])
+        theirs.close()
+        self.fe = Frontend(None, ours)
 
     def take(self):
         """The library reads one request: its number."""
@@ -97,7 +115,8 @@ class Relay:
         if self.control is not None:
             self.control.close()
         self.library.close()
-        self.fe.close()
+        if self.fe is not None:
+            self.fe.close()
         wait_for(lambda: not os.path.exists(self.paths[0]), SOON_S, "the relay to end")
         assert not os.path.exists(self.outer) and os.listdir(self.dir.name) == []
         self.dir.cleanup()
@@ -108,6 +127,41 @@ def relay():
     r = Relay()
     yield r
     r.close()
+
+
+@pytest.fixture
+def caller():
+    r = Relay("client")
+    yield r
+    r.close()
+
+
+def test_a_call_that_is_not_answered(caller):
+    """It is made again; an answer that comes late is as good."""
+    caller.await_call()
+    caller.await_call()
+    caller.connect()
+    caller.fe.send(vf.SET_OWNER)
+    assert caller.take() == vf.SET_OWNER
+
+
+def test_calls_become_rare(caller):
+    """The pauses between them grow, to 1.5 s for these four; they are made again for the next
+    library."""
+    caller.await_call()
+    start = time.monotonic()
+    for _ in range(4):
+        caller.control.send(b"O")
+        caller.await_call()
+    assert time.monotonic() - start > 0.8
+    caller.connect()
+    caller.fe.send(vf.SET_OWNER)
+    assert caller.take() == vf.SET_OWNER
+    caller.fe.close()
+    assert caller.library.recv(1) == b""
+    caller.library.close()
+    caller.come()
+    caller.await_call()
 
 
 def test_a_record_that_kills_each_switch(relay):

@@ -9,12 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include "relay/confine.h"
 
@@ -52,20 +56,40 @@ tear_down(void **state)
     return 0;
 }
 
-// Runs 'body' in a confined child; what it returns.
+static bool
+is_confined(void)
+{
+    const char *paths[] = {control, NULL};
+    struct relay_kept kept = relay_confine(paths);
+
+    return kept.capabilities == 0 && kept.syscalls == 0 && kept.files == 0;
+}
+
+static bool
+no_preparation(void)
+{
+    return true;
+}
+
+// Runs 'body' in a child that is confined after 'prepare'; what it returns.
 static int
-confined(int (*body)(void))
+confined_after(bool (*prepare)(void), int (*body)(void))
 {
     int status = -1;
     pid_t pid = fork();
 
     if (pid == 0) {
-        const char *paths[] = {control, NULL};
-        _exit(relay_confine(paths) == 0 ? body() : 99);
+        _exit(!prepare() ? 98 : is_confined() ? body() : 99);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+static int
+confined(int (*body)(void))
+{
+    return confined_after(no_preparation, body);
 }
 
 static bool
@@ -112,6 +136,62 @@ test_nothing_else(void **state)
         skip();
     }
     assert_int_equal(confined(try_all), 0);
+}
+
+// As in a container whose filter is older than Landlock.
+static bool
+deny_landlock(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// The rest is in force, and nothing is said to be missing.
+static void
+test_landlock_that_is_denied(void **state)
+{
+    if (!IS_FILTERED) {
+        skip();
+    }
+    assert_int_equal(confined_after(deny_landlock, try_all), 0);
+}
+
+// What is missing is named, and only that.
+static int
+confine_without_directory(void)
+{
+    const char *paths[] = {"/nowhere/at/all/v0.ctl", NULL};
+    struct relay_kept kept = relay_confine(paths);
+
+    if (kept.capabilities != 0 || kept.syscalls != 0 || kept.files != -ENOENT) {
+        return 1;
+    }
+    return IS_FILTERED && !is_refused(open("/etc/passwd", O_RDONLY | O_CLOEXEC)) ? 2 : 0;
+}
+
+static void
+test_what_is_missing_is_named(void **state)
+{
+    int status = -1;
+
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 0) {
+        skip();
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(confine_without_directory());
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static int
@@ -174,9 +254,8 @@ test_no_capabilities(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        const char *paths[] = {control, NULL};
         close(pair[0]);
-        _exit(relay_confine(paths) == 0 ? speak() : 99);
+        _exit(is_confined() ? speak() : 99);
     }
     close(pair[1]);
     assert_int_equal(recv(pair[0], &byte, 1, 0), 1);
@@ -200,6 +279,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_nothing_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_its_own_files_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_capabilities, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_landlock_that_is_denied, set_up, tear_down),
+        cmocka_unit_test(test_what_is_missing_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,7 +225,7 @@ test_the_number_of_descriptors_is_bounded(void **state)
         }
     }
     // As record.h says: 3 of the ring, and those of the device.
-    assert_int_equal(n_open() - before, 3 + VHU_MAX_FDS + 4);
+    assert_int_equal(n_open() - before, 3 + VHU_MAX_FDS + 3);
     record_destroy(record);
     assert_int_equal(n_open(), before);
     close(fd);
