@@ -174,7 +174,8 @@ static void
 await_end(int fd)
 {
     static int64_t left_ms = DISMISS_SILENCE_MS; // main only
-    int64_t start_ms = clock_now_ms(), end_ms = start_ms + MIN(left_ms, (int64_t)RELEASE_SILENCE_MS);
+    int64_t start_ms = clock_now_ms(),
+            end_ms = start_ms + MIN(left_ms, (int64_t)RELEASE_SILENCE_MS);
     struct pollfd pollfd = {.fd = fd, .events = POLLIN};
     char message[RELAY_CONTROL_MAX];
 
