@@ -217,10 +217,11 @@ run_hash(struct interpreter *in, struct frame *f, const struct dp_act_hash *a)
 static void
 run_output(struct interpreter *in, struct frame *f, odp_port_t port)
 {
+    uint32_t queue = f->has_md ? f->md.skb_priority : burst_key_queue(in->key);
     struct rte_mbuf *m = frame_take(f);
 
-    if (m && UNLIKELY(f->has_md && f->md.skb_priority)) {
-        pmd_send_queue(in->pmd, port, f->md.skb_priority, m);
+    if (m && UNLIKELY(queue)) {
+        pmd_send_queue(in->pmd, port, queue, m);
     } else if (m) {
         pmd_send(in->pmd, port, &m, 1);
     }

@@ -53,6 +53,13 @@ burst_count(const struct burst *b, uint32_t leaders)
     return n;
 }
 
+// The queue that set_queue chose in an earlier pass; 0 for a packet that was just received.
+static inline uint32_t
+burst_key_queue(const struct flow_key *key)
+{
+    return (uint32_t)(flow_key_word(key, FLOW_WORD_OF(skb_priority)) >> 32);
+}
+
 #define BURST_FOREACH(I, BITS)                                                                     \
     for (uint32_t I##_bits = (BITS), I; I##_bits && (I = (uint32_t)__builtin_ctz(I##_bits), true); \
          I##_bits &= I##_bits - 1)

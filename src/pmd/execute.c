@@ -75,6 +75,33 @@ count_and_group(struct pmd *pmd, struct burst *b, struct plan_groups *gs)
     }
 }
 
+static bool
+has_queues(const struct burst *b, const struct plan_group *g)
+{
+    for (uint32_t i = 0; i < g->n; i++) {
+        if (burst_key_queue(&b->key[g->idx[i]])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Packets that came back with the queues of an earlier pass, which may differ.
+static void
+output_by_queue(struct pmd *pmd, const struct burst *b, const struct plan_group *g)
+{
+    for (uint32_t i = 0; i < g->n; i++) {
+        struct rte_mbuf *m = b->m[g->idx[i]];
+        uint32_t queue = burst_key_queue(&b->key[g->idx[i]]);
+
+        if (queue) {
+            pmd_send_queue(pmd, g->plan->port, queue, m);
+        } else {
+            pmd_send(pmd, g->plan->port, &m, 1);
+        }
+    }
+}
+
 static void
 run_group(struct pmd *pmd, struct burst *b, const struct plan_group *g)
 {
@@ -83,6 +110,10 @@ run_group(struct pmd *pmd, struct burst *b, const struct plan_group *g)
 
     if (g->plan->kind == PLAN_LIST) {
         pmd_execute_burst_list(pmd, b, g->idx, g->n, &g->plan->actions);
+        return;
+    }
+    if (UNLIKELY(b->md != NULL) && g->plan->kind == PLAN_OUTPUT && has_queues(b, g)) {
+        output_by_queue(pmd, b, g);
         return;
     }
     if (g->n != b->n) {

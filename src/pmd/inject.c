@@ -158,7 +158,7 @@ inject_run(struct pmd *pmd, struct inject_item *it)
     const struct plan *plan = it->plan;
 
     drop_begin_port(dp_port_drops(pmd->dp, it->md.in_port));
-    if (plan && plan->kind == PLAN_OUTPUT) {
+    if (plan && plan->kind == PLAN_OUTPUT && !it->md.skb_priority) {
         pmd_send(pmd, plan->port, it->m, it->n);
     } else {
         for (unsigned j = 0; j < it->n; j++) {

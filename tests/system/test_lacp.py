@@ -288,3 +288,19 @@ def test_balance_tcp_moves_by_load(tcp_bond):
         return {buckets(sw)[0].get(b, (0, None))[1] for b in heavy}
     wait_for(lambda: members() == {"1", "2"}, 15, "the move")
     assert re.search(r"member p2: .*hash (%s): \d+ kB load" % "|".join(map(str, heavy)), sw.appctl("bond/show"), re.S)
+
+
+def test_queues_of_what_a_balance_tcp_bond_sends(tcp_bond):
+    """The bucket is known in the second pass; the queue was chosen in the first."""
+    sw = tcp_bond
+    sw.vsctl("set", "Port", "bond0", "qos=@q", "--", "--id=@q", "create", "QoS", "type=trtcm-policer",
+             "other_config:cir=1", "other_config:cbs=20", "queues:1=@one", "--", "--id=@one", "create", "Queue",
+             "other_config:cir=1", "other_config:cbs=100000")
+    sw.ofctl("add-flow", "br0", "in_port=9,actions=set_queue:1,NORMAL")
+    connections(sw, [1000], times=5)
+
+    def passed():
+        shown = sw.appctl("qos/show", "p1") + sw.appctl("qos/show", "p2")
+        return sum(map(int, re.findall(r"Queue 1:(?:\n  \S.*)*?\n  tx_packets: (\d+)", shown)))
+    wait_for(lambda: passed() == 5, what="five frames by queue 1")
+    assert sw.alarms() == []

@@ -135,6 +135,25 @@ def test_trtcm_policer_has_queues(sw):
 
 
 @pytest.mark.rootless
+def test_recirculated_packets_keep_their_queue(sw):
+    """Also where all that is left to do is to send, or a list, or the queue is another one by then."""
+    sw.vsctl("set", "Port", "p2", "qos=@q", "--", "--id=@q", "create", "QoS",
+             "type=trtcm-policer", "other_config:cir=1", "other_config:cbs=500",
+             "queues:1=@one", "queues:2=@two", "--", "--id=@one", "create", "Queue",
+             "other_config:cir=1", "other_config:cbs=1200", "--", "--id=@two", "create", "Queue",
+             "other_config:cir=1", "other_config:cbs=900")
+    count = lambda: [port_count(sw, "p2", "tx", "pkts"), coverage(sw, "datapath_drop_tx_policed")]
+    for actions, n in (("set_queue:1,debug_recirc,output:2", 12),
+                       ("set_queue:2,debug_recirc,mod_dl_src:02:00:00:00:00:02,output:2", 9),
+                       ("set_queue:1,debug_recirc,set_queue:0,output:2", 5)):
+        sw.ofctl("add-flow", "br0", "in_port=1,actions=" + actions)
+        before = count()
+        send(sw)
+        wait_for(lambda: sum(count()) == sum(before) + N, what="the second pass of all")
+        assert count()[0] - before[0] == n, actions
+
+
+@pytest.mark.rootless
 def test_types_and_errors(sw):
     assert sw.appctl("qos/show-types", "p1") == \
         "QoS type: egress-policer\nQoS type: trtcm-policer\n"
