@@ -44,11 +44,17 @@ struct frozens {
     uint32_t last_id;
     uint64_t n_refused, n_port_refused;
     size_t size;
-    struct share shares[FROZEN_PORTS];
+    struct share shares[FROZEN_PORTS + 1]; /* the last one is FROZEN_NO_PORT's */
     bool destroyed;
     struct node *by_id[N_HEADS], *by_hash[N_HEADS];
     struct node *idle_first, *idle_last;
 };
+
+static struct share *
+share_of(struct frozens *all, uint32_t port)
+{
+    return &all->shares[port == FROZEN_NO_PORT ? FROZEN_PORTS : port % FROZEN_PORTS];
+}
 
 /* --- contents ----------------------------------------------------------------------------------
  */
@@ -304,7 +310,7 @@ has_room(struct frozens *all, const struct share *share, size_t size)
 struct frozen *
 frozen_get(struct frozens *all, uint32_t port, struct frozen_state *state)
 {
-    struct share *share = &all->shares[port % FROZEN_PORTS];
+    struct share *share = share_of(all, port);
     uint64_t hash = state_hash(state);
     size_t size = state_size(state);
     struct node *node;
@@ -386,15 +392,21 @@ frozens_tidy(struct frozens *all, int64_t now_ms)
     pthread_mutex_unlock(&all->lock);
 }
 
+static bool
+are_quarters(uint32_t n, size_t size, unsigned quarters)
+{
+    return n >= FROZEN_MAX / 4 * quarters || size >= (size_t)FROZEN_MAX_SIZE / 4 * quarters;
+}
+
 bool
 frozens_are_many(struct frozens *all, uint32_t port)
 {
-    const struct share *share = &all->shares[port % FROZEN_PORTS];
+    const struct share *share = share_of(all, port);
     bool many;
 
     pthread_mutex_lock(&all->lock);
-    many = (all->n >= FROZEN_MAX / 2 || all->size >= FROZEN_MAX_SIZE / 2) &&
-           (share->n >= FROZEN_MAX / 4 || share->size >= FROZEN_MAX_SIZE / 4);
+    many = are_quarters(all->n, all->size, 3) ||
+           (are_quarters(all->n, all->size, 2) && are_quarters(share->n, share->size, 1));
     pthread_mutex_unlock(&all->lock);
     return many;
 }
@@ -411,10 +423,10 @@ frozens_use(struct frozens *all)
                                .n_refused = all->n_refused,
                                .most_of_port = all->most_of_port,
                                .n_port_refused = all->n_port_refused};
-    for (uint32_t port = 0; port < FROZEN_PORTS; port++) {
+    for (uint32_t port = 0; port <= FROZEN_PORTS; port++) {
         if (all->shares[port].n > use.of_full_port) {
             use.of_full_port = all->shares[port].n;
-            use.full_port = port;
+            use.full_port = port < FROZEN_PORTS ? port : FROZEN_NO_PORT;
         }
     }
     pthread_mutex_unlock(&all->lock);

@@ -14,7 +14,8 @@
  * number again.  Numbers are given in order and come again after 2^32 of them at the earliest.
  *
  * A state is the port's whose packet brought it about first.  Once three quarters of the places or
- * of the memory are taken, a port that has half gets no more, so that others find some.
+ * of the memory are taken, a port that has half or more gets no more, so that others find some; and
+ * who can do without a state does: frozens_are_many().
  *
  * Any thread, but where noted; "frozen lock" is a leaf.
  */
@@ -72,7 +73,9 @@ void frozen_unref(struct frozen *); /* NULL is fine */
 struct ofproto *frozen_bridge(const struct frozen *);
 /* Frees what nobody referred to for a while; frozen_get() does the same. */
 void frozens_tidy(struct frozens *, int64_t now_ms);
-/* Half of all is taken, and the port has a quarter: its packets do without a state if they can. */
+/* The port's packets do without a state if they can: three quarters of all are taken, or half of
+ * all and a quarter by the port.
+ */
 bool frozens_are_many(struct frozens *, uint32_t port);
 /* How full the table is and was; 'size' is in bytes.  It is one for all ports and bridges. */
 struct frozens_use {
@@ -80,8 +83,8 @@ struct frozens_use {
     size_t size;
     uint64_t n_refused; /* frozen_get() said NULL */
     uint32_t full_port, of_full_port,
-        most_of_port;        /* the port that has most, and what any ever had */
-    uint64_t n_port_refused; /* of n_refused: to ports that had half */
+        most_of_port; /* the port that has most (FROZEN_NO_PORT too), and what any ever had */
+    uint64_t n_port_refused; /* of n_refused: to ports that had half or more */
 };
 struct frozens_use frozens_use(struct frozens *);
 /* How many there are, and how many of them nobody refers to. */

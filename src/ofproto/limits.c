@@ -97,7 +97,11 @@ put_frozens(struct str *out, struct ofprotos *all)
                                    .max = FROZEN_MAX,
                                    .beyond = "refused",
                                    .n_beyond = use.n_refused});
-    snprintf(port, sizeof port, "datapath port %u", use.full_port);
+    if (use.full_port == FROZEN_NO_PORT) {
+        snprintf(port, sizeof port, "none");
+    } else {
+        snprintf(port, sizeof port, "datapath port %u", use.full_port);
+    }
     limit_put(out, &(struct limit){.name = "those of the fullest port",
                                    .of = use.of_full_port ? port : NULL,
                                    .now = use.of_full_port,

@@ -322,8 +322,8 @@ select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
     if (ctx->flow.dp_hash) {
         return bucket_by_dp_hash(ctx, g);
     }
-    /* New megaflows do without a state where one port's packets take too many.  Those that
-     * recirculate already (revalidators have no packet) stay as they are. */
+    /* New megaflows do without a state where there are too many.  Those that recirculate already
+     * (revalidators have no packet) stay as they are. */
     if (ctx->in->packet &&
         frozens_are_many(ofprotos_frozens(ctx->in->ofprotos), (uint32_t)ctx->in->flow->in_port)) {
         coverage_inc(xlate_hash_without_recirc);

@@ -38,8 +38,11 @@ xlate_needs_parsing(const struct xlate_ctx *ctx, const struct ofpact *a)
     switch ((int)a->type) {
     case OFPACT_OUTPUT:
         return OFPACT_CAST(ofpact_output, a)->port == OFPP_TABLE;
-    case OFPACT_SET_FIELD:
-        return OFPACT_CAST(ofpact_set_field, a)->field >= MF_IPV4_SRC;
+    case OFPACT_SET_FIELD: { /* Ids of tunnel options come after those of all fields. */
+        unsigned id = OFPACT_CAST(ofpact_set_field, a)->field;
+
+        return id >= MF_IPV4_SRC && id < MF_FIRST_OPTION;
+    }
     case OFPACT_OUTPUT_TRUNC:
     case OFPACT_OUTPUT_REG:
     case OFPACT_ENQUEUE:
@@ -140,8 +143,8 @@ xlate_recirc_finish(struct xlate_ctx *ctx)
     frozen = frozen_get(ofprotos_frozens(ctx->in->ofprotos), (uint32_t)ctx->in->flow->in_port, &s);
     if (!frozen) {
         xlate_report_error(ctx,
-                           "more than %d recirculations, or %d MB of them, or the port's half of "
-                           "that, dropping",
+                           "more than %d recirculations, or %d MB of them, or little is left and "
+                           "the port has half, dropping",
                            FROZEN_MAX, FROZEN_MAX_SIZE >> 20);
         xlate_fail(ctx, XLATE_NO_RECIRC_ID);
         ctx->out->drop_unknown = true;

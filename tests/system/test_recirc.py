@@ -74,6 +74,15 @@ def test_below_a_label(br):
         br.appctl("ofproto/trace", "recirc_id(0x99)," + IP % 3)
 
 
+def test_tunnel_options_need_no_parsing(br):
+    """What is set beside the packet does not depend on what is below the label."""
+    br.ofctl("add-tlv-map", "br0", "{class=0xffff,type=0,len=4}->tun_metadata0")
+    for field, recircs in (("7->tun_metadata0", False), ("10.0.0.9->nw_dst", True)):
+        br.ofctl("add-flow", "br0", "mpls,actions=pop_mpls:0x0800,set_field:%s,output:2" % field)
+        out = br.appctl("ofproto/trace", "br0", "in_port=1,mpls,mpls_bos=1").splitlines()[-1]
+        assert out.startswith("Datapath actions: pop_mpls(eth_type=0x800),") and ("recirc(" in out) == recircs
+
+
 def test_rules_change_behind_it(br):
     """The second megaflow follows rules, the first one keeps its number."""
     br.ofctl("add-flows", "br0", "-", input="mpls,actions=pop_mpls:0x0800,resubmit(,1)\ntable=1,ip,actions=output:2")

@@ -157,7 +157,7 @@ test_no_port_takes_all(void **state)
 
     while ((f[n] = get_for(HOSTILE, n)) != NULL) {
         assert_true(frozens_are_many(all(), HOSTILE) == (n + 1 >= FROZEN_MAX / 2));
-        assert_false(frozens_are_many(all(), OTHER));
+        assert_true(frozens_are_many(all(), OTHER) == (n + 1 >= THREE_QUARTERS));
         assert_true(++n <= THREE_QUARTERS);
     }
     assert_int_equal(n, THREE_QUARTERS);
@@ -183,6 +183,54 @@ test_no_port_takes_all(void **state)
     free(f);
     frozens_tidy(all(), clock_now_ms() + FROZEN_LINGER_MS + 1);
     assert_int_equal(frozens_use(all()).of_full_port, 0);
+}
+
+/* However many ports take states for as long as they are not told to do without: a quarter is left
+ * for those that cannot. */
+static void
+test_ports_that_can_do_without_leave_a_quarter(void **state)
+{
+    struct frozen **f = xcalloc(FROZEN_MAX, sizeof(struct frozen *));
+    uint32_t n = 0;
+
+    for (uint32_t port = 1; port <= 3; port++) {
+        while (!frozens_are_many(all(), port)) {
+            assert_true(n < FROZEN_MAX);
+            f[n] = get_for(port, n);
+            assert_non_null(f[n]);
+            n++;
+        }
+    }
+    assert_int_equal(n, FROZEN_MAX / 4 * 3);
+    assert_true(frozens_are_many(all(), 4));
+    assert_true(frozens_are_many(all(), FROZEN_NO_PORT));
+    while (n < FROZEN_MAX) {
+        f[n] = get_for(4, n);
+        assert_non_null(f[n]);
+        n++;
+    }
+    while (n) {
+        frozen_unref(f[--n]);
+    }
+    free(f);
+}
+
+static void
+test_no_port_is_no_port(void **state)
+{
+    struct frozen *f[] = {get_for(FROZEN_NO_PORT, 1), get_for(FROZEN_PORTS - 1, 2),
+                          get_for(FROZEN_PORTS - 1, 3)};
+    struct frozens_use use = frozens_use(all());
+
+    assert_int_equal(use.full_port, FROZEN_PORTS - 1);
+    assert_int_equal(use.of_full_port, 2);
+    frozen_unref(f[1]);
+    frozen_unref(f[2]);
+    frozens_tidy(all(), clock_now_ms() + FROZEN_LINGER_MS + 1);
+    use = frozens_use(all());
+    assert_int_equal(use.full_port, FROZEN_NO_PORT);
+    assert_int_equal(use.of_full_port, 1);
+    frozen_unref(f[0]);
 }
 
 static void
@@ -331,6 +379,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_unneeded_state_lingers_then_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_there_is_an_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_port_takes_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ports_that_can_do_without_leave_a_quarter, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_no_port_is_no_port, setup, teardown),
         cmocka_unit_test_setup_teardown(test_size_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bridge_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bridge_is_not_found_while_readers_are_waited_for,
