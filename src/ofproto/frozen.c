@@ -73,6 +73,7 @@ state_hash(const struct frozen_state *s)
 
     h = hash_add(h, (uint64_t)(uintptr_t)s->macs);
     h = hash_add(h, (uint64_t)s->bundle << 2 | (uint64_t)c->conntracked << 1 | s->looks_up);
+    h = hash_add(h, s->is_hashed);
     h = hash_add(h, s->has_tunnel ? hash_bytes(&s->tunnel, sizeof s->tunnel, 0) : 0);
     h = hash_add(h, c->n_stack ? hash_bytes(c->stack, c->n_stack * sizeof *c->stack, 0) : 0);
     h = acts_hash(&c->action_set, h);
@@ -95,7 +96,7 @@ state_equal(const struct frozen_state *a, const struct frozen_state *b)
     const struct ofp_continuation *ca = &a->left, *cb = &b->left;
 
     if (a->ofproto != b->ofproto || a->macs != b->macs || a->looks_up != b->looks_up ||
-        a->bundle != b->bundle || a->has_tunnel != b->has_tunnel ||
+        a->is_hashed != b->is_hashed || a->bundle != b->bundle || a->has_tunnel != b->has_tunnel ||
         (a->has_tunnel && memcmp(&a->tunnel, &b->tunnel, sizeof a->tunnel)) ||
         ca->mirrors != cb->mirrors || ca->conntracked != cb->conntracked ||
         ca->n_stack != cb->n_stack || ca->n_parts != cb->n_parts ||

@@ -47,7 +47,8 @@ struct frozen_state {
     uint64_t pipeline[FROZEN_PIPELINE]; /* the flow's words from FLOW_KEY_WORDS on */
     struct flow_tnl tunnel;             /* valid if has_tunnel: actions had changed it */
     bool has_tunnel;
-    bool looks_up;   /* look up in table 0 first: a packet that just came in */
+    bool is_hashed; /* the packet has a dp_hash, though the bits that a megaflow matches may be 0 */
+    bool looks_up;  /* look up in table 0 first: a packet that just came in */
     uint32_t bundle; /* sends to this bundle's member for dp_hash, no more;
                       * FROZEN_NO_BUNDLE: the rest counts */
 };

@@ -319,7 +319,8 @@ select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
     if (g->method != OFGROUP_METHOD_DP_HASH) {
         return bucket_by_flow(ctx, g);
     }
-    if (ctx->flow.dp_hash) {
+    /* A megaflow that is translated anew may have a hash whose bits that it matches are all 0. */
+    if (ctx->thawed ? ctx->thawed->state.is_hashed : ctx->flow.dp_hash != 0) {
         return bucket_by_dp_hash(ctx, g);
     }
     /* New megaflows do without a state where there are too many.  Those that recirculate already

@@ -130,6 +130,7 @@ xlate_recirc_finish(struct xlate_ctx *ctx)
     struct frozen_state s = {
         .ofproto = ctx->view->ofproto,
         .macs = ctx->view->mac_table,
+        .is_hashed = ctx->frozen_by_hash || (ctx->thawed && ctx->thawed->state.is_hashed),
         .looks_up = ctx->frozen_looks_up,
         .bundle = FROZEN_NO_BUNDLE,
     };
