@@ -169,7 +169,7 @@ netdev_loop(void)
 void
 netdev_changed(struct netdev *netdev)
 {
-    atomic_fetch_add_explicit(&netdev->change_seq, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&netdev->change_seq, 1, memory_order_release);
     atomic_fetch_add_explicit(&registry.change_seq, 1, memory_order_release);
     if (registry.loop != NULL) {
         loop_wake(registry.loop);
@@ -186,7 +186,7 @@ netdev_want_reconfigure(struct netdev *netdev)
 uint64_t
 netdev_change_seq(const struct netdev *netdev)
 {
-    return atomic_load_explicit(&netdev->change_seq, memory_order_relaxed);
+    return atomic_load_explicit(&netdev->change_seq, memory_order_acquire);
 }
 
 uint64_t

@@ -177,9 +177,10 @@ int netdev_get_flags(const struct netdev *); // enum netdev_flags
 int netdev_set_flags(struct netdev *, int off, int on);
 int netdev_get_ifindex(const struct netdev *); // negative errno without a kernel device
 void netdev_get_link(const struct netdev *, struct netdev_link *);
-// Asks a kernel device's PHY (MII, else ethtool) whether there is a link, when anybody wants to
-// know and each 'interval_ms', instead of the kernel's word on its state; 0: no more.  No effect on
-// other types.
+// Asks a kernel device's PHY (MII, else ethtool) whether there is a link, each 'interval_ms' and
+// after the kernel's news of the device, instead of taking the kernel's word on its state; 0: no
+// more.  Between two such looks netdev_get_link() says what the last one saw.  No effect on other
+// types.
 void netdev_set_miimon(struct netdev *, int interval_ms);
 void netdev_get_status(const struct netdev *, struct smap *); // Interface.status
 void netdev_get_stats(const struct netdev *, struct netdev_stats *);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The ioctls of netdevice(7) and ethtool.  Each call is one system call; the values are not kept,
-// since anybody may change a kernel device at any time.
+// since anybody may change a kernel device at any time.  Only what a PHY says is: to ask it can
+// take its driver a while.
 #include "netdev/netdev_kif.h"
 
 #include <ctype.h>
@@ -206,7 +207,7 @@ netdev_kif_get_link(const struct netdev_kif *kif, struct netdev_link *link)
 {
     struct ethtool_cmd cmd = {.cmd = ETHTOOL_GSET};
 
-    link->carrier = netdev_kif_carrier(kif);
+    link->carrier = kif->asks_phy ? kif->last_carrier : netdev_kif_carrier(kif);
     link->resets = kif->resets;
     if (kif_ethtool(kif, &cmd) != 0) {
         return;

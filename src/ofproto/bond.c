@@ -18,8 +18,11 @@ LOG_MODULE(bond);
 
 enum { LESSONS_PAUSE_MS = 5 }; /* between two parts of them */
 
-/* Who makes a link come and go, a partner too, fills no disk. */
-static struct log_rate rl = LOG_RATE_INIT(60, 120);
+/* Who makes a link come and go, a partner too, fills no disk, and hides nothing of other bonds. */
+#define bond_log(BOND, ...) log_info_rl(&(BOND)->events, __VA_ARGS__)
+static const struct log_rate fresh_events = LOG_RATE_INIT(60, 120);
+/* As many as one rebalancing can move. */
+static const struct log_rate fresh_moves = LOG_RATE_INIT(BOND_BUCKETS, BOND_BUCKETS);
 
 const char *
 bond_mode_name(enum ofproto_bond_mode mode)
@@ -90,7 +93,7 @@ bond_set_enabled(struct ofproto *p, struct ofbundle *b, struct bond_member *m, b
     }
     m->enabled = enabled;
     b->state->teach |= !enabled;
-    log_info_rl(&rl, "member %s: %s", m->name, enabled ? "enabled" : "disabled");
+    bond_log(b->state, "member %s: %s", m->name, enabled ? "enabled" : "disabled");
     changed(p);
 }
 
@@ -197,17 +200,17 @@ follow_link(struct ofproto *p, struct ofbundle *b, struct bond_member *m)
     bool up = m->has_link;
 
     if ((up == m->enabled) != (m->delay_ends == BOND_NO_DELAY)) {
-        log_info_rl(&rl, "member %s: link state %s", m->name, up ? "up" : "down");
+        bond_log(b->state, "member %s: link state %s", m->name, up ? "up" : "down");
         if (up == m->enabled) {
             m->delay_ends = BOND_NO_DELAY;
-            log_info_rl(&rl, "member %s: will not be %s", m->name, up ? "disabled" : "enabled");
+            bond_log(b->state, "member %s: will not be %s", m->name, up ? "disabled" : "enabled");
         } else {
             int delay = up ? b->bond.up_delay_ms : b->bond.down_delay_ms;
 
             m->delay_ends = clock_now_ms() + delay;
             if (delay) {
-                log_info_rl(&rl, "member %s: will be %s if it stays %s for %d ms", m->name,
-                            up ? "enabled" : "disabled", up ? "up" : "down", delay);
+                bond_log(b->state, "member %s: will be %s if it stays %s for %d ms", m->name,
+                         up ? "enabled" : "disabled", up ? "up" : "down", delay);
             }
         }
     }
@@ -270,12 +273,12 @@ bond_set_active(struct ofproto *p, struct ofbundle *b, struct bond_member *m)
     bond->active_mac = m->mac;
     bond->teach = true;
     if (m->enabled) {
-        log_info_rl(&rl, "bond %s: active member is now %s", b->name, m->name);
+        bond_log(bond, "bond %s: active member is now %s", b->name, m->name);
     } else {
-        log_info_rl(&rl,
-                    "bond %s: active member is now %s, skipping remaining %d ms updelay (since no "
-                    "member was enabled)",
-                    b->name, m->name, (int)left);
+        bond_log(bond,
+                 "bond %s: active member is now %s, skipping remaining %d ms updelay (since no "
+                 "member was enabled)",
+                 b->name, m->name, (int)left);
         bond_set_enabled(p, b, m, true);
     }
     changed(p);
@@ -297,7 +300,7 @@ choose_active(struct ofproto *p, struct ofbundle *b)
     } else if (bond->active >= 0 || !rte_is_zero_ether_addr(&bond->active_mac)) {
         bond->active = -1;
         bond->active_mac = (struct rte_ether_addr){{0}};
-        log_info_rl(&rl, "bond %s: all members disabled", b->name);
+        bond_log(bond, "bond %s: all members disabled", b->name);
         changed(p);
     }
 }
@@ -312,9 +315,17 @@ bond_create(const struct ofbundle *b)
 
     bond->active = -1;
     bond->active_mac = b->bond.active_mac;
+    bond->events = fresh_events;
+    bond->moves = fresh_moves;
     bond->loads = bond_loads_ref(xzalloc(sizeof *bond->loads));
     memset(bond->bucket, BOND_NO_MEMBER, sizeof bond->bucket);
     return bond;
+}
+
+void
+bond_log_all(struct bond *bond)
+{
+    bond->events.last_fill_ms = 0; /* the state in which a bucket is filled to the brim */
 }
 
 struct bond_loads *

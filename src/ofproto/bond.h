@@ -16,6 +16,7 @@
 
 #include <rte_ether.h>
 
+#include "base/log.h"
 #include "ofproto/ofproto.h"
 
 struct frozen;
@@ -61,6 +62,7 @@ struct bond {
     bool teach;                      /* neighbours must learn anew where our hosts are */
     struct mac_row *lessons;         /* what is still to be taught */
     size_t n_lessons, lesson;
+    struct log_rate events, moves; /* of the lines about members, and about buckets */
 };
 
 /* Looks at the members' links and the configuration of 'b', which has or had a bond; publishes with
@@ -74,6 +76,9 @@ void bonds_stop(struct ofprotos *);
 /* What commands ask for; bonds_run() is to follow. */
 void bond_set_enabled(struct ofproto *, struct ofbundle *, struct bond_member *, bool enabled);
 void bond_set_active(struct ofproto *, struct ofbundle *, struct bond_member *);
+/* Before a command has its effects: the lines that these bring are not held back for what links
+ * did before. */
+void bond_log_all(struct bond *);
 /* The number of its recirculation; 0: none. */
 uint32_t bond_recirc_id(const struct bond *);
 /* Without a partner it runs as active-backup, whatever its mode. */

@@ -129,9 +129,6 @@ choose_bucket(const struct bond *bond, const uint64_t *bucket_load, const bool *
     return n_loaded > 1 ? best : -1;
 }
 
-/* As many as one rebalancing can move. */
-static struct log_rate rl = LOG_RATE_INIT(BOND_BUCKETS, BOND_BUCKETS);
-
 static void
 shift(struct bond *bond, const char *name, int bucket, int to, uint64_t bucket_load, uint64_t *load)
 {
@@ -140,7 +137,7 @@ shift(struct bond *bond, const char *name, int bucket, int to, uint64_t bucket_l
     bond->bucket[bucket] = (uint8_t)to;
     load[from] -= bucket_load;
     load[to] += bucket_load;
-    log_info_rl(&rl,
+    log_info_rl(&bond->moves,
                 "bond %s: shift %" PRIu64 "kB of load (with hash %d) from %s to %s (now carrying "
                 "%" PRIu64 "kB and %" PRIu64 "kB load, respectively)",
                 name, bucket_load / 1024, bucket, bond->members[from].name, bond->members[to].name,

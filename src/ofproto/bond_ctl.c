@@ -197,6 +197,7 @@ set_active(struct unixctl_conn *conn, int argc, const char *argv[], void *all_)
     } else if (found.member - found.b->state->members == found.b->state->active) {
         unixctl_reply(conn, "no change");
     } else {
+        bond_log_all(found.b->state);
         bond_set_active(found.p, found.b, found.member);
         all->bonds_dirty = true;
         unixctl_reply(conn, "done");
@@ -209,6 +210,7 @@ set_enabled(struct unixctl_conn *conn, const char *argv[], struct ofprotos *all,
     struct found found;
 
     if (find_bond(conn, all, argv[1], &found) && find_member(conn, argv[2], &found)) {
+        bond_log_all(found.b->state);
         bond_set_enabled(found.p, found.b, found.member, enabled);
         all->bonds_dirty = true;
         unixctl_reply(conn, enabled ? "enabled" : "disabled");

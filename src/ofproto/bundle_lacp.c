@@ -14,11 +14,18 @@ sync_member(struct ofproto *p, struct ofbundle *b, size_t i)
     struct ofport *port = ofport_find(p, b->members[i]);
     bool is_new = !lacp_member(b->lacp, b->members[i]);
     struct netdev_link link;
+    uint64_t seq;
 
     if (!port || !port->netdev) {
         return;
     }
     lacp_put_member(b->lacp, port->ofp_port, port->name, &b->lacp_members[i], clock_now_ms());
+    /* Frames and timers lead here, too; to ask a device for its link is up to its driver. */
+    seq = netdev_change_seq(port->netdev);
+    if (!is_new && seq == port->carrier_seq) {
+        return;
+    }
+    port->carrier_seq = seq;
     netdev_get_link(port->netdev, &link);
     if (!is_new && link.resets != port->carrier_resets) {
         lacp_carrier_changed(b->lacp, port->ofp_port, clock_now_ms());

@@ -105,6 +105,7 @@ struct ofport {
     struct ofp_port desc; /* as last told to controllers */
     uint64_t netdev_seq;
     uint64_t carrier_resets; /* that LACP was told of */
+    uint64_t carrier_seq;    /* netdev_change_seq() when they were looked at */
     int64_t created_ms;
     struct ofbundle *bundle;          /* NULL: in none */
     struct ofport_counters *counters; /* freed after a grace period */
@@ -221,6 +222,8 @@ void rule_actions_set_destroy(struct rule_actions_set *);
 const struct rule_actions *rule_actions_get(struct ofprotos *, const struct ofpact *, size_t size);
 void rule_actions_ref(const struct rule_actions *);
 void rule_actions_unref(const struct rule_actions *);
+/* The tunnel options, by number, that any list that still exists names, of whatever bridge. */
+uint64_t rule_actions_options(const struct ofprotos *);
 
 struct rule_new {
     uint8_t table_id;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "netdev/netdev.h"
 #include "netdev/netdev_dummy.h"
+#include "netdev/netdev_kif.h"
 #include "rpc/unixctl.h"
 
 static struct loop *loop;
@@ -260,6 +261,32 @@ test_dpdk_ring(void **state)
     netdev_close(make_ok("r2", "dpdk", "dpdk-devargs=net_ring7"));
 }
 
+// Whatever the last look saw counts until the next one, also for the number of changes.
+static void
+test_only_looks_ask_the_phy(void **state)
+{
+    unsigned n_changes = 0;
+
+    for (int seen = 0; seen < 2; seen++) {
+        struct netdev_link link = {0};
+        struct netdev_kif kif;
+
+        assert_int_equal(netdev_kif_init(&kif, "lo"), 0);
+        kif.asks_phy = true;
+        kif.last_carrier = seen;
+        netdev_kif_get_link(&kif, &link);
+        assert_int_equal(link.carrier, seen);
+        assert_int_equal(link.resets, 0);
+        netdev_kif_look(&kif);
+        netdev_kif_get_link(&kif, &link);
+        assert_int_equal(link.carrier, netdev_kif_carrier(&kif));
+        assert_int_equal(link.resets, link.carrier != seen);
+        n_changes += (unsigned)link.resets;
+        netdev_kif_fini(&kif);
+    }
+    assert_int_equal(n_changes, 1);
+}
+
 static int
 setup(void **state)
 {
@@ -290,9 +317,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),          cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_patch),          cmocka_unit_test(test_dummy),
-        cmocka_unit_test(test_dummy_commands), cmocka_unit_test(test_dpdk_ring),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_patch),
+        cmocka_unit_test(test_dummy),
+        cmocka_unit_test(test_dummy_commands),
+        cmocka_unit_test(test_dpdk_ring),
+        cmocka_unit_test(test_only_looks_ask_the_phy),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -6,6 +6,7 @@
 #include "../unit.h"
 
 #include "base/clock.h"
+#include "netdev/netdev_provider.h"
 #include "ofproto/bond.h"
 #include "ofproto/frozen.h"
 #include "ofproto/mac_table.h"
@@ -134,6 +135,102 @@ chatter_costs_no_view(void **state)
     hear(&fx, p, 1, 1, 0);
     assert_ptr_not_equal(ofproto_view(p), view);
     assert_int_not_equal(ofprotos_bond_seq(fx.all), seq);
+    fx_fini(&fx);
+}
+
+static struct ofbundle *
+bundle_of(struct ofproto *p, const char *name)
+{
+    for (struct ofbundle *b = p->bundles; b; b = b->next) {
+        if (!strcmp(b->name, name)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static unsigned n_asked;
+static uint64_t resets;
+
+static void
+ask(const struct netdev *netdev, struct netdev_link *link)
+{
+    n_asked++;
+    link->carrier = true;
+    link->resets = resets;
+}
+
+/* A device may be slow to say whether it has a link: it is asked when it has news, by no frame. */
+static void
+chatter_asks_no_device(void **state)
+{
+    const struct netdev_class *class;
+    struct netdev_class asked;
+    struct netdev *netdev;
+    struct lacp *lacp;
+    struct fx fx;
+    struct ofproto *p;
+
+    fx_init(&fx);
+    p = bond_bridge(&fx, (struct ofproto_bond_cfg){OFPROTO_BOND_TCP}, true);
+    hear(&fx, p, 1, 1, LACP_STATE_SYNC);
+    lacp = bundle_of(p, "bond0")->lacp;
+    netdev = ofport_find(p, 1)->netdev;
+    class = netdev->class;
+    asked = *class;
+    asked.get_link = ask;
+    netdev->class = &asked;
+    n_asked = 0;
+    resets = ofport_find(p, 1)->carrier_resets;
+    for (uint16_t i = 0; i < 100; i++) {
+        hear(&fx, p, 1 + i % 2, 1, LACP_STATE_SYNC);
+    }
+    assert_int_equal(n_asked, 0);
+    assert_int_equal(lacp_member(lacp, 1)->status, LACP_MEMBER_CURRENT);
+    resets += 2; /* gone, and there again */
+    netdev_changed(netdev);
+    bonds_run(fx.all);
+    bonds_run(fx.all);
+    assert_int_equal(n_asked, 1);
+    assert_int_equal(lacp_member(lacp, 1)->status, LACP_MEMBER_EXPIRED);
+    assert_int_equal(lacp_member(lacp, 2)->status, LACP_MEMBER_CURRENT);
+    netdev->class = class;
+    fx_fini(&fx);
+}
+
+/* A link that comes and goes hides no other bond's news, and nothing that a command does. */
+static void
+log_lines_have_a_rate_for_each_bond(void **state)
+{
+    struct ofproto_bond_cfg cfg = {OFPROTO_BOND_ACTIVE_BACKUP};
+    ofp_port_t ports[2];
+    const struct ofproto_bundle_cfg other = {.name = "bond1",
+                                             .vlan_mode = OFPROTO_VLAN_TRUNK,
+                                             .tag = -1,
+                                             .members = ports,
+                                             .n_members = 2,
+                                             .bond = &cfg};
+    struct ofbundle *b, *quiet;
+    struct fx fx;
+    struct ofproto *p;
+
+    fx_init(&fx);
+    p = bond_bridge(&fx, cfg, false);
+    ports[0] = fx_port(&fx, p, "p4", 4, NULL, NULL);
+    ports[1] = fx_port(&fx, p, "p5", 5, NULL, NULL);
+    ofproto_bundle_set(p, &other);
+    bonds_run(fx.all);
+    b = bundle_of(p, "bond0");
+    quiet = bundle_of(p, "bond1");
+    for (int i = 0; i < 300; i++) {
+        bond_set_enabled(p, b, &b->state->members[0], i % 2);
+    }
+    assert_true(b->state->events.n_dropped > 100);
+    bond_set_enabled(p, quiet, &quiet->state->members[0], !quiet->state->members[0].enabled);
+    assert_int_equal(quiet->state->events.n_dropped, 0);
+    bond_log_all(b->state);
+    bond_set_enabled(p, b, &b->state->members[0], !b->state->members[0].enabled);
+    assert_int_equal(b->state->events.n_dropped, 0); /* They were told of. */
     fx_fini(&fx);
 }
 
@@ -360,10 +457,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_link_that_waits_collects),    cmocka_unit_test(chatter_costs_no_view),
-        cmocka_unit_test(lessons_go_where_traffic_goes), cmocka_unit_test(a_flood_is_the_ports_own),
-        cmocka_unit_test(the_datapath_hashes),           cmocka_unit_test(mirrors_have_it_once),
+        cmocka_unit_test(a_link_that_waits_collects),
+        cmocka_unit_test(chatter_costs_no_view),
+        cmocka_unit_test(lessons_go_where_traffic_goes),
+        cmocka_unit_test(a_flood_is_the_ports_own),
+        cmocka_unit_test(the_datapath_hashes),
+        cmocka_unit_test(mirrors_have_it_once),
         cmocka_unit_test(without_the_datapath),
+        cmocka_unit_test(chatter_asks_no_device),
+        cmocka_unit_test(log_lines_have_a_rate_for_each_bond),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
