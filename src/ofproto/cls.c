@@ -581,3 +581,43 @@ cls_visit_loose(struct cls *cls, cls_version_t version, const struct match *matc
     }
     free(a.rules);
 }
+
+static bool
+subtable_looks_at(const struct cls_subtable *st, const struct flow_mask *bits)
+{
+    for (unsigned i = 0; i < st->n_words; i++) {
+        if (st->mask[i] & bits->bits.w[st->word[i]]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False if 'cb' wants no more. */
+static bool
+visit_subtable(const struct cls_subtable *st, cls_version_t version, cls_visit_fn *cb, void *aux)
+{
+    const struct cls_slots *s = rcu_get_protected(&st->slots);
+
+    for (uint32_t i = 0; s && i <= s->mask; i++) {
+        struct cls_rule *r = cls_slot_rule(atomic_load_explicit(&s->slot[i], memory_order_relaxed));
+
+        for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed)) {
+            if (cls_rule_is_visible(r, version) && !cb(r, aux)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+void
+cls_visit_looking(const struct cls *cls, cls_version_t version, const struct flow_mask *bits,
+                  cls_visit_fn *cb, void *aux)
+{
+    for (const struct cls_subtable *st = cls->subtables; st; st = st->hh.next) {
+        if ((!bits || subtable_looks_at(st, bits)) && !visit_subtable(st, version, cb, aux)) {
+            return;
+        }
+    }
+}

@@ -118,6 +118,12 @@ bool cls_overlaps(struct cls *, cls_version_t, const struct match *, int priorit
 typedef bool cls_visit_fn(struct cls_rule *, void *aux);
 void cls_visit_loose(struct cls *, cls_version_t, const struct match *, cls_visit_fn *, void *aux);
 
+/* Calls 'cb' for each rule visible in 'version' whose match looks at any of 'bits' (NULL: all
+ * rules), until it returns false.  Masks that do not look there cost one look each.  'cb' must
+ * leave the table as it is. */
+void cls_visit_looking(const struct cls *, cls_version_t, const struct flow_mask *bits,
+                       cls_visit_fn *, void *aux);
+
 size_t cls_n_rules(const struct cls *); /* linked ones, of any version */
 size_t cls_n_subtables(const struct cls *);
 

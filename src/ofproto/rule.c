@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "flow/option.h"
 #include "ofproto/ofproto_priv.h"
 #include "openflow/ofp_action.h"
 
@@ -26,7 +27,8 @@ struct shared_actions {
 struct rule_actions_set {
     pthread_mutex_t lock; /* leaf lock: 'all', and counts that fall to zero */
     struct shared_actions *all;
-    uint32_t n_refs; /* under 'lock': lists, and one of the creator */
+    uint32_t n_refs;                 /* under 'lock': lists, and one of the creator */
+    uint32_t n_naming[MF_N_OPTIONS]; /* under 'lock': lists that name a tunnel option */
 };
 
 struct rule_actions_set *
@@ -77,6 +79,31 @@ classify_actions(struct rule_actions *a, const struct ofpact *acts, size_t size)
     }
 }
 
+/* Under the set's lock; once when a list comes, and once, backwards, when it goes. */
+static void
+count_options(struct rule_actions_set *set, const struct rule_actions *a, int step)
+{
+    uint64_t options = a->has_options ? ofpacts_options(rule_acts(a), a->size) : 0;
+
+    for (; options; options &= options - 1) {
+        set->n_naming[__builtin_ctzll(options)] += (uint32_t)step;
+    }
+}
+
+uint64_t
+rule_actions_options(const struct ofprotos *all)
+{
+    struct rule_actions_set *set = all->actions;
+    uint64_t options = 0;
+
+    pthread_mutex_lock(&set->lock);
+    for (unsigned i = 0; i < MF_N_OPTIONS; i++) {
+        options |= set->n_naming[i] ? UINT64_C(1) << i : 0;
+    }
+    pthread_mutex_unlock(&set->lock);
+    return options;
+}
+
 const struct rule_actions *
 rule_actions_get(struct ofprotos *all, const struct ofpact *acts, size_t size)
 {
@@ -99,6 +126,8 @@ rule_actions_get(struct ofprotos *all, const struct ofpact *acts, size_t size)
         memcpy(s->pub.acts, acts, size);
         classify_actions(&s->pub, rule_acts(&s->pub), size);
         s->pub.meter_id = ofpacts_meter(rule_acts(&s->pub), size);
+        s->pub.has_options = ofpacts_options(rule_acts(&s->pub), size) != 0;
+        count_options(set, &s->pub, 1);
         HASH_ADD_KEYPTR(hh, set->all, s->pub.acts, size, s);
         set->n_refs++;
     }
@@ -138,6 +167,7 @@ rule_actions_unref(const struct rule_actions *a)
         s = NULL;
     } else {
         HASH_DEL(set->all, s);
+        count_options(set, &s->pub, -1);
     }
     pthread_mutex_unlock(&set->lock);
     if (s) {

@@ -23,6 +23,7 @@ struct rule_actions {
     bool has_groups;   /* some action leads to a group */
     bool has_learn;    /* translation has side effects */
     bool has_conj;     /* conjunction(): the rule is one clause of a match */
+    bool has_options;  /* tunnel options are named: ofpacts_options() */
     uint64_t acts[];   /* struct ofpact list: rule_acts() */
 };
 

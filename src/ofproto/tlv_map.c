@@ -2,7 +2,7 @@
 /*
  * tlv_map.c - a bridge's table of tunnel options: which Geneve option is which tun_metadata field,
  * and where the field lies in a flow.  Rules and groups hold on to the entries that they use: this
- * is found out when an entry is to go, which is rare, and not counted.
+ * is found out when an entry is to go, which is rare; only lists of actions count what they name.
  *
  * docs/decisions/0025-room-for-tunnel-options.md.  Main thread.
  */
@@ -58,45 +58,109 @@ add_map(struct ofproto *p, const struct ofp_tlv_map *m)
 /* --- what is in use ----------------------------------------------------------------------------
  */
 
+/* Numbers of options as bits: asked for, and found in use so far. */
+struct search {
+    uint64_t wanted, found;
+};
+
 static bool
-add_rule_options(struct cls_rule *c, void *used_)
+has_more(const struct search *search)
 {
-    const struct rule_actions *acts = rule_from_cls(c)->actions;
-    uint64_t *used = used_;
+    return (search->wanted & ~search->found) != 0;
+}
+
+static bool
+look_at_match(struct cls_rule *c, void *search_)
+{
+    struct search *search = search_;
     struct match match;
 
-    *used |= ofpacts_options(rule_acts(acts), acts->size);
     cls_rule_get_match(c, &match);
     MF_OPTION_FOR_EACH(mf, &match.flow)
     {
-        *used |= UINT64_C(1) << mf_option_index(mf);
+        search->found |= UINT64_C(1) << mf_option_index(mf);
     }
-    return true;
+    return has_more(search);
 }
 
 static void
-add_group_options(const struct ofgroup *g, void *used_)
+look_at_list(const struct rule_actions *acts, struct search *search)
 {
-    uint64_t *used = used_;
-
-    for (size_t i = 0; i < g->spec->n_buckets; i++) {
-        const struct ofpacts *acts = &g->spec->buckets[i].actions;
-
-        *used |= ofpacts_options(ofpacts_data(acts), acts->size);
+    if (acts->has_options) {
+        search->found |= ofpacts_options(rule_acts(acts), acts->size);
     }
 }
 
-/* By number. */
-static uint64_t
-options_in_use(struct ofproto *p)
+static bool
+look_at_actions(struct cls_rule *c, void *search)
 {
-    uint64_t used = 0;
+    look_at_list(rule_from_cls(c)->actions, search);
+    return has_more(search);
+}
 
-    for (int i = 0; i < OFPROTO_N_TABLES; i++) {
-        cls_visit_loose(p->tables[i].cls, ofproto_version(p), NULL, add_rule_options, &used);
+static void
+look_at_group(const struct ofgroup *g, void *search)
+{
+    for (size_t i = 0; i < g->n_buckets; i++) {
+        look_at_list(g->buckets[i].actions, search);
     }
-    groups_visit(p, OFP_GROUP_ALL, add_group_options, &used);
-    return used;
+}
+
+/* Rules of masks that look where the fields lie: there are no others in such a place while a rule
+ * that matches on one keeps it mapped. */
+static void
+search_matches(struct ofproto *p, struct search *search)
+{
+    struct flow_mask bits = {0};
+
+    for (unsigned i = 0; i < MF_N_OPTIONS; i++) {
+        if (search->wanted >> i & 1) {
+            mf_option_mask_presence(mf_option_find(&p->options, i), &bits);
+        }
+    }
+    for (int i = 0; i < OFPROTO_N_TABLES && has_more(search); i++) {
+        cls_visit_looking(p->tables[i].cls, ofproto_version(p), &bits, look_at_match, search);
+    }
+}
+
+static void
+search_actions(struct ofproto *p, struct search *search)
+{
+    for (int i = 0; i < OFPROTO_N_TABLES && has_more(search); i++) {
+        cls_visit_looking(p->tables[i].cls, ofproto_version(p), NULL, look_at_actions, search);
+    }
+    groups_visit(p, OFP_GROUP_ALL, look_at_group, search);
+}
+
+/* Those of 'wanted', which are mapped, that are in use.  All rules are looked at only where some
+ * list of actions names what is not found otherwise: a bridge may have a million of them. */
+static uint64_t
+options_in_use(struct ofproto *p, uint64_t wanted)
+{
+    struct search search = {.wanted = wanted};
+
+    if (wanted) {
+        search_matches(p, &search);
+    }
+    if (has_more(&search) && (rule_actions_options(p->all) & wanted & ~search.found) != 0) {
+        search_actions(p, &search);
+    }
+    return search.found & wanted;
+}
+
+/* Those that the message would take away. */
+static uint64_t
+options_to_go(const struct ofproto *p, const struct ofp_tlv_table_mod *tm)
+{
+    uint64_t mapped = 0, named = tm->command == OFP_TLV_CLEAR ? UINT64_MAX : 0;
+
+    for (size_t i = 0; i < p->n_tlv_maps; i++) {
+        mapped |= UINT64_C(1) << p->tlv_maps[i].index;
+    }
+    for (size_t i = 0; tm->command == OFP_TLV_DELETE && i < tm->n; i++) {
+        named |= tm->maps[i].index < MF_N_OPTIONS ? UINT64_C(1) << tm->maps[i].index : 0;
+    }
+    return mapped & named;
 }
 
 static enum ofperr
@@ -134,7 +198,7 @@ clear_map(struct ofproto *p, uint64_t used)
 static enum ofperr
 apply(struct ofproto *p, const struct ofp_tlv_table_mod *tm)
 {
-    const uint64_t used = tm->command == OFP_TLV_ADD ? 0 : options_in_use(p);
+    const uint64_t used = options_in_use(p, options_to_go(p, tm));
     enum ofperr error = OFPERR_OK;
 
     if (tm->command == OFP_TLV_CLEAR) {

@@ -283,6 +283,51 @@ loose_visits_what_is_within(void **state)
     rcu_quiesce();
 }
 
+static bool
+count_some(struct cls_rule *r, void *left_)
+{
+    return --*(size_t *)left_ > 0;
+}
+
+/* Those whose mask has a bit in common; no more than are wanted. */
+static void
+looking_visits_masks_that_do(void **state)
+{
+    struct twin *t = xzalloc(sizeof *t);
+
+    t->cls = cls_create();
+    for (int i = 0; i < 250; i++) {
+        twin_add(t, i % 5 ? 1 : 2, i);
+    }
+    for (int i = 0; i < 200; i++) {
+        struct match m;
+        size_t n = 0, expected = 0;
+
+        random_match(&m);
+        cls_visit_looking(t->cls, 1, i ? &m.mask : NULL, count_rule, &n);
+        for (size_t j = 0; j < t->n; j++) {
+            bool looks = !i;
+
+            for (unsigned w = 0; w < FLOW_WORDS; w++) {
+                looks |= (m.mask.bits.w[w] & t->rules[j].match.mask.bits.w[w]) != 0;
+            }
+            expected += looks && cls_rule_is_visible(t->rules[j].rule, 1);
+        }
+        assert_int_equal(n, expected);
+        if (expected > 1) {
+            n = expected - 1;
+            cls_visit_looking(t->cls, 1, i ? &m.mask : NULL, count_some, &n);
+            assert_int_equal(n, 0); /* not one less */
+        }
+    }
+    while (t->n) {
+        twin_unlink(t, 0);
+    }
+    cls_destroy(t->cls);
+    free(t);
+    rcu_quiesce();
+}
+
 /* A writer moves one high rule over all others in each version: a reader that stays at a version
  * must see exactly one of priority 1000. */
 struct shared {
@@ -377,6 +422,7 @@ main(void)
         cmocka_unit_test(a_prefix_that_is_not_there_costs_its_first_different_bit),
         cmocka_unit_test(overlap_means_same_priority_and_a_common_packet),
         cmocka_unit_test(loose_visits_what_is_within),
+        cmocka_unit_test(looking_visits_masks_that_do),
         cmocka_unit_test(readers_see_whole_versions),
     };
 
