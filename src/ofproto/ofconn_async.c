@@ -210,7 +210,8 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
     }
     metadata_match(pin->flow, &out.metadata);
     if (pin->continuation) {
-        if (!ofp_continuation_encode(pin->continuation, (enum ofp_version)c->version, &left)) {
+        if (!ofp_continuation_encode(pin->continuation, (enum ofp_version)c->version,
+                                     ofproto_options(c->ofproto), &left)) {
             coverage_inc(packet_in_overflow); /* No message can carry so much. */
             wr_fini(&left);
             return;

@@ -69,15 +69,23 @@ put_stack_entry(const union mf_value *v, struct wr *out)
     ofp_prop_put(out, NXCPT_STACK, v->b + size - n, n);
 }
 
+struct put {
+    enum ofp_version version;
+    const struct mf_options *options;
+    struct wr *out;
+};
+
 /* Whether the bytes from 'start' on say all that 'acts' does: versions differ in what they can. */
 static bool
-says_all(const struct wr *out, size_t start, enum ofp_version version, const struct ofpacts *acts)
+says_all(const struct put *put, size_t start, const struct ofpacts *acts)
 {
-    struct rd in = rd_init(out->data + start, out->size - start);
+    struct rd in = rd_init(put->out->data + start, put->out->size - start);
     struct ofpacts back = {0};
-    bool same = !ofpacts_decode(&in, version, &back) &&
-                ofpacts_equal(ofpacts_data(acts), acts->size, ofpacts_data(&back), back.size);
+    bool same;
 
+    in.options = put->options;
+    same = !ofpacts_decode(&in, put->version, &back) &&
+           ofpacts_equal(ofpacts_data(acts), acts->size, ofpacts_data(&back), back.size);
     ofpacts_fini(&back);
     return same;
 }
@@ -85,9 +93,9 @@ says_all(const struct wr *out, size_t start, enum ofp_version version, const str
 /* Puts 'type' with actions of 'version', or, where these do not do, 'own_type' with instructions
  * of OpenFlow 1.5.  An empty list puts nothing. */
 static bool
-put_actions(uint16_t type, uint16_t own_type, const struct ofpacts *acts, enum ofp_version version,
-            struct wr *out)
+put_actions(const struct put *put, uint16_t type, uint16_t own_type, const struct ofpacts *acts)
 {
+    struct wr *out = put->out;
     const size_t before = out->size;
     size_t start;
 
@@ -96,8 +104,8 @@ put_actions(uint16_t type, uint16_t own_type, const struct ofpacts *acts, enum o
     }
     start = ofp_prop_begin(out, type);
     wr_zeros(out, 4);
-    ofpacts_encode(ofpacts_data(acts), acts->size, version, out);
-    if (!says_all(out, before + 8, version, acts)) {
+    ofpacts_encode(ofpacts_data(acts), acts->size, put->version, out);
+    if (!says_all(put, before + 8, acts)) {
         wr_truncate(out, before);
         start = ofp_prop_begin(out, own_type);
         wr_zeros(out, 4);
@@ -111,8 +119,9 @@ put_actions(uint16_t type, uint16_t own_type, const struct ofpacts *acts, enum o
 }
 
 static bool
-put_parts(const struct ofp_continuation *c, enum ofp_version version, struct wr *out)
+put_parts(const struct put *put, const struct ofp_continuation *c)
 {
+    struct wr *out = put->out;
     uint8_t table_id = 0;
     uint64_t cookie = 0;
     size_t start = out->size;
@@ -128,7 +137,7 @@ put_parts(const struct ofp_continuation *c, enum ofp_version version, struct wr 
             cookie = part->cookie;
             ofp_prop_put_u64(out, NXCPT_COOKIE, cookie);
         }
-        if (!put_actions(NXCPT_ACTIONS, NXCPT_OWN_ACTIONS, &part->actions, version, out) ||
+        if (!put_actions(put, NXCPT_ACTIONS, NXCPT_OWN_ACTIONS, &part->actions) ||
             out->size - start > MAX_SIZE) {
             return false;
         }
@@ -137,8 +146,10 @@ put_parts(const struct ofp_continuation *c, enum ofp_version version, struct wr 
 }
 
 bool
-ofp_continuation_encode(const struct ofp_continuation *c, enum ofp_version version, struct wr *out)
+ofp_continuation_encode(const struct ofp_continuation *c, enum ofp_version version,
+                        const struct mf_options *options, struct wr *out)
 {
+    const struct put put = {version, options, out};
     const size_t start = out->size;
 
     if (c->n_stack * 24 > MAX_SIZE) {
@@ -154,8 +165,8 @@ ofp_continuation_encode(const struct ofp_continuation *c, enum ofp_version versi
     if (c->conntracked) {
         ofp_prop_put(out, NXCPT_CONNTRACKED, NULL, 0);
     }
-    if (put_parts(c, version, out) &&
-        put_actions(NXCPT_ACTION_SET, NXCPT_OWN_ACTION_SET, &c->action_set, version, out) &&
+    if (put_parts(&put, c) &&
+        put_actions(&put, NXCPT_ACTION_SET, NXCPT_OWN_ACTION_SET, &c->action_set) &&
         out->size - start <= MAX_SIZE) {
         ofp_prop_put_u32(out, NXCPT_ODP_PORT, c->odp_port);
         return true;

@@ -42,9 +42,10 @@ struct ofp_continuation {
 /* Appends a part; the pointer is good until the next call. */
 struct ofp_frozen_part *ofp_continuation_add(struct ofp_continuation *, uint8_t table_id,
                                              uint64_t cookie);
-/* Appends the properties.  False if 'c' holds more than a message can carry: 'out' is as before. */
+/* Appends the properties.  'options' is the bridge's map, by which they will be read; may be NULL.
+ * False if 'c' holds more than a message can carry: 'out' is as before. */
 bool ofp_continuation_encode(const struct ofp_continuation *c, enum ofp_version version,
-                             struct wr *out);
+                             const struct mf_options *options, struct wr *out);
 /* Fills in '*c' from all of 'in'; to be freed by ofp_continuation_fini() whatever the result. */
 enum ofperr ofp_continuation_decode(struct rd *in, enum ofp_version version,
                                     struct ofp_continuation *c);

@@ -101,7 +101,7 @@ try_resume(const struct ofp_msg *msg)
         for (size_t i = 0; i < c.n_parts; i++) {
             format_actions(&c.parts[i].actions);
         }
-        ofp_continuation_encode(&c, msg->version, &out);
+        ofp_continuation_encode(&c, msg->version, &options, &out);
     }
     wr_fini(&out);
     ofp_continuation_fini(&c);
