@@ -59,8 +59,10 @@ void ofp10_match_put(struct wr *out, const struct match *match);
 enum ofperr ofp11_match_pull(struct rd *in, struct match *match);
 void ofp11_match_put(struct wr *out, const struct match *match);
 
-/* What precedes a flow's instructions in 'version': 1.1's match, or OXM. */
-enum ofperr ofp_match_pull(struct rd *in, enum ofp_version version, struct match *match);
+/* What precedes a flow's instructions: 1.1's match or OXM, which both say what they are.  Written
+ * is 1.1's in that version, which leaves out what it has no room for: only where the deployed
+ * switch does that as well. */
+enum ofperr ofp_match_pull(struct rd *in, struct match *match);
 void ofp_match_put(struct wr *out, const struct match *match, enum ofp_version version);
 
 #endif

@@ -145,7 +145,7 @@ decode11(const struct ofp_msg *msg, struct ofp_flow_mod *fm, struct rd *body)
     if (fm->command > OFPFC_DELETE_STRICT) {
         return OFPERR_OFPFMFC_BAD_COMMAND;
     }
-    error = ofp_match_pull(body, msg->version, &fm->match);
+    error = ofp_match_pull(body, &fm->match);
     if (error) {
         return error;
     }

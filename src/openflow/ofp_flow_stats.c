@@ -28,7 +28,7 @@ request_decode11(const struct ofp_msg *msg, struct rd *body, struct ofp_flow_sta
     rd_skip(body, 4);
     fsr->cookie = rd_u64(body);
     fsr->cookie_mask = rd_u64(body);
-    return ofp_match_pull(body, msg->version, &fsr->match);
+    return ofp_match_pull(body, &fsr->match);
 }
 
 static enum ofperr
@@ -186,7 +186,7 @@ entry11(struct wr *out, const struct ofp_flow_stats *fs, enum ofp_version versio
     wr_u16(out, version >= OFP14_VERSION ? fs->importance : 0);
     wr_u16(out, 0);
     put_counts(out, fs, true);
-    ofp_match_put(out, fs->match, version);
+    oxm_put_match(out, fs->match, version); /* In 1.1, too: its own has no registers. */
 }
 
 static void
@@ -211,7 +211,7 @@ entry15(struct wr *out, const struct ofp_flow_stats *fs, enum ofp_version versio
     wr_u16(out, fs->flags);
     wr_u16(out, fs->importance);
     wr_u64(out, fs->cookie);
-    ofp_match_put(out, fs->match, version);
+    oxm_put_match(out, fs->match, version);
     ofp_oxs_put(out, &oxs);
 }
 
@@ -277,8 +277,7 @@ pull_entry_nx(struct rd *in, struct match *match, struct ofp_flow_stats *fs)
 }
 
 static enum ofperr
-pull_entry15(struct rd *in, enum ofp_version version, struct match *match,
-             struct ofp_flow_stats *fs)
+pull_entry15(struct rd *in, struct match *match, struct ofp_flow_stats *fs)
 {
     struct ofp_oxs oxs;
     enum ofperr error;
@@ -292,7 +291,7 @@ pull_entry15(struct rd *in, enum ofp_version version, struct match *match,
     fs->flags = rd_u16(in);
     fs->importance = rd_u16(in);
     fs->cookie = rd_u64(in);
-    error = ofp_match_pull(in, version, match);
+    error = ofp_match_pull(in, match);
     error = error ? error : ofp_oxs_pull(in, &oxs);
     if (error) {
         return error;
@@ -315,7 +314,7 @@ pull_entry(const struct ofp_msg *msg, struct rd *in, struct match *match, struct
         return pull_entry_nx(in, match, fs);
     }
     if (msg->raw == OFPRAW_OFPST15_FLOW_REPLY) {
-        return pull_entry15(in, msg->version, match, fs);
+        return pull_entry15(in, match, fs);
     }
     fs->table_id = rd_u8(in);
     rd_skip(in, 1);
@@ -331,7 +330,7 @@ pull_entry(const struct ofp_msg *msg, struct rd *in, struct match *match, struct
     fs->importance = rd_u16(in);
     rd_skip(in, 2);
     pull_counts(in, fs);
-    return ofp_match_pull(in, msg->version, match);
+    return ofp_match_pull(in, match);
 }
 
 int
@@ -535,7 +534,7 @@ removed_decode15(const struct ofp_msg *msg, struct rd *in, struct ofp_flow_remov
     fr->idle_timeout = rd_u16(in);
     fr->hard_timeout = rd_u16(in);
     fr->cookie = rd_u64(in);
-    error = ofp_match_pull(in, msg->version, &fr->match);
+    error = ofp_match_pull(in, &fr->match);
     error = error ? error : ofp_oxs_pull(in, &oxs);
     if (!error) {
         fr->duration_sec = oxs.duration_sec;
@@ -574,7 +573,7 @@ ofp_flow_removed_decode(const struct ofp_msg *msg, struct ofp_flow_removed *fr)
         fr->table_id = nx ? (uint8_t)(fr->table_id - 1) : OFP_TABLE_ALL;
     } else {
         fr->hard_timeout = x;
-        return ofp_match_pull(&in, msg->version, &fr->match);
+        return ofp_match_pull(&in, &fr->match);
     }
     if (of10) {
         return 0;

@@ -508,10 +508,12 @@ ofp11_match_put(struct wr *out, const struct match *m)
 }
 
 enum ofperr
-ofp_match_pull(struct rd *in, enum ofp_version version, struct match *match)
+ofp_match_pull(struct rd *in, struct match *match)
 {
-    return version == OFP11_VERSION ? ofp11_match_pull(in, match)
-                                    : oxm_pull_match(in, false, match);
+    struct rd type = *in;
+
+    return rd_u16(&type) == OFPMT_STANDARD ? ofp11_match_pull(in, match)
+                                           : oxm_pull_match(in, false, match);
 }
 
 void

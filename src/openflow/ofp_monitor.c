@@ -42,7 +42,7 @@ pull_nx(struct rd *in, bool onf, struct ofp_flow_monitor_request *fmr)
     if (!rd_ok(in)) {
         return OFPERR_OFPBRC_BAD_LEN;
     }
-    error = onf ? ofp_match_pull(&match, OFP13_VERSION, &fmr->match)
+    error = onf ? ofp_match_pull(&match, &fmr->match)
                 : nxm_pull_match(&match, false, &fmr->match, NULL, NULL);
     if (!error && rd_left(&match)) {
         return OFPERR_OFPBMC_BAD_LEN;
@@ -51,7 +51,7 @@ pull_nx(struct rd *in, bool onf, struct ofp_flow_monitor_request *fmr)
 }
 
 static enum ofperr
-pull14(struct rd *in, enum ofp_version version, struct ofp_flow_monitor_request *fmr)
+pull14(struct rd *in, struct ofp_flow_monitor_request *fmr)
 {
     uint32_t out_port;
     enum ofperr error;
@@ -68,7 +68,7 @@ pull14(struct rd *in, enum ofp_version version, struct ofp_flow_monitor_request 
     if (!ofp_port_from_wire32(out_port, &fmr->out_port)) {
         return OFPERR_OFPMOFC_BAD_OUT;
     }
-    error = ofp_match_pull(in, version, &fmr->match);
+    error = ofp_match_pull(in, &fmr->match);
     if (error) {
         return error;
     }
@@ -93,7 +93,7 @@ ofp_flow_monitor_request_decode(const struct ofp_msg *msg, struct rd *body,
         return -1;
     }
     return msg->raw == OFPRAW_OFPST14_FLOW_MONITOR_REQUEST
-               ? pull14(body, msg->version, fmr)
+               ? pull14(body, fmr)
                : pull_nx(body, msg->raw == OFPRAW_ONFST13_FLOW_MONITOR_REQUEST, fmr);
 }
 

@@ -87,7 +87,7 @@ def test_maps_and_flows_are_the_same(pair):
     good = [flow for flow in FLOWS if same(pair, "ovs-ofctl", "add-flow", "br0", flow)[0] == 0]
     for version in ("OpenFlow10", "OpenFlow15"):
         same(pair, "ovs-ofctl", "-O", version, "add-flows", "br0", "-", input="\n".join(good))
-        for other in ("OpenFlow10", "OpenFlow13", "OpenFlow15"):
+        for other in ("OpenFlow10", "OpenFlow11", "OpenFlow13", "OpenFlow15"):
             text = same(pair, "ovs-ofctl", "--no-stats", "-O", other, "dump-flows", "br0")[1]
             assert text.count("tun_metadata") + text.count("TUN_METADATA") >= 25
     for match in ("tun_metadata0", "tun_metadata0=0x1234", "tun_metadata9", "tun_metadata0=0/0xf"):

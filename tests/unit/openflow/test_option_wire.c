@@ -57,6 +57,35 @@ matches_come_in_any_length(void **state)
     }
 }
 
+/* Where both the match of OpenFlow 1.1 and OXM may stand, also in a message of that version. */
+static void
+matches_say_what_they_are(void **state)
+{
+    static const char *const texts[] = {"tcp,tp_dst=80,in_port=3", "reg0=5,tun_metadata0=1,tcp"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct match m, back;
+        struct wr out = {0};
+        struct rd in;
+
+        assert_null(match_parse(&m, texts[i], &names, NULL));
+        if (i) {
+            oxm_put_match(&out, &m, OFP11_VERSION);
+        } else {
+            ofp11_match_put(&out, &m);
+        }
+        in = rd_init(out.data, out.size);
+        in.options = &options;
+        assert_int_equal(ofp_match_pull(&in, &back), 0);
+        assert_true(match_equal(&m, &back));
+        assert_int_equal(rd_left(&in), 0);
+        out.data[1] = 7; /* neither */
+        in = rd_init(out.data, out.size);
+        assert_int_equal(ofp_match_pull(&in, &back), OFPERR_OFPBMC_BAD_TYPE);
+        wr_fini(&out);
+    }
+}
+
 static void
 too_long_keeps_the_beginning(void **state)
 {
@@ -143,6 +172,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_come_in_any_length),
+        cmocka_unit_test(matches_say_what_they_are),
         cmocka_unit_test(too_long_keeps_the_beginning),
         cmocka_unit_test(bad_matches_are_refused),
         cmocka_unit_test(actions_survive),
