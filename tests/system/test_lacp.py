@@ -293,6 +293,8 @@ def test_balance_tcp_moves_by_load(tcp_bond):
 def test_queues_of_what_a_balance_tcp_bond_sends(tcp_bond):
     """The bucket is known in the second pass; the queue was chosen in the first."""
     sw = tcp_bond
+    if sw.kind != "sluice":
+        pytest.skip("its dummy ports have no queues")
     sw.vsctl("set", "Port", "bond0", "qos=@q", "--", "--id=@q", "create", "QoS", "type=trtcm-policer",
              "other_config:cir=1", "other_config:cbs=20", "queues:1=@one", "--", "--id=@one", "create", "Queue",
              "other_config:cir=1", "other_config:cbs=100000")
