@@ -169,7 +169,7 @@ dpdk_args_share_bytes(const struct smap *config, uint64_t huge_page_bytes)
 {
     const char *value =
         smap_get_def(config, "dpdk-socket-mem", smap_get_def(config, "dpdk-alloc-mem", ""));
-    uint64_t share = ROUND_UP(DPDK_SPARE_BYTES, MAX(huge_page_bytes, (uint64_t)1 << 20));
+    uint64_t share = ROUND_UP(DPDK_MIN_HUGE_BYTES, MAX(huge_page_bytes, (uint64_t)1 << 20));
     // Half of what was asked for, or more, stays the switch's.
     uint64_t first_mb = strtoul(value + strspn(value, "0,"), NULL, 10) & 0xffffff;
 

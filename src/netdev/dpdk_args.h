@@ -27,10 +27,10 @@ struct dpdk_args {
     bool missing_huge; // a memory key asks for huge pages, and none are free
 };
 
-// Fewer free huge pages than this are left to those who asked for them.
+// A process's EAL and packet buffers with room for some more.  Fewer free huge pages are left to
+// those who asked for them; so much is a spare process's share, and a successor's condition: the
+// share that comes back with a spare has to be enough for a successor.
 #define DPDK_MIN_HUGE_BYTES (128ULL << 20)
-// What the packet buffers take that a spare process makes.
-#define DPDK_SPARE_BYTES (96ULL << 20)
 // Address space of a --no-huge heap; pages are taken as they are touched.
 #define DPDK_NO_HUGE_MB 1024
 

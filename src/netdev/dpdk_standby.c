@@ -21,6 +21,8 @@
 LOG_MODULE(dpdk);
 
 #define NOTE_MAX 65536
+// A spare that was killed is gone before its pages are back.
+enum { ROOM_MS = 1000, ROOM_POLL_MS = 20 };
 
 static const char huge_word[] = "huge", ordinary_word[] = "ordinary";
 
@@ -138,6 +140,18 @@ parse(const struct str *note, struct smap *config)
     return huge;
 }
 
+static bool
+await_room(void)
+{
+    bool has_room = dpdk_huge_free_bytes() >= DPDK_MIN_HUGE_BYTES;
+
+    for (int ms = 0; !has_room && ms < ROOM_MS; ms += ROOM_POLL_MS) {
+        usleep(ROOM_POLL_MS * 1000);
+        has_room = dpdk_huge_free_bytes() >= DPDK_MIN_HUGE_BYTES;
+    }
+    return has_room;
+}
+
 bool
 dpdk_standby_has_room(void)
 {
@@ -149,7 +163,7 @@ dpdk_standby_has_room(void)
 
     smap_destroy(&config);
     str_free(&note);
-    return !huge || (!is_legacy && dpdk_huge_free_bytes() >= DPDK_MIN_HUGE_BYTES);
+    return !huge || (!is_legacy && await_room());
 }
 
 // Clearing huge pages is most of what a start takes.  Made before, buffers on them come out of what
@@ -164,7 +178,7 @@ may_take_huge_pages(const struct smap *noted)
     if (share > 0) {
         return free_bytes >= share;
     }
-    return page <= DPDK_SPARE_BYTES && free_bytes >= 5 * DPDK_SPARE_BYTES;
+    return page <= DPDK_MIN_HUGE_BYTES && free_bytes >= 5 * DPDK_MIN_HUGE_BYTES;
 }
 
 int
@@ -186,8 +200,8 @@ dpdk_standby_prepare(void)
     int result = dpdk_start_standby(&config, huge, &error);
     smap_destroy(&config);
     free(error);
-    if (result == 0 && may_take) {
-        netdev_default_pool();
+    if (result == 0 && may_take && netdev_default_pool() == NULL) {
+        return -ENOMEM;
     }
     return result;
 }

@@ -272,13 +272,15 @@ const char *dpdk_version_text(void); // "DPDK 22.11.11"
 // EAL when nobody has; NULL when EAL cannot start.
 struct rte_mempool *netdev_default_pool(void);
 
-// Can two processes have memory for packets, the switch and one that prepares to be it?
+// Can two processes have memory for packets, the switch and one that prepares to be it?  Waits up
+// to a second for it.
 bool dpdk_standby_has_room(void);
 // This process has a spare one, which is to have a share of the memory for packets.  Before EAL
 // starts.
 void dpdk_expect_spare(void);
 // For a spare process, before it is the switch.  0: EAL runs, with the keys that the switch noted.
-// -EAGAIN: the switch needs no EAL so far, ask again.  Else: this process is of no use.
+// -EAGAIN: the switch needs no EAL so far, ask again.  Else, -ENOMEM among it when there is no
+// memory for packet buffers though there seemed to be: this process is of no use.
 int dpdk_standby_prepare(void);
 // Whether a switch that starts now would have prepared the same.  Once, at the end of waiting.
 bool dpdk_standby_is_current(void);

@@ -128,30 +128,44 @@ def test_a_spare_that_is_killed_does_no_harm(monitored):
 
 @pytest.mark.alone
 def test_a_spare_on_huge_pages():
-    """It has packet buffers in its share of what the switch was to take, and after the switch the rest."""
+    """It has packet buffers in its share of what the switch was to take, and leaves room for a successor."""
     try:
-        with rig.huge_pages(512) as where:
+        with rig.huge_pages(384) as where:
             spare_takes_over_on(where)
     except SystemExit as e:
         pytest.skip(str(e))
 
 
 def spare_takes_over_on(where):
-    sw, hosts = Switch(args=["--monitor"]), []
+    sw, hosts = Switch(args=["--monitor", "--linger-on-request"]), []
+    # No page is left beside those that the switch was told to take.
+    with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="ascii") as f:
+        free_mb = int(f.read()) * 2
     try:
         sw.start()
         sw.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
-                 "other_config:dpdk-socket-mem=300", "other_config:dpdk-hugepage-dir=" + where)
+                 "other_config:dpdk-socket-mem=%d" % free_mb, "other_config:dpdk-hugepage-dir=" + where)
         sw.add_bridge("br0")
         for i in (1, 2):
             hosts.append(sw.add_host("br0", "p%d" % i, "10.1.0.%d/24" % i))
         wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
-        old, spare = sw.pid, spare_of(sw)
+        spare_of(sw)
         with open(sw.log) as f:
             before = f.read()
-        assert "--socket-mem 204 " in before and len(re.findall("made .* packet buffers", before)) == 2
+        assert "--socket-mem %d " % (free_mb - 128) in before
+        assert len(re.findall("made .* packet buffers", before)) == 2
+        # A restart of the unit: the spare's pages are enough for who takes over.
+        sw.appctl("sluice/linger")
+        sw.proc.wait(SOON_S)
+        sw.start()
+        with open(sw.log) as f:
+            after = f.read()[len(before):]
+        assert ", which lingers" in after and "ending pid" not in after
+        # And a crash; the pidfile names the process in front of the switch.
+        wait_for(lambda: open(sw.log).read().count("is ready to take over") == 2, SOON_S, "another spare")
+        old, spare = sw.pid, spare_of(sw)
         os.kill(old, signal.SIGKILL)
-        assert new_worker(sw, old) == spare
+        assert int(sh(["pgrep", "-P", str(new_worker(sw, old))])) == spare
         wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
         with open(sw.log) as f:
             assert "--no-huge" not in f.read()

@@ -92,16 +92,16 @@ test_a_spare_has_its_share(void **state)
     small.huge_page_bytes = 2 << 20;
     large.huge_page_bytes = 1 << 30;
     CHECK(&small,
-          "--lcores 0@0 --socket-mem 0,928,512 --in-memory -a 0000:00:00.0 --no-telemetry "
+          "--lcores 0@0 --socket-mem 0,896,512 --in-memory -a 0000:00:00.0 --no-telemetry "
           "--file-prefix p",
           {"dpdk-socket-mem", "0,1024,512"});
-    CHECK(&small, "--lcores 0@0 -m 96 --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
-          {"dpdk-alloc-mem", "192"});
+    CHECK(&small, "--lcores 0@0 -m 128 --in-memory -a 0000:00:00.0 --no-telemetry --file-prefix p",
+          {"dpdk-alloc-mem", "256"});
     // Too little to share.
     CHECK(&small,
-          "--lcores 0@0 --socket-mem 191 --in-memory -a 0000:00:00.0 --no-telemetry "
+          "--lcores 0@0 --socket-mem 255 --in-memory -a 0000:00:00.0 --no-telemetry "
           "--file-prefix p",
-          {"dpdk-socket-mem", "191"});
+          {"dpdk-socket-mem", "255"});
     CHECK(&large,
           "--lcores 0@0 --socket-mem 1024 --in-memory -a 0000:00:00.0 --no-telemetry "
           "--file-prefix p",
