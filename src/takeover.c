@@ -110,13 +110,13 @@ unix_socket(int type, const char *path, bool serve)
 }
 
 static bool
-wait_readable(int fd)
+wait_readable(int fd, int timeout_ms)
 {
     struct pollfd pollfd = {.fd = fd, .events = POLLIN};
     int n;
 
     do {
-        n = poll(&pollfd, 1, ANSWER_MS);
+        n = poll(&pollfd, 1, timeout_ms);
     } while (n < 0 && errno == EINTR);
     return n > 0;
 }
@@ -146,7 +146,7 @@ read_answer(int fd)
     size_t len = 0;
     ssize_t n;
 
-    while (answer == NULL && len < ANSWER_MAX && wait_readable(fd) &&
+    while (answer == NULL && len < ANSWER_MAX && wait_readable(fd, ANSWER_MS) &&
            (n = recv(fd, buf + len, ANSWER_MAX - len, 0)) > 0) {
         len += (size_t)n;
         answer = json_loadb(buf, len, 0, NULL);
@@ -187,11 +187,16 @@ prepare_dpdk(void)
     int error = dpdk_standby_prepare();
 
     /* -EAGAIN: the other one does not use it. */
-    if (error != 0 && error != -EAGAIN) {
-        return xstrdup("DPDK does not start");
+    if (error == -EAGAIN) {
+        return NULL;
     }
     (void)dpdk_standby_is_current(); /* Other keys wait for the next start, as ever. */
-    return NULL;
+    /* Where a spare may do without buffers, what ends the other one may not. */
+    if (error == 0 && netdev_default_pool() != NULL) {
+        return NULL;
+    }
+    return xstrdup(dpdk_started() ? "there is no memory for packet buffers"
+                                  : "DPDK does not start");
 }
 
 /* Has the one that listens at 'control' hand over.  NULL, or a new text: why it does not. */
@@ -207,8 +212,9 @@ receive_all(const char *control)
     free(path);
     if (why == NULL) {
         predecessor_fd =
-            wait_readable(listen_fd) ? accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
-        if (predecessor_fd < 0 || !wait_readable(predecessor_fd) || !keep_receive(predecessor_fd)) {
+            wait_readable(listen_fd, ANSWER_MS) ? accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
+        if (predecessor_fd < 0 || !wait_readable(predecessor_fd, ANSWER_MS) ||
+            !keep_receive(predecessor_fd)) {
             why = xstrdup("it did not hand over");
         }
     }
@@ -244,8 +250,8 @@ takeover_begin(pid_t pid, const char *unixctl)
 
 /* The process that lingers. */
 struct lingerer {
-    pid_t pid; /* 0: there is none */
-    int pidfd; /* -1: unknown */
+    pid_t pid; /* 0: there is none, or only one that is ending */
+    int pidfd; /* -1: unknown; with pid 0, who ends, or who has got the same number since */
 };
 
 /* The connection shows that the pidfd is not of somebody who has got the same number since. */
@@ -279,9 +285,7 @@ end_process(int pidfd)
     static const int signals[] = {SIGTERM, SIGKILL};
 
     for (size_t i = 0; pidfd >= 0 && i < ARRAY_SIZE(signals); i++) {
-        struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
-
-        if (pidfd_send_signal(pidfd, signals[i], NULL, 0) != 0 || poll(&pollfd, 1, END_MS) > 0) {
+        if (pidfd_send_signal(pidfd, signals[i], NULL, 0) != 0 || wait_readable(pidfd, END_MS)) {
             break;
         }
     }
@@ -323,6 +327,9 @@ takeover_begin_lingering(const char *pidfile)
             unlink(path); /* If it was killed. */
         }
         free(why);
+    } else if (other.pidfd >= 0) {
+        /* It has closed the socket, and may still have its memory and devices. */
+        (void)wait_readable(other.pidfd, END_MS);
     }
     if (other.pidfd >= 0) {
         close(other.pidfd);
@@ -351,7 +358,7 @@ takeover_claim_guests(void)
 {
     char answer;
 
-    if (tell_predecessor(CLAIM_GUESTS) && wait_readable(predecessor_fd)) {
+    if (tell_predecessor(CLAIM_GUESTS) && wait_readable(predecessor_fd, ANSWER_MS)) {
         (void)!recv(predecessor_fd, &answer, 1, 0); /* Or its end. */
     }
 }

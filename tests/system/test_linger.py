@@ -75,6 +75,25 @@ time.sleep(600)
 """
 
 
+# Listens at argv[1], closes the first connection and its socket, and ends some time later; says so in argv[2].
+ENDS = """
+import os, signal, socket, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+try:
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+except PermissionError:
+    os.nice(-20)
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(1)
+print("ready", flush=True)
+s.accept()[0].close()
+s.close()
+time.sleep(0.5)
+open(sys.argv[2], "w").close()
+"""
+
+
 def run_switch(*args):
     sw = None
     try:
@@ -215,6 +234,29 @@ def test_a_lingering_one_that_is_killed_does_no_harm(plain):
     wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
     assert not os.path.exists(sw.dir + "/ovs-vswitchd.lingering")
     assert not sw.alarms()
+
+
+def test_one_that_is_about_to_end_is_waited_for():
+    """It has closed its socket, but not given back memory and devices."""
+    sw = Switch()
+    ending = None
+    cpus = os.sched_getaffinity(0)
+    try:
+        # On one processor whoever accepts goes first, and is heard of before anybody asks further.
+        os.sched_setaffinity(0, {max(cpus)})
+        ended = sw.dir + "/ended"
+        ending = subprocess.Popen([sys.executable, "-c", ENDS, sw.dir + "/ovs-vswitchd.lingering", ended],
+                                  stdout=subprocess.PIPE)
+        assert ending.stdout.readline() == b"ready\n"
+        sw.start()
+        assert os.stat(sw.dir + "/ovs-vswitchd.pid").st_mtime_ns >= os.stat(ended).st_mtime_ns
+        assert ending.wait(SOON_S) == 0
+    finally:
+        os.sched_setaffinity(0, cpus)
+        if ending is not None and ending.poll() is None:
+            ending.kill()
+            ending.wait()
+        sw.close()
 
 
 def test_without_room_for_two_it_is_a_start(plain):

@@ -141,6 +141,22 @@ def test_without_anybody_it_is_a_start():
         sw.close()
 
 
+def test_not_without_memory_for_packet_buffers(tmp_path):
+    """EAL starts with little memory, as that of a machine on which others took the rest."""
+    sw = Switch()
+    try:
+        sw.start()
+        sw.add_bridge("br0")
+        with open(sw.dir + "/ovs-vswitchd.dpdk", "w") as f:
+            f.write("ordinary\0dpdk-extra\0--no-huge -m 8\0")
+        p = sh([SLUICED, "--pidfile", "--no-chdir", "--takeover"], check=False, env=sw.env, timeout=60)
+        assert p.returncode == 1
+        assert "cannot take over from pid %d: there is no memory for packet buffers" % sw.pid in p.stderr
+        assert sw.vsctl("list-br").split() == ["br0"]
+    finally:
+        sw.close()
+
+
 def test_refused_by_one_that_is_no_switch(tmp_path):
     """A process that holds the pidfile and does not answer."""
     sw = Switch()
