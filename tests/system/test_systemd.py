@@ -20,6 +20,7 @@ CONFIG = {"other_config": {"dpdk-init": True, "dpdk-extra": "--no-huge -m 64"},
                         "v1": {"type": "dpdkvhostuserclient",
                                "options": {"vhost-server-path": "/tmp/v1"}}},
               "flows": ["in_port=p1,actions=eth9"]}}}
+LINGERING = "test -e /run/openvswitch/ovs-vswitchd.lingering"
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_it_starts_restarts_and_stops(machine):
     assert show(m, "NRestarts") == "0"
     assert log(m).count("|lingering: ") == 1 and ", which lingers" in log(m)
     assert m.out("cat /sys/class/net/p1/ifindex") == device
-    wait_for(lambda: m.run("test -e /run/openvswitch/ovs-vswitchd.lingering", check=False).returncode,
+    wait_for(lambda: m.run(LINGERING, check=False).returncode,
              timeout=10, what="the end of the old switch")
     guest.close()
 
@@ -230,6 +231,38 @@ def test_it_comes_back_from_a_crash_and_a_hang_without_a_monitor(machine):
     assert "actions=output" in m.out("ovs-ofctl dump-flows br0")
 
 
+def test_a_stop_in_the_midst_of_a_restart_is_a_stop(machine):
+    """It replaces the restart when the old switch was already asked to forward on."""
+    m = machine
+    drop_in(m, "[Service]\nExecStop=-/bin/sh -c 'while test -e /run/hold; do sleep 0.02; done'\n")
+    m.run("systemctl start sluiced; touch /run/hold; systemctl --no-block restart sluiced")
+    wait_for(lambda: not m.run(LINGERING, check=False).returncode, timeout=10, what="one that lingers")
+    m.run("systemctl --no-block stop sluiced")
+    wait_for(lambda: " stop " in m.out("systemctl list-jobs --plain --no-legend sluiced.service"),
+             timeout=5, what="the stop")
+    assert forwards(m)
+    m.run("rm /run/hold")
+    wait_for(lambda: show(m, "ActiveState") == "inactive", timeout=15, what="the end of the service")
+    wait_for(lambda: not m.out("pgrep -x sluiced", check=False), timeout=2, what="the last process")
+    assert m.run(LINGERING, check=False).returncode
+    assert m.run("ip link show p1", check=False).returncode
+
+
+def test_a_restart_whose_start_fails_leaves_the_old_one_to_the_next_start(machine):
+    m = machine
+    m.run("systemctl start sluiced")
+    m.run("ovs-ofctl add-flow br0 cookie=0x77,priority=7,arp,actions=drop")
+    configure(m, '{"bridges": {"br0": {"prots": {}}}}')
+    m.run("systemctl restart sluiced", check=False)
+    wait_for(lambda: "prots" in log(m), timeout=5, what="the error")
+    assert forwards(m)
+    configure(m, CONFIG)
+    m.run("systemctl reset-failed sluiced; systemctl start sluiced")
+    until_forwarding(m)
+    assert "taking over from pid" in log(m)
+    wait_for(lambda: m.run(LINGERING, check=False).returncode, timeout=10, what="the end of the old switch")
+
+
 @pytest.mark.parametrize("monitor", ["", "--monitor"], ids=["plain", "monitor"])
 def test_one_that_lingers_is_stopped_and_forwards_on(machine, monitor):
     m = machine
@@ -255,7 +288,7 @@ def test_one_that_lingers_is_stopped_and_forwards_on(machine, monitor):
     if not monitor:
         m.run("systemctl restart sluiced")
         third = until_forwarding(m, but_not=second)
-    wait_for(lambda: m.run("test -e /run/openvswitch/ovs-vswitchd.lingering", check=False).returncode,
+    wait_for(lambda: m.run(LINGERING, check=False).returncode,
              timeout=10, what="the end of the old switch")
     m.run("kill -9 " + third)
     until_forwarding(m, but_not=third)
