@@ -20,11 +20,16 @@ import report  # noqa: E402
 from row import Metric, Row  # noqa: E402
 
 
+def listen():
+    """In the child: a shell's background jobs, and what runs in them, are started with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def bench(*args):
     return subprocess.Popen(
         ["/usr/bin/python3", os.path.join(PERF, "bench.py"), "--only", "sluice", "--rounds", "2",
          "--windows", "1", "--seconds", "0.1", *args], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True)
+        stderr=subprocess.STDOUT, text=True, preexec_fn=listen)
 
 
 def rounds(path, row="one-flow"):

@@ -43,8 +43,12 @@ def make(make_hermetic, kind=None, mode="active-backup", lacp="active", more=())
     return sw
 
 
+def received_in(stats, port):
+    return int(re.search(r"member: %s:\n.*\n  RX PDUs: (\d+)" % port, stats).group(1))
+
+
 def received(sw, port):
-    return int(re.search(r"member: %s:\n.*\n  RX PDUs: (\d+)" % port, sw.appctl("lacp/show-stats", "bond0")).group(1))
+    return received_in(sw.appctl("lacp/show-stats", "bond0"), port)
 
 
 def deliver(sw, port, frame):
@@ -139,16 +143,16 @@ def test_the_same_words_as_genuine_open_vswitch(make_hermetic):
 def test_counts_and_frames_cut_anywhere(make_hermetic):
     sw = make(make_hermetic)
     control = sw.control()
-    n = 0
     whole = pdu(1)
-    for size in range(15, 15 + 109, 3):
-        control.run("netdev-dummy/receive", "p1", whole[:2 * size])
-        n += 1
-    control.run("netdev-dummy/receive", "p1", whole[:28] + "02" + whole[30:])
-    control.run("netdev-dummy/receive", "p1", whole[:24] + "81000007" + whole[24:])  # tagged, and still one
-    control.run("netdev-dummy/receive", "p1", whole)
+    cut = [whole[:2 * size] for size in range(15, 15 + 109, 3)]
+    tagged = whole[:24] + "81000007" + whole[24:]  # and still one
+    # A port's frames wait in few places, so each is counted before the next one comes.
+    for i, frame in enumerate([*cut, whole[:28] + "02" + whole[30:], tagged, whole], 1):
+        control.run("netdev-dummy/receive", "p1", frame)
+        wait_for(lambda: received_in(control.run("lacp/show-stats", "bond0")[1], "p1") == i,
+                 what="PDU %d" % i)
     control.close()
-    wait_for(lambda: received(sw, "p1") == n + 3, what="all of them")
+    n = len(cut)
     stats = sw.appctl("lacp/show-stats", "bond0")
     assert "RX Bad PDUs: %d\n  RX Marker Request PDUs: 1\n" % n in stats.split("member: p2")[0]
     assert "member: p1: current attached" in sw.appctl("lacp/show")
