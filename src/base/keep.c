@@ -23,6 +23,7 @@
 
 #include <uthash.h>
 
+#include "base/fd_pass.h"
 #include "base/log.h"
 
 LOG_MODULE(keep);
@@ -55,26 +56,11 @@ static bool
 send_message(int sock, char op, const char *name, int fd)
 {
     struct message message = {.op = op};
-    struct iovec iov = {.iov_base = &message, .iov_len = sizeof(message)};
-    union {
-        struct cmsghdr align;
-        char buf[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     ssize_t n;
 
     str_copy(message.name, name, sizeof(message.name));
-    if (fd >= 0) {
-        msg.msg_control = control.buf;
-        msg.msg_controllen = sizeof(control.buf);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &fd, sizeof(int));
-    }
     do {
-        n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+        n = fd_pass_send(sock, &message, sizeof(message), MSG_NOSIGNAL, fd);
     } while (n < 0 && errno == EINTR);
     return n == (ssize_t)sizeof(message);
 }
@@ -83,29 +69,15 @@ send_message(int sock, char op, const char *name, int fd)
 static bool
 receive_message(int sock, struct message *message, int *fd)
 {
-    struct iovec iov = {.iov_base = message, .iov_len = sizeof(*message)};
-    union {
-        struct cmsghdr align;
-        char buf[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = control.buf,
-                         .msg_controllen = sizeof(control.buf)};
     ssize_t n;
 
-    *fd = -1;
     do {
-        n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+        n = fd_pass_recv(sock, message, sizeof(*message), 0, fd);
     } while (n < 0 && errno == EINTR);
-    struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-    if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int))) {
-        memcpy(fd, CMSG_DATA(c), sizeof(int));
-    }
     if (n != (ssize_t)sizeof(*message)) {
         if (*fd >= 0) {
             close(*fd);
+            *fd = -1;
         }
         return false;
     }

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Types dpdkvhostuserclient (we connect to the socket that QEMU listens on, again and again) and
-// dpdkvhostuser (we listen): the life of the socket, and the guest's events.
-//
-// The events come in DPDK's vhost thread.  They store what PMDs read, and ask main to set the
-// queues up anew when the guest's number of queues or its NUMA node changed.  See netdev_vhost.h
-// for how a connection ends safely.
+// dpdkvhostuser (we listen): the life of the socket.
 //
 // Which offloads guests are offered is what Open vSwitch 3.1 offers, so that a guest can migrate
 // from one switch to the other: a feature that it has negotiated must not vanish.
@@ -18,7 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
 #include <rte_vhost.h>
@@ -27,275 +22,14 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/rcu.h"
-#include "netdev/netdev_gro.h"
 #include "netdev/netdev_private.h"
 #include "netdev/netdev_vhost_call.h"
-#include "netdev/netdev_vhost_guard.h"
 #include "netdev/netdev_vhost_relay.h"
 
 LOG_MODULE(netdev_dpdk);
 
 // Lines about a guest that comes and goes: it can do that as often as it likes.
 #define COMINGS_PER_MINUTE 20
-
-// The library knows ports by their socket's path.
-static struct {
-    pthread_mutex_t lock;
-    struct netdev_vhost *first;
-} vhosts = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-// The socket of which the library knows: with a relay that one's, else the front-end's.
-static const char *
-library_path(const struct netdev_vhost *vhost)
-{
-    return vhost->relay != NULL ? netdev_vhost_relay_path(vhost->relay) : vhost->path;
-}
-
-// --- the guest's events: vhost thread ------------------------------------------------------
-
-// The port of a connection, with its lock held; NULL when there is none.
-static struct netdev_vhost *
-lock_port_of(int vid)
-{
-    char path[PATH_MAX];
-    struct netdev_vhost *vhost;
-
-    if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0) {
-        return NULL;
-    }
-    pthread_mutex_lock(&vhosts.lock);
-    for (vhost = vhosts.first; vhost != NULL; vhost = vhost->next) {
-        if (strcmp(library_path(vhost), path) == 0) {
-            pthread_mutex_lock(&vhost->lock);
-            break;
-        }
-    }
-    pthread_mutex_unlock(&vhosts.lock);
-    return vhost;
-}
-
-static void
-map_tx_queues(struct netdev_vhost *vhost)
-{
-    uint16_t n = 0;
-
-    for (uint16_t i = 0; i < vhost->n_pairs; i++) {
-        if (vhost->tx_enabled[i]) {
-            atomic_store_explicit(&vhost->tx_map[n++], i, memory_order_relaxed);
-        }
-    }
-    atomic_store_explicit(&vhost->n_tx, n, memory_order_release);
-}
-
-// What of super-frames the guest takes from us, as enum netdev_gro_families.
-static unsigned int
-accepted_supers(const struct netdev_vhost *vhost, int vid)
-{
-    uint64_t features = 0;
-
-    if (!vhost->offloads || rte_vhost_get_negotiated_features(vid, &features) != 0 ||
-        (features & 1ULL << VIRTIO_NET_F_GUEST_CSUM) == 0) {
-        return 0;
-    }
-    return ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO4) != 0 ? NETDEV_GRO_IP4 : 0) |
-           ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO6) != 0 ? NETDEV_GRO_IP6 : 0);
-}
-
-// Requests of a front-end that are looked at here, by their numbers in vhost-user.rst.
-enum { SET_VRING_ENABLE = 18, IOTLB_MSG = 22, GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
-
-// Of the message that this thread has last begun to handle.
-static _Thread_local uint32_t request;
-
-// In-flight tables, which the library's network devices do not offer.  It serves these messages all
-// the same: it fills a table of any length with zeros, and writes behind one that is shorter than
-// its front-end says (CVE-2026-86565).  When they cannot be mapped it refuses these messages, and
-// ends the connection or says so; it closes a table of its own then, but not a front-end's.
-static void
-refuse_inflight(void)
-{
-    if (request == GET_INFLIGHT_FD || request == SET_INFLIGHT_FD) {
-        netdev_vhost_guard_refuse(request == SET_INFLIGHT_FD);
-    }
-}
-
-static void
-set_ring(struct netdev_vhost *vhost, uint16_t vring, bool enable)
-{
-    uint16_t pair = vring / VHOST_VRINGS_PER_PAIR;
-
-    if (vring % VHOST_VRINGS_PER_PAIR == 0) {
-        vhost->tx_enabled[pair] = enable;
-        map_tx_queues(vhost);
-    } else {
-        atomic_store(&vhost->rx_enabled[pair], enable);
-    }
-    log_dbg("vring %u of '%s' is %s", vring, vhost->path, enable ? "enabled" : "disabled");
-    netdev_changed(&vhost->up);
-}
-
-// Behind an IOMMU the library tells nothing of a ring that is turned on or off while it does not
-// know where it is (see on_vring_state()).
-static void
-on_ring_enable(int vid, const void *msg)
-{
-    enum { HEADER_SIZE = 12 };
-    uint32_t state[2]; // ring, 1: on
-    uint64_t features = 0;
-
-    memcpy(state, (const char *)msg + HEADER_SIZE, sizeof(state));
-    if (state[0] / VHOST_VRINGS_PER_PAIR >= VHOST_MAX_PAIRS ||
-        rte_vhost_get_negotiated_features(vid, &features) != 0 ||
-        (features & 1ULL << VIRTIO_F_ACCESS_PLATFORM) == 0) {
-        return;
-    }
-    struct netdev_vhost *vhost = lock_port_of(vid);
-    if (vhost == NULL) {
-        return;
-    }
-    // Of one that does not run yet it tells when it does.
-    if (atomic_load_explicit(&vhost->vid, memory_order_relaxed) == vid) {
-        set_ring(vhost, (uint16_t)state[0], state[1] != 0);
-    }
-    pthread_mutex_unlock(&vhost->lock);
-}
-
-// Around each message of a front-end: what is mapped meanwhile is its guest's.
-static enum rte_vhost_msg_result
-before_message(int vid, void *msg)
-{
-    struct netdev_vhost *vhost = lock_port_of(vid);
-
-    if (vhost != NULL) {
-        pthread_mutex_unlock(&vhost->lock);
-    }
-    netdev_vhost_call_never_wait();
-    netdev_vhost_guard_note(vhost);
-    memcpy(&request, msg, sizeof(request)); // it begins as on the wire
-    refuse_inflight();
-    netdev_vhost_caller = vhost;
-    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-}
-
-static enum rte_vhost_msg_result
-after_message(int vid, void *msg)
-{
-    netdev_vhost_guard_note(NULL);
-    netdev_vhost_caller = NULL;
-    if (request == SET_VRING_ENABLE) {
-        on_ring_enable(vid, msg);
-    }
-    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-}
-
-static int
-on_new_connection(int vid)
-{
-    static const struct rte_vhost_user_extern_ops around = {
-        .pre_msg_handle = before_message,
-        .post_msg_handle = after_message,
-    };
-    struct netdev_vhost *vhost = lock_port_of(vid);
-
-    netdev_vhost_guard_note(NULL); // There is no after_message() when one was refused.
-    if (vhost == NULL) {
-        return -1;
-    }
-    atomic_store_explicit(&vhost->is_broken, false, memory_order_relaxed);
-    pthread_mutex_unlock(&vhost->lock);
-    return rte_vhost_extern_callback_register(vid, &around, NULL);
-}
-
-static void
-on_destroy_connection(int vid)
-{
-    netdev_vhost_guard_note(NULL);
-}
-
-static int
-on_new_device(int vid)
-{
-    struct netdev_vhost *vhost = lock_port_of(vid);
-    if (vhost == NULL) {
-        return -1;
-    }
-    if (atomic_load_explicit(&vhost->is_broken, memory_order_relaxed)) {
-        pthread_mutex_unlock(&vhost->lock);
-        return -1;
-    }
-    uint16_t n_vrings = rte_vhost_get_vring_num(vid);
-    uint16_t n_pairs = MAX(
-        MIN((uint16_t)(n_vrings / VHOST_VRINGS_PER_PAIR), (uint16_t)VHOST_MAX_PAIRS), (uint16_t)1);
-    int numa_id = rte_vhost_get_numa_node(vid);
-    bool changed = n_pairs != vhost->n_pairs || numa_id != vhost->numa_id;
-
-    vhost->n_pairs = n_pairs;
-    vhost->numa_id = numa_id;
-    vhost->link_resets++;
-    // We poll: the guest need not tell us about each frame.
-    for (uint16_t i = 1; i < n_vrings; i += VHOST_VRINGS_PER_PAIR) {
-        rte_vhost_enable_guest_notification(vid, i, 0);
-    }
-    map_tx_queues(vhost);
-    atomic_store_explicit(&vhost->supers, accepted_supers(vhost, vid), memory_order_relaxed);
-    atomic_store_explicit(&vhost->vid, vid, memory_order_release);
-    log_info_rl(&vhost->comings, "vHost Device '%s' has been added on numa node %d", vhost->path,
-                numa_id);
-    if (changed) {
-        netdev_want_reconfigure(&vhost->up);
-    } else {
-        netdev_changed(&vhost->up);
-    }
-    pthread_mutex_unlock(&vhost->lock);
-    return 0;
-}
-
-static void
-on_destroy_device(int vid)
-{
-    struct netdev_vhost *vhost = lock_port_of(vid);
-    if (vhost == NULL) {
-        return;
-    }
-    atomic_store_explicit(&vhost->vid, VHOST_NO_VID, memory_order_release);
-    atomic_store(&vhost->n_tx, 0);
-    for (uint16_t i = 0; i < VHOST_MAX_PAIRS; i++) {
-        vhost->tx_enabled[i] = false;
-        atomic_store(&vhost->rx_enabled[i], false);
-    }
-    vhost->link_resets++;
-    log_info_rl(&vhost->comings, "vHost Device '%s' has been removed", vhost->path);
-    netdev_changed(&vhost->up);
-    pthread_mutex_unlock(&vhost->lock);
-    // PMDs that have loaded the old value finish with it.
-    rcu_synchronize();
-}
-
-// The library can use a ring from now on, or cannot.
-static int
-on_vring_state(int vid, uint16_t vring, int enable)
-{
-    // The front-end took back what its IOMMU had told.  That is asked for when the ring is used the
-    // next time: who left it alone would never ask.
-    if (!enable && request == IOTLB_MSG) {
-        return 0;
-    }
-    struct netdev_vhost *vhost =
-        vring / VHOST_VRINGS_PER_PAIR < VHOST_MAX_PAIRS ? lock_port_of(vid) : NULL;
-    if (vhost != NULL) {
-        set_ring(vhost, vring, enable != 0);
-        pthread_mutex_unlock(&vhost->lock);
-    }
-    return 0;
-}
-
-static const struct rte_vhost_device_ops vhost_ops = {
-    .new_connection = on_new_connection,
-    .destroy_connection = on_destroy_connection,
-    .new_device = on_new_device,
-    .destroy_device = on_destroy_device,
-    .vring_state_changed = on_vring_state,
-};
 
 // --- the socket ----------------------------------------------------------------------------
 
@@ -353,37 +87,6 @@ withheld_features(const struct netdev_vhost *vhost)
     return 1ULL << VIRTIO_NET_F_HOST_UFO | (vhost->is_client ? 1ULL << VIRTIO_NET_F_HOST_ECN : 0);
 }
 
-static void
-list_port(struct netdev_vhost *vhost, bool listed)
-{
-    pthread_mutex_lock(&vhosts.lock);
-    if (listed) {
-        vhost->next = vhosts.first;
-        vhosts.first = vhost;
-    } else {
-        for (struct netdev_vhost **p = &vhosts.first; *p != NULL; p = &(*p)->next) {
-            if (*p == vhost) {
-                *p = vhost->next;
-                break;
-            }
-        }
-    }
-    pthread_mutex_unlock(&vhosts.lock);
-}
-
-static bool
-has_port(const char *path)
-{
-    const struct netdev_vhost *vhost;
-
-    pthread_mutex_lock(&vhosts.lock);
-    for (vhost = vhosts.first; vhost != NULL && strcmp(vhost->path, path) != 0;) {
-        vhost = vhost->next;
-    }
-    pthread_mutex_unlock(&vhosts.lock);
-    return vhost != NULL;
-}
-
 // True while another process has the guests of all ports.
 static bool are_deferred; // main: rw
 
@@ -397,11 +100,11 @@ stop_socket(struct netdev_vhost *vhost)
         if (vhost->relay != NULL) {
             netdev_vhost_relay_release(vhost->relay);
         }
-        if (rte_vhost_driver_unregister(library_path(vhost)) != 0) {
+        if (rte_vhost_driver_unregister(netdev_vhost_library_path(vhost)) != 0) {
             log_warn("%s: cannot remove the vhost-user socket '%s'", vhost->up.name, vhost->path);
         }
         rcu_online();
-        list_port(vhost, false);
+        netdev_vhost_list(vhost, false);
         vhost->is_registered = false;
     }
     netdev_vhost_relay_close(vhost->relay);
@@ -434,15 +137,15 @@ start_socket(struct netdev_vhost *vhost, char **errorp)
         vhost->relay =
             netdev_vhost_relay_open(vhost->up.name, path, !vhost->is_client, netdev_loop());
     }
-    if (rte_vhost_driver_register(library_path(vhost), socket_flags(vhost)) != 0) {
+    if (rte_vhost_driver_register(netdev_vhost_library_path(vhost), socket_flags(vhost)) != 0) {
         *errorp = xasprintf("cannot register the vhost-user socket '%s'", path);
         unregister(vhost);
         return -EEXIST;
     }
-    const char *lib = library_path(vhost);
+    const char *lib = netdev_vhost_library_path(vhost);
     vhost->is_registered = true;
-    list_port(vhost, true);
-    if (rte_vhost_driver_callback_register(lib, &vhost_ops) != 0 ||
+    netdev_vhost_list(vhost, true);
+    if (rte_vhost_driver_callback_register(lib, &netdev_vhost_ops) != 0 ||
         rte_vhost_driver_disable_features(lib, withheld_features(vhost)) != 0 ||
         rte_vhost_driver_start(lib) != 0) {
         *errorp = xasprintf("cannot start the vhost-user socket '%s'", path);
@@ -462,7 +165,7 @@ register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
         free(path);
         return -ENAMETOOLONG;
     }
-    if (has_port(path)) {
+    if (netdev_vhost_has_path(path)) {
         *errorp = xasprintf("another port has the vhost-user socket '%s'", path);
         free(path);
         return -EEXIST;
@@ -714,7 +417,7 @@ begin_guest(struct netdev *netdev, void *aux)
         return;
     }
     vhost->is_deferred = false;
-    if (has_port(vhost->path)) {
+    if (netdev_vhost_has_path(vhost->path)) {
         log_err("%s: another port has the vhost-user socket '%s'", netdev->name, vhost->path);
     } else if (start_socket(vhost, &error) != 0) {
         log_err("%s: %s", netdev->name, error);

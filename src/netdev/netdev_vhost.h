@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The struct of vhost-user ports, shared by netdev_vhost.c (life, configuration, the guest's
-// events) and netdev_vhost_io.c (receiving, sending, counters, status).
+// The struct of vhost-user ports, shared by netdev_vhost.c (life, configuration),
+// netdev_vhost_events.c (what the guest does) and netdev_vhost_io.c (receiving, sending, counters,
+// status).
 //
 // A guest connects, goes and comes back whenever it likes; DPDK's vhost thread tells us.  `vid` is
 // the connection: a PMD uses the value that it loaded until its next quiescent state, and the vhost
@@ -88,6 +89,14 @@ netdev_vhost_cast(const struct netdev *netdev)
 
 // Removes a socket file that a daemon before us left; a live one stays.
 void netdev_vhost_remove_stale_socket(const char *path);
+
+// --- netdev_vhost_events.c ---
+// For rte_vhost_driver_callback_register(); ports are found while they are listed.
+extern const struct rte_vhost_device_ops netdev_vhost_ops;
+void netdev_vhost_list(struct netdev_vhost *, bool listed); // main
+bool netdev_vhost_has_path(const char *path);               // a listed port has that socket; main
+// The socket of which the library knows: with a relay that one's, else the front-end's.
+const char *netdev_vhost_library_path(const struct netdev_vhost *);
 
 // --- netdev_vhost_io.c ---
 int netdev_vhost_rxq_length(const struct netdev *, uint16_t qid);

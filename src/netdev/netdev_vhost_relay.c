@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/dirs.h"
+#include "base/fd_pass.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/util.h"
@@ -300,23 +301,8 @@ static bool
 answer_call(const struct netdev_vhost_relay *relay, int fd)
 {
     char op = RELAY_OUTER;
-    struct iovec iov = {.iov_base = &op, .iov_len = 1};
-    union {
-        struct cmsghdr align;
-        char buf[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1};
 
-    if (fd >= 0) {
-        hdr.msg_control = control.buf;
-        hdr.msg_controllen = sizeof(control.buf);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&hdr);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-    }
-    return sendmsg(relay->control, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+    return fd_pass_send(relay->control, &op, sizeof(op), MSG_NOSIGNAL | MSG_DONTWAIT, fd) >= 0;
 }
 
 // One try for a relay whose front-end is the one that listens; it asks again.

@@ -40,7 +40,7 @@ struct share {
 
 struct frozens {
     pthread_mutex_t lock; /* all below */
-    uint32_t n, n_idle, most, most_of_port;
+    uint32_t n, most, most_of_port;
     uint32_t last_id;
     uint64_t n_refused, n_port_refused;
     size_t size;
@@ -72,8 +72,8 @@ state_hash(const struct frozen_state *s)
     uint64_t h = hash_bytes(s->pipeline, sizeof s->pipeline, c->mirrors);
 
     h = hash_add(h, (uint64_t)(uintptr_t)s->macs);
-    h = hash_add(h, (uint64_t)s->bundle << 2 | (uint64_t)c->conntracked << 1 | s->looks_up);
-    h = hash_add(h, s->is_hashed);
+    h = hash_add(h, (uint64_t)s->bundle << 3 | (uint64_t)c->conntracked << 2 |
+                        (uint64_t)s->is_hashed << 1 | s->looks_up);
     h = hash_add(h, s->has_tunnel ? hash_bytes(&s->tunnel, sizeof s->tunnel, 0) : 0);
     h = hash_add(h, c->n_stack ? hash_bytes(c->stack, c->n_stack * sizeof *c->stack, 0) : 0);
     h = acts_hash(&c->action_set, h);
@@ -140,7 +140,6 @@ idle_add(struct frozens *all, struct node *node)
     node->prev_idle = all->idle_last;
     *(all->idle_last ? &all->idle_last->next_idle : &all->idle_first) = node;
     all->idle_last = node;
-    all->n_idle++;
 }
 
 static void
@@ -148,7 +147,6 @@ idle_remove(struct frozens *all, struct node *node)
 {
     *(node->prev_idle ? &node->prev_idle->next_idle : &all->idle_first) = node->next_idle;
     *(node->next_idle ? &node->next_idle->prev_idle : &all->idle_last) = node->prev_idle;
-    all->n_idle--;
 }
 
 static void
@@ -289,13 +287,19 @@ node_create(struct frozens *all, struct share *share, struct frozen_state *state
     return node;
 }
 
+static bool
+are_quarters(uint32_t n, size_t size, unsigned quarters)
+{
+    return n >= FROZEN_MAX / 4 * quarters || size >= (size_t)FROZEN_MAX_SIZE / 4 * quarters;
+}
+
 /* Under the lock; counts what it says no to. */
 static bool
 has_room(struct frozens *all, const struct share *share, size_t size)
 {
     bool has = all->n < FROZEN_MAX && all->size + size <= FROZEN_MAX_SIZE;
-    bool is_late = all->n >= FROZEN_MAX / 4 * 3 || all->size + size > FROZEN_MAX_SIZE / 4 * 3;
-    bool has_half = share->n >= FROZEN_MAX / 2 || share->size + size > FROZEN_MAX_SIZE / 2;
+    bool is_late = are_quarters(all->n, all->size + size, 3);
+    bool has_half = are_quarters(share->n, share->size + size, 2);
 
     if (has && is_late && has_half) {
         all->n_port_refused++;
@@ -393,12 +397,6 @@ frozens_tidy(struct frozens *all, int64_t now_ms)
     pthread_mutex_unlock(&all->lock);
 }
 
-static bool
-are_quarters(uint32_t n, size_t size, unsigned quarters)
-{
-    return n >= FROZEN_MAX / 4 * quarters || size >= (size_t)FROZEN_MAX_SIZE / 4 * quarters;
-}
-
 bool
 frozens_are_many(struct frozens *all, uint32_t port)
 {
@@ -432,13 +430,4 @@ frozens_use(struct frozens *all)
     }
     pthread_mutex_unlock(&all->lock);
     return use;
-}
-
-void
-frozens_count(struct frozens *all, uint32_t *n, uint32_t *n_idle)
-{
-    pthread_mutex_lock(&all->lock);
-    *n = all->n;
-    *n_idle = all->n_idle;
-    pthread_mutex_unlock(&all->lock);
 }

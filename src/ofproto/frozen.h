@@ -88,7 +88,5 @@ struct frozens_use {
     uint64_t n_port_refused; /* of n_refused: to ports that had half or more */
 };
 struct frozens_use frozens_use(struct frozens *);
-/* How many there are, and how many of them nobody refers to. */
-void frozens_count(struct frozens *, uint32_t *n, uint32_t *n_idle);
 
 #endif /* ofproto/frozen.h */

@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd_pass.h"
 #include "relay/confine.h"
 #include "relay/control.h"
 #include "relay/relay.h"
@@ -348,35 +349,12 @@ stop(struct relay *r)
     tell_switch(r, RELAY_STOPPED, "");
 }
 
-// As recv(); '*fd' is the descriptor that came along, or -1.
-static ssize_t
-receive_control(int sock, char *message, size_t size, int *fd)
-{
-    struct iovec iov = {.iov_base = message, .iov_len = size};
-    union {
-        struct cmsghdr align;
-        char buf[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr hdr = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = control.buf,
-                         .msg_controllen = sizeof(control.buf)};
-    ssize_t n = recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&hdr) : NULL;
-
-    *fd = -1;
-    if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-        memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-    }
-    return n;
-}
-
 static void
 on_control(struct relay *r)
 {
     char message[RELAY_CONTROL_MAX + 1];
     int fd;
-    ssize_t n = receive_control(r->control, message, RELAY_CONTROL_MAX, &fd);
+    ssize_t n = fd_pass_recv(r->control, message, RELAY_CONTROL_MAX, 0, &fd);
 
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
         return;

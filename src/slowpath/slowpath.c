@@ -121,13 +121,12 @@ static void
 report_memory(struct memory_report *report, void *slowpath_)
 {
     const struct slowpath *sp = slowpath_;
-    uint32_t n_frozen, n_idle;
+    uint32_t n_frozen = frozens_use(ofprotos_frozens(sp->ofprotos)).now;
 
     memory_report_add(report, "handlers", sp->n_handlers);
     memory_report_add(report, "revalidators", sp->n_revalidators);
     memory_report_add(report, "rules", ofprotos_n_rules(sp->ofprotos));
     memory_report_add(report, "udpif keys", dp_n_flows(sp->dp));
-    frozens_count(ofprotos_frozens(sp->ofprotos), &n_frozen, &n_idle);
     if (n_frozen) {
         memory_report_add(report, "recirculations", n_frozen);
     }

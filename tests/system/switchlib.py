@@ -326,6 +326,19 @@ class Hermetic(Switch):
                        "ofport_request=%d" % i)
 
 
+def hermetic_pair(prepare):
+    """Of a fixture: ours and genuine Open vSwitch, each started and given to 'prepare'."""
+    switches = []
+    try:
+        for kind in ("sluice", "ovs"):
+            switches.append(Hermetic(kind).start())
+            prepare(switches[-1])
+        yield switches
+    finally:
+        for sw in switches:
+            sw.close()
+
+
 class Host(Netns):
     """A namespace whose eth0 is the peer of device 'port' in the switch's namespace."""
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from switchlib import Hermetic, wait_for
+from switchlib import hermetic_pair, wait_for
 
 pytestmark = pytest.mark.rootless
 
@@ -24,19 +24,13 @@ def statistics(sw):
 
 @pytest.fixture(scope="module")
 def pair():
-    switches = []
-    try:
-        for kind in ("sluice", "ovs"):
-            sw = Hermetic(kind).start()
-            switches.append(sw)
-            sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy")
-            assert statistics(sw) == {}
-            sw.vsctl("set", "Open_vSwitch", ".", "other_config:enable-statistics=true")
-            sw.first = wait_for(lambda: statistics(sw), what="statistics")
-        yield switches
-    finally:
-        for sw in switches:
-            sw.close()
+    def prepare(sw):
+        sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy")
+        assert statistics(sw) == {}
+        sw.vsctl("set", "Open_vSwitch", ".", "other_config:enable-statistics=true")
+        sw.first = wait_for(lambda: statistics(sw), what="statistics")
+
+    yield from hermetic_pair(prepare)
 
 
 def is_missing(name):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from switchlib import Hermetic
+from switchlib import hermetic_pair
 
 pytestmark = pytest.mark.rootless
 
@@ -19,18 +19,12 @@ PACKETS = [TCP, TCP.replace("tcp,", "udp,").replace("tp_", "udp_"),
 
 @pytest.fixture(scope="module")
 def pair():
-    switches = []
-    try:
-        for kind in ("sluice", "ovs"):
-            sw = Hermetic(kind).start()
-            switches.append(sw)
-            sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy",
-                     "protocols=OpenFlow10,OpenFlow13,OpenFlow14")
-            sw.add_ports("br0", "p1", "p2", "p3", "p4")
-        yield switches
-    finally:
-        for sw in switches:
-            sw.close()
+    def prepare(sw):
+        sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy",
+                 "protocols=OpenFlow10,OpenFlow13,OpenFlow14")
+        sw.add_ports("br0", "p1", "p2", "p3", "p4")
+
+    yield from hermetic_pair(prepare)
 
 
 def both(pair, fn):

@@ -72,10 +72,7 @@ get(uint64_t reg, uint64_t stacked, uint16_t port)
 static uint32_t
 count(void)
 {
-    uint32_t n, n_idle;
-
-    frozens_count(all(), &n, &n_idle);
-    return n;
+    return frozens_use(all()).now;
 }
 
 static void

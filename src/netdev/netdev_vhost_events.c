@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What DPDK's vhost library tells of guests: connections, messages, devices and rings.
+//
+// All of it comes in the library's vhost thread, which knows a port by the path of its socket.  It
+// stores what PMDs read, and asks main to set the queues up anew when the guest's number of queues
+// or its NUMA node changed.  See netdev_vhost.h for how a connection ends safely.
+#include "netdev/netdev_vhost.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include <rte_vhost.h>
+
+#include "base/log.h"
+#include "base/rcu.h"
+#include "netdev/netdev_gro.h"
+#include "netdev/netdev_private.h"
+#include "netdev/netdev_vhost_call.h"
+#include "netdev/netdev_vhost_guard.h"
+#include "netdev/netdev_vhost_relay.h"
+
+LOG_MODULE(netdev_dpdk);
+
+static struct {
+    pthread_mutex_t lock;
+    struct netdev_vhost *first;
+} vhosts = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+const char *
+netdev_vhost_library_path(const struct netdev_vhost *vhost)
+{
+    return vhost->relay != NULL ? netdev_vhost_relay_path(vhost->relay) : vhost->path;
+}
+
+// --- the ports: main ----------------------------------------------------------------------
+
+void
+netdev_vhost_list(struct netdev_vhost *vhost, bool listed)
+{
+    pthread_mutex_lock(&vhosts.lock);
+    if (listed) {
+        vhost->next = vhosts.first;
+        vhosts.first = vhost;
+    } else {
+        for (struct netdev_vhost **p = &vhosts.first; *p != NULL; p = &(*p)->next) {
+            if (*p == vhost) {
+                *p = vhost->next;
+                break;
+            }
+        }
+    }
+    pthread_mutex_unlock(&vhosts.lock);
+}
+
+bool
+netdev_vhost_has_path(const char *path)
+{
+    const struct netdev_vhost *vhost;
+
+    pthread_mutex_lock(&vhosts.lock);
+    for (vhost = vhosts.first; vhost != NULL && strcmp(vhost->path, path) != 0;) {
+        vhost = vhost->next;
+    }
+    pthread_mutex_unlock(&vhosts.lock);
+    return vhost != NULL;
+}
+
+// --- events: vhost thread ------------------------------------------------------------------
+
+// The port of a connection, with its lock held; NULL when there is none.
+static struct netdev_vhost *
+lock_port_of(int vid)
+{
+    char path[PATH_MAX];
+    struct netdev_vhost *vhost;
+
+    if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0) {
+        return NULL;
+    }
+    pthread_mutex_lock(&vhosts.lock);
+    for (vhost = vhosts.first; vhost != NULL; vhost = vhost->next) {
+        if (strcmp(netdev_vhost_library_path(vhost), path) == 0) {
+            pthread_mutex_lock(&vhost->lock);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&vhosts.lock);
+    return vhost;
+}
+
+static void
+map_tx_queues(struct netdev_vhost *vhost)
+{
+    uint16_t n = 0;
+
+    for (uint16_t i = 0; i < vhost->n_pairs; i++) {
+        if (vhost->tx_enabled[i]) {
+            atomic_store_explicit(&vhost->tx_map[n++], i, memory_order_relaxed);
+        }
+    }
+    atomic_store_explicit(&vhost->n_tx, n, memory_order_release);
+}
+
+// What of super-frames the guest takes from us, as enum netdev_gro_families.
+static unsigned int
+accepted_supers(const struct netdev_vhost *vhost, int vid)
+{
+    uint64_t features = 0;
+
+    if (!vhost->offloads || rte_vhost_get_negotiated_features(vid, &features) != 0 ||
+        (features & 1ULL << VIRTIO_NET_F_GUEST_CSUM) == 0) {
+        return 0;
+    }
+    return ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO4) != 0 ? NETDEV_GRO_IP4 : 0) |
+           ((features & 1ULL << VIRTIO_NET_F_GUEST_TSO6) != 0 ? NETDEV_GRO_IP6 : 0);
+}
+
+// Requests of a front-end that are looked at here, by their numbers in vhost-user.rst.
+enum { SET_VRING_ENABLE = 18, IOTLB_MSG = 22, GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
+
+// Of the message that this thread has last begun to handle.
+static _Thread_local uint32_t request;
+
+// In-flight tables, which the library's network devices do not offer.  It serves these messages all
+// the same: it fills a table of any length with zeros, and writes behind one that is shorter than
+// its front-end says (CVE-2026-86565).  When they cannot be mapped it refuses these messages, and
+// ends the connection or says so; it closes a table of its own then, but not a front-end's.
+static void
+refuse_inflight(void)
+{
+    if (request == GET_INFLIGHT_FD || request == SET_INFLIGHT_FD) {
+        netdev_vhost_guard_refuse(request == SET_INFLIGHT_FD);
+    }
+}
+
+static void
+set_ring(struct netdev_vhost *vhost, uint16_t vring, bool enable)
+{
+    uint16_t pair = vring / VHOST_VRINGS_PER_PAIR;
+
+    if (vring % VHOST_VRINGS_PER_PAIR == 0) {
+        vhost->tx_enabled[pair] = enable;
+        map_tx_queues(vhost);
+    } else {
+        atomic_store(&vhost->rx_enabled[pair], enable);
+    }
+    log_dbg("vring %u of '%s' is %s", vring, vhost->path, enable ? "enabled" : "disabled");
+    netdev_changed(&vhost->up);
+}
+
+// Behind an IOMMU the library tells nothing of a ring that is turned on or off while it does not
+// know where it is (see on_vring_state()).
+static void
+on_ring_enable(int vid, const void *msg)
+{
+    enum { HEADER_SIZE = 12 };
+    uint32_t state[2]; // ring, 1: on
+    uint64_t features = 0;
+
+    memcpy(state, (const char *)msg + HEADER_SIZE, sizeof(state));
+    if (state[0] / VHOST_VRINGS_PER_PAIR >= VHOST_MAX_PAIRS ||
+        rte_vhost_get_negotiated_features(vid, &features) != 0 ||
+        (features & 1ULL << VIRTIO_F_ACCESS_PLATFORM) == 0) {
+        return;
+    }
+    struct netdev_vhost *vhost = lock_port_of(vid);
+    if (vhost == NULL) {
+        return;
+    }
+    // Of one that does not run yet it tells when it does.
+    if (atomic_load_explicit(&vhost->vid, memory_order_relaxed) == vid) {
+        set_ring(vhost, (uint16_t)state[0], state[1] != 0);
+    }
+    pthread_mutex_unlock(&vhost->lock);
+}
+
+// Around each message of a front-end: what is mapped meanwhile is its guest's.
+static enum rte_vhost_msg_result
+before_message(int vid, void *msg)
+{
+    struct netdev_vhost *vhost = lock_port_of(vid);
+
+    if (vhost != NULL) {
+        pthread_mutex_unlock(&vhost->lock);
+    }
+    netdev_vhost_call_never_wait();
+    netdev_vhost_guard_note(vhost);
+    memcpy(&request, msg, sizeof(request)); // it begins as on the wire
+    refuse_inflight();
+    netdev_vhost_caller = vhost;
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result
+after_message(int vid, void *msg)
+{
+    netdev_vhost_guard_note(NULL);
+    netdev_vhost_caller = NULL;
+    if (request == SET_VRING_ENABLE) {
+        on_ring_enable(vid, msg);
+    }
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static int
+on_new_connection(int vid)
+{
+    static const struct rte_vhost_user_extern_ops around = {
+        .pre_msg_handle = before_message,
+        .post_msg_handle = after_message,
+    };
+    struct netdev_vhost *vhost = lock_port_of(vid);
+
+    netdev_vhost_guard_note(NULL); // There is no after_message() when one was refused.
+    if (vhost == NULL) {
+        return -1;
+    }
+    atomic_store_explicit(&vhost->is_broken, false, memory_order_relaxed);
+    pthread_mutex_unlock(&vhost->lock);
+    return rte_vhost_extern_callback_register(vid, &around, NULL);
+}
+
+static void
+on_destroy_connection(int vid)
+{
+    netdev_vhost_guard_note(NULL);
+}
+
+static int
+on_new_device(int vid)
+{
+    struct netdev_vhost *vhost = lock_port_of(vid);
+    if (vhost == NULL) {
+        return -1;
+    }
+    if (atomic_load_explicit(&vhost->is_broken, memory_order_relaxed)) {
+        pthread_mutex_unlock(&vhost->lock);
+        return -1;
+    }
+    uint16_t n_vrings = rte_vhost_get_vring_num(vid);
+    uint16_t n_pairs = MAX(
+        MIN((uint16_t)(n_vrings / VHOST_VRINGS_PER_PAIR), (uint16_t)VHOST_MAX_PAIRS), (uint16_t)1);
+    int numa_id = rte_vhost_get_numa_node(vid);
+    bool changed = n_pairs != vhost->n_pairs || numa_id != vhost->numa_id;
+
+    vhost->n_pairs = n_pairs;
+    vhost->numa_id = numa_id;
+    vhost->link_resets++;
+    // We poll: the guest need not tell us about each frame.
+    for (uint16_t i = 1; i < n_vrings; i += VHOST_VRINGS_PER_PAIR) {
+        rte_vhost_enable_guest_notification(vid, i, 0);
+    }
+    map_tx_queues(vhost);
+    atomic_store_explicit(&vhost->supers, accepted_supers(vhost, vid), memory_order_relaxed);
+    atomic_store_explicit(&vhost->vid, vid, memory_order_release);
+    log_info_rl(&vhost->comings, "vHost Device '%s' has been added on numa node %d", vhost->path,
+                numa_id);
+    if (changed) {
+        netdev_want_reconfigure(&vhost->up);
+    } else {
+        netdev_changed(&vhost->up);
+    }
+    pthread_mutex_unlock(&vhost->lock);
+    return 0;
+}
+
+static void
+on_destroy_device(int vid)
+{
+    struct netdev_vhost *vhost = lock_port_of(vid);
+    if (vhost == NULL) {
+        return;
+    }
+    atomic_store_explicit(&vhost->vid, VHOST_NO_VID, memory_order_release);
+    atomic_store(&vhost->n_tx, 0);
+    for (uint16_t i = 0; i < VHOST_MAX_PAIRS; i++) {
+        vhost->tx_enabled[i] = false;
+        atomic_store(&vhost->rx_enabled[i], false);
+    }
+    vhost->link_resets++;
+    log_info_rl(&vhost->comings, "vHost Device '%s' has been removed", vhost->path);
+    netdev_changed(&vhost->up);
+    pthread_mutex_unlock(&vhost->lock);
+    // PMDs that have loaded the old value finish with it.
+    rcu_synchronize();
+}
+
+// The library can use a ring from now on, or cannot.
+static int
+on_vring_state(int vid, uint16_t vring, int enable)
+{
+    // The front-end took back what its IOMMU had told.  That is asked for when the ring is used the
+    // next time: who left it alone would never ask.
+    if (!enable && request == IOTLB_MSG) {
+        return 0;
+    }
+    struct netdev_vhost *vhost =
+        vring / VHOST_VRINGS_PER_PAIR < VHOST_MAX_PAIRS ? lock_port_of(vid) : NULL;
+    if (vhost != NULL) {
+        set_ring(vhost, vring, enable != 0);
+        pthread_mutex_unlock(&vhost->lock);
+    }
+    return 0;
+}
+
+const struct rte_vhost_device_ops netdev_vhost_ops = {
+    .new_connection = on_new_connection,
+    .destroy_connection = on_destroy_connection,
+    .new_device = on_new_device,
+    .destroy_device = on_destroy_device,
+    .vring_state_changed = on_vring_state,
+};
