@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The relay's program by itself: the tests are its switch, the vhost library and the front-end."""
+import fcntl
 import os
 import select
 import socket
@@ -48,7 +49,7 @@ class Relay:
                      listening(socket.SOCK_STREAM, self.paths[1]),
                      listening(socket.SOCK_STREAM, self.outer) if kind == "server" else
                      socket.socket()]
-        high = [os.dup2(s.fileno(), 20 + i) for i, s in enumerate(inherited)]
+        high = [fcntl.fcntl(s, fcntl.F_DUPFD_CLOEXEC, 3 + len(inherited)) for s in inherited]
         os.waitpid(os.posix_spawn(PROGRAM, ["sluice-vhost-relay", *self.paths, kind], {},
                                   file_actions=[(os.POSIX_SPAWN_DUP2, fd, 3 + i)
                                                 for i, fd in enumerate(high)]), 0)
