@@ -5,7 +5,8 @@
 // does not continue it closes it, so that nothing overtakes.
 //
 // Checksums are verified before they are given up for the pseudo-header's: what is broken stays
-// alone and reaches the receiver as it is.
+// alone and reaches the receiver as it is.  Whoever made a segment from a super-frame, or a NIC,
+// has said that TCP's is right (rewrites keep it so), which saves reading the payload once more.
 #include "netdev/netdev_gro.h"
 
 #include <netinet/in.h>
@@ -117,12 +118,15 @@ csums_are_right(const struct rte_mbuf *m, const struct segment *s)
 {
     const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *), *ip = p + s->l3;
     uint32_t l4_len = m->pkt_len - s->l4;
+    bool l4_is_right = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 
     if (s->is_v6) {
-        return sums_to_zero(p + s->l4, l4_len, rte_ipv6_phdr_cksum((const void *)ip, 0));
+        return l4_is_right ||
+               sums_to_zero(p + s->l4, l4_len, rte_ipv6_phdr_cksum((const void *)ip, 0));
     }
     return sums_to_zero(ip, sizeof(struct rte_ipv4_hdr), 0) &&
-           sums_to_zero(p + s->l4, l4_len, rte_ipv4_phdr_cksum((const void *)ip, 0));
+           (l4_is_right ||
+            sums_to_zero(p + s->l4, l4_len, rte_ipv4_phdr_cksum((const void *)ip, 0)));
 }
 
 // The same Ethernet header, tags, addresses and ports.

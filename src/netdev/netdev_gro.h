@@ -4,7 +4,8 @@
 // super-frame, for a receiver that said it takes those.  Nothing is copied: the payloads are
 // chained behind the first segment's headers.  Only what cutting would give back unchanged is
 // joined, so a receiver that forwards loses nothing: same headers but for lengths, sequence numbers
-// and IP identification, right checksums, no flags but ACK and a last PSH.
+// and IP identification, right checksums (RTE_MBUF_F_RX_L4_CKSUM_GOOD is taken at its word), no
+// flags but ACK and a last PSH.
 //
 // Any thread, on frames that it owns.
 #ifndef NETDEV_NETDEV_GRO_H

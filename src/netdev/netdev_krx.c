@@ -137,6 +137,7 @@ cut_next(struct netdev_krx *krx)
         m->data_len = (uint16_t)len;
         m->pkt_len = len;
         netdev_super_next(&krx->super, rte_pktmbuf_mtod(m, uint8_t *));
+        m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD; // for netdev_gro_join()
     }
     return m;
 }

@@ -163,6 +163,7 @@ cut_next(struct netdev_vhost_cut *cut, struct rte_mempool *pool)
     m->data_len = (uint16_t)len;
     m->pkt_len = len;
     netdev_super_next(&cut->super, rte_pktmbuf_mtod(m, uint8_t *));
+    m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD; // for netdev_gro_join()
     cut->cutting = netdev_super_next_len(&cut->super) != 0;
     return m;
 }

@@ -272,6 +272,24 @@ test_what_is_different_stays_alone(void **state)
 }
 
 static void
+test_known_checksums_are_not_read(void **state)
+{
+    static struct burst b;
+    struct connection c;
+
+    for (int known = 0; known < 2; known++) {
+        b.n = 0;
+        make_connection(&c, 1, known, false, true);
+        for (int i = 0; i < 3; i++) {
+            struct frame *f = add(&b, &c, 900);
+            f->bytes[f->m.pkt_len - 1] ^= 1;
+            f->m.ol_flags = known ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : RTE_MBUF_F_RX_L4_CKSUM_BAD;
+        }
+        assert_int_equal(netdev_gro_join(b.mbufs, b.n, BOTH), known ? 1 : 3);
+    }
+}
+
+static void
 test_any_burst_comes_back(void **state)
 {
     static struct burst b;
@@ -309,6 +327,7 @@ main(void)
         cmocka_unit_test(test_a_stream_becomes_one),
         cmocka_unit_test(test_only_what_the_receiver_takes),
         cmocka_unit_test(test_what_is_different_stays_alone),
+        cmocka_unit_test(test_known_checksums_are_not_read),
         cmocka_unit_test(test_any_burst_comes_back),
     };
 
