@@ -384,6 +384,12 @@ daemon_set_stopping(void)
 }
 
 void
+daemon_note_end_signal(int signum)
+{
+    watch_expect_end_by(signum);
+}
+
+void
 daemon_set_succeeded(long successor)
 {
     loop_timer_stop(&state.watchdog);

@@ -35,6 +35,9 @@ void daemon_start(const struct daemon_settings *settings);
 /* The first configuration is in force: the launcher may end, systemd hears READY=1, and its
  * watchdog is fed from 'loop' from now on. */
 void daemon_set_ready(struct loop *loop);
+/* 'signum', which has a handler by now, is one that ends the switch: a monitor that finds it killed
+ * after it was sent does not start it again. */
+void daemon_note_end_signal(int signum);
 /* Before teardown: systemd hears STOPPING=1. */
 void daemon_set_stopping(void);
 /* The switch has ended for everybody else, by 'signum' or (0) by exit, but this process goes on

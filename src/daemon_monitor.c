@@ -271,13 +271,43 @@ become_worker(const struct monitor *m)
 
 /* ---- The worker ---- */
 
+/* True when one of 'forwarded' still waits for the process, which is dead: it could not take it. */
+static bool
+was_told_to_end(pid_t pid)
+{
+    char path[64], line[256];
+    unsigned long long pending = 0, mask = 0;
+
+    snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "ShdPnd: %llx", &pending) == 1) {
+            break;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
+        mask |= 1ull << (forwarded[i] - 1);
+    }
+    return (pending & mask) != 0;
+}
+
 static int
 wait_worker(struct monitor *m)
 {
     for (;;) {
+        siginfo_t info = {0};
         int status;
-        pid_t pid = waitpid(-1, &status, 0);
+        pid_t pid = waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0 ? info.si_pid : -1;
 
+        if (pid == m->worker && was_told_to_end(pid)) {
+            watch_expect_end();
+        }
+        if (pid > 0) {
+            pid = waitpid(pid, &status, 0);
+        }
         if (pid == m->worker) {
             return status;
         }

@@ -5,6 +5,7 @@
  */
 #include "daemon_watch.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -195,6 +196,31 @@ watch_expect_end(void)
     if (watch.page != NULL) {
         atomic_store(&watch.page->silent_until_ms, now_ms() + LONG_MS);
         atomic_store(&watch.page->end_expected, 1);
+    }
+}
+
+static void (*next_handler[NSIG])(int);
+
+static void
+on_end_signal(int signum)
+{
+    int saved_errno = errno;
+
+    watch_expect_end();
+    next_handler[signum](signum);
+    errno = saved_errno;
+}
+
+void
+watch_expect_end_by(int signum)
+{
+    struct sigaction action;
+
+    if (watch.page != NULL && sigaction(signum, NULL, &action) == 0 &&
+        action.sa_handler != on_end_signal) {
+        next_handler[signum] = action.sa_handler;
+        action.sa_handler = on_end_signal;
+        sigaction(signum, &action, NULL);
     }
 }
 

@@ -44,6 +44,9 @@ bool watch_is_there(void);
 /* The switch goes round.  To be called within half of systemd's time. */
 void watch_beat(void);
 void watch_expect_end(void);
+/* 'signum', which has a handler, asks for the end: from its arrival on the end is expected, though
+ * the main thread hangs and does not hear of it. */
+void watch_expect_end_by(int signum);
 /* The end that comes leaves the service to another process. */
 void watch_set_successor(long pid);
 

@@ -202,6 +202,7 @@ loop_init(struct root *root, char **error)
         if (result != 0) {
             return result;
         }
+        daemon_note_end_signal(end_signals[i]);
     }
     loop_timer_every(&root->coverage_timer, root->loop, COVERAGE_MS, run_coverage, NULL);
     return 0;

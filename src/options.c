@@ -364,11 +364,15 @@ void
 options_parse(struct options *o, int argc, char *argv[])
 {
     char *path = xstrdup(argv[0] ? argv[0] : "");
+    const char *syslog_method = getenv("OVS_SYSLOG_METHOD");
     int c;
 
     *o = (struct options){.daemon.chdir = true};
     o->is_genuine_name = strncmp(basename(path), PROGRAM_NAME, strlen(PROGRAM_NAME)) == 0;
     free(path);
+    if (syslog_method != NULL && syslog_method[0] != '\0') {
+        log_option(syslog_method, log_set_syslog_method(syslog_method));
+    }
     /* getopt's own messages begin with argv[0]. */
     opterr = 1;
     argv[0] = xstrdup(PROGRAM_NAME);

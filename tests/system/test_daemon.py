@@ -203,6 +203,17 @@ def test_monitor_restarts_after_a_crash_and_not_after_exit(daemon):
     assert daemon.leftovers() == []
 
 
+def test_monitor_leaves_one_dead_that_hangs_and_was_told_to_end(daemon):
+    """As `ovs-ctl stop` does it: exit, SIGTERM, and SIGKILL when neither is heard."""
+    assert daemon.detach("--monitor") == 0
+    pid = daemon.pid()
+    for signum in (signal.SIGSTOP, signal.SIGTERM, signal.SIGKILL):
+        os.kill(pid, signum)
+        time.sleep(0.1)
+    wait_for(lambda: daemon._pids() == [], 5, "the monitor to end")
+    assert "restarting" not in daemon.log()
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_end_it_cleanly_within_2_seconds(daemon, signum):
     proc = daemon.popen("--pidfile", "--log-file")
@@ -258,6 +269,19 @@ def test_log_lines_have_the_format_that_tools_parse(daemon):
                         r"(EMER|ERR|WARN|INFO|DBG)\|", line), line
     # Nothing is wrong, so nothing is said to be.
     assert not re.search(r"\|(EMER|ERR)\|", daemon.log())
+
+
+def test_the_environment_says_where_syslog_is(daemon):
+    path = daemon.dir + "/syslog"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(path)
+        s.settimeout(10)
+        proc = daemon.popen("--pidfile", env={"OVS_SYSLOG_METHOD": "unix:" + path})
+        assert b"ovs-vswitchd" in s.recv(4096)
+        daemon.appctl("exit")
+        proc.wait(10)
+    p = daemon.run("--pidfile", env={"OVS_SYSLOG_METHOD": "nix"})
+    assert p.returncode == 1 and "nix" in p.stderr
 
 
 def test_logrotate_reopens(daemon):
