@@ -190,13 +190,16 @@ br_mirrors_sync(struct br *br, const struct db_row *br_row)
     size_t n;
     const struct db_row **rows = row_refs(br_row, "mirrors", &n);
     struct ofproto_mirror_cfg *mirrors = xcalloc(n + 1, sizeof *mirrors);
+    char(*ids)[UUID_LEN + 1] = xcalloc(n + 1, sizeof *ids);
 
     for (size_t i = 0; i < n; i++) {
         const struct db_row *output = row_ref(rows[i], "output_port");
         struct ofproto_mirror_cfg *m = &mirrors[i];
 
+        /* Several may have one name, or none. */
+        uuid_format(row_uuid(rows[i]), ids[i]);
         *m = (struct ofproto_mirror_cfg){
-            .name = row_str(rows[i], "name"),
+            .id = ids[i],
             .select_all = row_bool_or(rows[i], "select_all", false),
             .select_vlans = row_vlans(rows[i], "select_vlan"),
             .output_port = output ? row_str(output, "name") : NULL,
@@ -213,6 +216,7 @@ br_mirrors_sync(struct br *br, const struct db_row *br_row)
         free((const char **)mirrors[i].select_dst);
     }
     free(mirrors);
+    free(ids);
     free(rows);
 }
 

@@ -127,8 +127,13 @@ mirrors_put_statistics(const struct br *br, struct db_txn *txn, const struct db_
     for (size_t i = 0; i < row_n(br_row, "mirrors"); i++) {
         const struct db_row *row = row_ref_at(br_row, "mirrors", i);
         uint64_t packets, bytes;
+        char id[UUID_LEN + 1];
 
-        if (row && !ofproto_mirror_get_stats(br->ofproto, row_str(row, "name"), &packets, &bytes)) {
+        if (!row) {
+            continue;
+        }
+        uuid_format(row_uuid(row), id);
+        if (!ofproto_mirror_get_stats(br->ofproto, id, &packets, &bytes)) {
             const int64_t values[] = {packets, bytes};
             db_txn_set_simap(txn, row, "statistics", keys, values, ARRAY_SIZE(values));
         }

@@ -217,7 +217,7 @@ free_strings(char **strings, size_t n)
 static void
 mirror_fini(struct ofmirror *m)
 {
-    free(m->name);
+    free(m->id);
     free_strings(m->src, m->n_src);
     free_strings(m->dst, m->n_dst);
     free(m->out_port);
@@ -240,7 +240,7 @@ string_lists_equal(char *const *a, size_t n_a, const char *const *b, size_t n_b)
 static bool
 mirror_is_as(const struct ofmirror *m, const struct ofproto_mirror_cfg *cfg)
 {
-    return !strcmp(m->name, cfg->name) && m->select_all == cfg->select_all &&
+    return !strcmp(m->id, cfg->id) && m->select_all == cfg->select_all &&
            string_lists_equal(m->src, m->n_src, cfg->select_src, cfg->n_src) &&
            string_lists_equal(m->dst, m->n_dst, cfg->select_dst, cfg->n_dst) &&
            m->all_vlans == !cfg->select_vlans &&
@@ -260,12 +260,12 @@ mirrors_are_as(const struct ofproto *p, const struct ofproto_mirror_cfg *cfg, si
     return n == p->n_mirrors;
 }
 
-/* Takes the counters of the mirror of the same name over. */
+/* Takes the counters of the same mirror over. */
 static struct rule_stats *
-take_stats(struct ofmirror *old, size_t n, const char *name)
+take_stats(struct ofmirror *old, size_t n, const char *id)
 {
     for (size_t i = 0; i < n; i++) {
-        if (old[i].stats && !strcmp(old[i].name, name)) {
+        if (old[i].stats && !strcmp(old[i].id, id)) {
             struct rule_stats *stats = old[i].stats;
 
             old[i].stats = NULL;
@@ -290,7 +290,7 @@ ofproto_mirrors_set(struct ofproto *p, const struct ofproto_mirror_cfg *cfg, siz
     for (size_t i = 0; i < n; i++) {
         struct ofmirror *m = &p->mirrors[i];
 
-        m->name = xstrdup(cfg[i].name);
+        m->id = xstrdup(cfg[i].id);
         m->select_all = cfg[i].select_all;
         m->src = copy_strings(cfg[i].select_src, cfg[i].n_src);
         m->n_src = cfg[i].n_src;
@@ -303,7 +303,7 @@ ofproto_mirrors_set(struct ofproto *p, const struct ofproto_mirror_cfg *cfg, siz
         m->out_port = xstrdup_null(cfg[i].output_port);
         m->out_vlan = cfg[i].output_vlan;
         m->snaplen = cfg[i].snaplen;
-        m->stats = take_stats(old, n_old, m->name);
+        m->stats = take_stats(old, n_old, m->id);
     }
     p->n_mirrors = n;
     for (size_t i = 0; i < n_old; i++) {
@@ -313,11 +313,11 @@ ofproto_mirrors_set(struct ofproto *p, const struct ofproto_mirror_cfg *cfg, siz
 }
 
 int
-ofproto_mirror_get_stats(const struct ofproto *p, const char *name, uint64_t *packets,
+ofproto_mirror_get_stats(const struct ofproto *p, const char *id, uint64_t *packets,
                          uint64_t *bytes)
 {
     for (size_t i = 0; i < p->n_mirrors; i++) {
-        if (!strcmp(p->mirrors[i].name, name)) {
+        if (!strcmp(p->mirrors[i].id, id)) {
             const struct rule_stats *s = p->mirrors[i].stats;
 
             *packets = atomic_load_explicit(&s->packets, memory_order_relaxed);

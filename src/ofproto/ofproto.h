@@ -263,7 +263,7 @@ uint64_t ofprotos_bond_seq(const struct ofprotos *);
 /* --- mirrors (rows of Mirror); names are of bundles ------------------------------------------- */
 
 struct ofproto_mirror_cfg {
-    const char *name;
+    const char *id; /* what tells it from the others of the bridge */
     bool select_all;
     const char *const *select_src;
     size_t n_src;
@@ -277,7 +277,7 @@ struct ofproto_mirror_cfg {
 /* Replaces all mirrors of the bridge (at most 32). */
 void ofproto_mirrors_set(struct ofproto *, const struct ofproto_mirror_cfg *, size_t n);
 /* 0 or -ENOENT. */
-int ofproto_mirror_get_stats(const struct ofproto *, const char *name, uint64_t *packets,
+int ofproto_mirror_get_stats(const struct ofproto *, const char *id, uint64_t *packets,
                              uint64_t *bytes);
 
 /* --- flows as text (the start-up file) ---------------------------------------------------------

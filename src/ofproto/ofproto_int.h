@@ -96,7 +96,6 @@ struct view_bundle {
 };
 
 struct view_mirror {
-    const char *name;
     const struct view_bundle *out; /* NULL: out_vlan */
     int out_vlan;                  /* -1 */
     uint16_t snaplen;              /* 0: whole */

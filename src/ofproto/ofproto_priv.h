@@ -128,7 +128,7 @@ struct ofbundle {
 };
 
 struct ofmirror {
-    char *name;
+    char *id;
     bool select_all;
     char **src, **dst;
     size_t n_src, n_dst;

@@ -174,7 +174,6 @@ build_mirror(const struct ofmirror *m, struct ofproto_view *v, size_t idx)
     uint32_t bit = UINT32_C(1) << idx, *mask;
 
     *vm = (struct view_mirror){
-        .name = xstrdup(m->name),
         .out = out,
         .out_vlan = out ? -1 : m->out_vlan,
         .snaplen = m->snaplen,
@@ -259,9 +258,6 @@ view_destroy(void *view_)
         free(v->bundles[i].members);
         bond_loads_unref(v->bundles[i].loads);
         frozen_unref(v->bundles[i].recirc);
-    }
-    for (size_t i = 0; i < v->n_mirrors; i++) {
-        free_const(v->mirrors[i].name);
     }
     free_const(v->flood_vlans);
     free(v->ports);

@@ -126,3 +126,24 @@ def test_statistics(pair):
     for switch in pair:
         wait_for(lambda: switch.get("Mirror", "m", "statistics") ==
                  "{tx_bytes=300, tx_packets=3}", 20, "the statistics of the mirror")
+
+
+def test_mirrors_of_one_name(pair):
+    """Names of mirrors are nobody's index; each counts what is its own."""
+    for switch in pair:
+        switch.vsctl("clear", "Bridge", "br0", "mirrors")
+        switch.vsctl("--id=@p1", "get", "Port", "p1", "--", "--id=@p3", "get", "Port", "p3", "--",
+                     "--id=@o1", "get", "Port", "p6", "--", "--id=@o2", "get", "Port", "p7", "--",
+                     "--id=@a", "create", "Mirror", "select_src_port=@p1", "output_port=@o1", "--",
+                     "--id=@b", "create", "Mirror", "select_src_port=@p3", "output_port=@o2", "--",
+                     "set", "Bridge", "br0", "mirrors=@a,@b")
+        switch.ofctl("del-flows", "br0")
+        switch.ofctl("add-flow", "br0", "actions=output:2")
+        for port, n in (("p1", 2), ("p3", 5)):
+            for _ in range(n):
+                switch.appctl("netdev-dummy/receive", port, "in_port(1),eth(src=02:00:00:00:00:01,"
+                              "dst=02:00:00:00:00:02),eth_type(0x1234)", "--len", "100")
+    for switch in pair:
+        wait_for(lambda: sorted(switch.vsctl("--bare", "--columns=statistics", "list", "Mirror").split()) ==
+                 ["tx_bytes=200", "tx_bytes=500", "tx_packets=2", "tx_packets=5"], 20,
+                 "the statistics of both mirrors")

@@ -400,7 +400,7 @@ mirrors_have_it_once(void **state)
 {
     static const char *const dst[] = {"bond0"};
     const struct ofproto_mirror_cfg m = {
-        .name = "m", .select_dst = dst, .n_dst = 1, .output_port = "spy", .output_vlan = -1};
+        .id = "m", .select_dst = dst, .n_dst = 1, .output_port = "spy", .output_vlan = -1};
     char text[64];
     uint32_t id;
     struct fx fx;

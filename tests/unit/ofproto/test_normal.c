@@ -287,7 +287,7 @@ static void
 mirrors_copy_once(void **state)
 {
     static const char *const p1[] = {"p1"};
-    struct ofproto_mirror_cfg m = {.name = "m",
+    struct ofproto_mirror_cfg m = {.id = "m",
                                    .select_src = p1,
                                    .n_src = 1,
                                    .select_dst = p1,
