@@ -348,30 +348,48 @@ br_ifaces_sync(struct br *br, const struct db_row *port_row)
 
 /* --- what concerns several at once --------------------------------------------------------- */
 
-void
-br_ifaces_follow_mtu(struct br *br)
+/* True for an endpoint of the host whose MTU is not the operator's but follows the others'. */
+static bool
+follows_mtu(const struct br_iface *iface)
 {
-    struct br_iface *iface;
+    const struct db_row *row = db_get(iface->br->all->db, "Interface", &iface->uuid);
+    int64_t request;
+
+    return iface->netdev && (!strcmp(iface->type, "internal") || !strcmp(iface->type, "tap")) &&
+           !(row && row_int(row, "mtu_request", &request));
+}
+
+/* 0: there is nothing to follow. */
+static int
+smallest_mtu(const struct br *br)
+{
     int min = 0;
 
-    for (iface = br->ifaces; iface; iface = iface->hh.next) {
-        int mtu = iface->netdev && strcmp(iface->type, "internal") && strcmp(iface->type, "patch")
-                      ? netdev_get_mtu(iface->netdev)
-                      : 0;
+    for (const struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
+        bool counts = iface->netdev && strcmp(iface->type, "patch") && !follows_mtu(iface);
+        int mtu = counts ? netdev_get_mtu(iface->netdev) : 0;
+
         if (mtu > 0 && (!min || mtu < min)) {
             min = mtu;
         }
     }
-    if (!min || min == br->min_mtu) {
-        return;
+    return min;
+}
+
+void
+br_ifaces_follow_mtu(struct br *br)
+{
+    int before = br->min_mtu, min = smallest_mtu(br);
+
+    if (!min) {
+        min = before ? RTE_ETHER_MTU : 0; /* The last one to follow has gone. */
     }
     br->min_mtu = min;
-    for (iface = br->ifaces; iface; iface = iface->hh.next) {
-        int64_t request;
-        const struct db_row *row = db_get(br->all->db, "Interface", &iface->uuid);
+    for (struct br_iface *iface = br->ifaces; min && iface; iface = iface->hh.next) {
+        int mtu = follows_mtu(iface) ? netdev_get_mtu(iface->netdev) : 0;
 
-        if (iface->netdev && !strcmp(iface->type, "internal") &&
-            !(row && row_int(row, "mtu_request", &request))) {
+        /* One that is new is cut down, but not raised. */
+        if (mtu > min || (mtu > 0 && mtu != min && min != before)) {
             netdev_set_mtu(iface->netdev, min);
         }
     }

@@ -162,7 +162,7 @@ datapath_type_is_served(const struct bridges *b, const char *type)
             (!b->cfg.disable_system || netdev_dummy_level() == NETDEV_DUMMY_OVERRIDE_ALL));
 }
 
-static void
+void
 br_destroy(struct br *br)
 {
     br_journal_stop(br);
@@ -369,6 +369,17 @@ bridges_sync(struct bridges *b, const struct db_row *ovs)
 }
 
 static void
+bridges_say_ready(struct bridges *b)
+{
+    if (!b->is_ready) {
+        b->is_ready = true;
+        if (b->cfg.ready) {
+            b->cfg.ready(b->cfg.aux);
+        }
+    }
+}
+
+static void
 results_written(void *bridges_, enum db_txn_status status, const char *error)
 {
     struct bridges *b = bridges_;
@@ -376,12 +387,7 @@ results_written(void *bridges_, enum db_txn_status status, const char *error)
     switch (status) {
     case DB_TXN_SUCCESS:
     case DB_TXN_UNCHANGED:
-        if (!b->is_ready) {
-            b->is_ready = true;
-            if (b->cfg.ready) {
-                b->cfg.ready(b->cfg.aux);
-            }
-        }
+        bridges_say_ready(b);
         break;
     case DB_TXN_TRY_AGAIN:
     case DB_TXN_NOT_LOCKED:
@@ -418,24 +424,18 @@ bridges_forward(struct bridges *b)
 static void
 bridges_reconfigure(void *bridges_)
 {
-    static struct log_rate rl = LOG_RATE_INIT(1, 1);
     struct bridges *b = bridges_;
     const struct db_row *ovs;
     struct db_txn *txn;
     struct smap other_config;
 
-    if (!db_is_ready(b->db)) {
-        return;
-    }
-    if (!db_has_lock(b->db)) {
-        if (db_is_lock_contended(b->db)) {
-            log_err_rl(&rl, "another ovs-vswitchd process is running, "
-                            "disabling this process until it goes away");
-        }
+    if (!db_is_ready(b->db) || !bridges_follow_lock(b)) {
         return;
     }
     ovs = db_first(b->db, "Open_vSwitch");
-    if (!ovs) {
+    if (!ovs) { /* Nobody has run `ovs-vsctl init`: no bridges, then. */
+        bridges_forward(b);
+        bridges_say_ready(b);
         return;
     }
     coverage_inc(bridge_reconfigure);
@@ -455,10 +455,7 @@ bridges_reconfigure(void *bridges_)
 
     b->netdev_seq = netdev_global_change_seq();
     txn = db_txn_create(b->db);
-    if (!b->advertised) {
-        bridges_put_abilities(b, txn, ovs);
-        b->advertised = true;
-    }
+    bridges_put_abilities(b, txn, ovs);
     bridges_put_results(b, txn, ovs);
     db_txn_commit(txn, results_written, b);
 }
@@ -526,6 +523,9 @@ bridges_watch(void *bridges_)
         bridges_reconfigure(b);
         return;
     }
+    for (struct br *br = b->brs; br; br = br->hh.next) {
+        br_ifaces_follow_mtu(br);
+    }
     txn = db_txn_create(b->db);
     bridges_put_status(b, txn);
     db_txn_commit(txn, NULL, NULL);
@@ -588,6 +588,7 @@ leave_database(struct bridges *b)
         loop_timer_stop(&b->watch_timer);
         loop_timer_stop(&b->stats_timer);
         loop_timer_stop(&b->retry_timer);
+        loop_timer_stop(&b->yield_timer);
         system_stats_stop(b->system_stats);
         b->system_stats = NULL;
     }

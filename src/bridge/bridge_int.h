@@ -71,7 +71,7 @@ struct br {
     int journal_macs_fd;         /* br_journal.c; -1: none */
     uint64_t journal_macs_seq;   /* ofproto_macs_seq() as last written there */
     int64_t journal_macs_due_ms; /* not written again before */
-    int min_mtu;                 /* of the ports that are not internal; 0: none known */
+    int min_mtu;                 /* that internal ports follow; 0: none known */
     bool wanted;
 };
 
@@ -84,7 +84,6 @@ struct bridges {
     struct br *brs;
     struct tls_config *tls; /* of the SSL row, or NULL */
     char *tls_key;          /* what 'tls' was made from */
-    bool advertised;        /* datapath_types, iface_types, dpdk_version are written */
     bool is_ready;
     bool is_forwarding;                /* cfg.forwarding was called */
     bool restore_wait_over;            /* flow-restore-wait has been false once */
@@ -94,6 +93,7 @@ struct bridges {
     uint64_t bond_seq;                 /* ofprotos_bond_seq() as last looked at */
     struct system_stats *system_stats; /* NULL: not asked for */
     struct loop_timer stats_timer, retry_timer, watch_timer;
+    struct loop_timer yield_timer; /* br_lock.c */
     int stats_interval_ms;
     uint32_t unserved_said; /* lines of br_unserved.c's table that were logged */
     bool unserved_qos_said;
@@ -112,6 +112,11 @@ void br_state_restore_macs(struct br *, int fd);
 int br_state_file(const char *what, const uint8_t *data, size_t size);
 /* Closes what was put. */
 void br_state_forget(struct br *);
+
+/* br_lock.c */
+
+/* True while the lock is ours.  When another process has it, bridges that run are given up. */
+bool bridges_follow_lock(struct bridges *);
 
 /* br_journal.c */
 
@@ -200,6 +205,8 @@ struct br_iface *bridges_find_iface(const struct bridges *, const char *name);
 /* bridge.c */
 /* Makes everything as the database has it, now. */
 void bridges_run(struct bridges *);
+/* Takes a bridge down. */
+void br_destroy(struct br *);
 
 /* A whole map column as a new smap; free with smap_destroy(). */
 void row_to_smap(const struct db_row *, const char *column, struct smap *);

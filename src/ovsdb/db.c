@@ -135,6 +135,12 @@ db_is_lock_contended(const struct db *db)
     return db->class->is_lock_contended(db);
 }
 
+int
+db_yield_ms(const struct db *db)
+{
+    return db->class->yield_ms != NULL ? db->class->yield_ms(db) : -1;
+}
+
 uint64_t
 db_seqno(const struct db *db)
 {

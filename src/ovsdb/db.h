@@ -76,8 +76,13 @@ bool db_is_ready(const struct db *db);
  * contents, and transactions end with DB_TXN_NOT_LOCKED.  Always true when embedded. */
 bool db_has_lock(const struct db *db);
 
-/* True while another process holds the lock (client face only). */
+/* True while another process holds the lock. */
 bool db_is_lock_contended(const struct db *db);
+
+/* For how long, in ms, a switch may go on forwarding while another process holds the lock: as long
+ * as that process may be a connection of our own that the server does not yet know to be dead.  -1:
+ * for ever, as there is no other switch (embedded face). */
+int db_yield_ms(const struct db *db);
 
 /* Grows whenever others changed the contents, the lock changed hands or the database became ready.
  * This switch's own write-backs do not count. */

@@ -27,6 +27,9 @@ LOG_MODULE(ovsdb_client);
 #define MAX_MESSAGE (256u << 20)
 #define PROBE_MS 5000
 #define RETRY_MS 2000
+/* A local server sees at once that a connection is gone; over a network it probes, for 10 s. */
+#define YIELD_LOCAL_MS 1000
+#define YIELD_REMOTE_MS 15000
 #define ZERO_TXN_ID "00000000-0000-0000-0000-000000000000"
 
 /* A transaction that awaits its reply. */
@@ -129,14 +132,18 @@ request_monitor(struct db_client *db)
 static void
 on_schema(struct db_client *db, const json_t *json)
 {
+    static struct log_rate rl = LOG_RATE_INIT(1, 1);
     struct ovsdb_error *error;
 
     ovsdb_schema_destroy(db->schema);
     error = ovsdb_schema_from_json(json, &db->schema);
+    if (error == NULL) {
+        error = ovsdb_replica_check_schema(db->schema);
+    }
     if (error != NULL) {
         char *text = ovsdb_error_take_text(error);
 
-        log_err("%s: cannot use the server's schema: %s", db->remote, text);
+        log_err_rl(&rl, "%s: cannot use the server's schema: %s", db->remote, text);
         free(text);
         start_over(db);
         return;
@@ -450,6 +457,12 @@ static const struct jsonrpc_callbacks callbacks = {
     .on_closed = on_closed,
 };
 
+static bool
+is_local(const struct db_client *db)
+{
+    return !strncmp(db->remote, "unix:", 5);
+}
+
 static void
 connect_to_server(void *db_)
 {
@@ -462,7 +475,7 @@ connect_to_server(void *db_)
 
     db->rpc = jsonrpc_create_reconnecting(db->up.loop, &settings, &callbacks, db);
     jsonrpc_set_max_size(db->rpc, MAX_MESSAGE);
-    jsonrpc_set_probe_interval(db->rpc, strncmp(db->remote, "unix:", 5) ? PROBE_MS : 0);
+    jsonrpc_set_probe_interval(db->rpc, is_local(db) ? 0 : PROBE_MS);
 }
 
 /* The interface. */
@@ -483,6 +496,12 @@ static bool
 client_is_lock_contended(const struct db *db)
 {
     return client(db)->is_contended;
+}
+
+static int
+client_yield_ms(const struct db *db)
+{
+    return is_local(client(db)) ? YIELD_LOCAL_MS : YIELD_REMOTE_MS;
 }
 
 static char *
@@ -522,6 +541,7 @@ static const struct db_class client_class = {
     .is_ready = client_is_ready,
     .has_lock = client_has_lock,
     .is_lock_contended = client_is_lock_contended,
+    .yield_ms = client_yield_ms,
     .transact = client_transact,
     .describe = client_describe,
 };

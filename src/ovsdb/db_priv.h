@@ -26,6 +26,7 @@ struct db_class {
     bool (*is_ready)(const struct db *db);
     bool (*has_lock)(const struct db *db);
     bool (*is_lock_contended)(const struct db *db);
+    int (*yield_ms)(const struct db *db); /* NULL: -1 */
     /* Takes 'ops', an array of operations without the database's name.  Must call db_complete()
      * once, now or later, with 'completion', which it takes too. */
     void (*transact)(struct db *db, json_t *ops, struct db_completion *completion);

@@ -27,6 +27,29 @@ ovsdb_replica_requests(const struct ovsdb_schema *schema)
     return requests;
 }
 
+struct ovsdb_error *
+ovsdb_replica_check_schema(const struct ovsdb_schema *schema)
+{
+    static const struct {
+        const char *table, *column;
+    } names[] = {{"Bridge", "name"}, {"Port", "name"},         {"Interface", "name"},
+                 {"Mirror", "name"}, {"Controller", "target"}, {"Manager", "target"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const struct ovsdb_table_schema *table = ovsdb_schema_table(schema, names[i].table);
+        const struct ovsdb_column *column =
+            table != NULL ? ovsdb_table_column(table, names[i].column) : NULL;
+
+        if (table != NULL && (column == NULL || column->type.key.type != OVSDB_STRING ||
+                              !ovsdb_type_is_scalar(&column->type))) {
+            return ovsdb_error_create(OVSDB_E_CONSTRAINT,
+                                      "column %s of table %s is missing or not one string",
+                                      names[i].column, names[i].table);
+        }
+    }
+    return NULL;
+}
+
 struct apply {
     struct ovsdb_database *db;
     uint64_t seqno;
@@ -40,6 +63,25 @@ touch(struct apply *apply, struct db_row *row)
 {
     row->seqno = apply->seqno;
     apply->foreign = true;
+}
+
+/* Others write it for others to read.  The server tells every few seconds how its managers are:
+ * with each a reconfiguration would be too much. */
+static bool
+is_nothing_to_us(const char *table, const char *column)
+{
+    static const char *const of_root[] = {"ovs_version", "db_version", "system_type",
+                                          "system_version"};
+
+    if (!strcmp(column, "external_ids")) {
+        return true;
+    }
+    for (size_t i = 0; !strcmp(table, "Open_vSwitch") && i < ARRAY_SIZE(of_root); i++) {
+        if (!strcmp(column, of_root[i])) {
+            return true;
+        }
+    }
+    return !strcmp(table, "Manager") && strcmp(column, "target");
 }
 
 /* Sets the columns in 'columns' of a row; 'is_diff' as in "modify" of dialect 2. */
@@ -71,13 +113,19 @@ set_columns(struct apply *apply, struct db_row *row, const json_t *columns, bool
             datum = ovsdb_datum_apply_diff(&column->type, row->data[column->index], diff);
             ovsdb_datum_unref(diff);
         }
+        if (datum->n < column->type.n_min || datum->n > column->type.n_max) {
+            error = ovsdb_error_at(OVSDB_E_SYNTAX, json, "%u values for column %s", datum->n, name);
+            ovsdb_datum_unref(datum);
+            return error;
+        }
         if (ovsdb_datum_equals(datum, row->data[column->index])) {
             ovsdb_datum_unref(datum);
             continue;
         }
         ovsdb_row_set(row, column->index, datum);
         is_foreign =
-            is_foreign || apply->is_own == NULL || !apply->is_own(apply->aux, &row->uuid, name);
+            is_foreign || (!is_nothing_to_us(schema->name, name) &&
+                           (apply->is_own == NULL || !apply->is_own(apply->aux, &row->uuid, name)));
     }
     if (is_foreign) {
         touch(apply, row);

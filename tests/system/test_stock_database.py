@@ -236,25 +236,103 @@ def test_starts_on_an_older_schema(clients, hosts, tmp_path):
     c.add_hosts(hosts)
 
 
+def test_a_schema_that_nobody_can_use(clients, hosts, tmp_path):
+    """Names that are optional: what runs goes on until the schema is one again."""
+    if KIND == "ovs":
+        pytest.skip("genuine Open vSwitch ignores columns of other types")
+
+    def nameless(tables):
+        tables["Interface"]["columns"]["name"] = {"type": {"key": "string", "min": 0}}
+        tables["Interface"]["indexes"] = []
+
+    c = clients()
+    c.add_hosts(hosts)
+    sock = "unix:%s/db.sock" % c.dir
+    sh(["ovsdb-client", "convert", sock,
+        changed_schema(tmp_path / "nameless", "8.9.0", nameless)], env=c.env)
+    wait_for(lambda: "cannot use the server's schema" in open(c.log).read(), 20, "the complaint")
+    hosts[0].ping("10.0.0.2", check=True)
+    sh(["ovsdb-client", "convert", sock, SCHEMA], env=c.env)
+    c.serve_new_port()
+    hosts[0].ping("10.0.0.2", check=True)
+
+
+def test_a_database_without_its_row(clients):
+    """Nobody has run `ovs-vsctl init`: the daemon goes into the background all the same."""
+    c = clients(start=False)
+    vsctl, c.vsctl = c.vsctl, lambda *args, **kw: None
+    c._start_server()
+    c.vsctl = vsctl
+    subprocess.run(["ip", "netns", "exec", c.ns.name, c.binary, "unix:%s/db.sock" % c.dir,
+                    "--pidfile=%s/ovs-vswitchd.pid" % c.dir, "--log-file=" + c.log, "--no-chdir",
+                    "--unixctl=%s/ovs-vswitchd.ctl" % c.dir, "--detach", "-vconsole:off"],
+                   env=c.env, check=True, timeout=30, stdin=subprocess.DEVNULL)
+    try:
+        c.vsctl("init")
+        c.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        assert c.get("interface", "br0", "ofport") == "65534"
+    finally:
+        pid = c.pid
+        c.appctl("exit")
+        wait_for(lambda: not os.path.exists("/proc/%d" % pid), 20, "the end of the daemon")
+
+
 # ---- two daemons ----
+
+class Second:
+    """Another daemon on the database of 'a', with its network but run directory and log of its own."""
+
+    def __init__(self, a):
+        self.dir = tempfile.mkdtemp(prefix="sluice-test-")
+        self.log = self.dir + "/ovs-vswitchd.log"
+        with open(self.dir + "/stderr", "wb") as out:
+            self.proc = a.ns.popen(
+                [DAEMON, "unix:%s/db.sock" % a.dir, "--pidfile=%s/ovs-vswitchd.pid" % self.dir,
+                 "--unixctl=%s/ovs-vswitchd.ctl" % self.dir, "--log-file=" + self.log,
+                 "--no-chdir"], env=dict(a.env, OVS_RUNDIR=self.dir, OVS_LOGDIR=self.dir),
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        wait_for(lambda: os.path.exists(self.log) and "another ovs-vswitchd process is running"
+                 in open(self.log).read(), 20, "the second to say that it idles")
+
+    def close(self):
+        self.proc.terminate()
+        self.proc.wait(20)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def test_the_lock_goes_to_another_while_the_server_is_away(clients, hosts):
+    """Who comes back too late gives its bridges up to the other."""
+    a = clients()
+    a.add_hosts(hosts)
+    second = Second(a)
+    try:
+        os.kill(a.pid, signal.SIGSTOP)
+        try:
+            a.stop_server()
+            a.start_server()
+            wait_for(lambda: os.path.exists(second.dir + "/br0.mgmt"), 30, "the second to act")
+        finally:
+            os.kill(a.pid, signal.SIGCONT)
+        wait_for(lambda: not os.path.exists(a.dir + "/br0.mgmt"), 30, "the first to yield")
+        wait_for(lambda: hosts[0].ping("10.0.0.2", count=1), 20, "pings through the second")
+        a.serve_new_port()
+        wait_for(lambda: a.vsctl("--columns=name", "find", "interface", "error!=[]") == "", 20,
+                 "all ports of the second")
+        # And back, when the second ends.
+        second.proc.terminate()
+        wait_for(lambda: os.path.exists(a.dir + "/br0.mgmt"), 30, "the first to act again")
+        wait_for(lambda: hosts[0].ping("10.0.0.2", count=1), 20, "pings through the first")
+    finally:
+        second.close()
+
 
 @pytest.mark.parametrize("first", ["same", "ovs"])
 def test_second_daemon_idles_and_takes_over(clients, hosts, first):
     a = clients(**({} if first == "same" else {"binary": GENUINE}))
     a.add_hosts(hosts)
-    # The second has run directory and log of its own, and the first's network.
-    dir2 = tempfile.mkdtemp(prefix="sluice-test-")
-    env2 = dict(a.env, OVS_RUNDIR=dir2, OVS_LOGDIR=dir2)
-    log2 = dir2 + "/ovs-vswitchd.log"
-    out = open(dir2 + "/stderr", "wb")
-    second = a.ns.popen(
-        [DAEMON, "unix:%s/db.sock" % a.dir, "--pidfile=%s/ovs-vswitchd.pid" % dir2,
-         "--unixctl=%s/ovs-vswitchd.ctl" % dir2, "--log-file=" + log2, "--no-chdir"], env=env2,
-        stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-    out.close()
+    second = Second(a)
+    dir2 = second.dir
     try:
-        wait_for(lambda: os.path.exists(log2) and "another ovs-vswitchd process is running"
-                 in open(log2).read(), 20, "the second to say that it idles")
         assert os.listdir(dir2) and not [f for f in os.listdir(dir2) if f.endswith(".mgmt")]
         hosts[0].ping("10.0.0.2", check=True)
         a.serve_new_port()
@@ -264,9 +342,7 @@ def test_second_daemon_idles_and_takes_over(clients, hosts, first):
         a.serve_new_port("t2")
         assert a.get("interface", "p1", "error") == "[]"
     finally:
-        second.terminate()
-        second.wait(20)
-        shutil.rmtree(dir2, ignore_errors=True)
+        second.close()
 
 
 # ---- TCP and TLS ----
