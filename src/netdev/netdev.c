@@ -206,6 +206,22 @@ open_failed(const char *name, const char *detail, int error, char **errorp)
     return NULL;
 }
 
+// The datapath's own port, and those that tunnels have in it whatever their device is called.
+static bool
+name_is_reserved(const char *name)
+{
+    static const char *const tunnels[] = {"bareudp_sys", "erspan_sys",    "genev_sys",  "gre_sys",
+                                          "gtpu_sys",    "ip6erspan_sys", "ip6gre_sys", "lisp_sys",
+                                          "srv6_sys",    "stt_sys",       "vxlan_sys"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(tunnels); i++) {
+        if (!strncmp(name, tunnels[i], strlen(tunnels[i]))) {
+            return true;
+        }
+    }
+    return name[0] == '\0' || !strcmp(name, "ovs-netdev");
+}
+
 struct netdev *
 netdev_open(const char *name, const char *type, char **errorp)
 {
@@ -217,7 +233,7 @@ netdev_open(const char *name, const char *type, char **errorp)
     if (class == NULL) {
         return open_failed(name, NULL, EAFNOSUPPORT, errorp);
     }
-    if (name[0] == '\0' || strcmp(name, "ovs-netdev") == 0) {
+    if (name_is_reserved(name)) {
         return open_failed(name, "the name is reserved", EINVAL, errorp);
     }
     if (netdev_find(name) != NULL) {

@@ -253,6 +253,15 @@ def test_dpdk_ports_that_cannot_be(sw, devargs, words):
     assert sw.ofctl("show", "br0")
 
 
+@pytest.mark.parametrize("name", ["ovs-netdev", "vxlan_sys_4789", "gre_sys"])
+def test_reserved_names(sw, name):
+    """Also where the kernel has such a device, as one that genuine Open vSwitch has left behind."""
+    sw.add_bridge("br0")
+    sw.ns.run("ip link add %s type veth peer name peer0" % name, check=False)
+    sw.vsctl("add-port", "br0", name)
+    assert sw.get("interface", name, "ofport") == "-1"
+
+
 def test_unknown_things_are_named(sw):
     p = sw.vsctl("set", "Bridge", "nosuch", "fail_mode=secure", check=False)
     assert p.returncode and "nosuch" in p.stderr
