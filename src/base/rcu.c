@@ -40,7 +40,9 @@ static struct {
     struct rte_rcu_qsbr *qsbr; /* NULL until rcu_init(). */
     unsigned int max_threads;
     pthread_t reclaimer;
-    pthread_mutex_t check_lock; /* One thread at a time looks whether a grace period is over. */
+    /* One thread at a time looks whether a grace period is over.  Locks are written on other cores
+     * all the time; the line that rcu_quiesce() reads shall not be theirs. */
+    pthread_mutex_t check_lock CACHE_ALIGNED;
 
     pthread_mutex_t lock;      /* Guards the rest. */
     pthread_cond_t work;       /* Something was queued, or 'stop'. */

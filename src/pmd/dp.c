@@ -59,7 +59,7 @@ dp_name(const struct dp *dp)
 struct dp *
 dp_create(void)
 {
-    struct dp *dp = xzalloc(sizeof *dp);
+    struct dp *dp = xzalloc_cacheline(sizeof *dp);
 
     dp_set_identity(dp, "netdev", false);
     random_bytes(&dp->secret, sizeof dp->secret);

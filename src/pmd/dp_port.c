@@ -43,7 +43,7 @@ dp_n_txq_wanted(const struct dp *dp)
 void
 dp_port_give_tx(struct dp *dp, struct dp_port *port, struct pmd *pmd)
 {
-    struct tx_port *tx = xzalloc(sizeof *tx);
+    struct tx_port *tx = xzalloc_cacheline(sizeof *tx);
 
     if (netdev_poll(port->netdev) == NETDEV_POLL_NONE) {
         free(tx);

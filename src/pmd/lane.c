@@ -50,10 +50,10 @@ lane_get(struct megaflows *mf, uint64_t w0, uint64_t map)
     struct lane *lane = megaflow_find_lane(mf, w0, map);
 
     if (!lane) {
-        struct lane_view *view = xzalloc(sizeof *view);
+        struct lane_view *view = xzalloc_cacheline(sizeof *view);
         view->basis = random_u64();
         view->generation = next_generation();
-        lane = xzalloc(sizeof *lane);
+        lane = xzalloc_cacheline(sizeof *lane);
         lane->w0 = w0;
         lane->map = map;
         lane->n_words = (uint32_t)__builtin_popcountll(map);
@@ -115,11 +115,21 @@ lane_publish(struct lane *lane, struct lane_view *view)
     rcu_free(old);
 }
 
+// Lines of its own: what lies beside it on the heap may be written by any thread.
+static struct lane_view *
+view_copy(const struct lane *lane)
+{
+    struct lane_view *view = xzalloc_cacheline(sizeof *view);
+
+    *view = *rcu_get_protected(&lane->view);
+    return view;
+}
+
 static struct subtable *
 lane_add_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *mask)
 {
     struct subtable *st = subtable_create(lane, mask, lane->n_words - 1);
-    struct lane_view *view = xmemdup(rcu_get_protected(&lane->view), sizeof *view);
+    struct lane_view *view = view_copy(lane);
 
     for (uint32_t i = 0; i < st->n_words; i++) {
         view->umask[i] |= mask[i];
@@ -135,7 +145,7 @@ lane_add_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *mask)
 void
 lane_remove_subtable(struct lane *lane, struct subtable *st)
 {
-    struct lane_view *view = xmemdup(rcu_get_protected(&lane->view), sizeof *view);
+    struct lane_view *view = view_copy(lane);
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < view->n_subtables; i++) {
@@ -254,7 +264,7 @@ lane_shrink_union(struct lane *lane)
         }
     }
     if (memcmp(umask, view->umask, sizeof umask)) {
-        struct lane_view *new = xmemdup(view, sizeof *view);
+        struct lane_view *new = view_copy(lane);
         memcpy(new->umask, umask, sizeof umask);
         lane_publish(lane, new);
     }

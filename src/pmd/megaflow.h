@@ -48,24 +48,42 @@ struct dp_flow {
 static_assert(sizeof(struct dp_flow) == 128, "two lines, and a shift from slot to address");
 static_assert(offsetof(struct dp_flow, value) + 5 * 8 == 64, "IPv4 with VLAN fits the first line");
 
+// Where the flows of a subtable are.  Word 7 of a bucket is how far the farthest flow of that home
+// bucket lies from it.
 struct subtable_map {
+    struct bucket *b;
     uint32_t bucket_mask;
-    // Word 7 of a bucket is how far the farthest flow of that home bucket lies from it.
-    struct bucket b[];
 };
 
 enum { SUBTABLE_BUCKET_FLOWS = BUCKET_WORDS - 1, SUBTABLE_FLOW_WORDS = 0x7f };
 
+// A lookup that finds nothing asks all of a lane's, and takes two lines from other packets for
+// each: this one, for the common shapes, and a bucket.
 struct subtable {
-    struct lane *lane;                // NULL: dead, or a table of flows for any shape (wild)
-    uint64_t basis;                   // of the hash
-    uint64_t mask[FLOW_KEY_MAX];      // words 1... of the lane's shape
-    RCU_PTR(struct subtable_map) map; /* control: w, pmd: r */
+    struct lane *lane;           // NULL: dead, or a table of flows for any shape (wild)
+    uint64_t basis;              // of the hash
+    _Atomic uintptr_t map;       /* control: w, pmd: r; see subtable_get_map() */
+    uint64_t mask[FLOW_KEY_MAX]; // words 1... of the lane's shape
     uint32_t n_words;
     uint32_t n_flows;                   /* control only */
     struct flow_key *wild_mask;         // wild only: sparse
     RCU_PTR(struct subtable) wild_next; /* wild only; control: w, pmd: r */
-};
+} CACHE_ALIGNED;
+
+static_assert(offsetof(struct subtable, mask) + 5 * 8 == 64, "IPv4 with VLAN fits one line");
+
+// The address of the buckets, which begin on a line, and in its lowest bits how many there are, as
+// a power of two: a reader gets both at once, of one array.
+static inline struct subtable_map
+subtable_get_map(const struct subtable *st)
+{
+    uintptr_t word = atomic_load_explicit(&st->map, memory_order_consume);
+
+    return (struct subtable_map){
+        .b = (struct bucket *)(word & ~(uintptr_t)(CACHE_LINE_SIZE - 1)),
+        .bucket_mask = (UINT32_C(1) << word % CACHE_LINE_SIZE % 32) - 1,
+    };
+}
 
 // What a lookup in a lane needs, replaced as a whole when a mask comes or goes.
 struct lane_view {
@@ -82,8 +100,7 @@ struct lane {
     uint32_t n_words;               // of the key, word 0 included
     RCU_PTR(struct lane_view) view; /* control: w, pmd: r */
     RCU_PTR(struct lane) next;      // in the hash chain
-    size_t n_flows;                 /* control only */
-    uint32_t n_narrow;              // subtables that are not wide
+    size_t n_flows CACHE_ALIGNED;   /* control only, with each flow; not in line with 'view' */
     int64_t empty_since_ms;         /* control only; 0: has flows */
 };
 
@@ -102,11 +119,20 @@ struct flow_cold {
     struct megaflows *mf;
 };
 
+// What PMDs read for each burst stands apart, from what writers touch for each flow that comes or
+// goes, too: a line that another core has written is some hundred cycles away, and PMDs would meet
+// that with the packets of all ports.
 struct megaflows {
-    pthread_mutex_t lock; // "flow_lock": all writers of this struct
+    // Read by PMDs, hardly ever written.
     struct dp_flow *slab; // FLOW_MAX_SLOTS, mapped, touched as used
-    uint32_t high_slot;   /* control: w, walkers: r (atomic) */
-    uint32_t *free_slots; // stack
+    const struct key_secret *secret;
+    RCU_PTR(struct subtable) wild; // list
+    _Atomic uint64_t lane_gen;     // lanes were unlinked: PMDs forget the ones they cache
+    RCU_PTR(struct lane) lanes[LANE_HEADS];
+    // Of writers.
+    pthread_mutex_t lock CACHE_ALIGNED; // "flow_lock": all writers of this struct
+    uint32_t high_slot;                 /* control: w, walkers: r (atomic) */
+    uint32_t *free_slots;               // stack
     uint32_t n_free;
     uint32_t *ufid_heads; // slots
     uint32_t ufid_mask;
@@ -116,10 +142,6 @@ struct megaflows {
     // How much there was of each at once, ever, and flows refused for one port's share: w under
     // 'lock', main: r.
     _Atomic uint64_t most_flows, most_port_flows, most_masks, n_port_refused;
-    RCU_PTR(struct lane) lanes[LANE_HEADS];
-    _Atomic uint64_t lane_gen;     // lanes were unlinked: PMDs forget the ones they cache
-    RCU_PTR(struct subtable) wild; // list
-    const struct key_secret *secret;
     struct plan_table plans;                      // under 'lock'
     void (*slot_freed)(void *aux, uint32_t slot); // before a slot is handed out again
     void *slot_freed_aux;
@@ -206,14 +228,14 @@ static inline struct dp_flow *
 subtable_find(const struct subtable *st, const struct dp_flow *slab, const uint64_t *w, uint32_t n,
               uint32_t hash)
 {
-    const struct subtable_map *map = rcu_get(&st->map);
-    uint32_t i = hash & map->bucket_mask;
-    uint64_t reach = bucket_get(&map->b[i], SUBTABLE_BUCKET_FLOWS);
+    struct subtable_map map = subtable_get_map(st);
+    uint32_t i = hash & map.bucket_mask;
+    uint64_t reach = bucket_get(&map.b[i], SUBTABLE_BUCKET_FLOWS);
 
-    for (;; reach--, i = (i + 1) & map->bucket_mask) {
-        unsigned hits = bucket_match(&map->b[i], hash) & SUBTABLE_FLOW_WORDS;
+    for (;; reach--, i = (i + 1) & map.bucket_mask) {
+        unsigned hits = bucket_match(&map.b[i], hash) & SUBTABLE_FLOW_WORDS;
         while (UNLIKELY(hits)) {
-            uint64_t word = bucket_get(&map->b[i], (unsigned)__builtin_ctz(hits));
+            uint64_t word = bucket_get(&map.b[i], (unsigned)__builtin_ctz(hits));
             const struct dp_flow *f = &slab[bucket_word_slot(word)];
             hits &= hits - 1;
             if (atomic_load_explicit(&f->subtable, memory_order_acquire) == st &&

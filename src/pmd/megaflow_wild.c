@@ -16,15 +16,15 @@ wild_hash(const struct subtable *st, const struct flow_key *k)
 static struct dp_flow *
 wild_find_in(const struct megaflows *mf, const struct subtable *st, const struct flow_key *k)
 {
-    const struct subtable_map *map = rcu_get(&st->map);
+    struct subtable_map map = subtable_get_map(st);
     uint32_t hash = wild_hash(st, k);
-    uint32_t i = hash & map->bucket_mask;
-    uint64_t reach = bucket_get(&map->b[i], SUBTABLE_BUCKET_FLOWS);
+    uint32_t i = hash & map.bucket_mask;
+    uint64_t reach = bucket_get(&map.b[i], SUBTABLE_BUCKET_FLOWS);
 
-    for (uint64_t d = 0; d <= reach; d++, i = (i + 1) & map->bucket_mask) {
-        unsigned hits = bucket_match(&map->b[i], hash) & SUBTABLE_FLOW_WORDS;
+    for (uint64_t d = 0; d <= reach; d++, i = (i + 1) & map.bucket_mask) {
+        unsigned hits = bucket_match(&map.b[i], hash) & SUBTABLE_FLOW_WORDS;
         for (; hits; hits &= hits - 1) {
-            uint64_t word = bucket_get(&map->b[i], (unsigned)__builtin_ctz(hits));
+            uint64_t word = bucket_get(&map.b[i], (unsigned)__builtin_ctz(hits));
             struct dp_flow *f = &mf->slab[bucket_word_slot(word)];
             if (atomic_load_explicit(&f->subtable, memory_order_acquire) == st &&
                 flow_key_match(k, st->wild_mask, f->cold->wild_value)) {

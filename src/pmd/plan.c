@@ -101,7 +101,7 @@ plan_get(struct plan_table *t, const struct dp_actions *actions)
             return p;
         }
     }
-    struct plan *plan = xzalloc(sizeof *plan);
+    struct plan *plan = xzalloc_cacheline(sizeof *plan);
     plan->hash = hash;
     plan->n_refs = 1;
     dp_actions_append(&plan->actions, actions->data, actions->size);
@@ -152,7 +152,7 @@ plan_unref(struct plan_table *t, const struct plan *plan_)
 struct dp_shared *
 plan_shared_create(struct plan_table *t, const struct dp_actions *actions)
 {
-    struct dp_shared *shared = xzalloc(sizeof *shared);
+    struct dp_shared *shared = xzalloc_cacheline(sizeof *shared);
 
     shared->plan.kind = PLAN_SHARED;
     shared->plan.n_refs = 1;

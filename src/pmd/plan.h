@@ -25,10 +25,12 @@ struct plan {
     enum plan_kind kind;
     odp_port_t port;      // PLAN_OUTPUT
     uint32_t drop_reason; // PLAN_DROP: enum drop_reason
-    uint32_t n_refs;      // under the table's lock
+    struct dp_actions actions;
+    // Under the table's lock, and changed by every flow that comes or goes: not in line with what
+    // PMDs read.
+    uint32_t n_refs CACHE_ALIGNED;
     uint64_t hash;
     struct plan *next; // in the table's chain
-    struct dp_actions actions;
 };
 
 struct dp_shared {

@@ -13,19 +13,27 @@ enum { SUBTABLE_FILL = 4 }; // flows for each bucket before the array doubles
 
 const struct subtable dead_subtable;
 
-static struct subtable_map *
+static struct subtable_map
 subtable_map_create(uint32_t n_buckets)
 {
-    struct subtable_map *map = xzalloc_cacheline(sizeof *map + n_buckets * sizeof map->b[0]);
+    return (struct subtable_map){
+        .b = xzalloc_cacheline(n_buckets * sizeof(struct bucket)),
+        .bucket_mask = n_buckets - 1,
+    };
+}
 
-    map->bucket_mask = n_buckets - 1;
-    return map;
+static void
+subtable_set_map(struct subtable *st, struct subtable_map map)
+{
+    uintptr_t log2 = (uintptr_t)__builtin_popcount(map.bucket_mask);
+
+    atomic_store_explicit(&st->map, (uintptr_t)map.b | log2, memory_order_release);
 }
 
 struct subtable *
 subtable_create(struct lane *lane, const uint64_t *mask, uint32_t n_words)
 {
-    struct subtable *st = xzalloc(sizeof *st);
+    struct subtable *st = xzalloc_cacheline(sizeof *st);
 
     st->lane = lane;
     st->basis = random_u64();
@@ -33,7 +41,7 @@ subtable_create(struct lane *lane, const uint64_t *mask, uint32_t n_words)
     if (n_words) {
         memcpy(st->mask, mask, n_words * sizeof *mask);
     }
-    rcu_assign(&st->map, subtable_map_create(1));
+    subtable_set_map(st, subtable_map_create(1));
     return st;
 }
 
@@ -42,18 +50,18 @@ subtable_free(void *st_)
 {
     struct subtable *st = st_;
 
-    free(rcu_get_protected(&st->map));
+    free(subtable_get_map(st).b);
     free(st->wild_mask);
     free(st);
 }
 
 static void
-subtable_map_insert(struct subtable_map *map, uint32_t hash, uint32_t slot)
+subtable_map_insert(struct subtable_map map, uint32_t hash, uint32_t slot)
 {
-    struct bucket *home = &map->b[hash & map->bucket_mask];
+    struct bucket *home = &map.b[hash & map.bucket_mask];
 
     for (uint32_t d = 0;; d++) {
-        struct bucket *b = &map->b[(hash + d) & map->bucket_mask];
+        struct bucket *b = &map.b[(hash + d) & map.bucket_mask];
         for (unsigned i = 0; i < SUBTABLE_BUCKET_FLOWS; i++) {
             if (!bucket_get(b, i)) {
                 // The reach first, so that no reader stops short of the word.
@@ -70,29 +78,29 @@ subtable_map_insert(struct subtable_map *map, uint32_t hash, uint32_t slot)
 static void
 subtable_resize(struct subtable *st, uint32_t n_buckets)
 {
-    struct subtable_map *old = rcu_get_protected(&st->map);
-    struct subtable_map *map = subtable_map_create(n_buckets);
+    struct subtable_map old = subtable_get_map(st);
+    struct subtable_map map = subtable_map_create(n_buckets);
 
-    for (uint32_t i = 0; i <= old->bucket_mask; i++) {
+    for (uint32_t i = 0; i <= old.bucket_mask; i++) {
         for (unsigned j = 0; j < SUBTABLE_BUCKET_FLOWS; j++) {
-            uint64_t word = bucket_get(&old->b[i], j);
+            uint64_t word = bucket_get(&old.b[i], j);
             if (word) {
                 subtable_map_insert(map, bucket_word_hash(word), bucket_word_slot(word));
             }
         }
     }
-    rcu_assign(&st->map, map);
-    rcu_free(old);
+    subtable_set_map(st, map);
+    rcu_free(old.b);
 }
 
 void
 subtable_insert(struct subtable *st, uint32_t hash, uint32_t slot)
 {
-    struct subtable_map *map = rcu_get_protected(&st->map);
+    struct subtable_map map = subtable_get_map(st);
 
-    if (st->n_flows >= (map->bucket_mask + 1) * SUBTABLE_FILL) {
-        subtable_resize(st, (map->bucket_mask + 1) * 2);
-        map = rcu_get_protected(&st->map);
+    if (st->n_flows >= (map.bucket_mask + 1) * SUBTABLE_FILL) {
+        subtable_resize(st, (map.bucket_mask + 1) * 2);
+        map = subtable_get_map(st);
     }
     subtable_map_insert(map, hash, slot);
     st->n_flows++;
@@ -101,17 +109,17 @@ subtable_insert(struct subtable *st, uint32_t hash, uint32_t slot)
 void
 subtable_remove(struct subtable *st, uint32_t hash, uint32_t slot)
 {
-    struct subtable_map *map = rcu_get_protected(&st->map);
+    struct subtable_map map = subtable_get_map(st);
     uint64_t word = bucket_word(hash, slot);
 
-    for (uint32_t d = 0; d <= map->bucket_mask; d++) {
-        struct bucket *b = &map->b[(hash + d) & map->bucket_mask];
+    for (uint32_t d = 0; d <= map.bucket_mask; d++) {
+        struct bucket *b = &map.b[(hash + d) & map.bucket_mask];
         for (unsigned i = 0; i < SUBTABLE_BUCKET_FLOWS; i++) {
             if (bucket_get(b, i) == word) {
                 bucket_set(b, i, 0);
                 st->n_flows--;
-                if (map->bucket_mask && st->n_flows < (map->bucket_mask + 1) / 2) {
-                    subtable_resize(st, (map->bucket_mask + 1) / 2);
+                if (map.bucket_mask && st->n_flows < (map.bucket_mask + 1) / 2) {
+                    subtable_resize(st, (map.bucket_mask + 1) / 2);
                 }
                 return;
             }

@@ -23,7 +23,7 @@ struct fixture {
 static int
 setup(void **state)
 {
-    struct fixture *fx = xzalloc(sizeof *fx);
+    struct fixture *fx = xzalloc_cacheline(sizeof *fx);
     struct dp_act_port out = {.hdr = {.type = DP_ACT_OUTPUT, .len8 = sizeof out / 8}, .port = 7};
 
     rcu_thread_register();
