@@ -20,8 +20,8 @@
 //
 // What is left of a flood's cost is to receive it, and at some 100,000 packets a second a PMD that
 // polls a million times meets each packet alone: all lines of memory are cold and nothing overlaps.
-// So a queue that had packets refused and gave a short burst rests for some microseconds, and its
-// packets come in larger bursts.
+// So a queue that had packets refused rests for as long as a good burst takes to come, half a
+// millisecond at most.
 #include "base/coverage.h"
 #include "base/clock.h"
 #include "pmd/dp_int.h"
@@ -29,8 +29,8 @@
 COVERAGE_DEFINE(miss_share_rest); // a queue in debt is not polled for a while
 
 enum {
-    REST_SHARE = 8,             // of half a millisecond, twice that after very few packets
-    REST_BURST = BURST_MAX / 2, // a queue that gives so many packets at once does not rest
+    REST_BURST = BURST_MAX * 3 / 4, // what a rest is meant to gather
+    REST_MIN_SHARE = 8,             // of half a millisecond, the longest rest
     SHARE_UNIT = 1024,
     CREDIT_MAX_PER_SECOND = 256, // credit for so much of a second may be saved up
     AFTERMATH_NS = 1300,         // what a miss costs the packets after it
@@ -122,6 +122,35 @@ later_cycles(struct pmd *pmd, uint32_t n)
     return answers + n * tsc_of_ns(pmd, AFTERMATH_NS);
 }
 
+// The queue rests for as long as a good burst takes to come, if they go on coming as they did since
+// the last burst of which some were refused.
+static void
+begin_rest(struct pmd *pmd, struct rxq *rxq)
+{
+    uint64_t most = pmd->half_ms_cycles, least = most / REST_MIN_SHARE;
+    uint64_t gap = MIN(pmd->now_tsc - rxq->refused_tsc, most);
+    uint32_t n = pmd->burst.n; // of the queue, whatever recirculated since
+
+    rxq->refused_tsc = pmd->now_tsc;
+    if (n < BURST_MAX) { // else there is more already
+        uint64_t rest = gap * REST_BURST / MAX(n, 1u);
+        rxq->rest_tsc = pmd->now_tsc + MIN(MAX(rest, least), most);
+        coverage_inc(miss_share_rest);
+    }
+}
+
+// 'n' packets of this burst are refused.
+static void
+note_refused(struct pmd *pmd, struct rxq *rxq, uint32_t n)
+{
+    uint64_t cycles = n * tsc_of_ns(pmd, REFUSED_NS);
+
+    rxq->refused_cycles = MIN(rxq->refused_cycles + cycles, tsc_of_ns(pmd, REFUSED_KEPT_NS));
+    if (rxq->rest_tsc <= pmd->now_tsc && !pmd->is_kernel) {
+        begin_rest(pmd, rxq);
+    }
+}
+
 bool
 pmd_may_ask(struct pmd *pmd)
 {
@@ -132,7 +161,11 @@ pmd_may_ask(struct pmd *pmd)
         return true;
     }
     refill(pmd, rxq, share);
-    return rxq->miss_credit > 0;
+    if (rxq->miss_credit > 0) {
+        return true;
+    }
+    note_refused(pmd, rxq, 1);
+    return false;
 }
 
 void
@@ -208,17 +241,11 @@ limited_slow_stages(struct pmd *pmd, struct burst *b, struct rxq *rxq)
     uint32_t refused = rxq->miss_credit > 0 ? 0 : refuse(b);
 
     if (refused) {
-        uint64_t cycles = burst_count(b, refused) * tsc_of_ns(pmd, REFUSED_NS);
-        rxq->refused_cycles = MIN(rxq->refused_cycles + cycles, tsc_of_ns(pmd, REFUSED_KEPT_NS));
+        note_refused(pmd, rxq, burst_count(b, refused));
     }
     b->todo &= ~refused;
     if (b->todo) {
         ask_and_charge(pmd, b, rxq);
-    }
-    if (refused && b->n < REST_BURST && !pmd->is_kernel) {
-        rxq->rest_tsc =
-            pmd->now_tsc + pmd->half_ms_cycles / REST_SHARE * (b->n < REST_BURST / 2 ? 2 : 1);
-        coverage_inc(miss_share_rest);
     }
     b->todo |= refused; // gone, like those that went to a handler
 }

@@ -52,6 +52,7 @@ struct rxq {
     int64_t miss_credit;                      /* pmd; see miss.c */
     uint64_t miss_tsc;                        /* pmd: when it was refilled */
     uint64_t refused_cycles;                  /* pmd: that refused packets took, not charged yet */
+    uint64_t refused_tsc;                     /* pmd: when some were refused last */
     uint64_t rest_tsc;                        /* pmd: not polled before that */
     _Atomic uint64_t drops[DROP_N_REASONS];   /* pmd: w, main: r */
 };
