@@ -12,7 +12,6 @@ from switchlib import wait_for
 from test_vhost_protocol import begin, drivers, ether  # noqa: F401
 from vhost_frontend import Driver
 
-SET_BACKEND_REQ_FD, IOTLB_MSG, POSTCOPY_ADVISE, POSTCOPY_LISTEN, POSTCOPY_END = 21, 22, 28, 29, 30
 P_BACKEND_REQ, P_PAGEFAULT = 5, 8
 MISS, UPDATE, INVALIDATE, READ_WRITE = 1, 2, 3, 3
 PAGE = 4096
@@ -35,7 +34,7 @@ class Behind(Driver):
         self.fe.send(vf.SET_PROTOCOL_FEATURES, struct.pack(
             "<Q", self.protocol & (1 << vf.P_MQ | 1 << P_BACKEND_REQ)))
         self.fe.send(vf.SET_OWNER)
-        self.fe.send(SET_BACKEND_REQ_FD, fds=[theirs.fileno()])
+        self.fe.send(vf.SET_BACKEND_REQ_FD, fds=[theirs.fileno()])
         theirs.close()
         self.set_features(self.features)
         self.set_memory([(0, self.size, self.fd)])
@@ -56,7 +55,7 @@ class Behind(Driver):
                 self.tell(UPDATE, iova & -PAGE)
 
     def tell(self, kind, iova, size=PAGE):
-        self.fe.send(IOTLB_MSG, struct.pack("<QQQBB6x", iova, size, vf.USER + iova - IOVA, READ_WRITE,
+        self.fe.send(vf.IOTLB_MSG, struct.pack("<QQQBB6x", iova, size, vf.USER + iova - IOVA, READ_WRITE,
                                             kind))
 
     def invalidate(self):
@@ -75,6 +74,10 @@ class Behind(Driver):
         super().close()
 
 
+def begin_with(sw, option, relay):
+    begin(sw, "other_config:%s=true" % option, "other_config:vhost-relay=%s" % str(relay).lower())
+
+
 def make(sw, drivers, name, cls, **kw):  # noqa: F811
     path = "%s/%s.sock" % (sw.dir, name)
     sw.vsctl("add-port", "br0", name, "--", "set", "Interface", name, "type=dpdkvhostuserclient",
@@ -84,75 +87,63 @@ def make(sw, drivers, name, cls, **kw):  # noqa: F811
     return d
 
 
-def translated(driver):
+def make_translated(sw, drivers, name):  # noqa: F811
     """Its buffers, too, lie behind the IOMMU."""
+    driver = make(sw, drivers, name, Behind, features=(vf.IOMMU,), fill=False)
     for ring in driver.rings:
         plain = ring.describe
         ring.describe = lambda i, address, *args, plain=plain, **kw: plain(i, IOVA + address, *args,
                                                                            **kw)
     for ring in driver.rings[::2]:
         driver.fill(ring)
+    return driver
+
+
+def until_one_arrives(sender, receiver, also=lambda: True):
+    """A page that is asked for is no reason to wait: frames may be lost meanwhile."""
+    frame = ether(payload=os.urandom(100))
+    wait_for(lambda: (sender.send(frame) or frame in [f for _, f in receiver.receive()]) and also(),
+             20, "a frame")
 
 
 @RELAY
 def test_iotlb(sw, drivers, relay):  # noqa: F811
     """What the switch does not know it asks for; what is invalid it asks for again."""
-    begin(sw, "other_config:vhost-iommu-support=true",
-          "other_config:vhost-relay=%s" % str(relay).lower())
-    a, b = (make(sw, drivers, name, Behind, features=(vf.IOMMU,), fill=False) for name in "ab")
-    for d in (a, b):
-        translated(d)
-    frame = ether(payload=os.urandom(100))
-
-    def arrives():
-        # A page that is asked for is no reason to wait: frames may be lost meanwhile.
-        a.send(frame)
-        return frame in [f for _, f in b.receive()]
-
-    wait_for(arrives, 20, "a frame")
+    begin_with(sw, "vhost-iommu-support", relay)
+    a, b = (make_translated(sw, drivers, name) for name in "ab")
+    until_one_arrives(a, b)
     assert {IOVA + r.desc for r in a.rings} <= {m & -PAGE for m in a.misses}
     assert IOVA + a.tx.data in {m & -PAGE for m in a.misses}
     n = len(a.misses)
     a.invalidate()
-    wait_for(lambda: arrives() and len(a.misses) > n, 20, "a frame, and pages asked for again")
+    until_one_arrives(a, b, also=lambda: len(a.misses) > n)
 
 
 @RELAY
 def test_rings_that_became_invalid(sw, drivers, relay):  # noqa: F811
     """Of an idle ring, and of one that is turned on only afterwards: used, they are asked for."""
-    begin(sw, "other_config:vhost-iommu-support=true",
-          "other_config:vhost-relay=%s" % str(relay).lower())
-    a, b = (make(sw, drivers, name, Behind, features=(vf.IOMMU,), fill=False) for name in "ab")
-    for d in (a, b):
-        translated(d)
-
-    def arrives(sender, receiver):
-        frame = ether(payload=os.urandom(100))
-        wait_for(lambda: sender.send(frame) or frame in [f for _, f in receiver.receive()], 20,
-                 "a frame")
-
-    arrives(a, b)
-    arrives(b, a)
+    begin_with(sw, "vhost-iommu-support", relay)
+    a, b = (make_translated(sw, drivers, name) for name in "ab")
+    until_one_arrives(a, b)
+    until_one_arrives(b, a)
     a.invalidate()
-    arrives(b, a)
-    arrives(a, b)
+    until_one_arrives(b, a)
+    until_one_arrives(a, b)
     for ring in a.rings:
         a.enable(ring.index, False)
     a.invalidate()
     for ring in a.rings:
         a.enable(ring.index, True)
-    arrives(b, a)
-    arrives(a, b)
+    until_one_arrives(b, a)
+    until_one_arrives(a, b)
 
 
 @RELAY
 def test_misses_that_nobody_reads(sw, drivers, relay):  # noqa: F811
     """A front-end that leaves its channel full stops no forwarding thread."""
-    begin(sw, "other_config:vhost-iommu-support=true",
-          "other_config:vhost-relay=%s" % str(relay).lower())
+    begin_with(sw, "vhost-iommu-support", relay)
     a, b = (make(sw, drivers, name, Driver) for name in "ab")
-    h = make(sw, drivers, "h", Behind, features=(vf.IOMMU,), fill=False)
-    translated(h)
+    h = make_translated(sw, drivers, "h")
     frame = ether(src=b"\2\0\0\0\0\7", payload=bytes(60))
     wait_for(lambda: a.send(frame) or h.receive(), 20, "the rings of h")
     # Nobody reads from here on.
@@ -163,7 +154,7 @@ def test_misses_that_nobody_reads(sw, drivers, relay):  # noqa: F811
             theirs.send(bytes(64))
     except BlockingIOError:
         theirs.setblocking(True)
-    h.fe.send(SET_BACKEND_REQ_FD, fds=[theirs.fileno()])
+    h.fe.send(vf.SET_BACKEND_REQ_FD, fds=[theirs.fileno()])
     h.invalidate()
     try:
         for _ in range(20):
@@ -180,29 +171,27 @@ def test_misses_that_nobody_reads(sw, drivers, relay):  # noqa: F811
 def test_postcopy(sw, drivers, relay):  # noqa: F811
     """The switch gives its userfaultfd, tells where the guest's memory is, and waits until its
     front-end has seen that; afterwards frames pass."""
-    begin(sw, "other_config:vhost-postcopy-support=true",
-          "other_config:vhost-relay=%s" % str(relay).lower())
+    begin_with(sw, "vhost-postcopy-support", relay)
 
     class Arriving(Driver):
         def set_memory(self, regions):
             s = self.fe.s
             self.fe.send(vf.SET_PROTOCOL_FEATURES, struct.pack(
                 "<Q", self.protocol & (1 << P_PAGEFAULT | 1 << P_BACKEND_REQ | 1 << vf.P_MQ)))
-            self.fe.send(POSTCOPY_ADVISE)
+            self.fe.send(vf.POSTCOPY_ADVISE)
             answer, fds, _, _ = socket.recv_fds(s, 20, 1)
-            assert answer[:4] == struct.pack("<I", POSTCOPY_ADVISE) and len(fds) == 1
+            assert answer[:4] == struct.pack("<I", vf.POSTCOPY_ADVISE) and len(fds) == 1
             assert os.readlink("/proc/self/fd/%d" % fds[0]) == "anon_inode:[userfaultfd]"
-            self.fe.send(POSTCOPY_LISTEN)
+            self.fe.send(vf.POSTCOPY_LISTEN)
             super().set_memory(regions)
             table = s.recv(1000)
             request, _, size, n = struct.unpack("<IIII", table[:16])
             assert request == vf.SET_MEM_TABLE and n == 1 and len(table) == 12 + size
             assert struct.unpack("<QQ", table[20:36]) == (0, self.size)
             self.fe.send(vf.SET_MEM_TABLE, table[12:])
-            assert self.fe.ask(POSTCOPY_END) == 0
+            assert self.fe.ask(vf.POSTCOPY_END) == 0
             os.close(fds[0])
 
     a, b = make(sw, drivers, "a", Arriving), make(sw, drivers, "b", Driver)
-    frame = ether(payload=os.urandom(100))
-    wait_for(lambda: a.send(frame) or frame in [f for _, f in b.receive()], 20, "a frame")
-    wait_for(lambda: b.send(frame) or frame in [f for _, f in a.receive()], 20, "a frame back")
+    until_one_arrives(a, b)
+    until_one_arrives(b, a)

@@ -16,7 +16,6 @@ from vhost_frontend import Frontend
 
 PROGRAM = os.path.dirname(os.path.abspath(SLUICED)) + "/relay/sluice-vhost-relay"
 SOON_S = 20
-POSTCOPY_ADVISE = 28
 
 
 def listening(kind, path):
@@ -24,6 +23,23 @@ def listening(kind, path):
     s.bind(path)
     s.listen(4)
     return s
+
+
+def start_relay(control_path, inner_path, outer_path, kind="server"):
+    """The program with its sockets, as a switch starts it; returns the switch's end of the first."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    inherited = [theirs, listening(socket.SOCK_SEQPACKET, control_path),
+                 listening(socket.SOCK_STREAM, inner_path),
+                 listening(socket.SOCK_STREAM, outer_path) if kind == "server" else socket.socket()]
+    high = [fcntl.fcntl(s, fcntl.F_DUPFD_CLOEXEC, 3 + len(inherited)) for s in inherited]
+    os.waitpid(os.posix_spawn(PROGRAM, ["sluice-vhost-relay", control_path, inner_path, kind], {},
+                              file_actions=[(os.POSIX_SPAWN_DUP2, fd, 3 + i)
+                                            for i, fd in enumerate(high)]), 0)
+    for fd in high:
+        os.close(fd)
+    for s in inherited:
+        s.close()
+    return ours
 
 
 def read_all(s, size):
@@ -44,19 +60,7 @@ class Relay:
         self.outer = self.dir.name + "/v0"
         os.mkdir(self.dir.name + "/vhost-relay")
         self.paths = [self.dir.name + "/vhost-relay/v0." + end for end in ("ctl", "vhu")]
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        inherited = [theirs, listening(socket.SOCK_SEQPACKET, self.paths[0]),
-                     listening(socket.SOCK_STREAM, self.paths[1]),
-                     listening(socket.SOCK_STREAM, self.outer) if kind == "server" else
-                     socket.socket()]
-        high = [fcntl.fcntl(s, fcntl.F_DUPFD_CLOEXEC, 3 + len(inherited)) for s in inherited]
-        os.waitpid(os.posix_spawn(PROGRAM, ["sluice-vhost-relay", *self.paths, kind], {},
-                                  file_actions=[(os.POSIX_SPAWN_DUP2, fd, 3 + i)
-                                                for i, fd in enumerate(high)]), 0)
-        for fd in high:
-            os.close(fd)
-        for s in inherited:
-            s.close()
+        self.control = start_relay(*self.paths, self.outer, kind)
         self.library = None
         self.come()
         self.fe = Frontend(self.outer) if kind == "server" else None
@@ -101,6 +105,20 @@ class Relay:
     def answer(self, request, payload=struct.pack("<Q", 0)):
         self.library.send(struct.pack("<III", request, 5, len(payload)) + payload)
 
+    def pass_on(self, request):
+        """What the front-end says reaches the library."""
+        self.fe.send(request)
+        assert self.take() == request
+
+    def die_and_come(self):
+        self.die()
+        self.come()
+
+    def spares_the_next(self):
+        """The switch that comes now does not hear of the front-end."""
+        self.die_and_come()
+        assert self.library.recv(1) == b"" and not self.front_end_is_there()
+
     def take_replay(self):
         """Answers until the replay is over: with the second question for features."""
         for _ in range(2):
@@ -142,8 +160,7 @@ def test_a_call_that_is_not_answered(caller):
     caller.await_call()
     caller.await_call()
     caller.connect()
-    caller.fe.send(vf.SET_OWNER)
-    assert caller.take() == vf.SET_OWNER
+    caller.pass_on(vf.SET_OWNER)
 
 
 def test_calls_become_rare(caller):
@@ -156,8 +173,7 @@ def test_calls_become_rare(caller):
         caller.await_call()
     assert time.monotonic() - start > 0.8
     caller.connect()
-    caller.fe.send(vf.SET_OWNER)
-    assert caller.take() == vf.SET_OWNER
+    caller.pass_on(vf.SET_OWNER)
     caller.fe.close()
     assert caller.library.recv(1) == b""
     caller.library.close()
@@ -167,51 +183,40 @@ def test_calls_become_rare(caller):
 
 def test_a_record_that_kills_each_switch(relay):
     """Three replays that are not survived: the fourth switch is spared."""
-    relay.fe.send(vf.SET_OWNER)
-    assert relay.take() == vf.SET_OWNER
+    relay.pass_on(vf.SET_OWNER)
     for _ in range(3):
-        relay.die()
-        relay.come()
+        relay.die_and_come()
         assert relay.take() == vf.GET_FEATURES and relay.front_end_is_there()
-    relay.die()
-    relay.come()
-    assert relay.library.recv(1) == b"" and not relay.front_end_is_there()
+    relay.spares_the_next()
 
 
 def test_a_question_that_hangs_each_switch(relay):
     """However long it takes until the watchdog ends one."""
-    relay.fe.send(vf.GET_QUEUE_NUM)
-    assert relay.take() == vf.GET_QUEUE_NUM
+    relay.pass_on(vf.GET_QUEUE_NUM)
     for _ in range(3):
-        relay.die()
-        relay.come()
+        relay.die_and_come()
         relay.take_replay()
         assert relay.take() == vf.GET_QUEUE_NUM and relay.front_end_is_there()
         time.sleep(1.1)
-    relay.die()
-    relay.come()
-    assert relay.library.recv(1) == b"" and not relay.front_end_is_there()
+    relay.spares_the_next()
 
 
 def test_switches_that_die_of_something_else(relay):
     """One that lived for long after a replay does not count against the front-end."""
-    relay.fe.send(vf.SET_OWNER)
-    assert relay.take() == vf.SET_OWNER
+    relay.pass_on(vf.SET_OWNER)
     for i in range(4):
-        relay.die()
-        relay.come()
+        relay.die_and_come()
         relay.take_replay()
         if i == 2:
             time.sleep(1.1)
-    relay.fe.send(vf.GET_QUEUE_NUM)
-    assert relay.take() == vf.GET_QUEUE_NUM and relay.front_end_is_there()
+    relay.pass_on(vf.GET_QUEUE_NUM)
+    assert relay.front_end_is_there()
 
 
 def test_a_memory_table_that_nobody_confirms(relay):
     """During postcopy the library's thread for all ports waits for it: not for long."""
-    relay.fe.send(POSTCOPY_ADVISE)
-    assert relay.take() == POSTCOPY_ADVISE
-    relay.answer(POSTCOPY_ADVISE)
+    relay.pass_on(vf.POSTCOPY_ADVISE)
+    relay.answer(vf.POSTCOPY_ADVISE)
     relay.fe.send(vf.SET_MEM_TABLE, bytes(8))
     assert relay.take() == vf.SET_MEM_TABLE
     relay.answer(vf.SET_MEM_TABLE, bytes(40))
@@ -236,8 +241,7 @@ def status_of(relay):
 
 def test_it_has_no_privileges(relay):
     # Nothing that a front-end sends is read before.
-    relay.fe.send(vf.SET_OWNER)
-    assert relay.take() == vf.SET_OWNER
+    relay.pass_on(vf.SET_OWNER)
     status = status_of(relay)
     for name in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb"):
         assert int(status[name + ":"], 16) == 0
