@@ -29,6 +29,24 @@ struct free_pages {
     uint64_t largest; // the largest size of which there are any
 };
 
+// Of the kernel's counters for pages of 'kb' kB; 0 when it has none.
+static unsigned int
+read_count(unsigned int kb, const char *name)
+{
+    char *path = xasprintf("/sys/kernel/mm/hugepages/hugepages-%ukB/%s", kb, name);
+    FILE *f = fopen(path, "re");
+    unsigned int n = 0;
+
+    if (f != NULL) {
+        if (fscanf(f, "%u", &n) != 1) {
+            n = 0;
+        }
+        fclose(f);
+    }
+    free(path);
+    return n;
+}
+
 static struct free_pages
 find_free_pages(void)
 {
@@ -42,16 +60,13 @@ find_free_pages(void)
         if (sscanf(d->d_name, "hugepages-%ukB", &kb) != 1) {
             continue;
         }
-        char *path = xasprintf("/sys/kernel/mm/hugepages/%s/free_hugepages", d->d_name);
-        FILE *f = fopen(path, "re");
-        if (f != NULL) {
-            if (fscanf(f, "%u", &n) == 1 && n > 0) {
-                found.bytes += (uint64_t)n * kb * 1024;
-                found.largest = MAX(found.largest, (uint64_t)kb * 1024);
-            }
-            fclose(f);
+        n = read_count(kb, "free_hugepages");
+        // Promised to mappings that have not touched them yet.
+        n -= MIN(n, read_count(kb, "resv_hugepages"));
+        if (n > 0) {
+            found.bytes += (uint64_t)n * kb * 1024;
+            found.largest = MAX(found.largest, (uint64_t)kb * 1024);
         }
-        free(path);
     }
     closedir(dir);
     return found;

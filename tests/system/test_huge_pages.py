@@ -15,6 +15,8 @@ COUNTS = [p for p in ["/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
           glob.glob("/sys/devices/system/node/node*/hugepages/hugepages-2048kB/free_hugepages")
           if os.path.exists(p)]
 
+RESERVED = "/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages"
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or len(COUNTS) < 2, reason="no huge pages here")
 
 
@@ -29,6 +31,7 @@ class Pages:
         lines = ["#!/bin/sh", "mount -t hugetlbfs -o pagesize=2M none " + self.huge]
         for i, path in enumerate(COUNTS):
             lines.append("mount --bind %s/free%d %s" % (self.dir, i, path))
+        lines.append("mount --bind %s/reserved %s" % (self.dir, RESERVED))
         lines += ["exec %s \"$@\"" % SLUICED]
         with open(self.dir + "/inside", "w") as f:
             f.write("\n".join(lines) + "\n")
@@ -36,6 +39,12 @@ class Pages:
             f.write("#!/bin/sh\nexec unshare --mount sh %s/inside \"$@\"\n" % self.dir)
         os.chmod(self.daemon, 0o755)
         self.set(512)
+        self.reserve(0)
+
+    def reserve(self, n):
+        """As many of them are promised to somebody who has not touched them yet."""
+        with open(self.dir + "/reserved", "w") as f:
+            f.write("%d\n" % n)
 
     def set(self, n):
         for i in range(len(COUNTS)):
@@ -88,6 +97,13 @@ def test_pages_that_others_take_first(pages, switch):
     switch.add_ports("br0", "p1")
     assert switch.get("interface", "p1", "ofport") == "1"
     assert pages.lock(switch) is not None
+
+
+def test_pages_that_are_promised_to_others(pages, switch):
+    """They count as free until they are touched."""
+    pages.reserve(500)
+    switch.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    assert log_has(switch, "--no-huge")
 
 
 def test_a_lock_that_is_kept(pages, switch):
