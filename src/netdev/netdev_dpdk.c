@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "netdev/netdev_private.h"
+#include "netdev/netdev_steer.h"
 
 LOG_MODULE(netdev_dpdk);
 
@@ -59,7 +60,9 @@ show_fast_path(struct netdev_dpdk *dev)
 {
     bool open = dev->started && dev->is_up;
 
-    dev->up.tx = open ? netdev_dpdk_tx : netdev_tx_nothing;
+    dev->up.tx = !open                  ? netdev_tx_nothing
+                 : dev->have.is_steered ? netdev_dpdk_tx_steered
+                                        : netdev_dpdk_tx;
     dev->up.rx = netdev_rx_nothing;
     dev->up.ethdev_id = open ? dev->port_id : NETDEV_NO_ETHDEV;
 }
@@ -289,10 +292,11 @@ dpdk_set_options(struct netdev *netdev, const struct smap *options, const struct
     want->flow_ctrl_autoneg = smap_get_bool(options, "flow-ctrl-autoneg", false);
     want->flow_ctrl_set |= want->rx_flow_ctrl || want->tx_flow_ctrl || want->flow_ctrl_autoneg;
     set_vf_mac(dev, smap_get(options, "dpdk-vf-mac"));
-    *needs_reconfigure = !dev->started || want->n_rxq != dev->have.n_rxq ||
-                         want->n_rxq_desc != dev->have.n_rxq_desc ||
-                         want->n_txq_desc != dev->have.n_txq_desc ||
-                         want->lsc_interrupt != dev->have.lsc_interrupt;
+    netdev_steer_configure(netdev, other_config, &want->is_steered);
+    *needs_reconfigure =
+        !dev->started || want->is_steered != dev->have.is_steered ||
+        want->n_rxq != dev->have.n_rxq || want->n_rxq_desc != dev->have.n_rxq_desc ||
+        want->n_txq_desc != dev->have.n_txq_desc || want->lsc_interrupt != dev->have.lsc_interrupt;
     if (dev->started) {
         set_flow_control(dev, want);
     }

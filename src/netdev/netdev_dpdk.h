@@ -13,7 +13,7 @@
 
 #define DPDK_NO_PORT RTE_MAX_ETHPORTS
 
-// One sending queue.  The lock is taken only when queues.txq_shared.
+// One sending queue.  The lock is taken only when several threads have the queue.
 struct netdev_dpdk_txq {
     rte_spinlock_t lock;
     _Atomic uint64_t failure_drops, mtu_drops; // its thread or lock holder: w, main: r
@@ -23,6 +23,7 @@ struct netdev_dpdk_settings {
     int mtu;
     uint16_t n_rxq, n_rxq_desc, n_txq_desc;
     bool lsc_interrupt;
+    bool is_steered;
     bool flow_ctrl_set; // one of the three was ever asked for
     bool rx_flow_ctrl, tx_flow_ctrl, flow_ctrl_autoneg;
 };
@@ -63,6 +64,7 @@ struct netdev_dpdk *netdev_dpdk_by_port(uint16_t port_id, const struct netdev_dp
 
 // --- netdev_dpdk_tx.c ---
 void netdev_dpdk_tx(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
+void netdev_dpdk_tx_steered(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
 
 // --- netdev_dpdk_attach.c ---
 // The ethdev port that 'devargs' names, attached now if it was not there ('*attached').  0, or a

@@ -4,6 +4,7 @@
 // rte_eth_rx_burst() itself, netdev.h).  Everything is consumed; what the device does not take at
 // once is dropped and counted, since waiting for one device would cost all others.
 #include "netdev/netdev_dpdk.h"
+#include "netdev/netdev_steer.h"
 
 static void
 drop_from(struct rte_mbuf **mbufs, uint16_t n, _Atomic uint64_t *counter)
@@ -48,6 +49,14 @@ send_burst(struct netdev_dpdk *dev, uint16_t qid, struct rte_mbuf **mbufs, uint1
     }
 }
 
+static void
+send_locked(struct netdev_dpdk *dev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+{
+    rte_spinlock_lock(&dev->txqs[qid].lock);
+    send_burst(dev, qid, mbufs, n);
+    rte_spinlock_unlock(&dev->txqs[qid].lock);
+}
+
 void
 netdev_dpdk_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
 {
@@ -60,7 +69,19 @@ netdev_dpdk_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uin
         send_burst(dev, qid, mbufs, n);
         return;
     }
-    rte_spinlock_lock(&dev->txqs[qid].lock);
-    send_burst(dev, qid, mbufs, n);
-    rte_spinlock_unlock(&dev->txqs[qid].lock);
+    send_locked(dev, qid, mbufs, n);
+}
+
+// Every thread sends on every queue.
+void
+netdev_dpdk_tx_steered(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+{
+    struct netdev_dpdk *dev = netdev_dpdk_cast(netdev);
+    struct rte_mbuf *part[NETDEV_MAX_BURST];
+    struct netdev_steer steer;
+
+    netdev_steer_begin(&steer, mbufs, n, dev->n_txq);
+    while ((n = netdev_steer_next(&steer, part, &qid)) > 0) {
+        send_locked(dev, qid, part, n);
+    }
 }

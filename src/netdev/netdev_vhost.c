@@ -8,6 +8,7 @@
 #include "netdev/netdev_vhost.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,11 +19,13 @@
 
 #include <rte_vhost.h>
 
+#include "base/clock.h"
 #include "base/dirs.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/rcu.h"
 #include "netdev/netdev_private.h"
+#include "netdev/netdev_steer.h"
 #include "netdev/netdev_vhost_call.h"
 #include "netdev/netdev_vhost_relay.h"
 
@@ -87,8 +90,25 @@ withheld_features(const struct netdev_vhost *vhost)
     return 1ULL << VIRTIO_NET_F_HOST_UFO | (vhost->is_client ? 1ULL << VIRTIO_NET_F_HOST_ECN : 0);
 }
 
+// Between tries to have what another process has left.
+#define BEGIN_AGAIN_MS 500
+#define SETTLE_MS 50
+
 // True while another process has the guests of all ports.
 static bool are_deferred; // main: rw
+
+// The library that has just lost a connection is about to connect again, in its own thread.  If it
+// is told meanwhile to forget the socket, 22.11.11 may do so first, and uses it then.
+static void
+let_settle(struct netdev_vhost *vhost)
+{
+    pthread_mutex_lock(&vhost->lock);
+    int64_t left_ms = vhost->ended_ms + SETTLE_MS - clock_now_ms();
+    pthread_mutex_unlock(&vhost->lock);
+    if (left_ms > 0) {
+        usleep((useconds_t)left_ms * 1000);
+    }
+}
 
 // The guest is cut off, or left to its relay; the port keeps its path.
 static void
@@ -100,6 +120,7 @@ stop_socket(struct netdev_vhost *vhost)
         if (vhost->relay != NULL) {
             netdev_vhost_relay_release(vhost->relay);
         }
+        let_settle(vhost);
         if (rte_vhost_driver_unregister(netdev_vhost_library_path(vhost)) != 0) {
             log_warn("%s: cannot remove the vhost-user socket '%s'", vhost->up.name, vhost->path);
         }
@@ -107,6 +128,7 @@ stop_socket(struct netdev_vhost *vhost)
         netdev_vhost_list(vhost, false);
         vhost->is_registered = false;
     }
+    loop_timer_stop(&vhost->begin_again);
     netdev_vhost_relay_close(vhost->relay);
     vhost->relay = NULL;
 }
@@ -120,12 +142,13 @@ unregister(struct netdev_vhost *vhost)
     vhost->is_deferred = false;
 }
 
-// Lets the library have the port's socket.  On failure the port has none.
+// Lets the library have the port's socket.
 static int
 start_socket(struct netdev_vhost *vhost, char **errorp)
 {
     const char *path = vhost->path;
     bool wants_relay = smap_get_bool(dpdk_config(), "vhost-relay", true);
+    uint64_t flags;
 
     if (!wants_relay) {
         netdev_vhost_relay_dismiss(vhost->up.name);
@@ -137,9 +160,18 @@ start_socket(struct netdev_vhost *vhost, char **errorp)
         vhost->relay =
             netdev_vhost_relay_open(vhost->up.name, path, !vhost->is_client, netdev_loop());
     }
-    if (rte_vhost_driver_register(netdev_vhost_library_path(vhost), socket_flags(vhost)) != 0) {
+    // The library, which cannot have it either, would remove what is there.
+    if (!vhost->is_client && vhost->relay == NULL &&
+        faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        *errorp =
+            xasprintf("cannot listen on the vhost-user socket '%s': there is something else", path);
+        return -EEXIST;
+    }
+    flags = socket_flags(vhost);
+    vhost->offers_postcopy = (flags & RTE_VHOST_USER_POSTCOPY_SUPPORT) != 0;
+    if (rte_vhost_driver_register(netdev_vhost_library_path(vhost), flags) != 0) {
         *errorp = xasprintf("cannot register the vhost-user socket '%s'", path);
-        unregister(vhost);
+        stop_socket(vhost);
         return -EEXIST;
     }
     const char *lib = netdev_vhost_library_path(vhost);
@@ -149,7 +181,7 @@ start_socket(struct netdev_vhost *vhost, char **errorp)
         rte_vhost_driver_disable_features(lib, withheld_features(vhost)) != 0 ||
         rte_vhost_driver_start(lib) != 0) {
         *errorp = xasprintf("cannot start the vhost-user socket '%s'", path);
-        unregister(vhost);
+        stop_socket(vhost);
         return -EIO;
     }
     log_info("vHost User device '%s' %s, using %s socket '%s'", vhost->up.name, "created",
@@ -172,7 +204,11 @@ register_socket(struct netdev_vhost *vhost, char *path, char **errorp)
     }
     vhost->path = path;
     vhost->is_deferred = are_deferred;
-    return are_deferred ? 0 : start_socket(vhost, errorp);
+    int error = are_deferred ? 0 : start_socket(vhost, errorp);
+    if (error != 0) {
+        unregister(vhost);
+    }
+    return error;
 }
 
 // --- life and configuration ----------------------------------------------------------------
@@ -277,6 +313,8 @@ vhost_set_config(struct netdev *netdev, const struct smap *options, const struct
 {
     struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
 
+    netdev_steer_configure(netdev, other_config, &vhost->is_steered);
+    *needs_reconfigure = vhost->is_steered != (netdev->tx == netdev_vhost_tx_steered);
     return vhost->is_client ? client_socket(vhost, options, errorp) : server_socket(vhost, errorp);
 }
 
@@ -317,7 +355,7 @@ vhost_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
     // The library locks the rings itself, so each thread may have a queue number of its own.
     netdev->queues = (struct netdev_queues){.n_rxq = n_pairs, .n_txq = n_txq, .numa_id = numa_id};
     netdev->rx = vhost->offloads ? netdev_vhost_rx_cut : netdev_vhost_rx;
-    netdev->tx = netdev_vhost_tx;
+    netdev->tx = vhost->is_steered ? netdev_vhost_tx_steered : netdev_vhost_tx;
     return 0;
 }
 
@@ -407,21 +445,35 @@ netdev_defer_guests(void)
     are_deferred = true;
 }
 
+// Nobody asks for it once more: the row's configuration was fine when it was applied.
+static void
+try_to_begin(void *vhost_)
+{
+    struct netdev_vhost *vhost = vhost_;
+    char *error = NULL;
+
+    if (netdev_vhost_has_path(vhost->path)) {
+        error = xasprintf("another port has the vhost-user socket '%s'", vhost->path);
+    } else if (start_socket(vhost, &error) == 0) {
+        vhost->is_deferred = vhost->has_failed_to_begin = false;
+        return;
+    }
+    log_at(vhost->has_failed_to_begin ? LOG_LVL_DBG : LOG_LVL_ERR, "%s: %s, trying again",
+           vhost->up.name, error);
+    vhost->has_failed_to_begin = true;
+    free(error);
+    if (netdev_loop() != NULL) {
+        loop_timer_once(&vhost->begin_again, netdev_loop(), BEGIN_AGAIN_MS, try_to_begin, vhost);
+    }
+}
+
 static void
 begin_guest(struct netdev *netdev, void *aux)
 {
     struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
-    char *error = NULL;
 
-    if (netdev->class->open != vhost_open || !vhost->is_deferred) {
-        return;
-    }
-    vhost->is_deferred = false;
-    if (netdev_vhost_has_path(vhost->path)) {
-        log_err("%s: another port has the vhost-user socket '%s'", netdev->name, vhost->path);
-    } else if (start_socket(vhost, &error) != 0) {
-        log_err("%s: %s", netdev->name, error);
-        free(error);
+    if (netdev->class->open == vhost_open && vhost->is_deferred) {
+        try_to_begin(vhost);
     }
 }
 
@@ -430,7 +482,7 @@ release_guest(struct netdev *netdev, void *aux)
 {
     struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
 
-    if (netdev->class->open == vhost_open && vhost->is_registered) {
+    if (netdev->class->open == vhost_open && vhost->path != NULL) {
         stop_socket(vhost);
         vhost->is_deferred = true;
     }

@@ -63,12 +63,20 @@ struct netdev_vhost {
     bool tx_enabled[VHOST_MAX_PAIRS];
     uint16_t n_pairs; // that the guest has
     int numa_id;
+    int64_t ended_ms; // when its last connection did
+    bool is_advised;  // of postcopy, by this connection, which has not ended it
     uint64_t link_resets;
     struct log_rate comings; // of lines about its connections
 
+    // main: w before there is a connection, vhost thread: r
+    bool offers_postcopy;
+
     // main only
     bool is_client, is_registered;
-    bool is_deferred;                 // to netdev_begin_guests()
+    bool is_steered;                  // tx-steering=hash
+    bool is_deferred;                 // to netdev_begin_guests(), which may have to try again
+    struct loop_timer begin_again;    // then
+    bool has_failed_to_begin;         // and said so
     char *path;                       // of the front-end's socket
     struct netdev_vhost_relay *relay; // NULL: the library has that socket itself
     int mtu;
@@ -103,6 +111,7 @@ int netdev_vhost_rxq_length(const struct netdev *, uint16_t qid);
 uint16_t netdev_vhost_rx(struct netdev *, uint16_t qid, struct rte_mbuf **);
 uint16_t netdev_vhost_rx_cut(struct netdev *, uint16_t qid, struct rte_mbuf **); // with 'offloads'
 void netdev_vhost_tx(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
+void netdev_vhost_tx_steered(struct netdev *, uint16_t qid, struct rte_mbuf **, uint16_t n);
 void netdev_vhost_get_stats(const struct netdev *, struct netdev_stats *);
 void netdev_vhost_get_custom_stats(const struct netdev *,
                                    void (*cb)(const char *name, uint64_t value, void *aux),

@@ -12,6 +12,7 @@
 
 #include <rte_vhost.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/rcu.h"
 #include "netdev/netdev_gro.h"
@@ -117,20 +118,75 @@ accepted_supers(const struct netdev_vhost *vhost, int vid)
 }
 
 // Requests of a front-end that are looked at here, by their numbers in vhost-user.rst.
-enum { SET_VRING_ENABLE = 18, IOTLB_MSG = 22, GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
+enum {
+    SET_MEM_TABLE = 5,
+    SET_VRING_ENABLE = 18,
+    IOTLB_MSG = 22,
+    POSTCOPY_ADVISE = 28,
+    POSTCOPY_END = 30,
+    GET_INFLIGHT_FD = 31,
+    SET_INFLIGHT_FD = 32,
+};
 
 // Of the message that this thread has last begun to handle.
 static _Thread_local uint32_t request;
 
-// In-flight tables, which the library's network devices do not offer.  It serves these messages all
-// the same: it fills a table of any length with zeros, and writes behind one that is shorter than
-// its front-end says (CVE-2026-86565).  When they cannot be mapped it refuses these messages, and
-// ends the connection or says so; it closes a table of its own then, but not a front-end's.
-static void
-refuse_inflight(void)
+// Postcopy begins once, and only where it is offered: the library would begin it anywhere, forget
+// its last userfaultfd each time, and then wait for that front-end with its only thread.
+static bool
+may_advise(struct netdev_vhost *vhost)
 {
-    if (request == GET_INFLIGHT_FD || request == SET_INFLIGHT_FD) {
-        netdev_vhost_guard_refuse(request == SET_INFLIGHT_FD);
+    bool may = vhost->offers_postcopy && !vhost->is_advised;
+
+    vhost->is_advised = true;
+    return may;
+}
+
+// Memory that can be somewhere.  Of any other the library has taken the first descriptors when it
+// finds out, and does not close them.
+static bool
+is_memory(const char *msg)
+{
+    enum { HEADER_SIZE = 12, REGIONS = 8, MAX_REGIONS = 8 };
+    static const uint64_t too_much = 1ULL << 48;
+    struct {
+        uint64_t guest, size, user, offset;
+    } region;
+    uint32_t size, n;
+
+    memcpy(&size, msg + 8, sizeof(size));
+    memcpy(&n, msg + HEADER_SIZE, sizeof(n));
+    if (size < REGIONS || n > MAX_REGIONS || size < REGIONS + n * sizeof(region)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(&region, msg + HEADER_SIZE + REGIONS + i * sizeof(region), sizeof(region));
+        if (region.size == 0 || region.size >= too_much || region.offset >= too_much) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// True for what the library must not see.  In-flight tables, which its network devices do not
+// offer, it serves all the same: it fills a table of any length with zeros, and writes behind one
+// that is shorter than its front-end says (CVE-2026-86565).
+static bool
+is_refused(struct netdev_vhost *vhost, const void *msg)
+{
+    switch (request) {
+    case SET_MEM_TABLE:
+        return !is_memory(msg);
+    case GET_INFLIGHT_FD:
+    case SET_INFLIGHT_FD:
+        return true;
+    case POSTCOPY_ADVISE:
+        return !may_advise(vhost);
+    case POSTCOPY_END:
+        vhost->is_advised = false;
+        return false;
+    default:
+        return false;
     }
 }
 
@@ -180,14 +236,19 @@ static enum rte_vhost_msg_result
 before_message(int vid, void *msg)
 {
     struct netdev_vhost *vhost = lock_port_of(vid);
+    bool refused = true;
 
+    memcpy(&request, msg, sizeof(request)); // it begins as on the wire
     if (vhost != NULL) {
+        refused = is_refused(vhost, msg);
         pthread_mutex_unlock(&vhost->lock);
     }
     netdev_vhost_call_never_wait();
+    if (refused) {
+        netdev_vhost_guard_drop_fds();
+        return RTE_VHOST_MSG_RESULT_ERR;
+    }
     netdev_vhost_guard_note(vhost);
-    memcpy(&request, msg, sizeof(request)); // it begins as on the wire
-    refuse_inflight();
     netdev_vhost_caller = vhost;
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -217,6 +278,7 @@ on_new_connection(int vid)
         return -1;
     }
     atomic_store_explicit(&vhost->is_broken, false, memory_order_relaxed);
+    vhost->is_advised = false;
     pthread_mutex_unlock(&vhost->lock);
     return rte_vhost_extern_callback_register(vid, &around, NULL);
 }
@@ -224,7 +286,13 @@ on_new_connection(int vid)
 static void
 on_destroy_connection(int vid)
 {
+    struct netdev_vhost *vhost = lock_port_of(vid);
+
     netdev_vhost_guard_note(NULL);
+    if (vhost != NULL) {
+        vhost->ended_ms = clock_now_ms();
+        pthread_mutex_unlock(&vhost->lock);
+    }
 }
 
 static int

@@ -3,10 +3,12 @@
 // mmap64() and munmap() stand in front of the C library's, as in dpdk_quick.c: so the guard knows
 // the mappings (rings are touched before any callback tells us of the device).  So does
 // sigaction(): EAL handles SIGBUS itself around each page that it takes, by a jump back into its
-// own frame, which is wrong in all threads but the one that takes the page.  The handler does only
-// what is async-signal-safe.  One mapping takes the place of one, because each patched page would
-// be up to two mappings more, of which a process has 65,530, and because memory on huge pages
-// cannot be replaced in smaller ones.
+// own frame, which is wrong in all threads but the one that takes the page.  So does recvmsg():
+// callbacks hear of a message when it is too late for its descriptors, or do not.
+//
+// The handler does only what is async-signal-safe.  One mapping takes the place of one, because
+// each patched page would be up to two mappings more, of which a process has 65,530, and because
+// memory on huge pages cannot be replaced in smaller ones.
 #include "netdev/netdev_vhost_guard.h"
 
 #include <errno.h>
@@ -16,14 +18,22 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "netdev/netdev_vhost.h"
 
-enum { MAX_REGIONS = 16384 }; // 1,024 devices of the library, 8 regions and some logs each
+enum {
+    MAX_REGIONS = 16384, // 1,024 devices of the library, 8 regions and some logs each
+    // How the library reads messages.
+    MESSAGE_HEADER_SIZE = 12,
+    MESSAGE_FDS = 8,
+};
 
 struct region {
     _Atomic uintptr_t start; // 0: free.  Written last, and taken away first.
@@ -37,7 +47,11 @@ static _Atomic size_t n_regions; // beyond it all are free
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static _Thread_local struct netdev_vhost *noted;
-static _Thread_local bool refuses, leaves_open;
+// Of the last message that this thread has read.
+static _Thread_local struct {
+    size_t n;
+    int fds[MESSAGE_FDS];
+} came;
 // What stands at the number of the last file that was left open; 0: none, nobody's guest has
 // standard input.
 static _Thread_local int left_fd;
@@ -77,14 +91,109 @@ netdev_vhost_guard_note(struct netdev_vhost *vhost)
 {
     close_left();
     noted = vhost;
-    refuses = leaves_open = false;
+}
+
+// --- descriptors of messages ---------------------------------------------------------------
+
+// How many a request of a front-end may bring, by the numbers of vhost-user.rst.
+static size_t
+max_fds(uint32_t request)
+{
+    enum { SET_MEM_TABLE = 5, SET_LOG_BASE, SET_LOG_FD };
+    enum { SET_VRING_KICK = 12, SET_VRING_CALL, SET_VRING_ERR, SET_BACKEND_REQ_FD = 21 };
+
+    switch (request) {
+    case SET_MEM_TABLE:
+        return MESSAGE_FDS;
+    case SET_LOG_BASE:
+    case SET_LOG_FD:
+    case SET_VRING_KICK:
+    case SET_VRING_CALL:
+    case SET_VRING_ERR:
+    case SET_BACKEND_REQ_FD:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static size_t
+count_fds(const struct cmsghdr *c)
+{
+    return c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS
+               ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int)
+               : 0;
+}
+
+static void
+note_fds(struct msghdr *msg)
+{
+    came.n = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+        size_t n = MIN(count_fds(c), MESSAGE_FDS - came.n);
+        memcpy(came.fds + came.n, CMSG_DATA(c), n * sizeof(int));
+        came.n += n;
+    }
+}
+
+static bool
+has_unwanted_fds(struct msghdr *msg, size_t size)
+{
+    uint32_t request;
+    size_t n = 0;
+
+    for (const struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL;
+         c = CMSG_NXTHDR(msg, (struct cmsghdr *)c)) {
+        n += count_fds(c);
+    }
+    if (n == 0 || size != MESSAGE_HEADER_SIZE) {
+        return n != 0;
+    }
+    memcpy(&request, msg->msg_iov[0].iov_base, sizeof(request));
+    return n > max_fds(request);
+}
+
+static void
+close_fds(struct msghdr *msg)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+        for (size_t i = 0; i < count_fds(c); i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+            close(fd);
+        }
+    }
+    msg->msg_controllen = 0;
 }
 
 void
-netdev_vhost_guard_refuse(bool is_left_open)
+netdev_vhost_guard_drop_fds(void)
 {
-    refuses = true;
-    leaves_open = is_left_open;
+    for (size_t i = 0; i < came.n; i++) {
+        close(came.fds[i]);
+    }
+    came.n = 0;
+}
+
+// In front of the C library's.  The library reads a message's header, and with it all that came
+// along, as nobody else in this process reads anything.
+ssize_t
+recvmsg(int sock, struct msghdr *msg, int flags)
+{
+    bool is_header = msg->msg_iovlen == 1 && msg->msg_iov[0].iov_len == MESSAGE_HEADER_SIZE &&
+                     msg->msg_controllen == CMSG_SPACE(MESSAGE_FDS * sizeof(int));
+    ssize_t n = syscall(SYS_recvmsg, sock, msg, flags);
+
+    if (is_header && n > 0 &&
+        ((msg->msg_flags & MSG_CTRUNC) != 0 || has_unwanted_fds(msg, (size_t)n))) {
+        close_fds(msg);
+        errno = EPROTO;
+        return -1;
+    }
+    if (is_header && n > 0) {
+        note_fds(msg);
+    }
+    return n;
 }
 
 // --- the table -----------------------------------------------------------------------------
@@ -157,18 +266,20 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
     // An offset: a log of dirty pages that does not begin where its file does.  The library maps it
     // from there and adds the offset once more (CVE-2026-86563), so that what it marks lies in
     // other memory of ours.  No front-end that we know of has such a log.
-    if (is_guests && (refuses || offset != 0)) {
-        if (leaves_open) {
-            hold_place(fd);
-        }
+    if (is_guests && offset != 0) {
         errno = EINVAL;
-        return MAP_FAILED;
+        return MAP_FAILED; // it closes the log itself
     }
     void *at = map(address, length, prot, flags, fd, offset);
+    int error = errno;
     if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, noted)) {
         syscall(SYS_munmap, at, length);
-        errno = ENOMEM;
-        return MAP_FAILED;
+        at = MAP_FAILED;
+        error = ENOMEM;
+    }
+    if (is_guests && at == MAP_FAILED) {
+        hold_place(fd); // it forgets about memory
+        errno = error;
     }
     return at;
 }

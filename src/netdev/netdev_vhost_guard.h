@@ -9,10 +9,14 @@
 // uses the guest no more until the front-end connects again.  Any other fault (failing memory,
 // misalignment, a mapping that is not a guest's) goes to the handler that DPDK has set in the same
 // thread, as EAL does while it takes a page, or ends the process as without us.
+//
+// And keeps descriptors from piling up until the process has no more: the library leaves those open
+// that come with in-flight tables of a wrong size, with rings of wrong numbers, or more than eight
+// at once.  The executable's recvmsg() closes what comes with a message that takes none or not so
+// many, and has reading it fail (EPROTO), which ends the connection.  A file that could not be
+// mapped is closed, too.
 #ifndef NETDEV_NETDEV_VHOST_GUARD_H
 #define NETDEV_NETDEV_VHOST_GUARD_H
-
-#include <stdbool.h>
 
 struct netdev_vhost;
 
@@ -23,8 +27,9 @@ void netdev_vhost_guard_start(void);
 // 'vhost'; NULL: of nobody.  Its files are mapped from their beginnings only, other offsets are
 // EINVAL.  The port must not go before its mappings.  Vhost thread.
 void netdev_vhost_guard_note(struct netdev_vhost *);
-// Nothing of it can be mapped until the next call of the above.  'is_left_open': whoever maps does
-// not close a file that was refused; its number is free after that call.  Vhost thread.
-void netdev_vhost_guard_refuse(bool is_left_open);
+
+// Closes the descriptors of the message that this thread has read, which the library does not see
+// then.  Vhost thread.
+void netdev_vhost_guard_drop_fds(void);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "netdev/netdev_gro.h"
+#include "netdev/netdev_steer.h"
 #include "netdev/netdev_vhost_call.h"
 
 LOG_MODULE(netdev_dpdk);
@@ -144,11 +145,12 @@ enqueue(struct netdev_vhost *vhost, struct netdev_vhost_tx_counts *counts, int v
     return n_sent;
 }
 
-// Sends 'n' frames, super-frames among them, to the guest's ring for 'qid'; how many went.
+// Sends 'n' frames, super-frames among them, to a ring that is on: 'ring' counts them, and may be
+// any number.  How many went.
 static uint16_t
-send_frames(struct netdev_vhost *vhost, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+send_frames(struct netdev_vhost *vhost, struct netdev_vhost_tx_counts *counts, uint16_t ring,
+            struct rte_mbuf **mbufs, uint16_t n)
 {
-    struct netdev_vhost_tx_counts *counts = &vhost->tx_counts[qid % vhost->n_tx_counts];
     int vid = atomic_load_explicit(&vhost->vid, memory_order_acquire);
     uint16_t n_rings = atomic_load_explicit(&vhost->n_tx, memory_order_relaxed);
 
@@ -156,20 +158,19 @@ send_frames(struct netdev_vhost *vhost, uint16_t qid, struct rte_mbuf **mbufs, u
                  !atomic_load_explicit(&vhost->is_up, memory_order_relaxed))) {
         return 0;
     }
-    uint16_t index = qid < n_rings ? qid : qid % n_rings;
+    uint16_t index = ring < n_rings ? ring : ring % n_rings;
     uint16_t pair = atomic_load_explicit(&vhost->tx_map[index], memory_order_relaxed);
     return enqueue(vhost, counts, vid, (uint16_t)(pair * VHOST_VRINGS_PER_PAIR), mbufs, n);
 }
 
-void
-netdev_vhost_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+static inline void
+send_to_ring(struct netdev_vhost *vhost, struct netdev_vhost_tx_counts *counts, uint16_t ring,
+             struct rte_mbuf **mbufs, uint16_t n)
 {
-    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
-    struct netdev_vhost_tx_counts *counts = &vhost->tx_counts[qid % vhost->n_tx_counts];
     unsigned int supers = atomic_load_explicit(&vhost->supers, memory_order_relaxed);
     uint16_t n_short = sort_out_long(vhost, mbufs, n);
     uint16_t n_joined = UNLIKELY(supers != 0) ? netdev_gro_join(mbufs, n_short, supers) : n_short;
-    uint16_t n_sent = send_frames(vhost, qid, mbufs, n_joined), n_frames = 0;
+    uint16_t n_sent = send_frames(vhost, counts, ring, mbufs, n_joined), n_frames = 0;
     uint64_t bytes = 0;
 
     for (uint16_t i = 0; i < n_sent; i++) {
@@ -183,6 +184,30 @@ netdev_vhost_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, ui
     if (UNLIKELY(n_frames < n)) {
         netdev_count(&counts->failure_drops, n_short - n_frames);
         netdev_count(&counts->mtu_drops, n - n_short);
+    }
+}
+
+void
+netdev_vhost_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+
+    send_to_ring(vhost, &vhost->tx_counts[qid % vhost->n_tx_counts], qid, mbufs, n);
+}
+
+// The library locks the rings.
+void
+netdev_vhost_tx_steered(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs, uint16_t n)
+{
+    struct netdev_vhost *vhost = netdev_vhost_cast(netdev);
+    struct netdev_vhost_tx_counts *counts = &vhost->tx_counts[qid % vhost->n_tx_counts];
+    uint16_t n_rings = atomic_load_explicit(&vhost->n_tx, memory_order_relaxed), ring;
+    struct rte_mbuf *part[NETDEV_MAX_BURST];
+    struct netdev_steer steer;
+
+    netdev_steer_begin(&steer, mbufs, n, MAX(n_rings, (uint16_t)1));
+    while ((n = netdev_steer_next(&steer, part, &ring)) > 0) {
+        send_to_ring(vhost, counts, ring, part, n);
     }
 }
 

@@ -24,15 +24,15 @@
 #include "base/loop.h"
 #include "base/util.h"
 #include "netdev/netdev_vhost.h"
+#include "netdev/netdev_vhost_relay_old.h"
 #include "relay/control.h"
 
 LOG_MODULE(netdev_dpdk);
 
-#define PROGRAM "sluice-vhost-relay"
 #define BACKLOG 16
 #define RETRY_MS 200
-#define RELEASE_SILENCE_MS 250  // without any answer
-#define DISMISS_SILENCE_MS 1000 // of all that do not go, in this process's life
+#define RETRY_AGAIN_MS 1000
+#define RELEASE_SILENCE_MS 250 // without any answer
 
 struct netdev_vhost_relay {
     char *name, *outer, *dir, *control_path, *inner_path;
@@ -44,6 +44,8 @@ struct netdev_vhost_relay {
     bool is_catching_up;     // taken over: the library is being told what its predecessor knew
     bool is_asked;           // to stop its rings or to end; 'watch' is stopped
     bool is_due;             // its answer
+    bool hangs;              // did not hear that it is to go
+    bool has_none;           // was said: there is no other for one that ended
     struct netdev_vhost_relay *next;
 };
 
@@ -65,13 +67,13 @@ find_program(void)
     if (n > 0) {
         self[n] = '\0';
         char *slash = strrchr(self, '/');
-        char *path = xasprintf("%.*s/relay/" PROGRAM, (int)(slash - self), self);
+        char *path = xasprintf("%.*s/relay/" RELAY_PROGRAM, (int)(slash - self), self);
         if (faccessat(AT_FDCWD, path, X_OK, 0) == 0) {
             return path;
         }
         free(path);
     }
-    return xstrdup(RELAY_LIBEXECDIR "/" PROGRAM);
+    return xstrdup(RELAY_LIBEXECDIR "/" RELAY_PROGRAM);
 }
 
 // The child has 'fds' from RELAY_FD_CONTROL on and nothing else beside standard streams.
@@ -79,7 +81,7 @@ static int
 spawn(const struct netdev_vhost_relay *relay, const int fds[RELAY_N_FDS])
 {
     char *program = find_program();
-    char *argv[] = {(char *)PROGRAM, relay->control_path, relay->inner_path,
+    char *argv[] = {(char *)RELAY_PROGRAM, relay->control_path, relay->inner_path,
                     (char *)(relay->is_server ? "server" : "client"), NULL};
     char *envp[] = {NULL};
     posix_spawn_file_actions_t actions;
@@ -147,103 +149,13 @@ listen_in_dir(const struct netdev_vhost_relay *relay)
     return fd;
 }
 
-static int
-connect_at(const char *path, int type)
-{
-    struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    str_copy(sun.sun_path, path, sizeof(sun.sun_path));
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
-// --- relays that this switch does not use ---------------------------------------------------
-
-// Returns a new string.
-static char *
-inner_path(const char *dir, const char *name, int version, bool is_server)
-{
-    return xasprintf("%s/%s.%d%c", dir, name, version, is_server ? 's' : 'c');
-}
-
-// Until the relay has ended.  It does so at once, unless it hangs.
-static void
-await_end(int fd)
-{
-    static int64_t left_ms = DISMISS_SILENCE_MS; // main only
-    int64_t start_ms = clock_now_ms(),
-            end_ms = start_ms + MIN(left_ms, (int64_t)RELEASE_SILENCE_MS);
-    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-    char message[RELAY_CONTROL_MAX];
-
-    for (int64_t now_ms = start_ms; now_ms < end_ms; now_ms = clock_now_ms()) {
-        if (poll(&pollfd, 1, (int)(end_ms - now_ms)) != 1) {
-            continue;
-        }
-        ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-            return;
-        }
-    }
-    left_ms -= MIN(clock_now_ms() - start_ms, left_ms);
-}
-
-static void
-dismiss(const char *name, const char *control, const char *inner)
-{
-    const char op = RELAY_DELETE;
-    int fd = connect_at(control, SOCK_SEQPACKET);
-
-    if (fd >= 0) {
-        log_info("%s: a relay that this switch does not use lets its guest go", name);
-        if (send(fd, &op, sizeof(op), MSG_NOSIGNAL) == (ssize_t)sizeof(op)) {
-            await_end(fd);
-        }
-        close(fd);
-    } else if (errno == ECONNREFUSED) {
-        unlink(control);
-        unlink(inner);
-    }
-}
-
-// They would keep the front-end to themselves until they give the switch up.  'own' stays; may be
-// NULL.
-static void
-dismiss_others(const char *name, const char *dir, const char *own)
-{
-    for (int i = 0; i < 2 * RELAY_CONTROL_VERSIONS; i++) {
-        char *inner = inner_path(dir, name, 1 + i / 2, i % 2 != 0);
-        char *control = xasprintf("%s.ctl", inner);
-
-        if ((own == NULL || strcmp(control, own) != 0) && access(control, F_OK) == 0 &&
-            strlen(control) < sizeof(((struct sockaddr_un *)0)->sun_path)) {
-            dismiss(name, control, inner);
-        }
-        free(control);
-        free(inner);
-    }
-}
-
-void
-netdev_vhost_relay_dismiss(const char *name)
-{
-    char *dir = xasprintf("%s/vhost-relay", dirs_run());
-
-    dismiss_others(name, dir, NULL);
-    (void)rmdir(dir); // unless there are others
-    free(dir);
-}
-
 // --- a relay of our own --------------------------------------------------------------------
 
 // The end of a new relay's control connection, or -1.
 static int
 start_process(const struct netdev_vhost_relay *relay)
 {
+    static struct log_rate rl = LOG_RATE_INIT(6, 20);
     int pair[2] = {-1, -1};
     int error = -EIO;
 
@@ -270,8 +182,8 @@ start_process(const struct netdev_vhost_relay *relay)
         }
     }
     if (error != 0) {
-        log_info("%s: no relay keeps its guest while the switch is away: %s", relay->name,
-                 err_str(error));
+        log_info_rl(&rl, "%s: no relay keeps its guest while the switch is away: %s", relay->name,
+                    err_str(error));
         unlink(relay->control_path);
         unlink(relay->inner_path);
         if (relay->is_server && fds[3] >= 0) {
@@ -309,7 +221,7 @@ answer_call(const struct netdev_vhost_relay *relay, int fd)
 static void
 connect_front_end(const struct netdev_vhost_relay *relay)
 {
-    int fd = connect_at(relay->outer, SOCK_STREAM);
+    int fd = netdev_vhost_relay_connect(relay->outer, SOCK_STREAM);
 
     // A descriptor may be what cannot be sent (ETOOMANYREFS).
     if (!answer_call(relay, fd) && (fd < 0 || !answer_call(relay, -1))) {
@@ -325,9 +237,15 @@ on_retry(void *relay_)
 {
     struct netdev_vhost_relay *relay = relay_;
 
-    if (start(relay) != 0) {
+    if (start(relay) == 0) {
+        relay->has_none = false;
+        return;
+    }
+    if (!relay->has_none) {
         log_warn("%s: its relay is gone and there is no other: the port has no guest", relay->name);
     }
+    relay->has_none = true;
+    loop_timer_once(&relay->retry, relay->loop, RETRY_AGAIN_MS, on_retry, relay);
 }
 
 static void
@@ -361,7 +279,7 @@ on_control(int fd, unsigned int events, void *relay_)
 static int
 start(struct netdev_vhost_relay *relay)
 {
-    relay->control = connect_at(relay->control_path, SOCK_SEQPACKET);
+    relay->control = netdev_vhost_relay_connect(relay->control_path, SOCK_SEQPACKET);
     relay->is_catching_up = relay->control >= 0;
     if (relay->control < 0) {
         relay->control = start_process(relay);
@@ -378,7 +296,7 @@ netdev_vhost_relay_open(const char *name, const char *outer, bool is_server, str
 {
     struct netdev_vhost_relay *relay = xzalloc(sizeof(*relay));
     char *dir = xasprintf("%s/vhost-relay", dirs_run());
-    char *inner = inner_path(dir, name, RELAY_CONTROL_VERSION, is_server);
+    char *inner = netdev_vhost_relay_inner_path(dir, name, RELAY_CONTROL_VERSION, is_server);
 
     *relay = (struct netdev_vhost_relay){
         .name = xstrdup(name),
@@ -392,7 +310,7 @@ netdev_vhost_relay_open(const char *name, const char *outer, bool is_server, str
         .next = relays,
     };
     relays = relay;
-    dismiss_others(name, dir, relay->control_path);
+    netdev_vhost_relay_dismiss_others(name, dir, relay->control_path);
     bool ok =
         loop != NULL && strlen(relay->control_path) < sizeof(((struct sockaddr_un *)0)->sun_path);
     if (!ok || start(relay) != 0) {
@@ -418,7 +336,7 @@ ask(struct netdev_vhost_relay *relay)
     }
 }
 
-// It has stopped the rings, or has removed its sockets and ended.
+// It has stopped the rings, or has removed its sockets and waits for the library, or has ended.
 static void
 take_answer(struct netdev_vhost_relay *relay)
 {
@@ -467,6 +385,7 @@ await_answers(void)
         if (relay->is_due) {
             log_warn("%s: the relay of its guest does not answer, going on", relay->name);
             relay->is_due = false;
+            relay->hangs = !keep;
         }
     }
     free(asked);
@@ -500,6 +419,9 @@ netdev_vhost_relay_close(struct netdev_vhost_relay *relay)
     if (relay->control >= 0) {
         loop_fd_stop(&relay->watch);
         close(relay->control);
+    }
+    if (relay->hangs) {
+        netdev_vhost_relay_kill(relay->name, relay->control_path);
     }
     if (relay->is_server && relay->is_asked && !keep) {
         unlink(relay->outer); // when its directory is not the relay's user's

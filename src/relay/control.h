@@ -5,10 +5,14 @@
 #ifndef RELAY_CONTROL_H
 #define RELAY_CONTROL_H
 
+// The relay's program, argv[0]; its first argument is its control socket, by which a switch finds
+// one that hangs.
+#define RELAY_PROGRAM "sluice-vhost-relay"
+
 enum relay_control {
     // Switch to relay.
     RELAY_ATTACH = 'A', // text: the front-end's socket
-    RELAY_DELETE = 'D', // go (in all versions); "answered" by the end of the connection
+    RELAY_DELETE = 'D', // go (in all versions); answered, or by the end of the connection
     RELAY_STOP = 'S',   // the switch is about to end: stop the rings; answered
     RELAY_OUTER = 'O',  // answers RELAY_CONNECT; with a descriptor: connected to the front-end
     // Relay to switch.

@@ -40,6 +40,7 @@ enum {
     MAX_REPLAYS = 3,       // of a record that kills switches
     LASTING_MS = 1000,     // that a switch lives after a replay that was good
     SEND_TIMEOUT_S = 2,    // for a message to the switch
+    RELEASE_MS = 2000,     // for the library of a switch that has told us to go
     NO_ROOM_MS = 100,      // between tries to accept when no descriptor is free
 };
 
@@ -495,6 +496,19 @@ remove_dir(const char *path)
     }
 }
 
+// The library's end goes first: of one that is given up while it finds its connection broken, DPDK
+// 22.11.11 remembers to connect again, and uses what is no longer there.
+static void
+await_library(struct relay *r)
+{
+    struct pollfd fds[] = {{.fd = r->inner, .events = POLLRDHUP},
+                           {.fd = r->control, .events = POLLIN}};
+
+    if (r->inner >= 0 && tell_switch(r, RELAY_STOPPED, "")) {
+        (void)poll(fds, sizeof(fds) / sizeof(fds[0]), RELEASE_MS); // We end all the same.
+    }
+}
+
 static void
 clean_up(struct relay *r)
 {
@@ -509,6 +523,7 @@ clean_up(struct relay *r)
     close_fd(&r->control_listen);
     close_fd(&r->inner_listen);
     relay_drop_front_end(r, NULL);
+    await_library(r);
     close_fd(&r->inner);
     close_fd(&r->control);
     record_destroy(r->record);

@@ -15,6 +15,7 @@ from guests import Guest
 from switchlib import Switch, sh, wait_for
 from test_restart import SOON_S, new_worker, spare_of
 from test_vhost import boot, vhost_port
+from test_vhost_relay_alone import start_relay
 from vhost_frontend import Driver
 
 KIND = 0x88b5
@@ -74,8 +75,8 @@ def is_open(driver):
     return not readable or driver.fe.s.recv(1, socket.MSG_PEEK) != b""
 
 
-def relays(sw):
-    """The relays of a switch, by the names of their sockets."""
+def relays(sw, port=""):
+    """The relays of a switch, or of one port, by the names of their sockets."""
     pids = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -83,7 +84,8 @@ def relays(sw):
                 words = f.read().split("\0")
         except OSError:
             continue
-        if words[0] == "sluice-vhost-relay" and words[1].startswith(sw.dir + "/"):
+        if words[0] == "sluice-vhost-relay" and \
+                words[1].startswith("%s/vhost-relay/%s" % (sw.dir, port)):
             pids.append(int(pid))
     return pids
 
@@ -162,7 +164,8 @@ def test_a_guest_is_let_go_when_its_port_goes(made):
     a, b = add_ports(sw, made)
     sw.vsctl("del-port", "br0", "v0")
     wait_for(lambda: not is_open(a), SOON_S, "the connection to close")
-    assert is_open(b) and len(relays(sw)) == 1
+    wait_for(lambda: len(relays(sw)) == 1, SOON_S, "the relay to end")
+    assert is_open(b)
     # The same name again, for another guest.
     path = sw.dir + "/again.sock"
     sw.vsctl("add-port", "br0", "v0", "--", "set", "Interface", "v0", "type=dpdkvhostuserclient",
@@ -291,6 +294,85 @@ def test_relays_that_hang_are_given_up_together(made):
     sw.start()
     wait_for(lambda: sw.get("Interface", "v1", "link_state") == "up", SOON_S, "the link")
     exchange(a, b, 0)
+
+
+@pytest.mark.parametrize("kind", ["dpdkvhostuserclient", "dpdkvhostuser"])
+def test_a_relay_of_another_version_that_hangs(made, kind):
+    """It does not hear that it is to go, and has what the port needs: the front-end's socket."""
+    sw = switch(made)
+    side = "s" if kind == "dpdkvhostuser" else "c"
+    os.mkdir(sw.dir + "/vhost-relay", mode=0o700)
+    inner = "%s/vhost-relay/v0.1%s" % (sw.dir, side)
+    with start_relay(inner + ".ctl", inner, sw.dir + "/v0", {"s": "server", "c": "client"}[side]):
+        old, = relays(sw)
+        freeze(old)
+        a, b = add_ports(sw, made, kind)
+        assert old not in relays(sw)
+    exchange(a, b, 0)
+    assert not os.path.exists(inner) and not os.path.exists(inner + ".ctl")
+
+
+def test_a_port_goes_although_its_relay_hangs(made):
+    sw = switch(made)
+    a, b = add_ports(sw, made, "dpdkvhostuser")
+    pid, = relays(sw, "v0.")
+    freeze(pid)
+    sw.vsctl("del-port", "v0")
+    assert relays(sw, "v0.") == [] and not is_open(a)
+    sw.vsctl("add-port", "br0", "v0", "--", "set", "Interface", "v0", "type=dpdkvhostuser")
+    again = Driver(a.path)
+    made.append(again)
+    wait_for(lambda: sw.get("Interface", "v0", "link_state") == "up", SOON_S, "the link")
+    exchange(again, b, 0)
+
+
+def take_away(sw, path):
+    """The relays are gone, if there are any, and nobody can listen where they did."""
+    for pid in relays(sw):
+        os.kill(pid, signal.SIGKILL)
+    os.unlink(path)
+    os.mkdir(path)
+
+
+def give_back(sw, path, made):
+    os.rmdir(path)
+    wait_for(lambda: os.path.exists(path), SOON_S, "the socket")
+    made.append(Driver(path))
+    wait_for(lambda: sw.get("Interface", "v0", "link_state") == "up", SOON_S, "the link")
+
+
+def test_a_relay_that_cannot_be_replaced_at_once(made):
+    sw = switch(made)
+    a, = add_ports(sw, made, "dpdkvhostuser", n=1)
+    take_away(sw, a.path)
+
+    def said():
+        with open(sw.log) as f:
+            return "its relay is gone and there is no other" in f.read()
+
+    wait_for(said, SOON_S, "the failure")
+    give_back(sw, a.path, made)
+
+
+@pytest.mark.parametrize("relay", ("true", "false"))
+def test_a_takeover_that_cannot_have_a_socket(made, relay):
+    """What is in its way stays; when it is gone, the port listens."""
+    sw = switch(made, config=["other_config:vhost-relay=" + relay])
+    a, = add_ports(sw, made, "dpdkvhostuser", n=1)
+    take_away(sw, a.path)
+    sw.take_over()
+    with open(sw.log) as f:
+        assert "there is something else, trying again" in f.read()
+    assert sw.get("Interface", "v0", "link_state") == "down"
+    give_back(sw, a.path, made)
+    # A live socket of somebody else's is not removed.
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(sw.dir + "/v1")
+        other.listen(1)
+        sw.vsctl("--no-wait", "add-port", "br0", "v1", "--", "set", "Interface", "v1",
+                 "type=dpdkvhostuser")
+        wait_for(lambda: "something else" in sw.get("Interface", "v1", "error"), SOON_S, "an error")
+        assert os.path.exists(sw.dir + "/v1")
 
 
 def test_without_a_relay(made):

@@ -261,6 +261,121 @@ test_dpdk_ring(void **state)
     netdev_close(make_ok("r2", "dpdk", "dpdk-devargs=net_ring7"));
 }
 
+// A frame of connection 'number'; whether it is TCP or UDP, in which IP, and tagged, follows from
+// that.
+static struct rte_mbuf *
+make_packet(unsigned int number)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(netdev_default_pool());
+    uint8_t *p = (uint8_t *)rte_pktmbuf_append(m, 100);
+    bool is_v6 = (number & 1) != 0;
+
+    memset(p, 0, 100);
+    p += 12;
+    if ((number & 2) != 0) {
+        memcpy(p, "\x81\0\0\5", 4);
+        p += 4;
+    }
+    memcpy(p, is_v6 ? "\x86\xdd\x60" : "\x08\0\x45", 3);
+    p += 2;
+    p[is_v6 ? 6 : 9] = (number & 4) != 0 ? 6 : 17;
+    memcpy(p + (is_v6 ? 40 : 20), &number, sizeof(number));
+    return m;
+}
+
+// Sends four packets of each of 'n' connections from 'first' on, by two threads' numbers; the
+// queues in which they come back, by the order of the connections.  Those of one stay together.
+static void
+find_queues(struct netdev *netdev, unsigned int first, unsigned int n, unsigned int queues[])
+{
+    unsigned int n_got = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        struct rte_mbuf *sent[4], *got[NETDEV_MAX_BURST];
+        for (unsigned int k = 0; k < 4; k++) {
+            sent[k] = make_packet(first + i);
+        }
+        netdev_tx_burst(netdev, 0, sent, 2);
+        netdev_tx_burst(netdev, 1, sent + 2, 2);
+        for (uint16_t q = 0; q < 4; q++) {
+            uint16_t n_now = netdev_rx_burst(netdev, q, got);
+            assert_true(n_now == 0 || n_now == 4);
+            queues[i] = n_now != 0 ? q : queues[i];
+            n_got += n_now;
+            rte_pktmbuf_free_bulk(got, n_now);
+        }
+    }
+    assert_int_equal(n_got, 4 * n);
+}
+
+static void
+steer(struct netdev *netdev, const char *mode)
+{
+    struct smap options = SMAP_INIT, other = SMAP_INIT;
+    char *error = NULL;
+    bool needs;
+
+    smap_put(&options, "dpdk-devargs", "net_ring8");
+    smap_put(&options, "n_rxq", "4");
+    smap_put(&other, "tx-steering", mode);
+    assert_int_equal(netdev_set_config(netdev, &options, &other, &needs, &error), 0);
+    assert_true(needs);
+    assert_int_equal(netdev_reconfigure(netdev, 4, &error), 0);
+    assert_int_equal(netdev_set_config(netdev, &options, &other, &needs, &error), 0);
+    assert_false(needs);
+    smap_destroy(&options);
+    smap_destroy(&other);
+}
+
+static void
+test_steering(void **state)
+{
+    struct netdev *netdev = make_ok("r3", "dpdk", "dpdk-devargs=net_ring8;n_rxq=4");
+    struct rte_mbuf *mbufs[NETDEV_MAX_BURST];
+    unsigned int queues[64], n_on[4] = {0};
+
+    steer(netdev, "hash");
+    find_queues(netdev, 0, 64, queues);
+    for (unsigned int i = 0; i < 64; i++) {
+        n_on[queues[i]]++;
+    }
+    for (unsigned int q = 0; q < 4; q++) {
+        assert_in_range(n_on[q], 1, 63);
+    }
+    // Mixed in one burst each goes to its queue, those of a connection in order.
+    for (unsigned int i = 0; i < 32; i++) {
+        mbufs[i] = make_packet(i % 16);
+        rte_pktmbuf_mtod(mbufs[i], uint8_t *)[0] = (uint8_t)i;
+    }
+    netdev_tx_burst(netdev, 0, mbufs, 32);
+    for (uint16_t q = 0; q < 4; q++) {
+        uint16_t n = netdev_rx_burst(netdev, q, mbufs);
+        for (uint16_t i = 0; i < n; i++) {
+            unsigned int at = rte_pktmbuf_mtod(mbufs[i], uint8_t *)[0];
+            assert_int_equal(queues[at % 16], q);
+            assert_true(i == 0 || rte_pktmbuf_mtod(mbufs[i - 1], uint8_t *)[0] < at);
+        }
+        rte_pktmbuf_free_bulk(mbufs, n);
+    }
+    // What a NIC has hashed is not hashed again.
+    for (uint16_t q = 0; q < 4; q++) {
+        mbufs[0] = make_packet(q);
+        mbufs[0]->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
+        mbufs[0]->hash.rss = 400u + q;
+        netdev_tx_burst(netdev, 0, mbufs, 1);
+        assert_int_equal(netdev_rx_burst(netdev, q, mbufs), 1);
+        rte_pktmbuf_free(mbufs[0]);
+    }
+    // By thread again.
+    steer(netdev, "thread");
+    mbufs[0] = make_packet(0);
+    mbufs[1] = make_packet(5);
+    netdev_tx_burst(netdev, 3, mbufs, 2);
+    assert_int_equal(netdev_rx_burst(netdev, 3, mbufs), 2);
+    rte_pktmbuf_free_bulk(mbufs, 2);
+    netdev_close(netdev);
+}
+
 // Whatever the last look saw counts until the next one, also for the number of changes.
 static void
 test_only_looks_ask_the_phy(void **state)
@@ -298,6 +413,7 @@ setup(void **state)
     netdev_init(loop);
     netdev_ctl_register();
     smap_put(&config, "dpdk-init", "try");
+    smap_put(&config, "dpdk-extra", "--no-huge"); // whatever others have left of those
     int result = dpdk_set_config(&config, &error);
     free(error);
     smap_destroy(&config);
@@ -317,13 +433,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_patch),
-        cmocka_unit_test(test_dummy),
-        cmocka_unit_test(test_dummy_commands),
-        cmocka_unit_test(test_dpdk_ring),
-        cmocka_unit_test(test_only_looks_ask_the_phy),
+        cmocka_unit_test(test_types),          cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_patch),          cmocka_unit_test(test_dummy),
+        cmocka_unit_test(test_dummy_commands), cmocka_unit_test(test_dpdk_ring),
+        cmocka_unit_test(test_steering),       cmocka_unit_test(test_only_looks_ask_the_phy),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

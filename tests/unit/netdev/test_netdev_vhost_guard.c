@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -295,7 +296,7 @@ test_regions_without_number(void **state)
 {
     static uint8_t *maps[20000];
     struct netdev_vhost *vhost = port();
-    int fd = empty_file(0);
+    int fd = empty_file(0), again = dup(fd);
     size_t n = 0;
 
     while (n < 20000 && (maps[n] = map_file(vhost, fd, PAGE)) != MAP_FAILED) {
@@ -305,9 +306,9 @@ test_regions_without_number(void **state)
     for (size_t i = 0; i < n; i++) {
         munmap(maps[i], PAGE);
     }
-    assert_true((maps[0] = map_file(vhost, fd, PAGE)) != MAP_FAILED);
+    assert_true((maps[0] = map_file(vhost, again, PAGE)) != MAP_FAILED);
     munmap(maps[0], PAGE);
-    close(fd);
+    close(again); // the other went with the one that did not fit
     free(vhost);
 }
 
@@ -359,40 +360,132 @@ test_files_from_their_beginnings(void **state)
     free(other);
 }
 
-// CVE-2026-86565: in-flight tables.
+// A guest's file that cannot be mapped: who tried forgets about it.
 static void
-test_refused_files(void **state)
+test_files_that_cannot_be_mapped(void **state)
 {
     struct netdev_vhost *vhost = port();
-    int file = empty_file(0), fd = dup(file);
+    int file = empty_file(0), fd = open("/dev/null", O_RDONLY), null = dup(fd);
 
-    assert_int_equal(ftruncate(file, 2 * PAGE), 0);
     netdev_vhost_guard_start();
     netdev_vhost_guard_note(vhost);
-    netdev_vhost_guard_refuse(true);
-    be_refused(vhost, fd, 0);
-    assert_false(is_file(fd, file)); // the guest's is gone, the number is taken
+    assert_true(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
+    assert_int_equal(errno, EACCES);
+    assert_false(is_file(fd, null)); // the guest's is gone, the number is taken
     assert_true(fcntl(fd, F_GETFD) >= 0);
     netdev_vhost_guard_note(NULL);
     assert_int_equal(fcntl(fd, F_GETFD), -1);
-    // A caller that closes it, after all, and the same file again by the same number.
-    assert_int_equal(dup(file), fd);
+    // One that closes it, after all, and somebody else's file by the same number.
+    assert_int_equal(dup(null), fd);
     netdev_vhost_guard_note(vhost);
-    netdev_vhost_guard_refuse(true);
-    be_refused(vhost, fd, 0);
+    assert_true(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
     close(fd);
     assert_int_equal(dup(file), fd);
     netdev_vhost_guard_note(NULL);
     assert_true(is_file(fd, file));
-    // The caller's own.
-    netdev_vhost_guard_note(vhost);
-    netdev_vhost_guard_refuse(false);
-    be_refused(vhost, fd, 0);
-    netdev_vhost_guard_note(NULL);
-    assert_true(is_file(fd, file));
     close(fd);
+    close(null);
     close(file);
     free(vhost);
+}
+
+// --- descriptors of messages ---------------------------------------------------------------
+
+// Sends 'size' bytes that begin with 'request', and 'n_fds' descriptors of a pipe's writing end.
+static void
+send_message(int sock, uint32_t request, size_t size, size_t n_fds)
+{
+    uint32_t bytes[4] = {request, 1};
+    struct iovec iov = {.iov_base = bytes, .iov_len = size};
+    union {
+        struct cmsghdr align;
+        char buf[CMSG_SPACE(9 * sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    int fds[9], pair[2];
+
+    assert_int_equal(pipe(pair), 0);
+    if (n_fds > 0) {
+        msg.msg_control = control.buf;
+        msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+        control.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
+                                         .cmsg_level = SOL_SOCKET,
+                                         .cmsg_type = SCM_RIGHTS};
+        for (size_t i = 0; i < n_fds; i++) {
+            fds[i] = pair[1];
+        }
+        memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
+    }
+    assert_int_equal(sendmsg(sock, &msg, 0), (ssize_t)size);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static unsigned int
+count_open(void)
+{
+    unsigned int n = 0;
+
+    for (int fd = 0; fd < 256; fd++) {
+        n += fcntl(fd, F_GETFD) >= 0;
+    }
+    return n;
+}
+
+// Reads as the library does, with room for 'n' descriptors; how many came, -1: refused.
+static int
+read_message(int sock, size_t size, size_t n)
+{
+    char bytes[64], control[CMSG_SPACE(16 * sizeof(int))];
+    struct iovec iov = {.iov_base = bytes, .iov_len = size};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+    unsigned int before = count_open(), after;
+
+    errno = 0;
+    if (recvmsg(sock, &msg, 0) < 0) {
+        assert_int_equal(errno, EPROTO);
+        assert_int_equal(count_open(), before);
+        return -1;
+    }
+    after = count_open();
+    for (int fd = 0; fd < 256 && after > before; fd++) {
+        struct stat st;
+        if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && fd > sock) {
+            close(fd);
+        }
+    }
+    return (int)(after - before);
+}
+
+static void
+test_descriptors_that_nobody_wants(void **state)
+{
+    static const struct {
+        uint32_t request;
+        size_t size, n_fds;
+        int result;
+    } messages[] = {
+        {5, 12, 8, 8},  {6, 12, 1, 1},   {12, 12, 1, 1},   {13, 12, 1, 1},
+        {21, 12, 1, 1}, {32, 12, 0, 0},  {5, 12, 9, -1},   {12, 12, 2, -1},
+        {1, 12, 1, -1}, {32, 12, 1, -1}, {999, 12, 1, -1}, {12, 8, 1, -1},
+    };
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+        send_message(pair[0], messages[i].request, messages[i].size, messages[i].n_fds);
+        assert_int_equal(read_message(pair[1], 12, 8), messages[i].result);
+    }
+    // Whoever reads otherwise is not the library.
+    send_message(pair[0], 1, 12, 2);
+    assert_int_equal(read_message(pair[1], 16, 8), 2);
+    send_message(pair[0], 1, 12, 1);
+    assert_int_equal(read_message(pair[1], 12, 1), 1);
+    close(pair[0]);
+    close(pair[1]);
 }
 
 int
@@ -407,7 +500,8 @@ main(void)
         cmocka_unit_test(test_a_handler_ends),
         cmocka_unit_test(test_regions_without_number),
         cmocka_unit_test(test_files_from_their_beginnings),
-        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_files_that_cannot_be_mapped),
+        cmocka_unit_test(test_descriptors_that_nobody_wants),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
