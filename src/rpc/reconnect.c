@@ -7,7 +7,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "rpc/stream.h"
+
+LOG_MODULE(reconnect);
 
 #define DEFAULT_MIN_BACKOFF_MS 1000
 #define DEFAULT_MAX_BACKOFF_MS 8000
@@ -133,6 +136,10 @@ attempt(void *arg)
                              &rc->stream, &error);
 
     if (result != 0) {
+        static struct log_rate rl = LOG_RATE_INIT(3, 3);
+
+        /* No stream, so no callback: nobody else can say it. */
+        log_info_rl(&rl, "connection attempt failed (%s)", error);
         lost(rc, NULL, -result, error);
         free(error);
         return;

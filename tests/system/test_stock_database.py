@@ -257,6 +257,18 @@ def test_a_schema_that_nobody_can_use(clients, hosts, tmp_path):
     hosts[0].ping("10.0.0.2", check=True)
 
 
+def test_a_server_that_is_not_there_is_named(clients):
+    """Who waits for a daemon that does not come up finds the reason in its log."""
+    c = clients(start=False)
+    with open(c.dir + "/stderr", "ab") as out:
+        c.proc = c.ns.popen([c.binary, "unix:%s/db.sock" % c.dir, "--log-file=" + c.log,
+                             "--pidfile=%s/ovs-vswitchd.pid" % c.dir, "--no-chdir",
+                             "--unixctl=%s/ovs-vswitchd.ctl" % c.dir], env=c.env,
+                            stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    wait_for(lambda: os.path.exists(c.log) and re.search(
+        r"\|INFO\|.*db\.sock.*No such file or directory", open(c.log).read()), 10, "the reason")
+
+
 def test_a_database_without_its_row(clients):
     """Nobody has run `ovs-vsctl init`: the daemon goes into the background all the same."""
     c = clients(start=False)
