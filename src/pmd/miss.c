@@ -37,6 +37,7 @@ enum {
     REFUSED_NS = 300,            // to receive a packet, look into the caches and drop it
     REFUSED_KEPT_NS = 1000000,   // not charged yet
     MISS_MAX_NS = 3800,
+    WAKE_MAX_NS = 20000,      // more, where a handler was asleep
     ANSWER_MAX_NS = 20000,    // of one miss; an answer may go to a hundred ports
     ANSWERS_KEPT_NS = 250000, // not charged yet
     DEBT_SHARE = 5,           // of half a millisecond: a burst of misses
@@ -112,6 +113,21 @@ pmd_note_answer(struct pmd *pmd, uint64_t cycles)
     pmd->answer_cycles = MIN(pmd->answer_cycles + cycles, tsc_of_ns(pmd, ANSWERS_KEPT_NS));
 }
 
+// What 'n' misses, measured at 'cycles', are charged: more than the bound was somebody else's, the
+// kernel's or a hypervisor's.  To wake a handler is a system call and an interrupt to another core,
+// which takes as long as ten misses.
+static uint64_t
+ask_cycles(struct pmd *pmd, uint32_t n, uint64_t cycles)
+{
+    uint64_t most = n * tsc_of_ns(pmd, MISS_MAX_NS);
+
+    if (pmd->woke_handler) {
+        pmd->woke_handler = false;
+        most += tsc_of_ns(pmd, WAKE_MAX_NS);
+    }
+    return MIN(cycles, most);
+}
+
 // For 'n' misses on their way: what comes after them, and answers to earlier ones.
 static uint64_t
 later_cycles(struct pmd *pmd, uint32_t n)
@@ -162,6 +178,7 @@ pmd_may_ask(struct pmd *pmd)
     }
     refill(pmd, rxq, share);
     if (rxq->miss_credit > 0) {
+        pmd->woke_handler = false;
         return true;
     }
     note_refused(pmd, rxq, 1);
@@ -172,7 +189,7 @@ void
 pmd_charge_ask(struct pmd *pmd, uint64_t cycles)
 {
     if (pmd->polling) {
-        charge(pmd, pmd->polling, MIN(cycles, tsc_of_ns(pmd, MISS_MAX_NS)) + later_cycles(pmd, 1));
+        charge(pmd, pmd->polling, ask_cycles(pmd, 1, cycles) + later_cycles(pmd, 1));
     }
 }
 
@@ -225,13 +242,13 @@ ask_and_charge(struct pmd *pmd, struct burst *b, struct rxq *rxq)
     uint64_t start = clock_tsc();
     uint32_t n_looked = (uint32_t)__builtin_popcount(b->todo);
 
+    pmd->woke_handler = false;
     look_up_and_ask(pmd, b);
     uint32_t n_missed = (uint32_t)__builtin_popcount(b->todo);
     if (n_missed) {
         uint64_t cycles = (clock_tsc() - start) * n_missed / n_looked;
-        // More than that was somebody else's: the kernel, a hypervisor.
-        cycles = MIN(cycles, n_missed * tsc_of_ns(pmd, MISS_MAX_NS));
-        charge(pmd, rxq, cycles + later_cycles(pmd, burst_count(b, b->todo)));
+        charge(pmd, rxq,
+               ask_cycles(pmd, n_missed, cycles) + later_cycles(pmd, burst_count(b, b->todo)));
     }
 }
 

@@ -142,6 +142,7 @@ struct pmd {
     _Atomic uint32_t smc_max_buckets; /* main: w, keeper: r */
     _Atomic uint32_t miss_share;      /* main: w, pmd: r; 1024ths of the time, 1024: no limit */
     uint64_t answer_cycles;           // of injected packets, not charged yet; see miss.c
+    bool woke_handler;                // since miss.c looked
     bool timed;                       // stages are measured: pmd-perf-metrics, for this burst
     bool trains;                      // the last burst had some
     struct pmd_perf perf;             // counters; all: r

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/limits_report.h"
 #include "base/thread.h"
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
+
+COVERAGE_DEFINE(handler_woken); // by a PMD: a system call, and an interrupt to the other core
 
 enum {
     UPCALL_RING = UPCALL_MAX_WAITING + 1,
@@ -177,7 +180,7 @@ port_for(struct upcall_queues *q, unsigned *index)
 }
 
 static void
-handler_notify(struct upcall_queues *q, unsigned index)
+handler_notify(struct pmd *pmd, struct upcall_queues *q, unsigned index)
 {
     unsigned n_handlers = atomic_load_explicit(&q->n_handlers, memory_order_acquire);
 
@@ -187,6 +190,8 @@ handler_notify(struct upcall_queues *q, unsigned index)
         if (atomic_load_explicit(&h->asleep, memory_order_relaxed) &&
             atomic_exchange(&h->asleep, false)) {
             thread_wake(h->event_fd);
+            coverage_inc(handler_woken);
+            pmd->woke_handler = true;
         }
     }
 }
@@ -252,12 +257,12 @@ pmd_upcall_misses(struct pmd *pmd, struct burst *b)
         for (uint32_t i = leader; i < leader + b->run[leader]; i++) {
             unsigned to = upcall_miss(pmd, q, b, i);
             if (index != UPCALL_PORTS && to != index) {
-                handler_notify(q, index);
+                handler_notify(pmd, q, index);
             }
             index = to;
         }
     }
-    handler_notify(q, index);
+    handler_notify(pmd, q, index);
 }
 
 void
@@ -281,7 +286,7 @@ pmd_upcall_action(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *m
         return;
     }
     upcall_enqueue(pmd, q, index, s);
-    handler_notify(q, index);
+    handler_notify(pmd, q, index);
 }
 
 // --- handler side ---------------------------------------------------------------------------

@@ -434,6 +434,32 @@ test_caches_of_others_stay(void **state)
     assert_int_equal(perf_get(&pmd->perf, PMD_STAT_EMC_HIT), emc + 2 * 512 * 8);
 }
 
+// What a miss is charged is bounded, and the bound is higher for one that wakes a handler.
+static void
+test_who_wakes_a_handler_pays_for_it(void **state)
+{
+    int64_t us = (int64_t)ms / 1000;
+
+    pmd->polling = hostile;
+    hostile->miss_credit = (int64_t)ms;
+    pmd_charge_ask(pmd, ms);
+    int64_t miss = (int64_t)ms - hostile->miss_credit;
+    assert_in_range(miss, 4 * us, 6 * us);
+    pmd->woke_handler = true;
+    hostile->miss_credit = (int64_t)ms;
+    pmd_charge_ask(pmd, ms);
+    assert_in_range((int64_t)ms - hostile->miss_credit, miss + 15 * us, miss + 25 * us);
+    hostile->miss_credit = (int64_t)ms;
+    pmd_charge_ask(pmd, ms);
+    assert_int_equal((int64_t)ms - hostile->miss_credit, miss);
+    // No more than it took.
+    pmd->woke_handler = true;
+    hostile->miss_credit = (int64_t)ms;
+    pmd_charge_ask(pmd, 0);
+    assert_in_range((int64_t)ms - hostile->miss_credit, 1, miss);
+    pmd->polling = NULL;
+}
+
 static void
 test_drops_are_counted_for_their_queue(void **state)
 {
@@ -463,6 +489,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_answers_are_charged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_caches_of_others_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_wakes_a_handler_pays_for_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drops_are_counted_for_their_queue, setup, teardown),
     };
 

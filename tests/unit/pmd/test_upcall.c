@@ -237,7 +237,19 @@ sleep_then(bool with_miss, unsigned expect)
 static void
 test_a_miss_wakes_the_handler(void **state)
 {
+    struct upcall *up[8];
+
+    // Nobody sleeps, nobody is woken.
+    pmd->woke_handler = false;
+    miss(1, 1);
+    assert_false(pmd->woke_handler);
+    assert_int_equal(take(up, 8), 1);
+    upcall_free(dp, up[0]);
     sleep_then(true, 1);
+    for (unsigned i = 0; i < 50 && !pmd->woke_handler; i++) { // it was not yet asleep
+        sleep_then(true, 1);
+    }
+    assert_true(pmd->woke_handler);
     sleep_then(false, 0);
 }
 
