@@ -73,12 +73,12 @@ answer_all(struct root *root)
     root->n_exit_conns = 0;
 }
 
-/* Short answers leave with the next iteration; nobody is waited for. */
+/* What is short leaves at once; nobody is waited for. */
 static void
 let_answers_leave(struct root *root)
 {
     for (int i = 0; i < 3; i++) {
-        loop_run_once(root->loop, 5);
+        loop_run_once(root->loop, 0);
     }
 }
 
@@ -92,6 +92,7 @@ control_answer_exits(struct root *root)
 void
 control_fini(struct root *root)
 {
+    unixctl_mute(root->unixctl); /* That file is gone, too, when somebody is answered. */
     answer_all(root);
     unixctl_destroy(root->unixctl);
     let_answers_leave(root);
