@@ -313,8 +313,9 @@ takeover_begin_lingering(const char *pidfile)
     pid_t pid = other.pid;
 
     if (pid != 0) {
-        char *why = dpdk_standby_has_room() ? prepare_dpdk()
-                                            : xstrdup("there is no memory for two switches");
+        char *why = !dpdk_standby_has_room() ? xstrdup("there is no memory for two switches")
+                    : !dpdk_standby_try()    ? xstrdup("DPDK does not start beside it")
+                                             : prepare_dpdk();
         if (why == NULL) {
             why = receive_all(path);
         }

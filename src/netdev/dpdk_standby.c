@@ -8,8 +8,11 @@
 // The note: "huge\0" or "ordinary\0", then "key\0value\0" in the order of keys.  Whoever can write
 // in the run directory is root to us, still it is read with bounds.
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/dirs.h"
@@ -204,6 +207,29 @@ dpdk_standby_prepare(void)
         return -ENOMEM;
     }
     return result;
+}
+
+bool
+dpdk_standby_try(void)
+{
+    int status = EXIT_FAILURE;
+
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        free(log_set_spec("ANY:ANY:err")); // All else is said by the start that follows.
+        int error = dpdk_standby_prepare();
+        // Where a spare may do without buffers, what ends the other one may not.
+        bool ok = error == -EAGAIN || (error == 0 && netdev_default_pool() != NULL);
+        dpdk_hand_over(); // The note is the other one's.
+        dpdk_stop();
+        _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+        // Of a signal's handler.
+    }
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
 bool

@@ -282,6 +282,9 @@ void dpdk_expect_spare(void);
 // -EAGAIN: the switch needs no EAL so far, ask again.  Else, -ENOMEM among it when there is no
 // memory for packet buffers though there seemed to be: this process is of no use.
 int dpdk_standby_prepare(void);
+// Would dpdk_standby_prepare() succeed?  Tried in a process that ends afterwards: EAL starts once
+// in each, and this one has to start as ever when not.  Before the first thread.
+bool dpdk_standby_try(void);
 // Whether a switch that starts now would have prepared the same.  Once, at the end of waiting.
 bool dpdk_standby_is_current(void);
 // Another process is the switch from now on: the note of keys is its own.

@@ -276,6 +276,19 @@ def test_without_room_for_two_it_is_a_start(plain):
     assert not sw.alarms()
 
 
+def test_what_dpdk_cannot_do_beside_it_is_done_afterwards(plain):
+    """EAL starts once in a process: a try that fails must not be the start's."""
+    sw, hosts = plain
+    sw.stop()
+    pid = lingering_pid(sw)
+    with open(sw.dir + "/ovs-vswitchd.dpdk", "w") as f:
+        f.write("ordinary\0dpdk-extra\0--no-such-option\0")
+    sw.start()
+    assert gone(pid)
+    assert "ending pid %d, which lingers: DPDK does not start beside it" % pid in log_of(sw)
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+
+
 def test_a_successor_that_dies_does_no_harm(plain):
     """It asks and then does not go on; the next one does."""
     sw, hosts = plain
