@@ -22,6 +22,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/dirs.h"
+#include "base/heir.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
@@ -373,6 +374,7 @@ daemon_set_ready(struct loop *loop)
         loop_timer_every(&state.watchdog, loop, (int64_t)(state.watchdog_us / 4000), feed_watchdog,
                          NULL);
     }
+    heir_appoint();
 }
 
 void
@@ -380,6 +382,7 @@ daemon_set_stopping(void)
 {
     loop_timer_stop(&state.watchdog);
     watch_expect_end();
+    heir_dismiss();
     notify("STOPPING=1");
 }
 
@@ -394,6 +397,7 @@ daemon_set_succeeded(long successor)
 {
     loop_timer_stop(&state.watchdog);
     watch_expect_end();
+    heir_dismiss();
     if (watch_is_there()) {
         watch_set_successor(successor);
     }

@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "base/dirs.h"
+#include "base/heir.h"
 #include "base/keep.h"
 #include "base/log.h"
 #include "daemon_front.h"
@@ -168,6 +169,10 @@ spare_wait(int go_fd)
     n_crashes_before = (unsigned char)byte;
     close(go_fd);
     log_follow_file();
+    heir_expect();
+    if (!dpdk_standby_has_memory()) {
+        (void)heir_await();
+    }
 }
 
 /* True in the spare, when it is to be the switch. */
@@ -430,6 +435,7 @@ daemon_monitor(const struct daemon_settings *settings, uint64_t watchdog_us)
     struct monitor m = {0};
 
     watch_begin(watchdog_us);
+    heir_allow();
     fork_keeper(&m);
     for (;;) {
         bool was_spare = use_spare(&m);
@@ -442,6 +448,8 @@ daemon_monitor(const struct daemon_settings *settings, uint64_t watchdog_us)
                 set_signals(SIG_DFL);
                 watch_follow();
                 get_front(settings);
+                heir_expect();
+                (void)heir_await(); /* EAL takes what it was told to take once. */
                 become_worker(&m);
                 return;
             }

@@ -15,6 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rte_eal.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
 #include "base/dirs.h"
 #include "base/log.h"
 #include "netdev/dpdk_args.h"
@@ -29,8 +33,12 @@ enum { ROOM_MS = 1000, ROOM_POLL_MS = 20 };
 
 static const char huge_word[] = "huge", ordinary_word[] = "ordinary";
 
+// Rings of threads and the library's devices of a start, in pieces: some megabytes.
+#define START_BYTES (16ULL << 20)
+
 // What this process was prepared with; NULL: it was not.
 static struct str prepared = STR_INIT;
+static bool has_buffers;
 static bool is_handed_over;
 
 static char *
@@ -203,10 +211,8 @@ dpdk_standby_prepare(void)
     int result = dpdk_start_standby(&config, huge, &error);
     smap_destroy(&config);
     free(error);
-    if (result == 0 && may_take && netdev_default_pool() == NULL) {
-        return -ENOMEM;
-    }
-    return result;
+    has_buffers = result == 0 && may_take && netdev_default_pool() != NULL;
+    return result == 0 && may_take && !has_buffers ? -ENOMEM : result;
 }
 
 bool
@@ -242,4 +248,21 @@ dpdk_standby_is_current(void)
     str_free(&now);
     str_free(&prepared);
     return same;
+}
+
+bool
+dpdk_standby_has_memory(void)
+{
+    uint64_t free_bytes = 0;
+    struct rte_malloc_socket_stats stats;
+
+    if (!has_buffers || !rte_eal_has_hugepages()) {
+        return has_buffers;
+    }
+    for (unsigned int i = 0; i < rte_socket_count(); i++) {
+        if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &stats) == 0) {
+            free_bytes += stats.heap_freesz_bytes;
+        }
+    }
+    return free_bytes + dpdk_huge_free_bytes() >= START_BYTES;
 }

@@ -287,6 +287,8 @@ int dpdk_standby_prepare(void);
 bool dpdk_standby_try(void);
 // Whether a switch that starts now would have prepared the same.  Once, at the end of waiting.
 bool dpdk_standby_is_current(void);
+// The prepared process can be the switch before the memory of the one before is back.
+bool dpdk_standby_has_memory(void);
 // Another process is the switch from now on: the note of keys is its own.
 void dpdk_hand_over(void);
 

@@ -16,6 +16,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 
+#include "base/heir.h"
 #include "base/log.h"
 #include "netdev/dpdk_quick.h"
 #include "netdev/netdev_dpdk.h"
@@ -86,6 +87,8 @@ netdev_dpdk_attach(const char *devargs, uint16_t *port_id, bool *attached, char 
                             devargs);
         return -ENODEV;
     }
+    // What maps a device's registers or rings keeps it.
+    (void)heir_await();
     dpdk_load_driver(devargs);
     int error = rte_dev_probe(devargs);
     if (error != 0) {

@@ -16,6 +16,7 @@
 #include <rte_mbuf_pool_ops.h>
 #include <rte_memzone.h>
 
+#include "base/heir.h"
 #include "base/log.h"
 #include "netdev/netdev.h"
 
@@ -135,11 +136,20 @@ make_packed(const char *name, unsigned int n, uint16_t room, int numa_id)
 }
 
 static struct rte_mempool *
-make_mempool(const char *name, unsigned int n, uint16_t room, int numa_id)
+make_once(const char *name, unsigned int n, uint16_t room, int numa_id)
 {
     return rte_eal_has_hugepages() || rte_eal_iova_mode() != RTE_IOVA_VA
                ? rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, room, numa_id)
                : make_packed(name, n, room, numa_id);
+}
+
+// What is missing may be on its way back from the process before.
+static struct rte_mempool *
+make_mempool(const char *name, unsigned int n, uint16_t room, int numa_id)
+{
+    struct rte_mempool *mp = make_once(name, n, room, numa_id);
+
+    return mp == NULL && heir_await() ? make_once(name, n, room, numa_id) : mp;
 }
 
 static struct netdev_pool *

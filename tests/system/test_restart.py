@@ -181,6 +181,49 @@ def spare_takes_over_on(where):
         sw.close()
 
 
+def heir_of(pid):
+    """The process that has the memory of worker 'pid' when that is dead; None: there is none."""
+    for child in sh(["pgrep", "-P", str(pid)], check=False).stdout.split():
+        try:
+            with open("/proc/%s/comm" % child, encoding="ascii") as f:
+                if f.read() == "sluice-heir\n":
+                    return int(child)
+        except OSError:
+            pass
+    return None
+
+
+def test_nobody_waits_for_the_memory_of_the_dead(monitored):
+    """But for what needs it: devices whose registers may be mapped."""
+    sw, hosts = monitored
+    old, spare = sw.pid, spare_of(sw)
+    heir = wait_for(lambda: heir_of(old), SOON_S, "the heir")
+    add = None
+    os.kill(heir, signal.SIGSTOP)
+    try:
+        os.kill(old, signal.SIGKILL)
+        assert new_worker(sw, old) == spare
+        wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+        add = sw.ns.popen(["ovs-vsctl", "--timeout=60", "add-port", "br0", "d0", "--", "set", "Interface", "d0",
+                           "type=dpdk", "options:dpdk-devargs=net_null0"], env=sw.env)
+
+        def waits():
+            with open(sw.log) as f:
+                return "waiting for the memory of the process that died" in f.read()
+        wait_for(waits, SOON_S, "the port")
+        assert add.poll() is None and os.path.exists("/proc/%d" % heir)
+    finally:
+        os.kill(heir, signal.SIGCONT)
+        if add:
+            assert add.wait(60) == 0
+    wait_for(lambda: not os.path.exists("/proc/%d" % heir), SOON_S, "the end of the heir")
+    assert sw.get("Interface", "d0", "error") == "[]"
+    # A planned end leaves nobody behind.
+    heir = wait_for(lambda: heir_of(sw.pid), SOON_S, "the new one's heir")
+    sw.stop()
+    assert not os.path.exists("/proc/%d" % heir)
+
+
 def test_a_second_crash_waits_for_a_moment_only(monitored):
     """Early crashes in a row wait longer each time: a switch that cannot run does not spin."""
     sw, hosts = monitored

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The heir is made by clone(CLONE_VM) and has no descriptor but the end of a pipe, whose other end
+ * is its owner's: that it closes is the owner's death.  Whoever follows finds its pid in a page
+ * that all children of the monitor share, and waits for the end of that process.
+ */
+#include "base/heir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/util.h"
+
+LOG_MODULE(heir);
+
+#define STACK_SIZE 65536
+#define AWAIT_MS 10000
+/* Freeing pages leaves the processors to the switch that starts. */
+#define NICE 10
+
+static struct {
+    _Atomic pid_t *last;   /* the heir that was made last; NULL: there are none */
+    char *stack;           /* of our own heir */
+    pid_t pid;             /* our own; 0: none */
+    int nice;              /* of the heir */
+    unsigned int death_fd; /* of the heir: readable at its owner's death */
+    int life_fd;           /* the other end */
+    int predecessor_fd;    /* pidfd of the heir of who died before us; -1: none */
+} heir = {.life_fd = -1, .predecessor_fd = -1};
+
+/* The heir itself.  It shares all memory with a process that runs, thread-local variables of the
+ * main thread among them: it calls nothing that could fail, and so write errno. */
+__attribute__((no_sanitize_address, no_sanitize_thread)) static int
+await_death(void *arg)
+{
+    const unsigned int fd = heir.death_fd;
+    char byte;
+
+    syscall(SYS_prctl, PR_SET_NAME, "sluice-heir");
+    syscall(SYS_setpriority, PRIO_PROCESS, 0, heir.nice);
+    if (fd > 0) {
+        syscall(SYS_close_range, 0u, fd - 1, 0u);
+    }
+    syscall(SYS_close_range, fd + 1, UINT_MAX, 0u);
+    syscall(SYS_read, fd, &byte, 1ul); /* No signal disturbs it: all are blocked. */
+    return 0;
+}
+
+void
+heir_allow(void)
+{
+    void *page =
+        mmap(NULL, sizeof(*heir.last), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    heir.last = page != MAP_FAILED ? page : NULL;
+}
+
+static bool
+is_possible(void)
+{
+    /* Of no descriptor at all: does the kernel know the call? */
+    return heir.last != NULL && heir.pid == 0 && close_range(UINT_MAX, UINT_MAX, 0) == 0;
+}
+
+static pid_t
+start(void)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    pid_t pid = clone(await_death, heir.stack + STACK_SIZE, CLONE_VM, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+static void
+close_pair(const int fds[2])
+{
+    close(fds[0]);
+    close(fds[1]);
+}
+
+void
+heir_appoint(void)
+{
+    int life[2], closed[2];
+    char byte;
+
+    if (!is_possible() || pipe2(life, O_CLOEXEC) != 0) {
+        return;
+    }
+    if (pipe2(closed, O_CLOEXEC) != 0) {
+        close_pair(life);
+        return;
+    }
+    heir.stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    heir.nice = MAX(getpriority(PRIO_PROCESS, 0), NICE); /* Less would take a privilege. */
+    heir.death_fd = (unsigned int)life[0];
+    heir.pid = heir.stack != MAP_FAILED ? start() : -1;
+    if (heir.pid < 0) {
+        log_info("no heir of this process's memory: %s", err_str(errno));
+        heir.pid = 0;
+        close_pair(life);
+        close_pair(closed);
+        return;
+    }
+    atomic_store(heir.last, heir.pid);
+    heir.life_fd = life[1];
+    close(life[0]);
+    close(closed[1]);
+    /* Until the heir has closed all that is not its own, this pipe included. */
+    while (read(closed[0], &byte, 1) < 0 && errno == EINTR) {
+    }
+    close(closed[0]);
+}
+
+void
+heir_dismiss(void)
+{
+    if (heir.pid == 0) {
+        return;
+    }
+    kill(heir.pid, SIGKILL); /* Also if somebody has stopped it. */
+    while (waitpid(heir.pid, NULL, __WALL) < 0 && errno == EINTR) {
+    }
+    atomic_store(heir.last, 0);
+    munmap(heir.stack, STACK_SIZE);
+    close(heir.life_fd);
+    heir.life_fd = -1;
+    heir.pid = 0;
+}
+
+void
+heir_expect(void)
+{
+    pid_t pid = heir.last != NULL ? atomic_load(heir.last) : 0;
+
+    if (pid > 0) {
+        heir.predecessor_fd = pidfd_open(pid, 0); /* Fails when it is gone. */
+    }
+}
+
+bool
+heir_await(void)
+{
+    struct pollfd pollfd = {.fd = heir.predecessor_fd, .events = POLLIN};
+    int64_t start_ms = clock_now_ms(), left_ms = AWAIT_MS;
+
+    if (heir.predecessor_fd < 0) {
+        return false;
+    }
+    if (poll(&pollfd, 1, 0) == 0) {
+        log_info("waiting for the memory of the process that died");
+        while (left_ms > 0 && poll(&pollfd, 1, (int)left_ms) < 0 && errno == EINTR) {
+            left_ms = start_ms + AWAIT_MS - clock_now_ms();
+        }
+    }
+    close(heir.predecessor_fd);
+    heir.predecessor_fd = -1;
+    return true;
+}
