@@ -109,11 +109,6 @@ struct ofp_flow_stats {
  * the connection sent NXT_FLOW_AGE.  Match and actions take the form of mp->raw and mp->version. */
 void ofp_flow_stats_encode(struct ofp_mp *mp, const struct ofp_flow_stats *fs, bool flow_age);
 
-/* Decodes one flow from a reply's body: 0, an error, or at the end EOF (-1).  'match' and 'actions'
- * are where fs->match and fs->actions will point to. */
-int ofp_flow_stats_decode(const struct ofp_msg *msg, struct rd *body, bool flow_age,
-                          struct match *match, struct ofpacts *actions, struct ofp_flow_stats *fs);
-
 struct ofp_aggregate_stats {
     uint64_t n_packets; /* UINT64_MAX: unknown. */
     uint64_t n_bytes;
@@ -121,8 +116,6 @@ struct ofp_aggregate_stats {
 };
 void ofp_aggregate_stats_reply_encode(const struct ofp_aggregate_stats *stats,
                                       const struct ofp_msg *request, struct wr *out);
-enum ofperr ofp_aggregate_stats_reply_decode(const struct ofp_msg *msg,
-                                             struct ofp_aggregate_stats *stats);
 
 enum ofp_flow_removed_reason {
     OFPRR_IDLE_TIMEOUT = 0,
@@ -148,7 +141,6 @@ struct ofp_flow_removed {
 /* 'nxm': the connection chose NXM flow format (OpenFlow 1.0): NXT_FLOW_REMOVED. */
 void ofp_flow_removed_encode(const struct ofp_flow_removed *fr, enum ofp_version version, bool nxm,
                              struct wr *out);
-enum ofperr ofp_flow_removed_decode(const struct ofp_msg *msg, struct ofp_flow_removed *fr);
 
 /* NXT_SET_FLOW_FORMAT and NXT_FLOW_MOD_TABLE_ID. */
 enum ofperr ofp_set_flow_format_decode(const struct ofp_msg *msg, enum ofp_flow_format *format);

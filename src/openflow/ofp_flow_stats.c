@@ -122,12 +122,6 @@ age_to_wire(int32_t age)
     return age < 0 ? 0 : age < UINT16_MAX ? (uint16_t)(age + 1) : UINT16_MAX;
 }
 
-static int32_t
-age_from_wire(uint16_t wire)
-{
-    return wire ? wire - 1 : OFP_AGE_UNKNOWN;
-}
-
 static void
 put_duration_and_timeouts(struct wr *out, const struct ofp_flow_stats *fs)
 {
@@ -240,131 +234,6 @@ ofp_flow_stats_encode(struct ofp_mp *mp, const struct ofp_flow_stats *fs, bool f
     ofp_mp_commit(mp);
 }
 
-static void
-pull_duration_and_timeouts(struct rd *in, struct ofp_flow_stats *fs)
-{
-    fs->duration_sec = rd_u32(in);
-    fs->duration_nsec = rd_u32(in);
-    fs->priority = rd_u16(in);
-    fs->idle_timeout = rd_u16(in);
-    fs->hard_timeout = rd_u16(in);
-}
-
-static void
-pull_counts(struct rd *in, struct ofp_flow_stats *fs)
-{
-    fs->cookie = rd_u64(in);
-    fs->n_packets = rd_u64(in);
-    fs->n_bytes = rd_u64(in);
-}
-
-static enum ofperr
-pull_entry_nx(struct rd *in, struct match *match, struct ofp_flow_stats *fs)
-{
-    uint16_t match_len;
-    struct rd sub;
-
-    fs->table_id = rd_u8(in);
-    rd_skip(in, 1);
-    pull_duration_and_timeouts(in, fs);
-    match_len = rd_u16(in);
-    fs->idle_age = age_from_wire(rd_u16(in));
-    fs->hard_age = age_from_wire(rd_u16(in));
-    pull_counts(in, fs);
-    sub = rd_sub(in, match_len);
-    rd_skip(in, OFP_ROUND8(match_len) - match_len);
-    return rd_ok(in) ? nxm_pull_match(&sub, false, match, NULL, NULL) : OFPERR_OFPBRC_BAD_LEN;
-}
-
-static enum ofperr
-pull_entry15(struct rd *in, struct match *match, struct ofp_flow_stats *fs)
-{
-    struct ofp_oxs oxs;
-    enum ofperr error;
-
-    rd_skip(in, 2);
-    fs->table_id = rd_u8(in);
-    rd_skip(in, 1);
-    fs->priority = rd_u16(in);
-    fs->idle_timeout = rd_u16(in);
-    fs->hard_timeout = rd_u16(in);
-    fs->flags = rd_u16(in);
-    fs->importance = rd_u16(in);
-    fs->cookie = rd_u64(in);
-    error = ofp_match_pull(in, match);
-    error = error ? error : ofp_oxs_pull(in, &oxs);
-    if (error) {
-        return error;
-    }
-    fs->duration_sec = oxs.duration_sec;
-    fs->duration_nsec = oxs.duration_nsec;
-    fs->idle_age =
-        oxs.has & OFP_OXS_IDLE_TIME ? (int32_t)(oxs.idle_sec & INT32_MAX) : OFP_AGE_UNKNOWN;
-    fs->n_packets = oxs.has & OFP_OXS_PACKET_COUNT ? oxs.n_packets : UINT64_MAX;
-    fs->n_bytes = oxs.has & OFP_OXS_BYTE_COUNT ? oxs.n_bytes : UINT64_MAX;
-    return 0;
-}
-
-static enum ofperr
-pull_entry(const struct ofp_msg *msg, struct rd *in, struct match *match, struct ofp_flow_stats *fs)
-{
-    enum ofperr error;
-
-    if (msg->raw == OFPRAW_NXST_FLOW_REPLY) {
-        return pull_entry_nx(in, match, fs);
-    }
-    if (msg->raw == OFPRAW_OFPST15_FLOW_REPLY) {
-        return pull_entry15(in, match, fs);
-    }
-    fs->table_id = rd_u8(in);
-    rd_skip(in, 1);
-    if (msg->raw == OFPRAW_OFPST10_FLOW_REPLY) {
-        error = ofp10_match_pull(in, match);
-        pull_duration_and_timeouts(in, fs);
-        rd_skip(in, 6);
-        pull_counts(in, fs);
-        return error;
-    }
-    pull_duration_and_timeouts(in, fs);
-    fs->flags = rd_u16(in);
-    fs->importance = rd_u16(in);
-    rd_skip(in, 2);
-    pull_counts(in, fs);
-    return ofp_match_pull(in, match);
-}
-
-int
-ofp_flow_stats_decode(const struct ofp_msg *msg, struct rd *body, bool flow_age,
-                      struct match *match, struct ofpacts *actions, struct ofp_flow_stats *fs)
-{
-    enum ofperr error;
-    uint16_t len;
-    struct rd in;
-
-    if (!rd_left(body)) {
-        return -1;
-    }
-    len = rd_u16(body);
-    if (!rd_ok(body) || len < 2) {
-        return OFPERR_OFPBRC_BAD_LEN;
-    }
-    in = rd_sub(body, len - 2u);
-    *fs = (struct ofp_flow_stats){
-        .match = match, .idle_age = OFP_AGE_UNKNOWN, .hard_age = OFP_AGE_UNKNOWN};
-    error = pull_entry(msg, &in, match, fs);
-    if (error || !rd_ok(&in)) {
-        return error ? error : OFPERR_OFPBRC_BAD_LEN;
-    }
-    if (!flow_age && msg->raw == OFPRAW_NXST_FLOW_REPLY) {
-        fs->idle_age = fs->hard_age = OFP_AGE_UNKNOWN;
-    }
-    ofpacts_clear(actions);
-    error = ofpacts_decode_instructions(&in, msg->version, actions);
-    fs->actions = ofpacts_data(actions);
-    fs->actions_size = actions->size;
-    return error;
-}
-
 /* Aggregates. */
 
 void
@@ -393,26 +262,6 @@ ofp_aggregate_stats_reply_encode(const struct ofp_aggregate_stats *stats,
         wr_u32(out, 0);
     }
     ofp_msg_end(out, start);
-}
-
-enum ofperr
-ofp_aggregate_stats_reply_decode(const struct ofp_msg *msg, struct ofp_aggregate_stats *stats)
-{
-    struct rd body = msg->body;
-
-    if (msg->raw == OFPRAW_OFPST15_AGGREGATE_REPLY) {
-        struct ofp_oxs oxs;
-        enum ofperr error = ofp_oxs_pull(&body, &oxs);
-
-        stats->n_packets = oxs.n_packets;
-        stats->n_bytes = oxs.n_bytes;
-        stats->n_flows = oxs.n_flows;
-        return error;
-    }
-    stats->n_packets = rd_u64(&body);
-    stats->n_bytes = rd_u64(&body);
-    stats->n_flows = rd_u32(&body);
-    return 0;
 }
 
 /* Flow-removed. */
@@ -520,65 +369,4 @@ ofp_flow_removed_encode(const struct ofp_flow_removed *fr, enum ofp_version vers
         removed15(fr, version, out);
     }
     ofp_msg_end(out, start);
-}
-
-static enum ofperr
-removed_decode15(const struct ofp_msg *msg, struct rd *in, struct ofp_flow_removed *fr)
-{
-    struct ofp_oxs oxs;
-    enum ofperr error;
-
-    fr->table_id = rd_u8(in);
-    fr->reason = rd_u8(in);
-    fr->priority = rd_u16(in);
-    fr->idle_timeout = rd_u16(in);
-    fr->hard_timeout = rd_u16(in);
-    fr->cookie = rd_u64(in);
-    error = ofp_match_pull(in, &fr->match);
-    error = error ? error : ofp_oxs_pull(in, &oxs);
-    if (!error) {
-        fr->duration_sec = oxs.duration_sec;
-        fr->duration_nsec = oxs.duration_nsec;
-        fr->n_packets = oxs.n_packets;
-        fr->n_bytes = oxs.n_bytes;
-    }
-    return error;
-}
-
-enum ofperr
-ofp_flow_removed_decode(const struct ofp_msg *msg, struct ofp_flow_removed *fr)
-{
-    bool of10 = msg->raw == OFPRAW_OFPT10_FLOW_REMOVED, nx = msg->raw == OFPRAW_NXT_FLOW_REMOVED;
-    struct rd in = msg->body, match;
-    uint16_t x;
-
-    *fr = (struct ofp_flow_removed){.table_id = OFP_TABLE_ALL};
-    if (msg->raw == OFPRAW_OFPT15_FLOW_REMOVED) {
-        return removed_decode15(msg, &in, fr);
-    }
-    if (of10) {
-        ofp10_match_pull(&in, &fr->match);
-    }
-    fr->cookie = rd_u64(&in);
-    fr->priority = rd_u16(&in);
-    fr->reason = rd_u8(&in);
-    fr->table_id = rd_u8(&in);
-    fr->duration_sec = rd_u32(&in);
-    fr->duration_nsec = rd_u32(&in);
-    fr->idle_timeout = rd_u16(&in);
-    x = rd_u16(&in);
-    fr->n_packets = rd_u64(&in);
-    fr->n_bytes = rd_u64(&in);
-    if (of10 || nx) {
-        fr->table_id = nx ? (uint8_t)(fr->table_id - 1) : OFP_TABLE_ALL;
-    } else {
-        fr->hard_timeout = x;
-        return ofp_match_pull(&in, &fr->match);
-    }
-    if (of10) {
-        return 0;
-    }
-    match = rd_sub(&in, x);
-    return rd_ok(&in) ? nxm_pull_match(&match, false, &fr->match, NULL, NULL)
-                      : OFPERR_OFPBMC_BAD_LEN;
 }

@@ -70,7 +70,6 @@ void ofp_group_mod_encode(const struct ofp_group *group, enum ofp_version versio
 /* GROUP_DESC: which group (OFP_GROUP_ALL: all), and one group of a reply. */
 enum ofperr ofp_group_desc_request_decode(const struct ofp_msg *msg, uint32_t *group_id);
 void ofp_group_desc_encode(struct ofp_mp *mp, const struct ofp_group *group);
-int ofp_group_desc_decode(const struct ofp_msg *msg, struct rd *body, struct ofp_group *group);
 
 struct ofp_group_counters {
     uint64_t n_packets; /* UINT64_MAX: unknown. */

@@ -190,22 +190,6 @@ ofp_port_status_encode(const struct ofp_port *port, enum ofp_port_reason reason,
     ofp_msg_end(out, start);
 }
 
-enum ofperr
-ofp_port_status_decode(const struct ofp_msg *msg, struct ofp_port *port,
-                       enum ofp_port_reason *reason)
-{
-    struct rd in = msg->body;
-    int error;
-
-    *reason = rd_u8(&in);
-    if (*reason > OFPPR_MODIFY) {
-        return OFPERR_NXBRC_BAD_REASON;
-    }
-    rd_skip(&in, 7);
-    error = ofp_port_pull(&in, msg->version, port);
-    return error == -1 ? OFPERR_OFPBRC_BAD_LEN : (enum ofperr)error;
-}
-
 static enum ofperr
 pull_port_mod_props(struct rd *in, struct ofp_port_mod *pm)
 {

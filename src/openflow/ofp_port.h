@@ -79,8 +79,6 @@ enum ofp_port_reason {
 };
 void ofp_port_status_encode(const struct ofp_port *port, enum ofp_port_reason reason,
                             enum ofp_version version, struct wr *out);
-enum ofperr ofp_port_status_decode(const struct ofp_msg *msg, struct ofp_port *port,
-                                   enum ofp_port_reason *reason);
 
 struct ofp_port_mod {
     ofp_port_t port_no;
@@ -128,7 +126,5 @@ struct ofp_custom_stat {
 /* Which port: OFPP_NONE is all. */
 enum ofperr ofp_port_stats_request_decode(const struct ofp_msg *msg, ofp_port_t *port);
 void ofp_port_stats_encode(struct ofp_mp *mp, const struct ofp_port_stats *stats);
-/* The next port of a reply: 0, an error, or EOF (-1). */
-int ofp_port_stats_decode(const struct ofp_msg *msg, struct rd *body, struct ofp_port_stats *stats);
 
 #endif

@@ -44,16 +44,6 @@ put_counters(struct wr *out, const struct ofp_port_stats *s, const size_t ofs[],
     }
 }
 
-static void
-pull_counters(struct rd *in, struct ofp_port_stats *s, const size_t ofs[], size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint64_t x = rd_u64(in);
-
-        memcpy((uint8_t *)s + ofs[i], &x, sizeof x);
-    }
-}
-
 enum ofperr
 ofp_port_stats_request_decode(const struct ofp_msg *msg, ofp_port_t *port)
 {
@@ -137,84 +127,4 @@ ofp_port_stats_encode(struct ofp_mp *mp, const struct ofp_port_stats *s)
         wr_u32(out, s->duration_nsec);
     }
     ofp_mp_commit(mp);
-}
-
-static enum ofperr
-pull_props(struct rd *in, struct ofp_port_stats *s)
-{
-    while (rd_left(in)) {
-        struct ofp_prop prop;
-        enum ofperr error = ofp_prop_pull(in, &prop);
-
-        if (error) {
-            return error;
-        }
-        if (prop.type == PROP_ETHERNET) {
-            rd_skip(&prop.body, 4);
-            pull_counters(&prop.body, s, ethernet, ARRAY_SIZE(ethernet));
-        } else if (prop.experimenter == OFP_VENDOR_INTEL && prop.exp_type == INTEL_RFC2819) {
-            s->has_rfc2819 = true;
-            rd_skip(&prop.body, 4);
-            for (size_t ofs = RFC2819_FIRST; ofs <= RFC2819_LAST; ofs += 8) {
-                pull_counters(&prop.body, s, &ofs, 1);
-            }
-        }
-        if (!rd_ok(&prop.body)) {
-            return OFPERR_OFPBPC_BAD_LEN;
-        }
-    }
-    return 0;
-}
-
-static enum ofperr
-pull14(struct rd *body, struct ofp_port_stats *s)
-{
-    uint16_t len = rd_u16(body);
-    bool known;
-    struct rd in;
-
-    if (!rd_ok(body) || len < 80) {
-        return OFPERR_OFPBRC_BAD_LEN;
-    }
-    in = rd_sub(body, len - 2u);
-    rd_skip(&in, 2);
-    known = ofp_port_from_wire32(rd_u32(&in), &s->port_no);
-    s->duration_sec = rd_u32(&in);
-    s->duration_nsec = rd_u32(&in);
-    pull_counters(&in, s, common, ARRAY_SIZE(common));
-    if (!rd_ok(&in)) {
-        return OFPERR_OFPBRC_BAD_LEN;
-    }
-    return known ? pull_props(&in, s) : OFPERR_OFPBRC_BAD_PORT;
-}
-
-int
-ofp_port_stats_decode(const struct ofp_msg *msg, struct rd *body, struct ofp_port_stats *s)
-{
-    bool known = true;
-
-    memset(s, 0xff, sizeof *s);
-    s->has_rfc2819 = false;
-    s->custom = NULL;
-    s->n_custom = 0;
-    if (!rd_left(body)) {
-        return -1;
-    }
-    if (msg->version >= OFP14_VERSION) {
-        return pull14(body, s);
-    }
-    if (msg->version == OFP10_VERSION) {
-        s->port_no = rd_u16(body);
-        rd_skip(body, 6);
-    } else {
-        known = ofp_port_from_wire32(rd_u32(body), &s->port_no);
-        rd_skip(body, 4);
-    }
-    pull_counters(body, s, common, ARRAY_SIZE(common));
-    pull_counters(body, s, ethernet, ARRAY_SIZE(ethernet));
-    if (msg->version >= OFP13_VERSION) {
-        s->duration_sec = rd_u32(body);
-        s->duration_nsec = rd_u32(body);
-    }
-    return !rd_ok(body) ? OFPERR_OFPBRC_BAD_LEN : known ? 0 : OFPERR_OFPBRC_BAD_PORT;
 }

@@ -147,22 +147,6 @@ ofp_features_end(size_t start, struct wr *out)
 }
 
 enum ofperr
-ofp_features_decode(const struct ofp_msg *msg, struct ofp_features *f, struct rd *ports)
-{
-    struct rd in = msg->body;
-
-    f->datapath_id = rd_u64(&in);
-    f->n_buffers = rd_u32(&in);
-    f->n_tables = rd_u8(&in);
-    f->auxiliary_id = rd_u8(&in);
-    rd_skip(&in, 2);
-    f->capabilities = rd_u32(&in);
-    f->actions = rd_u32(&in);
-    *ports = in;
-    return rd_ok(&in) ? 0 : OFPERR_OFPBRC_BAD_LEN;
-}
-
-enum ofperr
 ofp_config_decode(const struct ofp_msg *msg, struct ofp_config *c)
 {
     uint16_t known = FLAG_FRAG_MASK;

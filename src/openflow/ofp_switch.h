@@ -54,9 +54,6 @@ size_t ofp_features_begin(const struct ofp_features *features, enum ofp_version 
 void ofp_features_put_port(const struct ofp_port *port, enum ofp_version version, size_t start,
                            struct wr *out);
 void ofp_features_end(size_t start, struct wr *out);
-/* 'ports' gets the reader of the ports (ofp_port_pull()). */
-enum ofperr ofp_features_decode(const struct ofp_msg *msg, struct ofp_features *features,
-                                struct rd *ports);
 
 enum ofp_frag_handling {
     OFPC_FRAG_NORMAL = 0,

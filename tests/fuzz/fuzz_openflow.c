@@ -15,6 +15,7 @@
 #include "openflow/ofp_flow.h"
 #include "openflow/ofp_group.h"
 #include "openflow/ofp_meter.h"
+#include "openflow/ofp_monitor.h"
 #include "openflow/ofp_packet.h"
 #include "openflow/ofp_port.h"
 #include "openflow/ofp_queue.h"
@@ -141,11 +142,107 @@ try_group_or_meter(const struct ofp_msg *msg)
     }
 }
 
+/* Requests for statistics and descriptions. */
+static void
+try_request(const struct ofp_msg *msg)
+{
+    union {
+        struct ofp_flow_stats_request flows;
+        struct ofp_flow_monitor_request monitor;
+        struct ofp_queue_request queue;
+        ofp_port_t port;
+        uint32_t id;
+        size_t n;
+    } u;
+    struct rd body = msg->body;
+
+    memset(&u, 0, sizeof u);
+    switch ((int)msg->type) {
+    case OFPTYPE_FLOW_STATS_REQUEST:
+    case OFPTYPE_AGGREGATE_STATS_REQUEST:
+        ofp_flow_stats_request_decode(msg, &u.flows);
+        break;
+    case OFPTYPE_FLOW_MONITOR_REQUEST:
+        while (!ofp_flow_monitor_request_decode(msg, &body, &u.monitor)) {
+        }
+        break;
+    case OFPTYPE_FLOW_MONITOR_CANCEL:
+        ofp_flow_monitor_cancel_decode(msg, &u.id);
+        break;
+    case OFPTYPE_PORT_STATS_REQUEST:
+        ofp_port_stats_request_decode(msg, &u.port);
+        break;
+    case OFPTYPE_PORT_DESC_REQUEST:
+        ofp_port_desc_request_decode(msg, &u.port);
+        break;
+    case OFPTYPE_QUEUE_STATS_REQUEST:
+        ofp_queue_stats_request_decode(msg, &u.queue);
+        break;
+    case OFPTYPE_QUEUE_GET_CONFIG_REQUEST:
+        ofp_queue_config_request_decode(msg, &u.queue);
+        break;
+    case OFPTYPE_GROUP_STATS_REQUEST:
+        ofp_group_stats_request_decode(msg, &u.id);
+        break;
+    case OFPTYPE_GROUP_DESC_REQUEST:
+        ofp_group_desc_request_decode(msg, &u.id);
+        break;
+    case OFPTYPE_METER_STATS_REQUEST:
+    case OFPTYPE_METER_CONFIG_REQUEST:
+        ofp_meter_request_decode(msg, &u.id);
+        break;
+    case OFPTYPE_TABLE_FEATURES_REQUEST:
+        ofp_table_features_request_decode(msg, &u.n);
+        break;
+    default:
+        break;
+    }
+}
+
+/* What a connection says of itself, and flushes. */
+static void
+try_setting(const struct ofp_msg *msg)
+{
+    union {
+        struct ofp_ct_flush flush;
+        enum ofp_flow_format flow_format;
+        enum ofp_packet_in_format packet_in_format;
+        uint16_t id;
+        bool enable;
+    } u;
+    enum ofperr error;
+    struct rd payload;
+
+    memset(&u, 0, sizeof u);
+    switch ((int)msg->type) {
+    case OFPTYPE_ERROR:
+        ofperr_decode(msg->data, msg->size, &error, &payload);
+        break;
+    case OFPTYPE_SET_FLOW_FORMAT:
+        ofp_set_flow_format_decode(msg, &u.flow_format);
+        break;
+    case OFPTYPE_FLOW_MOD_TABLE_ID:
+        ofp_flow_mod_table_id_decode(msg, &u.enable);
+        break;
+    case OFPTYPE_SET_PACKET_IN_FORMAT:
+        ofp_set_packet_in_format_decode(msg, &u.packet_in_format);
+        break;
+    case OFPTYPE_SET_CONTROLLER_ID:
+        ofp_controller_id_decode(msg, &u.id);
+        break;
+    case OFPTYPE_CT_FLUSH_ZONE:
+    case OFPTYPE_CT_FLUSH:
+        ofp_ct_flush_decode(msg, &u.flush);
+        break;
+    default:
+        break;
+    }
+}
+
 static void
 try_small(const struct ofp_msg *msg)
 {
     union {
-        struct ofp_flow_stats_request flows;
         struct ofp_port_mod port_mod;
         struct ofp_config config;
         struct ofp_role_request role;
@@ -160,10 +257,6 @@ try_small(const struct ofp_msg *msg)
     memset(&u, 0, sizeof u);
     ofp_hello_decode(msg, &u.versions);
     switch ((int)msg->type) {
-    case OFPTYPE_FLOW_STATS_REQUEST:
-    case OFPTYPE_AGGREGATE_STATS_REQUEST:
-        ofp_flow_stats_request_decode(msg, &u.flows);
-        break;
     case OFPTYPE_PORT_MOD:
         ofp_port_mod_decode(msg, &u.port_mod);
         break;
@@ -226,6 +319,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         default:
             try_small(&msg);
+            try_request(&msg);
+            try_setting(&msg);
             break;
         }
     }
