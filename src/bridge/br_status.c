@@ -6,6 +6,7 @@
  * db_txn_set_*() leaves out values that the row has already, so everything may be offered always.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -146,6 +147,25 @@ struct controller_ctx {
 };
 
 static void
+put_packet_in_stats(struct smap *smap, const char *kind, const struct pinsched_stats *stats)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {{"backlog", stats->backlog},
+                  {"bypassed", stats->bypassed},
+                  {"queued", stats->queued},
+                  {"dropped", stats->dropped}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+        char key[64];
+
+        snprintf(key, sizeof key, "packet-in-%s-%s", kind, counts[i].name);
+        smap_put_format(smap, key, "%" PRIu64, counts[i].value);
+    }
+}
+
+static void
 controller_put_status(const struct ofproto_controller_status *status, void *ctx_)
 {
     struct controller_ctx *ctx = ctx_;
@@ -179,6 +199,10 @@ controller_put_status(const struct ofproto_controller_status *status, void *ctx_
     }
     if (status->secs_since_disconnect >= 0) {
         smap_put_format(&smap, "sec_since_disconnect", "%" PRId64, status->secs_since_disconnect);
+    }
+    if (status->has_rate_limit) {
+        put_packet_in_stats(&smap, "miss", &status->misses);
+        put_packet_in_stats(&smap, "action", &status->actions);
     }
     txn_put_smap(ctx->txn, row, "status", &smap);
     smap_destroy(&smap);

@@ -60,8 +60,7 @@ apply_settings(struct ofconn *c)
     c->is_primary = controller_is_primary(ctl);
     c->probe_ms = controller_probe_ms(ctl);
     c->async_enabled = ctl->cfg.enable_async_messages;
-    c->rate_limit = ctl->cfg.rate_limit;
-    c->burst_limit = ctl->cfg.burst_limit;
+    ofconn_set_rate_limit(c, ctl->cfg.rate_limit, ctl->cfg.burst_limit);
 }
 
 static int64_t
@@ -336,6 +335,14 @@ controller_get_status(const struct controller *ctl, struct ofproto_controller_st
         .secs_since_disconnect = ctl->rc ? reconnect_secs_since_disconnect(ctl->rc) : -1,
         .last_error = ctl->rc ? reconnect_last_error(ctl->rc) : ctl->error,
     };
+    for (int i = 0; ctl->conn && i < OFCONN_N_PINSCHEDS; i++) {
+        const struct pinsched *ps = ctl->conn->pinsched[i];
+
+        s->has_rate_limit = ps != NULL;
+        if (ps) {
+            pinsched_get_stats(ps, i ? &s->misses : &s->actions);
+        }
+    }
 }
 
 const struct ofproto_controller_cfg *

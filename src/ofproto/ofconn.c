@@ -82,6 +82,10 @@ ofconn_destroy(struct ofconn *c)
     c->dump = NULL;
     ofconn_bundles_destroy(c);
     ofconn_monitors_destroy(c);
+    for (int i = 0; i < OFCONN_N_PINSCHEDS; i++) {
+        pinsched_destroy(c->pinsched[i]);
+        c->pinsched[i] = NULL;
+    }
     connmgr_detach(c->mgr, c);
     if (!c->is_active) {
         stream_close_flushed(c->stream, 1000);

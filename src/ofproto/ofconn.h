@@ -14,6 +14,7 @@
 #define OFPROTO_OFCONN_H 1
 
 #include "ofproto/ofproto_priv.h"
+#include "ofproto/pinsched.h"
 #include "openflow/ofp_packet.h"
 #include "rpc/stream.h"
 
@@ -24,6 +25,7 @@ struct ofbundle_msgs;
 struct ofmonitors;
 
 enum { OFCONN_MAX_PIN_QUEUE = 512, OFCONN_PIN_QUEUE = 100 };
+enum { OFCONN_N_PINSCHEDS = 2 }; /* those of actions, those of misses */
 
 struct ofconn {
     struct ofconn *next;
@@ -61,10 +63,10 @@ struct ofconn {
     uint16_t miss_send_len;
     struct ofp_async_config async;
     enum ofp_role role;
-    bool async_enabled;          /* Controller.enable_async_messages */
-    int rate_limit, burst_limit; /* packet-ins; 0: none */
-    int64_t rate_tokens_ms;      /* thousandths of packets */
-    int64_t rate_filled_ms;
+    bool async_enabled; /* Controller.enable_async_messages */
+    /* Packet-ins that wait for Controller.controller_rate_limit, misses by themselves; NULL: there
+     * is none. */
+    struct pinsched *pinsched[OFCONN_N_PINSCHEDS];
 
     /* Packet-ins that the stream has not given to the kernel yet: where they end, in bytes of what
      * the stream got so far, in a ring. */
@@ -195,6 +197,8 @@ void connmgr_attach(struct connmgr *, struct ofconn *);
 void connmgr_detach(struct connmgr *, struct ofconn *);
 /* A connection became primary: all others that were become secondary. */
 void connmgr_demote_others(struct connmgr *, struct ofconn *);
+/* Packet-ins per second, and how many may come at once or wait; rate 0: no limit. */
+void ofconn_set_rate_limit(struct ofconn *, int rate, int burst);
 /* 'id' may claim a role: OFPERR_OFPRRFC_STALE if it is older than one seen. */
 enum ofperr connmgr_check_generation(struct connmgr *, uint64_t id);
 uint64_t connmgr_generation(const struct connmgr *);

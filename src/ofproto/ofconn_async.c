@@ -11,7 +11,6 @@
 #include "openflow/ofp_continuation.h"
 
 COVERAGE_DEFINE(packet_in_overflow);
-COVERAGE_DEFINE(packet_in_rate_limited);
 
 bool
 ofconn_wants_invalid_ttl(const struct ofconn *c)
@@ -78,28 +77,6 @@ ofconn_send_table_status(struct ofconn *c, const struct ofp_table_desc *desc, ui
     }
 }
 
-/* A token bucket of thousandths of packets. */
-static bool
-rate_allows(struct ofconn *c)
-{
-    int64_t now = clock_now_ms();
-    int64_t burst = INT64_C(1000) * (c->burst_limit ? c->burst_limit : c->rate_limit);
-
-    if (!c->rate_limit) {
-        return true;
-    }
-    c->rate_tokens_ms =
-        c->rate_filled_ms
-            ? MIN(burst, c->rate_tokens_ms + (now - c->rate_filled_ms) * c->rate_limit)
-            : burst;
-    c->rate_filled_ms = now;
-    if (c->rate_tokens_ms < 1000) {
-        return false;
-    }
-    c->rate_tokens_ms -= 1000;
-    return true;
-}
-
 /* --- the queue of packet-ins --------------------------------------------------------------------
  */
 
@@ -124,6 +101,40 @@ queue_put(struct ofconn *c)
 
     c->pin_ends[last] = c->sent + c->out.size;
     c->n_pins++;
+}
+
+static void
+send_now(void *c_, const void *data, size_t size)
+{
+    struct ofconn *c = c_;
+
+    if (ofconn_is_congested(c) || queue_is_full(c)) {
+        coverage_inc(packet_in_overflow);
+        return;
+    }
+    wr_bytes(&c->out, data, size);
+    queue_put(c);
+    if (!c->in_process) {
+        ofconn_flush(c);
+    }
+}
+
+void
+ofconn_set_rate_limit(struct ofconn *c, int rate, int burst)
+{
+    for (int i = 0; i < OFCONN_N_PINSCHEDS; i++) {
+        struct pinsched **ps = &c->pinsched[i];
+
+        if (rate > 0 && *ps) {
+            pinsched_set_limits(*ps, rate, burst);
+        } else if (rate > 0) {
+            *ps = pinsched_create(c->ofproto->all->loop, rate, burst, send_now, c);
+        } else if (*ps) {
+            pinsched_flush(*ps);
+            pinsched_destroy(*ps);
+            *ps = NULL;
+        }
+    }
 }
 
 /* The pipeline's fields of a packet, as the match that packet-ins carry. */
@@ -182,7 +193,8 @@ void
 ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
 {
     bool is_miss = pin->is_miss || pin->reason == OFPR_IMPLICIT_MISS;
-    struct wr left = {0};
+    struct pinsched *ps = c->pinsched[wire_reason(pin) == OFPR_NO_MATCH];
+    struct wr left = {0}, msg = {0};
     struct ofp_packet_in out = {
         .packet = pin->data,
         .packet_size = pin->len,
@@ -200,12 +212,8 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
         (is_miss && c->version >= OFP13_VERSION)) {
         return;
     }
-    if (ofconn_is_congested(c) || queue_is_full(c)) {
-        coverage_inc(packet_in_overflow);
-        return;
-    }
-    if (!rate_allows(c)) {
-        coverage_inc(packet_in_rate_limited);
+    if (!ps && (ofconn_is_congested(c) || queue_is_full(c))) {
+        coverage_inc(packet_in_overflow); /* Before it costs anything. */
         return;
     }
     metadata_match(pin->flow, &out.metadata);
@@ -222,10 +230,12 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
     /* Nothing is buffered, so the controller gets the whole packet, whatever length it or the
      * action said (OpenFlow 1.3 section 7.4.1). */
     ofp_packet_in_encode(&out, (enum ofp_version)c->version, c->pin_format, OFP_MAX_LEN_NO_BUFFER,
-                         &c->out);
-    wr_fini(&left);
-    queue_put(c);
-    if (!c->in_process) {
-        ofconn_flush(c);
+                         &msg);
+    if (ps) {
+        pinsched_put(ps, pin->flow->ofp_in_port, msg.data, msg.size);
+    } else {
+        send_now(c, msg.data, msg.size);
     }
+    wr_fini(&left);
+    wr_fini(&msg);
 }

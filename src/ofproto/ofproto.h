@@ -23,6 +23,7 @@
 #include <rte_ether.h>
 
 #include "base/smap.h"
+#include "ofproto/pinsched.h"
 #include "packet/types.h"
 
 struct dp;
@@ -163,6 +164,8 @@ struct ofproto_controller_status {
     const char *state; /* "ACTIVE", "BACKOFF", "CONNECTING", "VOID", ... */
     int64_t secs_since_connect, secs_since_disconnect; /* -1: never */
     const char *last_error;                            /* NULL: none */
+    bool has_rate_limit; /* then: packet-ins of misses, and the others */
+    struct pinsched_stats misses, actions;
 };
 /* Calls 'cb' once for each configured controller (for a passive one: whether it has any peer). */
 void ofproto_controllers_status(const struct ofproto *,

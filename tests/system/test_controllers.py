@@ -231,6 +231,43 @@ def test_new_settings_keep_the_connection(br, listen):
 
 
 @pytest.mark.rootless
+def test_rate_limit(br, listen):
+    """So many packet-ins at once; as many wait, of all ports alike, and come at the rate; the status counts them."""
+    listener = listen()
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:%d" % listener.port, "--", "set", "Controller", "br0",
+             "controller_rate_limit=100", "controller_burst_limit=40")
+    p, other = listener.accept(), of.Peer(br.dir + "/br0.mgmt", of.OF13)
+    br.ofctl("add-flow", "br0", "actions=controller")
+    assert p.answers() == []
+    br.appctl("time/stop")
+
+    def packets(port, n):
+        out = of.packet_out(of.OF13, of.output(of.OF13, 0xFFF9), FRAME, in_port=port)
+        assert other.errors(*[out] * n) == []
+
+    def came():
+        """The ports of the packet-ins that have come."""
+        return [struct.unpack("!I", body[24:28])[0] for _, kind, _, body in p.answers() if kind == of.PACKET_IN]
+
+    packets(1, 200)
+    assert came() == [1] * 40
+    packets(2, 20)
+    assert came() == []
+    br.appctl("time/warp", "1000")
+    ports = []
+    wait_for(lambda: ports.extend(came()) or len(ports) >= 40, 10, "what waited")
+    assert ports.count(1) == ports.count(2) == 20 and ports[:6] != [1] * 6
+    status = lambda: br.vsctl("--bare", "--columns=status", "list", "Controller")
+    br.appctl("time/warp", "5000")
+    wait_for(lambda: "packet-in-action-queued" in status(), 15, "the status")
+    for count in ("backlog=0", "bypassed=40", "queued=180", "dropped=140"):
+        assert "packet-in-action-" + count in status()
+    assert "packet-in-miss-bypassed=0" in status()
+    p.close()
+    other.close()
+
+
+@pytest.mark.rootless
 def test_flow_monitors_of_each_version(br):
     """The stock tool understands what it is told, and hears of flows that leave its port."""
     for version in ("OpenFlow10", "OpenFlow11", "OpenFlow12", "OpenFlow13"):
