@@ -6,6 +6,7 @@
  * Main thread.  Actions have been checked before (ofpacts_check()); what is here depends on tables.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "ofproto/ofproto_priv.h"
@@ -44,7 +45,7 @@ is_chosen(const struct choice *c, const struct rule *r)
            (c->out_port == OFPP_NONE ||
             ofpacts_output_to_port(rule_acts(a), a->size, (uint16_t)c->out_port)) &&
            (c->out_group == OFP_GROUP_ANY ||
-            ofpacts_output_to_group(rule_acts(a), a->size, c->out_group));
+            (a->has_groups && ofpacts_output_to_group(rule_acts(a), a->size, c->out_group)));
 }
 
 static bool
@@ -345,25 +346,95 @@ flow_txn_remove_by_meter(struct flow_txn *txn, uint32_t meter_id)
 
     choose_loose(txn->ofproto, txn->version, OFP_TABLE_ALL, NULL, &c);
     for (size_t i = 0; i < c.n; i++) {
-        if (c.rules[i]->actions->meter_id == meter_id) {
+        uint32_t id = c.rules[i]->actions->meter_id;
+
+        if (id && (id == meter_id || meter_id == OFP_METER_ALL)) {
             flow_txn_remove(txn, c.rules[i], OFPRR_METER_DELETE, false);
         }
     }
     free(c.rules);
 }
 
-uint32_t
-flows_with_meter(const struct ofproto *p, uint32_t meter_id)
-{
-    struct choice c = {.out_port = OFPP_NONE, .out_group = OFP_GROUP_ANY};
-    uint32_t n = 0;
+/* Counts rules by what they lead to. */
+struct target_count {
+    const uint32_t *ids; /* sorted */
+    size_t n;
+    uint32_t *counts;
+    const struct rule **last; /* that was counted, for each id */
+    const struct rule *rule;
+};
 
-    choose_loose((struct ofproto *)(uintptr_t)p, ofproto_version(p), OFP_TABLE_ALL, NULL, &c);
-    for (size_t i = 0; i < c.n; i++) {
-        n += c.rules[i]->actions->meter_id == meter_id;
+static int
+compare_ids(const void *a_, const void *b_)
+{
+    const uint32_t *a = a_, *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+static void
+count_target(uint32_t id, void *count_)
+{
+    struct target_count *count = count_;
+    const uint32_t *found = bsearch(&id, count->ids, count->n, sizeof id, compare_ids);
+    size_t i = found ? (size_t)(found - count->ids) : 0;
+
+    if (found && count->last[i] != count->rule) {
+        count->last[i] = count->rule;
+        count->counts[i]++;
     }
-    free(c.rules);
-    return n;
+}
+
+static bool
+count_groups_of_rule(struct cls_rule *cls_rule, void *count_)
+{
+    struct target_count *count = count_;
+    const struct rule *r = rule_from_cls(cls_rule);
+
+    if (r->actions->has_groups) {
+        count->rule = r;
+        ofpacts_for_each_group(rule_acts(r->actions), r->actions->size, count_target, count);
+    }
+    return true;
+}
+
+static bool
+count_meter_of_rule(struct cls_rule *cls_rule, void *count_)
+{
+    struct target_count *count = count_;
+
+    count->rule = rule_from_cls(cls_rule);
+    if (count->rule->actions->meter_id) {
+        count_target(count->rule->actions->meter_id, count);
+    }
+    return true;
+}
+
+static void
+count_rules(struct ofproto *p, struct target_count count, cls_visit_fn *visit)
+{
+    count.last = xcalloc(count.n + 1, sizeof *count.last);
+    memset(count.counts, 0, count.n * sizeof *count.counts);
+    for (int i = 0; i < OFPROTO_N_TABLES; i++) {
+        if (p->tables[i].n_flows) {
+            cls_visit_loose(p->tables[i].cls, ofproto_version(p), NULL, visit, &count);
+        }
+    }
+    free(count.last);
+}
+
+void
+rules_count_groups(struct ofproto *p, const uint32_t *ids, size_t n, uint32_t *counts)
+{
+    count_rules(p, (struct target_count){.ids = ids, .n = n, .counts = counts},
+                count_groups_of_rule);
+}
+
+void
+rules_count_meters(struct ofproto *p, const uint32_t *ids, size_t n, uint32_t *counts)
+{
+    count_rules(p, (struct target_count){.ids = ids, .n = n, .counts = counts},
+                count_meter_of_rule);
 }
 
 void

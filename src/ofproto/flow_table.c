@@ -408,7 +408,9 @@ flow_txn_commit(struct flow_txn *txn)
 {
     struct ofproto *p = txn->ofproto;
     struct garbage *g = NULL;
+    bool has_groups;
 
+    groups_publish(p, txn->n_ops ? txn->version : txn->version - 1);
     if (txn->n_ops) {
         coverage_inc(rev_flow_table);
         if (txn->n_removals) {
@@ -417,6 +419,7 @@ flow_txn_commit(struct flow_txn *txn)
         publish_tables(txn);
         atomic_store_explicit(&p->version, txn->version, memory_order_release);
     }
+    has_groups = groups_tell(p);
     flow_journal_txn(txn); /* Before anybody is told: what goes out below is sent at once. */
     if (txn->n_ops) {
         for (size_t i = 0; i < txn->n_ops; i++) {
@@ -428,6 +431,8 @@ flow_txn_commit(struct flow_txn *txn)
         changes_publish(p->all);
         report_to_monitors(txn);
         vacancy_run(p, txn);
+    } else if (has_groups) {
+        changes_publish(p->all);
     }
     if (g) {
         rcu_defer(garbage_is_ripe, g);
@@ -441,6 +446,7 @@ void
 flow_txn_abort(struct flow_txn *txn)
 {
     flow_txn_rollback(txn, 0);
+    groups_abort(txn->ofproto);
     free(txn->ops);
     txn->ops = NULL;
 }

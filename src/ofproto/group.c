@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * group.c - OpenFlow groups: a sorted array of them, replaced as a whole with each change, so that
- * handlers search it without a lock.
+ * group.c - OpenFlow groups: a sorted array of them, replaced as a whole with each transaction that
+ * changes some, so that handlers search it without a lock.
+ *
+ * Like rules, groups of a transaction become visible in one version: it works on an array of its
+ * own, which takes the place of the old one when it ends.  Translations that began in an earlier
+ * version find the array of theirs behind the new one.
  *
  * Main writes; group.h says what others may do.
  */
@@ -13,8 +17,20 @@
 #include "ofproto/ofproto_priv.h"
 
 struct ofgroup_map {
+    cls_version_t version;             /* the first that it is for */
+    const struct ofgroup_map *earlier; /* for those before; gone when nobody can ask for one */
     size_t n;
     struct ofgroup *groups[]; /* by group_id, each with a reference */
+};
+
+/* What a transaction makes of the groups. */
+struct group_stage {
+    struct ofgroup_map *map; /* references of those that were there before are the old map's */
+    size_t allocated;
+    struct ofgroup **gone; /* were there before */
+    size_t n_gone, allocated_gone;
+    uint32_t *changed; /* ids, some of them more than once */
+    size_t n_changed, allocated_changed;
 };
 
 /* --- reading
@@ -49,8 +65,12 @@ map_find(const struct ofgroup_map *map, uint32_t id)
 struct ofgroup *
 ofproto_group_lookup(const struct ofproto *p, cls_version_t version, uint32_t group_id)
 {
-    (void)version; /* Groups change as a whole, at once. */
-    return map_find(rcu_get(&p->groups), group_id);
+    const struct ofgroup_map *map = rcu_get(&p->groups);
+
+    while (map && map->version > version) {
+        map = map->earlier;
+    }
+    return map_find(map, group_id);
 }
 
 bool
@@ -109,10 +129,17 @@ ofgroup_credit(struct ofgroup *g, struct ofbucket *bucket, uint64_t packets, uin
 /* --- writing: main
  * ------------------------------------------------------------------------------------ */
 
+/* The groups as the transaction that is under way, if any, has them. */
+static const struct ofgroup_map *
+groups_now(const struct ofproto *p)
+{
+    return p->group_stage ? p->group_stage->map : rcu_get_protected(&p->groups);
+}
+
 bool
 group_exists(const struct ofproto *p, uint32_t group_id)
 {
-    return map_find(rcu_get_protected(&p->groups), group_id) != NULL;
+    return map_find(groups_now(p), group_id) != NULL;
 }
 
 /* Weights that no table can show make a group choose for each flow, whatever is asked for. */
@@ -160,44 +187,188 @@ group_create(struct ofproto *p, const struct ofp_group *spec)
     return g;
 }
 
-/* Publishes a map in which 'new' (taken, may be NULL) stands for the group 'id'. */
-static void
-map_replace(struct ofproto *p, uint32_t id, struct ofgroup *new)
+static struct group_stage *
+stage_get(struct ofproto *p)
 {
-    struct ofgroup_map *old = rcu_get_protected(&p->groups), *map;
-    size_t n_old = old ? old->n : 0, at = lower_bound(old, id);
-    struct ofgroup *gone = map_find(old, id);
-    size_t behind = at + (gone != NULL);
+    const struct ofgroup_map *map = rcu_get_protected(&p->groups);
+    struct group_stage *stage = p->group_stage;
+    size_t n = map ? map->n : 0;
 
-    map = xmalloc(sizeof *map + (n_old + 1) * sizeof map->groups[0]);
-    map->n = at;
-    for (size_t i = 0; i < at; i++) {
-        map->groups[i] = old->groups[i];
+    if (!stage) {
+        stage = p->group_stage = xzalloc(sizeof *stage);
+        stage->allocated = n + 8;
+        stage->map = xmalloc(sizeof *map + stage->allocated * sizeof map->groups[0]);
+        stage->map->n = n;
+        if (n) {
+            memcpy(stage->map->groups, map->groups, n * sizeof map->groups[0]);
+        }
     }
-    if (new) {
-        map->groups[map->n++] = new;
-    }
-    for (size_t i = behind; i < n_old; i++) {
-        map->groups[map->n++] = old->groups[i];
-    }
-    rcu_assign(&p->groups, map);
-    flow_journal_group(p, id, new ? new->spec : NULL);
-    if (old) {
-        rcu_free(old);
-    }
-    if (gone) {
-        ofgroup_unref(gone);
-    }
-    changes_put(p->all, OFPROTO_CHANGE_GROUP, p, id);
+    return stage;
 }
 
-/* Does following groups from 'spec' lead back to it? */
-static bool
-is_loop(const struct ofproto *p, const struct ofp_group *spec, uint32_t id, int depth)
+/* A group is not to be in the stage any more. */
+static void
+stage_drop(struct group_stage *stage, struct ofgroup *g)
 {
-    if (depth > 64) {
-        return true;
+    if (g->is_staged) {
+        ofgroup_unref(g);
+        return;
     }
+    if (stage->n_gone >= stage->allocated_gone) {
+        stage->allocated_gone = MAX(stage->allocated_gone * 2, (size_t)8);
+        stage->gone = xreallocarray(stage->gone, stage->allocated_gone, sizeof *stage->gone);
+    }
+    stage->gone[stage->n_gone++] = g;
+}
+
+static void
+stage_mark_changed(struct group_stage *stage, uint32_t id)
+{
+    if (stage->n_changed >= stage->allocated_changed) {
+        stage->allocated_changed = MAX(stage->allocated_changed * 2, (size_t)8);
+        stage->changed =
+            xreallocarray(stage->changed, stage->allocated_changed, sizeof *stage->changed);
+    }
+    stage->changed[stage->n_changed++] = id;
+}
+
+/* From the next version on 'new' (taken, may be NULL) stands for the group 'id'. */
+static void
+stage_replace(struct ofproto *p, uint32_t id, struct ofgroup *new)
+{
+    struct group_stage *stage = stage_get(p);
+    struct ofgroup_map *map = stage->map;
+    size_t at = lower_bound(map, id);
+    struct ofgroup *old = map_find(map, id);
+
+    if (new && !old && map->n >= stage->allocated) {
+        stage->allocated *= 2;
+        map = stage->map = xrealloc(map, sizeof *map + stage->allocated * sizeof map->groups[0]);
+    }
+    if (!old != !new) {
+        size_t from = at + (old != NULL), to = at + (new != NULL);
+
+        memmove(&map->groups[to], &map->groups[from], (map->n - from) * sizeof map->groups[0]);
+        map->n += to - from;
+    }
+    if (new) {
+        new->is_staged = true;
+        map->groups[at] = new;
+    }
+    if (old) {
+        stage_drop(stage, old);
+    }
+    stage_mark_changed(stage, id);
+}
+
+static void
+stage_free(struct ofproto *p)
+{
+    free(p->group_stage->gone);
+    free(p->group_stage->changed);
+    free(p->group_stage);
+    p->group_stage = NULL;
+}
+
+void
+groups_publish(struct ofproto *p, cls_version_t version)
+{
+    struct group_stage *stage = p->group_stage;
+    struct ofgroup_map *old = rcu_get_protected(&p->groups);
+
+    if (stage) {
+        stage->map->version = version;
+        stage->map->earlier = old;
+        rcu_assign(&p->groups, stage->map);
+        if (old) {
+            rcu_free(old);
+        }
+    }
+}
+
+static int
+compare_ids(const void *a_, const void *b_)
+{
+    const uint32_t *a = a_, *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+bool
+groups_tell(struct ofproto *p)
+{
+    struct group_stage *stage = p->group_stage;
+
+    if (!stage) {
+        return false;
+    }
+    qsort(stage->changed, stage->n_changed, sizeof *stage->changed, compare_ids);
+    for (size_t i = 0; i < stage->n_changed; i++) {
+        uint32_t id = stage->changed[i];
+        struct ofgroup *g = map_find(stage->map, id);
+
+        if (i && id == stage->changed[i - 1]) {
+            continue;
+        }
+        if (g) {
+            g->is_staged = false;
+        }
+        flow_journal_group(p, id, g ? g->spec : NULL);
+        changes_put(p->all, OFPROTO_CHANGE_GROUP, p, id);
+    }
+    for (size_t i = 0; i < stage->n_gone; i++) {
+        ofgroup_unref(stage->gone[i]);
+    }
+    stage_free(p);
+    return true;
+}
+
+void
+groups_abort(struct ofproto *p)
+{
+    struct group_stage *stage = p->group_stage;
+
+    if (stage) {
+        for (size_t i = 0; i < stage->map->n; i++) {
+            if (stage->map->groups[i]->is_staged) {
+                ofgroup_unref(stage->map->groups[i]);
+            }
+        }
+        free(stage->map);
+        stage_free(p);
+    }
+}
+
+/* Groups that a walk has yet to follow; each is followed once, however many ways lead to it. */
+struct walk {
+    const struct ofgroup_map *map;
+    uint64_t *seen;
+    struct ofgroup **todo; /* no more than there are groups */
+    size_t n_todo;
+};
+
+static void
+walk_to(struct walk *w, uint32_t group_id)
+{
+    size_t at = lower_bound(w->map, group_id);
+
+    if (!w->map || at >= w->map->n || w->map->groups[at]->group_id != group_id) {
+        return;
+    }
+    if (!w->seen) {
+        w->seen = xcalloc(w->map->n / 64 + 1, sizeof *w->seen);
+        w->todo = xcalloc(w->map->n, sizeof *w->todo);
+    }
+    if (!(w->seen[at / 64] >> at % 64 & 1)) {
+        w->seen[at / 64] |= UINT64_C(1) << at % 64;
+        w->todo[w->n_todo++] = w->map->groups[at];
+    }
+}
+
+/* True if a bucket of 'spec' leads to 'id'; else the groups that its buckets lead to come next. */
+static bool
+walk_buckets(struct walk *w, const struct ofp_group *spec, uint32_t id)
+{
     for (size_t i = 0; i < spec->n_buckets; i++) {
         const struct ofpacts *acts = &spec->buckets[i].actions;
 
@@ -205,15 +376,30 @@ is_loop(const struct ofproto *p, const struct ofp_group *spec, uint32_t id, int 
         {
             if (a->type == OFPACT_GROUP) {
                 uint32_t next_id = OFPACT_CAST(ofpact_group, a)->group_id;
-                const struct ofgroup *next = map_find(rcu_get_protected(&p->groups), next_id);
 
-                if (next_id == id || (next && is_loop(p, next->spec, id, depth + 1))) {
+                if (next_id == id) {
                     return true;
                 }
+                walk_to(w, next_id);
             }
         }
     }
     return false;
+}
+
+/* Does following groups from 'spec' lead back to it? */
+static bool
+is_loop(const struct ofproto *p, const struct ofp_group *spec)
+{
+    struct walk w = {.map = groups_now(p)};
+    bool found = walk_buckets(&w, spec, spec->group_id);
+
+    while (!found && w.n_todo) {
+        found = walk_buckets(&w, w.todo[--w.n_todo]->spec, spec->group_id);
+    }
+    free(w.seen);
+    free(w.todo);
+    return found;
 }
 
 static enum ofperr
@@ -228,7 +414,7 @@ check_group(const struct ofproto *p, const struct ofp_group *spec)
     if (spec->type == OFPGT_INDIRECT && spec->n_buckets != 1) {
         return OFPERR_OFPGMFC_INVALID_GROUP;
     }
-    if (is_loop(p, spec, spec->group_id, 0)) {
+    if (is_loop(p, spec)) {
         return OFPERR_OFPGMFC_LOOP;
     }
     return OFPERR_OK;
@@ -239,13 +425,16 @@ static void
 group_delete(struct flow_txn *txn, uint32_t group_id)
 {
     struct ofproto *p = txn->ofproto;
+    const struct ofgroup_map *map = groups_now(p);
 
     if (group_id == OFP_GROUP_ALL) {
         flow_txn_remove_by_group(txn, group_id);
-        groups_destroy(p);
-    } else if (group_exists(p, group_id)) {
+        for (size_t n = map ? map->n : 0; n > 0; n--) {
+            stage_replace(p, groups_now(p)->groups[n - 1]->group_id, NULL);
+        }
+    } else if (map_find(map, group_id)) {
         flow_txn_remove_by_group(txn, group_id);
-        map_replace(p, group_id, NULL);
+        stage_replace(p, group_id, NULL);
     }
 }
 
@@ -350,7 +539,7 @@ replace_group(struct ofproto *p, const struct ofp_group *spec, const struct ofgr
         if (old) {
             g->created_ms = old->created_ms;
         }
-        map_replace(p, spec->group_id, g);
+        stage_replace(p, spec->group_id, g);
     }
     return error;
 }
@@ -359,7 +548,7 @@ enum ofperr
 group_mod_apply(struct flow_txn *txn, const struct ofp_group *cmd)
 {
     struct ofproto *p = txn->ofproto;
-    const struct ofgroup *old = map_find(rcu_get_protected(&p->groups), cmd->group_id);
+    const struct ofgroup *old = map_find(groups_now(p), cmd->group_id);
     struct ofp_group spec;
     enum ofperr error = OFPERR_OFPGMFC_BAD_COMMAND;
 
@@ -390,66 +579,7 @@ group_mod_apply(struct flow_txn *txn, const struct ofp_group *cmd)
         }
         break;
     }
-    changes_publish(p->all);
     return error;
-}
-
-/* --- undoing
- * -------------------------------------------------------------------------------------------- */
-
-struct groups_saved {
-    size_t n;
-    struct ofgroup *groups[]; /* each with a reference */
-};
-
-struct groups_saved *
-groups_save(const struct ofproto *p)
-{
-    const struct ofgroup_map *map = rcu_get_protected(&p->groups);
-    size_t n = map ? map->n : 0;
-    struct groups_saved *saved = xmalloc(sizeof *saved + n * sizeof saved->groups[0]);
-
-    saved->n = n;
-    for (size_t i = 0; i < n; i++) {
-        saved->groups[i] = map->groups[i];
-        ofgroup_ref(saved->groups[i]);
-    }
-    return saved;
-}
-
-void
-groups_restore(struct ofproto *p, struct groups_saved *saved)
-{
-    struct ofgroup_map *now = rcu_get_protected(&p->groups), *map;
-    bool same = (now ? now->n : 0) == saved->n;
-
-    for (size_t i = 0; same && i < saved->n; i++) {
-        same = now->groups[i] == saved->groups[i];
-    }
-    if (same) {
-        groups_forget(saved);
-        return;
-    }
-    groups_destroy(p);
-    map = xmalloc(sizeof *map + saved->n * sizeof map->groups[0]);
-    map->n = saved->n;
-    memcpy(map->groups, saved->groups, saved->n * sizeof map->groups[0]);
-    rcu_assign(&p->groups, map);
-    for (size_t i = 0; i < map->n; i++) {
-        changes_put(p->all, OFPROTO_CHANGE_GROUP, p, map->groups[i]->group_id);
-        flow_journal_group(p, map->groups[i]->group_id, map->groups[i]->spec);
-    }
-    changes_publish(p->all);
-    free(saved);
-}
-
-void
-groups_forget(struct groups_saved *saved)
-{
-    for (size_t i = 0; i < saved->n; i++) {
-        ofgroup_unref(saved->groups[i]);
-    }
-    free(saved);
 }
 
 /* --- replies

@@ -207,21 +207,41 @@ delete_meter(struct flow_txn *txn, uint32_t id)
     }
 }
 
+/* All of them with one look at the flows. */
+static void
+delete_all_meters(struct flow_txn *txn)
+{
+    struct ofproto *p = txn->ofproto;
+    struct ofmeter_map *map = rcu_get_protected(&p->meters);
+
+    if (!map) {
+        return;
+    }
+    if (map->n) {
+        flow_txn_remove_by_meter(txn, OFP_METER_ALL);
+    }
+    rcu_assign(&p->meters, NULL);
+    for (size_t i = 0; i < map->n; i++) {
+        struct ofmeter *m = map->meters[i];
+
+        if (p->all->dp) {
+            dp_meter_del(p->all->dp, m->dp_id);
+        }
+        bitmap_clear(p->all->dp_meters, m->dp_id);
+        flow_journal_meter(p, m->id, NULL);
+        rcu_defer(meter_free, m);
+    }
+    rcu_free(map);
+}
+
 void
 meters_destroy_all(struct ofproto *p)
 {
     struct flow_txn txn;
-    struct ofmeter_map *map;
 
     flow_txn_begin(&txn, p);
-    while ((map = rcu_get_protected(&p->meters)) != NULL && map->n) {
-        delete_meter(&txn, map->meters[0]->id);
-    }
+    delete_all_meters(&txn);
     flow_txn_commit(&txn);
-    if (map) {
-        rcu_assign(&p->meters, NULL);
-        rcu_free(map);
-    }
 }
 
 enum ofperr
@@ -232,14 +252,10 @@ meter_mod(struct flow_txn *txn, enum ofp_meter_command command, struct ofp_meter
     enum ofperr error;
 
     if (command == OFPMC_DELETE) {
-        struct ofmeter_map *map;
-
-        if (c->meter_id != OFP_METER_ALL) {
+        if (c->meter_id == OFP_METER_ALL) {
+            delete_all_meters(txn);
+        } else {
             delete_meter(txn, c->meter_id);
-        }
-        while (c->meter_id == OFP_METER_ALL && (map = rcu_get_protected(&p->meters)) != NULL &&
-               map->n) {
-            delete_meter(txn, map->meters[0]->id);
         }
         return OFPERR_OK;
     }
@@ -288,7 +304,7 @@ handle_meter_mod(struct ofconn *c, const struct ofp_msg *msg)
 }
 
 static void
-put_stats(const struct ofproto *p, const struct ofmeter *m, struct ofp_mp *mp)
+put_stats(const struct ofproto *p, const struct ofmeter *m, uint32_t n_flows, struct ofp_mp *mp)
 {
     int64_t age = clock_now_ms() - m->created_ms;
     struct ofp_meter_band_stats bands[MAX_BANDS] = {{0}};
@@ -297,6 +313,7 @@ put_stats(const struct ofproto *p, const struct ofmeter *m, struct ofp_mp *mp)
         .meter_id = m->id,
         .duration_sec = (uint32_t)(age / 1000),
         .duration_nsec = (uint32_t)(age % 1000 * 1000000),
+        .flow_count = n_flows,
         .n_bands = m->config.n_bands,
         .bands = bands,
     };
@@ -309,8 +326,43 @@ put_stats(const struct ofproto *p, const struct ofmeter *m, struct ofp_mp *mp)
             bands[i].n_bytes = ds.band_bytes[i];
         }
     }
-    s.flow_count = flows_with_meter(p, m->id);
     ofp_meter_stats_encode(mp, &s);
+}
+
+static bool
+is_asked_for(const struct ofmeter *m, uint32_t id)
+{
+    return id == OFP_METER_ALL || id == m->id;
+}
+
+static void
+put_configs(const struct ofmeter_map *map, uint32_t id, struct ofp_mp *mp)
+{
+    for (size_t i = 0; map && i < map->n; i++) {
+        if (is_asked_for(map->meters[i], id)) {
+            ofp_meter_config_encode(mp, &map->meters[i]->config);
+        }
+    }
+}
+
+/* With one look at the flows, however many meters there are. */
+static void
+put_all_stats(struct ofproto *p, const struct ofmeter_map *map, uint32_t id, struct ofp_mp *mp)
+{
+    size_t n = map ? map->n : 0;
+    uint32_t *ids = xcalloc(n + 1, sizeof *ids), *n_flows = xcalloc(n + 1, sizeof *n_flows);
+
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = map->meters[i]->id;
+    }
+    rules_count_meters(p, ids, n, n_flows);
+    for (size_t i = 0; i < n; i++) {
+        if (is_asked_for(map->meters[i], id)) {
+            put_stats(p, map->meters[i], n_flows[i], mp);
+        }
+    }
+    free(ids);
+    free(n_flows);
 }
 
 enum ofperr
@@ -332,17 +384,10 @@ handle_meter_request(struct ofconn *c, const struct ofp_msg *msg)
         return OFPERR_OFPBRC_BAD_STAT;
     }
     ofp_mp_begin(&mp, &c->out, raw, (enum ofp_version)msg->version, msg->xid);
-    for (size_t i = 0; map && i < map->n; i++) {
-        const struct ofmeter *m = map->meters[i];
-
-        if (id != OFP_METER_ALL && id != m->id) {
-            continue;
-        }
-        if (msg->type == OFPTYPE_METER_CONFIG_REQUEST) {
-            ofp_meter_config_encode(&mp, &m->config);
-        } else {
-            put_stats(c->ofproto, m, &mp);
-        }
+    if (msg->type == OFPTYPE_METER_CONFIG_REQUEST) {
+        put_configs(map, id, &mp);
+    } else {
+        put_all_stats(c->ofproto, map, id, &mp);
     }
     ofp_mp_end(&mp);
     return OFPERR_OK;

@@ -120,6 +120,8 @@ enum ofperr handle_table_desc(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_table_mod(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_resume(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_packet_out(struct ofconn *, const struct ofp_msg *);
+/* The error that it would get. */
+enum ofperr check_packet_out(struct ofconn *, const struct ofp_msg *);
 /* Decodes into 'fm' and checks against the switch. */
 enum ofperr ofconn_decode_flow_mod(struct ofconn *, const struct ofp_msg *,
                                    struct ofp_flow_mod *fm);
@@ -154,11 +156,15 @@ void ofconn_monitors_destroy(struct ofconn *);
 enum ofperr handle_port_desc(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_port_stats(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_port_mod(struct ofconn *, const struct ofp_msg *);
+/* The error that it would get. */
+enum ofperr check_port_mod(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_queue_stats(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_queue_config(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_group_mod(struct ofconn *, const struct ofp_msg *);
-/* The same within a bundle's transaction. */
-enum ofperr apply_group_mod(struct ofconn *, const struct ofp_msg *, struct flow_txn *);
+/* The error that its form gets, whatever groups there are. */
+enum ofperr check_group_mod(const struct ofp_msg *);
+/* As handle_group_mod() within a bundle's transaction. */
+enum ofperr apply_group_mod(const struct ofp_msg *, struct flow_txn *);
 enum ofperr handle_group_desc(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_group_stats(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_group_features(struct ofconn *, const struct ofp_msg *);
@@ -191,14 +197,14 @@ void ofconn_send_flow_removed(struct ofconn *, const struct rule *, uint8_t reas
 void ofconn_send_table_status(struct ofconn *, const struct ofp_table_desc *, uint8_t reason);
 void ofconn_send_port_status(struct ofconn *, const struct ofp_port *, enum ofp_port_reason);
 void ofconn_send_packet_in(struct ofconn *, const struct ofproto_packet_in *);
+/* Packet-ins per second, and how many may come at once or wait; rate 0: no limit. */
+void ofconn_set_rate_limit(struct ofconn *, int rate, int burst);
 
 /* connmgr.c */
 void connmgr_attach(struct connmgr *, struct ofconn *);
 void connmgr_detach(struct connmgr *, struct ofconn *);
 /* A connection became primary: all others that were become secondary. */
 void connmgr_demote_others(struct connmgr *, struct ofconn *);
-/* Packet-ins per second, and how many may come at once or wait; rate 0: no limit. */
-void ofconn_set_rate_limit(struct ofconn *, int rate, int burst);
 /* 'id' may claim a role: OFPERR_OFPRRFC_STALE if it is older than one seen. */
 enum ofperr connmgr_check_generation(struct connmgr *, uint64_t id);
 uint64_t connmgr_generation(const struct connmgr *);

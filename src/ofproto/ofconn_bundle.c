@@ -3,13 +3,14 @@
  * ofconn_bundle.c - OpenFlow bundles (1.4 section 6.9.4, and the same as an extension at 1.3):
  * messages are collected, checked as they come, and take effect together or not at all.
  *
- * Main thread.  Flow-mods of a bundle become visible in one version.  Groups and ports have no
- * versions: they are changed in order between flow-mods, and a failure puts groups back as they
- * were.  The rule of a flow-mod that adds is made and linked when the message comes, for no version
- * yet: a commit has little left to do then, and the work was done while the peer was sending.
- * Other messages are decoded again at commit.
+ * Main thread.  Flow-mods and group-mods of a bundle become visible in one version.  Ports have no
+ * versions, and packets go out when all is visible: both follow at the end, when nothing can fail
+ * any more.  The rule of a flow-mod that adds is made and linked when the message comes, for no
+ * version yet: a commit has little left to do then, and the work was done while the peer was
+ * sending. Other messages are decoded again at commit.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/coverage.h"
@@ -37,9 +38,10 @@ struct ofbundle_msgs {
     size_t n, allocated;
     struct rule **prepared; /* for each message: its rule, of no version yet, or NULL */
     size_t n_prepared;
-    size_t cost;     /* bytes, as all bundles together are bounded */
-    size_t n_linked; /* the rules of so many messages, from the first on, are linked */
-    bool has_others; /* than flow-mods */
+    uint64_t options_seq; /* ofproto->options_seq when they began to be made */
+    size_t cost;          /* bytes, as all bundles together are bounded */
+    size_t n_linked;      /* the rules of so many messages, from the first on, are linked */
+    bool has_others;      /* than flow-mods */
 };
 
 static struct ofbundle_msgs **
@@ -129,10 +131,14 @@ apply(struct ofconn *c, struct flow_txn *txn, struct ofbundle_msgs *b, size_t i,
         error = ofconn_decode_flow_mod(c, &msg, fm);
         return error ? error : flow_mod_apply(txn, fm);
     }
-    return msg.type == OFPTYPE_GROUP_MOD ? apply_group_mod(c, &msg, txn) : OFPERR_OK;
+    if (msg.type == OFPTYPE_GROUP_MOD) {
+        return apply_group_mod(&msg, txn);
+    }
+    return msg.type == OFPTYPE_PORT_MOD ? check_port_mod(c, &msg) : check_packet_out(c, &msg);
 }
 
-/* Ports and packets follow when nothing can fail any more. */
+/* Ports and packets follow when nothing can fail any more, but for a group that a packet-out names
+ * and that a later message of the bundle takes away. */
 static void
 apply_late(struct ofconn *c, const struct ofp_msg *msg)
 {
@@ -145,6 +151,17 @@ apply_late(struct ofconn *c, const struct ofp_msg *msg)
     }
     if (error) {
         ofperr_encode_reply(error, msg->data, msg->size, &c->out);
+    }
+}
+
+/* Rules that were made with another map of tunnel options are made again of their messages. */
+static void
+forget_outdated(struct ofconn *c, struct ofbundle_msgs *b)
+{
+    if (b->n_prepared && b->options_seq != c->ofproto->options_seq) {
+        flow_discard(c->ofproto, b->prepared, b->n);
+        memset(b->prepared, 0, b->n * sizeof *b->prepared);
+        b->n_prepared = 0;
     }
 }
 
@@ -166,11 +183,11 @@ static enum ofperr
 commit(struct ofconn *c, struct ofbundle_msgs *b)
 {
     struct flow_txn txn;
-    struct groups_saved *saved = groups_save(c->ofproto);
     struct rd in = rd_init(b->bytes.data, b->bytes.size);
     enum ofperr error = OFPERR_OK;
 
     link_rules(c, b);
+    forget_outdated(c, b);
     flow_txn_begin(&txn, c->ofproto);
     for (size_t i = 0; !error && i < b->n; i++) {
         size_t size = ofp_msg_size(in.p);
@@ -184,17 +201,16 @@ commit(struct ofconn *c, struct ofbundle_msgs *b)
     }
     if (error) {
         flow_txn_abort(&txn);
-        groups_restore(c->ofproto, saved);
         return OFPERR_OFPBFC_MSG_FAILED;
     }
     flow_txn_commit(&txn);
-    groups_forget(saved);
     in = rd_init(b->bytes.data, b->bytes.size);
     while (b->has_others && rd_left(&in)) {
         size_t size = ofp_msg_size(in.p);
         struct ofp_msg msg;
 
         ofp_msg_decode(rd_bytes(&in, size), size, &msg);
+        msg.body.options = &c->ofproto->options;
         apply_late(c, &msg);
         connmgr_forward_request(c->mgr, c, &msg);
     }
@@ -224,6 +240,7 @@ open_bundle(struct ofconn *c, uint32_t id, uint16_t flags)
     b->id = id;
     b->flags = flags;
     b->used_ms = clock_now_ms();
+    b->options_seq = c->ofproto->options_seq;
     b->next = c->bundles;
     c->bundles = b;
     return OFPERR_OK;
@@ -309,15 +326,27 @@ handle_bundle_control(struct ofconn *c, const struct ofp_msg *msg)
 static enum ofperr
 check_message(struct ofconn *c, const struct ofp_msg *msg)
 {
-    struct ofp_flow_mod *fm = &c->ofproto->fm;
+    enum ofperr error = OFPERR_OK;
+    struct ofp_port_mod pm;
 
-    if (msg->type == OFPTYPE_FLOW_MOD) {
-        enum ofperr error = ofconn_decode_flow_mod(c, msg, fm);
-
-        /* A group may come in the same bundle. */
-        return error == OFPERR_OFPBAC_BAD_OUT_GROUP ? OFPERR_OK : error;
+    switch ((int)msg->type) {
+    case OFPTYPE_FLOW_MOD:
+        error = ofconn_decode_flow_mod(c, msg, &c->ofproto->fm);
+        break;
+    case OFPTYPE_GROUP_MOD:
+        error = check_group_mod(msg);
+        break;
+    case OFPTYPE_PORT_MOD:
+        error = ofp_port_mod_decode(msg, &pm);
+        break;
+    case OFPTYPE_PACKET_OUT:
+        error = check_packet_out(c, msg);
+        break;
+    default:
+        break;
     }
-    return OFPERR_OK;
+    /* A group may come in the same bundle. */
+    return error == OFPERR_OFPBAC_BAD_OUT_GROUP ? OFPERR_OK : error;
 }
 
 /* After check_message(). */

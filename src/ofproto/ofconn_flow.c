@@ -20,32 +20,33 @@ version_of(const struct ofp_msg *msg)
 /* --- flow-mods
  * ------------------------------------------------------------------------------------------- */
 
+struct missing {
+    const struct ofproto *p;
+    bool is_found;
+};
+
+static void
+look_for_group(uint32_t group_id, void *missing_)
+{
+    struct missing *missing = missing_;
+
+    missing->is_found |= !group_exists(missing->p, group_id);
+}
+
 /* Every group and meter that the actions lead to must be there. */
 static enum ofperr
 check_targets(const struct ofproto *p, const struct ofpact *acts, size_t size)
 {
+    struct missing missing = {.p = p};
+
     OFPACT_FOR_EACH(a, acts, size)
     {
-        if (a->type == OFPACT_GROUP && !group_exists(p, OFPACT_CAST(ofpact_group, a)->group_id)) {
-            return OFPERR_OFPBAC_BAD_OUT_GROUP;
-        }
         if (a->type == OFPACT_METER && !meter_exists(p, OFPACT_CAST(ofpact_meter, a)->meter_id)) {
             return OFPERR_OFPMMFC_INVALID_METER;
         }
-        if (a->type == OFPACT_WRITE_ACTIONS || a->type == OFPACT_CLONE) {
-            size_t inner_size;
-            const struct ofpact *inner =
-                ofpact_nest_actions(OFPACT_CAST(ofpact_nest, a), &inner_size);
-            OFPACT_FOR_EACH(b, inner, inner_size)
-            {
-                if (b->type == OFPACT_GROUP &&
-                    !group_exists(p, OFPACT_CAST(ofpact_group, b)->group_id)) {
-                    return OFPERR_OFPBAC_BAD_OUT_GROUP;
-                }
-            }
-        }
     }
-    return OFPERR_OK;
+    ofpacts_for_each_group(acts, size, look_for_group, &missing);
+    return missing.is_found ? OFPERR_OFPBAC_BAD_OUT_GROUP : OFPERR_OK;
 }
 
 enum ofperr
@@ -271,42 +272,54 @@ handle_table_mod(struct ofconn *c, const struct ofp_msg *msg)
 /* --- packet-out
  * ------------------------------------------------------------------------------------------- */
 
+/* Decodes into 'po', to be released whatever comes, and checks it. */
+static enum ofperr
+decode_packet_out(struct ofconn *c, const struct ofp_msg *msg, struct ofp_packet_out *po)
+{
+    enum ofperr error = ofp_packet_out_decode(msg, po);
+
+    if (error) {
+        return error;
+    }
+    if (po->buffer_id != OFP_BUFFER_NONE || !po->packet) {
+        return OFPERR_OFPBRC_BUFFER_UNKNOWN;
+    }
+    if (po->flow.ofp_in_port >= OFPP_MAX && po->flow.ofp_in_port != OFPP_LOCAL &&
+        po->flow.ofp_in_port != OFPP_NONE && po->flow.ofp_in_port != OFPP_CONTROLLER) {
+        return OFPERR_OFPBRC_BAD_PORT;
+    }
+    return ofconn_check_acts(c->ofproto, &po->actions, NULL, OFP_TABLE_ALL, version_of(msg));
+}
+
+enum ofperr
+check_packet_out(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_packet_out po = {0};
+    enum ofperr error = decode_packet_out(c, msg, &po);
+
+    ofp_packet_out_fini(&po);
+    return error;
+}
+
 enum ofperr
 handle_packet_out(struct ofconn *c, const struct ofp_msg *msg)
 {
     struct ofproto *p = c->ofproto;
     struct ofp_packet_out po = {0};
-    enum ofperr error = ofp_packet_out_decode(msg, &po);
-    struct ofproto_packet_out out;
+    enum ofperr error = decode_packet_out(c, msg, &po);
 
-    if (error) {
-        goto exit;
-    }
-    if (po.buffer_id != OFP_BUFFER_NONE || !po.packet) {
-        error = OFPERR_OFPBRC_BUFFER_UNKNOWN;
-        goto exit;
-    }
-    if (po.flow.ofp_in_port >= OFPP_MAX && po.flow.ofp_in_port != OFPP_LOCAL &&
-        po.flow.ofp_in_port != OFPP_NONE && po.flow.ofp_in_port != OFPP_CONTROLLER) {
-        error = OFPERR_OFPBRC_BAD_PORT;
-        goto exit;
-    }
-    error = ofconn_check_acts(p, &po.actions, NULL, OFP_TABLE_ALL, version_of(msg));
-    if (error) {
-        goto exit;
-    }
-    out = (struct ofproto_packet_out){
-        .data = po.packet,
-        .len = po.packet_size,
-        .metadata = &po.flow,
-        .acts = ofpacts_data(&po.actions),
-        .acts_size = po.actions.size,
-        .version = ofproto_version(p),
-    };
-    if (p->all->hooks.packet_out) {
+    if (!error && p->all->hooks.packet_out) {
+        const struct ofproto_packet_out out = {
+            .data = po.packet,
+            .len = po.packet_size,
+            .metadata = &po.flow,
+            .acts = ofpacts_data(&po.actions),
+            .acts_size = po.actions.size,
+            .version = ofproto_version(p),
+        };
+
         p->all->hooks.packet_out(p->all->hooks_aux, p, &out);
     }
-exit:
     ofp_packet_out_fini(&po);
     return error;
 }

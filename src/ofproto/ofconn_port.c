@@ -161,27 +161,48 @@ handle_port_stats(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
-enum ofperr
-handle_port_mod(struct ofconn *c, const struct ofp_msg *msg)
+/* Decodes into 'pm' and finds the port that it is for. */
+static enum ofperr
+find_port_to_mod(const struct ofconn *c, const struct ofp_msg *msg, struct ofp_port_mod *pm,
+                 struct ofport **port)
 {
     static const uint8_t any[6];
-    struct ofp_port_mod pm;
-    enum ofperr error = ofp_port_mod_decode(msg, &pm);
-    struct ofport *port;
+    enum ofperr error = ofp_port_mod_decode(msg, pm);
 
     if (error) {
         return error;
     }
-    port = ofport_find(c->ofproto, pm.port_no);
-    if (!port) {
+    *port = ofport_find(c->ofproto, pm->port_no);
+    if (!*port) {
         return OFPERR_OFPPMFC_BAD_PORT;
     }
-    if (memcmp(pm.hw_addr, port->desc.hw_addr, sizeof pm.hw_addr) &&
-        (version_of(msg) < OFP14_VERSION || memcmp(pm.hw_addr, any, sizeof any))) {
+    if (memcmp(pm->hw_addr, (*port)->desc.hw_addr, sizeof pm->hw_addr) &&
+        (version_of(msg) < OFP14_VERSION || memcmp(pm->hw_addr, any, sizeof any))) {
         return OFPERR_OFPPMFC_BAD_HW_ADDR;
     }
-    ofport_update_config(port, pm.config, pm.mask);
     return OFPERR_OK;
+}
+
+enum ofperr
+check_port_mod(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_port_mod pm;
+    struct ofport *port;
+
+    return find_port_to_mod(c, msg, &pm, &port);
+}
+
+enum ofperr
+handle_port_mod(struct ofconn *c, const struct ofp_msg *msg)
+{
+    struct ofp_port_mod pm;
+    struct ofport *port;
+    enum ofperr error = find_port_to_mod(c, msg, &pm, &port);
+
+    if (!error) {
+        ofport_update_config(port, pm.config, pm.mask);
+    }
+    return error;
 }
 
 /* --- queues: the datapath has none, so there is nothing to list
@@ -233,16 +254,34 @@ handle_queue_config(struct ofconn *c, const struct ofp_msg *msg)
 
 /* --- groups ---------------------------------------------------------------------------------- */
 
+static enum ofperr
+decode_group_mod(const struct ofp_msg *msg, struct ofp_group *g)
+{
+    enum ofperr error = ofp_group_mod_decode(msg, g);
+
+    for (size_t i = 0; !error && i < g->n_buckets; i++) {
+        error =
+            ofconn_check_acts(NULL, &g->buckets[i].actions, NULL, OFP_TABLE_ALL, version_of(msg));
+    }
+    return error;
+}
+
 enum ofperr
-apply_group_mod(struct ofconn *c, const struct ofp_msg *msg, struct flow_txn *txn)
+check_group_mod(const struct ofp_msg *msg)
 {
     struct ofp_group g = {0};
-    enum ofperr error = ofp_group_mod_decode(msg, &g);
+    enum ofperr error = decode_group_mod(msg, &g);
 
-    for (size_t i = 0; !error && i < g.n_buckets; i++) {
-        error =
-            ofconn_check_acts(NULL, &g.buckets[i].actions, NULL, OFP_TABLE_ALL, version_of(msg));
-    }
+    ofp_group_fini(&g);
+    return error;
+}
+
+enum ofperr
+apply_group_mod(const struct ofp_msg *msg, struct flow_txn *txn)
+{
+    struct ofp_group g = {0};
+    enum ofperr error = decode_group_mod(msg, &g);
+
     if (!error) {
         error = group_mod_apply(txn, &g);
     }
@@ -257,7 +296,7 @@ handle_group_mod(struct ofconn *c, const struct ofp_msg *msg)
     enum ofperr error;
 
     flow_txn_begin(&txn, c->ofproto);
-    error = apply_group_mod(c, msg, &txn);
+    error = apply_group_mod(msg, &txn);
     flow_txn_commit(&txn);
     return error;
 }
@@ -287,9 +326,21 @@ handle_group_desc(struct ofconn *c, const struct ofp_msg *msg)
 }
 
 struct group_stats_ctx {
-    struct ofproto *ofproto;
     struct ofp_mp mp;
+    uint32_t *ids, *refs; /* of the groups that are asked for, in the order of visits */
+    size_t n, done;
 };
+
+static void
+note_group(const struct ofgroup *g, void *ctx_)
+{
+    struct group_stats_ctx *ctx = ctx_;
+
+    if (!(ctx->n & (ctx->n + 1))) {
+        ctx->ids = xreallocarray(ctx->ids, 2 * (ctx->n + 1), sizeof *ctx->ids);
+    }
+    ctx->ids[ctx->n++] = g->group_id;
+}
 
 static struct ofp_group_counters
 counters_of(const struct rule_stats *s)
@@ -300,23 +351,6 @@ counters_of(const struct rule_stats *s)
     };
 }
 
-/* Number of flows that lead to the group. */
-static uint32_t
-count_references(struct ofproto *p, uint32_t group_id)
-{
-    struct ofp_flow_stats_request fsr = {
-        .out_port = OFPP_NONE, .out_group = group_id, .table_id = OFP_TABLE_ALL};
-    struct rule **rules;
-    size_t n;
-
-    match_init_any(&fsr.match);
-    if (rules_collect(p, &fsr, &rules, &n)) {
-        return 0;
-    }
-    rules_unref(rules, n);
-    return (uint32_t)n;
-}
-
 static void
 put_group_stats(const struct ofgroup *g, void *ctx_)
 {
@@ -325,7 +359,7 @@ put_group_stats(const struct ofgroup *g, void *ctx_)
     struct ofp_group_counters *buckets = xcalloc(g->n_buckets + 1, sizeof *buckets);
     struct ofp_group_stats gs = {
         .group_id = g->group_id,
-        .ref_count = count_references(ctx->ofproto, g->group_id),
+        .ref_count = ctx->refs[ctx->done++],
         .duration_sec = (uint32_t)(age / 1000),
         .duration_nsec = (uint32_t)(age % 1000 * 1000000),
         .total = counters_of(&g->stats),
@@ -343,7 +377,7 @@ put_group_stats(const struct ofgroup *g, void *ctx_)
 enum ofperr
 handle_group_stats(struct ofconn *c, const struct ofp_msg *msg)
 {
-    struct group_stats_ctx ctx = {.ofproto = c->ofproto};
+    struct group_stats_ctx ctx = {0};
     uint32_t group_id;
     enum ofperr error = ofp_group_stats_request_decode(msg, &group_id);
 
@@ -353,8 +387,14 @@ handle_group_stats(struct ofconn *c, const struct ofp_msg *msg)
     if (error) {
         return error;
     }
+    /* One look at all flows, not one for each group. */
+    groups_visit(c->ofproto, group_id, note_group, &ctx);
+    ctx.refs = xcalloc(ctx.n + 1, sizeof *ctx.refs);
+    rules_count_groups(c->ofproto, ctx.ids, ctx.n, ctx.refs);
     groups_visit(c->ofproto, group_id, put_group_stats, &ctx);
     ofp_mp_end(&ctx.mp);
+    free(ctx.ids);
+    free(ctx.refs);
     return OFPERR_OK;
 }
 

@@ -174,10 +174,12 @@ struct ofproto {
     struct rule **expirable; /* rules with timeouts */
     size_t n_expirable, allocated_expirable;
     RCU_PTR(struct ofgroup_map) groups; /* w main, r all (group.c) */
+    struct group_stage *group_stage;    /* what a transaction makes of them, or NULL; main */
     RCU_PTR(struct ofmeter_map) meters; /* w main, r all (meter.c) */
     struct ofp_tlv_map tlv_maps[OFP_TUN_METADATA_FIELDS];
     size_t n_tlv_maps;
     struct mf_options options; /* where the fields of tlv_maps lie in a flow */
+    uint64_t options_seq;      /* grows with each change of them */
     struct connmgr *connmgr;
     struct flow_journal *journal; /* NULL: none */
     struct ofp_flow_mod fm;       /* scratch: decoded flow-mod, memory is kept */
@@ -332,8 +334,10 @@ enum ofperr flow_mod_apply_prepared(struct flow_txn *, struct rule *);
 /* Removes the rules that lead to a group, or with OFP_GROUP_ALL to any. */
 void flow_txn_remove_by_group(struct flow_txn *, uint32_t group_id);
 /* The same for a meter; and how many rules use it. */
-void flow_txn_remove_by_meter(struct flow_txn *, uint32_t meter_id);
-uint32_t flows_with_meter(const struct ofproto *, uint32_t meter_id);
+void flow_txn_remove_by_meter(struct flow_txn *, uint32_t meter_id); /* or OFP_METER_ALL */
+/* How many flows lead to each of 'n' groups or meters, whose ids are sorted. */
+void rules_count_groups(struct ofproto *, const uint32_t *ids, size_t n, uint32_t *counts);
+void rules_count_meters(struct ofproto *, const uint32_t *ids, size_t n, uint32_t *counts);
 /* flow_mod_apply() as a transaction of its own. */
 enum ofperr flow_mod_run(struct ofproto *, const struct ofp_flow_mod *);
 
@@ -365,13 +369,13 @@ void handler_jobs_forget(struct ofprotos *, const struct ofproto *); /* NULL: al
 void groups_destroy(struct ofproto *);
 /* Does the group exist (as of the next version)? */
 bool group_exists(const struct ofproto *, uint32_t group_id);
-/* Groups change at once; rules that go with a deleted group go with the transaction. */
+/* Groups, and rules that go with a deleted one, change with the transaction. */
 enum ofperr group_mod_apply(struct flow_txn *, const struct ofp_group *);
-/* The groups as they are now, to be put back or forgotten; both end the life of what was saved. */
-struct groups_saved;
-struct groups_saved *groups_save(const struct ofproto *);
-void groups_restore(struct ofproto *, struct groups_saved *);
-void groups_forget(struct groups_saved *);
+/* Of flow_txn_commit() and flow_txn_abort(), for what a transaction did to groups.  Publish before
+ * the version is; tell the journal and the list of changes afterwards: true if there are some. */
+void groups_publish(struct ofproto *, cls_version_t version);
+bool groups_tell(struct ofproto *);
+void groups_abort(struct ofproto *);
 /* One group, or all of them in order (OFP_GROUP_ALL). */
 void groups_visit(const struct ofproto *, uint32_t group_id,
                   void (*cb)(const struct ofgroup *, void *aux), void *aux);

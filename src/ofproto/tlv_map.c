@@ -226,6 +226,7 @@ tlv_map_mod(struct ofproto *p, const struct ofp_tlv_table_mod *tm)
         p->n_tlv_maps = n;
         p->options = options;
     } else {
+        p->options_seq++;
         flow_journal_tlv_map(p);
     }
     return error;

@@ -420,7 +420,7 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     ctx->recircs = NULL;
     ctx->n_recircs = 0;
     ctx->table_id = 0;
-    ctx->depth = ctx->n_resubmits = 0;
+    ctx->depth = ctx->n_resubmits = ctx->n_buckets = ctx->n_watched = 0;
     ctx->in_group = ctx->in_action_set = false;
     ctx->in_packet_out = in->acts != NULL;
     ctx->exit = ctx->sent = false;

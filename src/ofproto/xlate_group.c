@@ -161,7 +161,8 @@ group_is_alive(struct xlate_ctx *ctx, uint32_t group_id, int depth)
 {
     const struct ofgroup *g;
 
-    if (depth > XLATE_MAX_NEST) {
+    /* Groups may watch each other in a circle, each by many buckets. */
+    if (depth > XLATE_MAX_NEST || ++ctx->n_watched > XLATE_MAX_WATCHED) {
         return false;
     }
     xlate_dep_group(ctx, ctx->view->ofproto, group_id);
@@ -334,6 +335,21 @@ select_bucket(struct xlate_ctx *ctx, struct ofgroup *g)
     return NULL;
 }
 
+/* False once a limit is passed that keeps groups finite which lead to each other by many buckets.
+ */
+static bool
+may_run_bucket(struct xlate_ctx *ctx)
+{
+    if (++ctx->n_buckets > XLATE_MAX_BUCKETS) {
+        xlate_report_error(ctx, "over %d buckets", XLATE_MAX_BUCKETS);
+        xlate_fail(ctx, XLATE_TOO_MANY_RESUBMITS);
+    } else if (ctx->out->actions.size > XLATE_MAX_ACTIONS) {
+        xlate_report_error(ctx, "groups yielded over %d kB of actions", XLATE_MAX_ACTIONS / 1024);
+        xlate_fail(ctx, XLATE_TOO_MANY_RESUBMITS);
+    }
+    return !ctx->error;
+}
+
 void
 xlate_group(struct xlate_ctx *ctx, uint32_t group_id)
 {
@@ -355,7 +371,7 @@ xlate_group(struct xlate_ctx *ctx, uint32_t group_id)
     case OFGROUP_ALL:
     case OFGROUP_INDIRECT:
         credit_group(ctx, g, NULL);
-        for (size_t i = 0; i < g->n_buckets && !ctx->error; i++) {
+        for (size_t i = 0; i < g->n_buckets && may_run_bucket(ctx); i++) {
             run_bucket(ctx, g, &g->buckets[i]);
         }
         return;

@@ -34,6 +34,8 @@
 enum {
     XLATE_MAX_DEPTH = 64,
     XLATE_MAX_RESUBMITS = 64 * 64,
+    XLATE_MAX_BUCKETS = 65536, /* of all groups of type "all" together */
+    XLATE_MAX_WATCHED = 16384, /* groups that are asked whether they are alive */
     XLATE_MAX_ACTIONS = 65536, /* bytes of datapath actions before resubmits are refused */
     XLATE_MAX_STACK = 65536,   /* bytes */
     XLATE_MAX_BRIDGES = 32,    /* remembered with their view and version */
@@ -135,6 +137,7 @@ struct xlate_ctx {
     uint8_t table_id;
     int depth; /* of tables in tables */
     int n_resubmits;
+    int n_buckets, n_watched;
     bool in_group, in_action_set, in_packet_out;
     bool exit;
     enum xlate_error error;

@@ -219,6 +219,25 @@ ofpacts_output_to_group(const struct ofpact *acts, size_t size, uint32_t group_i
     return false;
 }
 
+void
+ofpacts_for_each_group(const struct ofpact *acts, size_t size, void (*cb)(uint32_t, void *),
+                       void *aux)
+{
+    OFPACT_FOR_EACH(a, acts, size)
+    {
+        const struct ofpact *inner;
+        size_t inner_size = 0;
+
+        if (a->type == OFPACT_GROUP) {
+            cb(OFPACT_CAST(ofpact_group, a)->group_id, aux);
+        }
+        inner = nested(a, &inner_size);
+        if (inner) {
+            ofpacts_for_each_group(inner, inner_size, cb, aux);
+        }
+    }
+}
+
 uint32_t
 ofpacts_meter(const struct ofpact *acts, size_t size)
 {

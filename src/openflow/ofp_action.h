@@ -506,6 +506,9 @@ ofpacts_equal(const struct ofpact *a, size_t a_size, const struct ofpact *b, siz
  * at output, enqueue and controller), or leads to 'group'. */
 bool ofpacts_output_to_port(const struct ofpact *acts, size_t size, ofp_port_t port);
 bool ofpacts_output_to_group(const struct ofpact *acts, size_t size, uint32_t group_id);
+/* Calls 'cb' for each group that the list leads to, maybe more than once. */
+void ofpacts_for_each_group(const struct ofpact *acts, size_t size, void (*cb)(uint32_t, void *),
+                            void *aux);
 
 /* The tunnel options (tun_metadata fields) that actions name, nested ones included: bit i for
  * number i. */

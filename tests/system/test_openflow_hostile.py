@@ -20,6 +20,36 @@ def recorded():
         return [bytes.fromhex(line) for line in f if line[0] != "#"]
 
 
+def said_by_controllers(version):
+    """What ovs-ofctl never says."""
+    hello = struct.pack("!HHI", 1, 8, 0x72)
+    yield of.message(version, of.HELLO, hello)
+    yield of.message(version, of.ERROR, struct.pack("!HH", 1, 1) + hello)
+    yield of.message(version, of.ECHO_REPLY, hello)
+    yield of.experimenter(version, 18)  # NXT_FLOW_AGE
+    yield of.experimenter(version, 20, struct.pack("!6xH", 5))  # NXT_SET_CONTROLLER_ID
+    yield of.experimenter(version, 19, struct.pack("!6I", 7, 7, 7, 7, 7, 7))  # NXT_SET_ASYNC_CONFIG
+    yield of.experimenter(version, 10, struct.pack("!I", 0))  # NXT_ROLE_REQUEST
+    properties = b"".join(struct.pack("!HHI", i, 8, 7) for i in range(12))
+    if version <= of.OF13:
+        yield of.experimenter(version, 27, properties)  # NXT_SET_ASYNC_CONFIG2
+    if version == of.OF10:
+        yield of.experimenter(version, 21, struct.pack("!I", 1))  # NXT_FLOW_MONITOR_CANCEL
+        yield of.message(version, 20, struct.pack("!Hxx", 1))  # QUEUE_GET_CONFIG_REQUEST
+        return
+    yield of.message(version, 26)  # GET_ASYNC_REQUEST
+    yield of.message(version, 24, struct.pack("!I4xQ", 1, 5))  # ROLE_REQUEST: equal
+    if version == of.OF13:
+        yield of.experimenter(version, 1870, struct.pack("!I", 1), vendor=of.ONF)  # its cancel
+        yield of.message(version, 22, struct.pack("!I4x", 1))
+        yield of.message(version, 28, struct.pack("!6I", 7, 7, 7, 7, 7, 7))
+        yield of.message(version, 17, struct.pack("!B3xI", 0, 3))  # TABLE_MOD
+    else:
+        yield of.message(version, 28, properties)
+        yield of.message(version, 17, struct.pack("!B3xI", 0, 12) + struct.pack("!HHIHHBBBx", 2, 8, 7, 3, 8, 20, 80, 0))
+        yield of.multipart(version, 16, struct.pack("!IIIHBB", 1, of.ANY, of.ANY, 0, 0, 2) + of.oxm_match())
+
+
 @pytest.fixture
 def br(make_hermetic):
     sw = make_hermetic()
@@ -56,12 +86,11 @@ def memory_kb(sw):
 @pytest.mark.parametrize("version", [of.OF10, of.OF13, of.OF14, of.OF15])
 @pytest.mark.parametrize("mangle", [cut, off_by_one])
 def test_mangled_messages_get_errors(br, version, mangle):
-    """All that ovs-ofctl says, mangled: answered in order, by errors of the standard, on one connection."""
+    """All that ovs-ofctl and controllers say, mangled: answered in order, by errors of the standard, on one
+    connection."""
     p, other = [of.Peer(br.dir + "/br0.mgmt", version) for _ in range(2)]
     n_errors = 0
-    for m in recorded():
-        if m[0] != version:
-            continue
+    for m in [m for m in recorded() if m[0] == version] + list(said_by_controllers(version)):
         answers = p.answers(*mangle(m))
         assert answers is not None, m.hex()
         for _, kind, _, body in answers:
@@ -225,3 +254,95 @@ def test_loops_of_resubmits_and_groups_end(br):
         assert p.answers(*[out] * 20) is not None
     p.close()
     assert "Final flow" in br.appctl("ofproto/trace", "br0", "in_port=1")
+
+
+@pytest.mark.rootless
+def test_groups_that_lead_to_the_next_one_twice(br):
+    """Two to the 60th ways lead through 60 of them: each is added at once, and a packet's way ends."""
+    if br.kind != "sluice":
+        pytest.skip("Open vSwitch does not look for loops")
+    p, n = of.Peer(br.dir + "/br0.mgmt", of.OF13), 60
+
+    def add(group, *actions):
+        buckets = b"".join(struct.pack("!HHII4x", 16 + len(a), 0, of.ANY, of.ANY) + a for a in actions)
+        return of.message(of.OF13, 15, struct.pack("!HBBI", 0, 0, 0, group) + buckets)
+
+    def to_group(group):
+        return struct.pack("!HHI", 22, 8, group)
+
+    last = add(n, of.output(of.OF13, 2), of.output(of.OF13, 3))
+    assert p.errors(last, *[add(i, to_group(i + 1), to_group(i + 1)) for i in range(n - 1, 0, -1)]) == []
+    assert p.errors(add(n + 1, to_group(n + 1))) == [(6, 7)]  # OFPGMFC_LOOP
+    out = of.packet_out(of.OF13, to_group(1), bytes(12) + b"\x08\0" + bytes(50), in_port=1)
+    assert p.errors(out) == []
+    p.close()
+
+
+@pytest.mark.rootless
+def test_a_bundle_with_ports_and_packets_is_all_or_nothing(br):
+    """What is wrong with a port-mod, a packet-out or a group-mod is found before anything is done."""
+    version = of.OF14
+    p = of.Peer(br.dir + "/br0.mgmt", version)
+    mac = bytes.fromhex(re.search(r" 1\(p1\): addr:(\S+)", br.ofctl("show", "br0")).group(1).replace(":", ""))
+    frame = bytes(12) + b"\x08\0" + bytes(50)
+    n = iter(range(1, 100))
+
+    def bundle(*messages, flags=2):
+        """The errors of a bundle that is ordered."""
+        i = next(n)
+        control = [of.message(version, 33, struct.pack("!IHH", i, kind, flags)) for kind in (0, 4)]
+        adds = [of.message(version, 34, struct.pack("!IHH", i, 0, flags) + m) for m in messages]
+        return p.errors(control[0], *adds, control[1])
+
+    def port_mod(port, config):
+        return of.message(version, 16, struct.pack("!I4x", port) + mac + bytes(2)
+                          + struct.pack("!IIHHI", config, 0x20, 0, 8, 0))
+
+    def to_group(group):
+        return struct.pack("!HHI", 22, 8, group)
+
+    group = of.message(version, 15, struct.pack("!HBBI", 0, 0, 0, 7))
+    flow = of.flow_mod(version, of.output(version, 2), priority=5)
+    out = of.packet_out(version, of.output(version, 3), frame, in_port=1)
+    failed = (17, 13)  # OFPBFC_MSG_FAILED
+    for bad, error in ((port_mod(99, 0), (7, 0)), (of.packet_out(version, to_group(8), frame, in_port=1), (2, 9))):
+        assert bundle(group, flow, out, port_mod(1, 0x20), bad) == [error, failed]
+        assert br.flows("br0") == [] and "NO_FWD" not in br.ofctl("show", "br0")
+        assert "group_id" not in br.ofctl("-O", "OpenFlow13", "dump-groups", "br0")
+        assert br.get("Interface", "p3", "statistics:tx_packets") == "0"
+    # A group-mod that cannot be read is refused when it comes, and is no part of the bundle.
+    assert bundle(of.message(version, 15, struct.pack("!HBBIHHII4x", 0, 0, 0, 7, 15, 0, of.ANY, of.ANY)), flow) == [(6, 12)]
+    assert len(br.flows("br0")) == 1
+    # And what is right is done, packets by groups that come along.
+    late = of.packet_out(version, to_group(7), frame, in_port=1)
+    assert bundle(group, late, out, port_mod(1, 0x20)) == []
+    assert "NO_FWD" in br.ofctl("show", "br0")
+    wait_for(lambda: br.get("Interface", "p3", "statistics:tx_packets") == "1", 10, "the packet")
+    p.close()
+
+
+@pytest.mark.rootless
+def test_a_tunnel_option_that_goes_while_a_bundle_is_open(br):
+    """The bundle fails as a flow-mod would that came now; with the option back, it is done."""
+    version, option = of.OF14, "{class=0xffff,type=0,len=4}->tun_metadata0"
+    p = of.Peer(br.dir + "/br0.mgmt", version)
+    br.ofctl("add-tlv-map", "br0", option)
+    fields = of.oxm(40, bytes([0, 0, 0, 5]), oxm_class=1)
+    flow = of.flow_mod(version, of.output(version, 2), priority=5, fields=fields)
+
+    def control(kind):
+        return of.message(version, 33, struct.pack("!IHH", 1, kind, 3))
+
+    add = of.message(version, 34, struct.pack("!IHH", 1, 0, 3) + flow)
+    assert p.errors(control(0), add) == []
+    br.ofctl("del-tlv-map", "br0")
+    errors = p.errors(control(4))
+    assert len(errors) == 2 and errors[1] == (17, 13)  # OFPBFC_MSG_FAILED
+    assert br.flows("br0") == []
+    br.ofctl("add-tlv-map", "br0", option.replace("0xffff", "0x102"))
+    assert p.errors(control(0), add) == []
+    br.ofctl("del-tlv-map", "br0")
+    br.ofctl("add-tlv-map", "br0", option)
+    assert p.errors(control(4)) == []
+    assert br.flows("br0") == ["priority=5,tun_metadata0=0x5 actions=output:2"]
+    p.close()

@@ -119,7 +119,6 @@ change_flows(struct ofproto *p, uint64_t *seed)
 static void
 change_groups(struct ofproto *p, uint64_t *seed)
 {
-    struct groups_saved *saved = groups_save(p);
     struct flow_txn txn;
 
     flow_txn_begin(&txn, p);
@@ -142,10 +141,8 @@ change_groups(struct ofproto *p, uint64_t *seed)
     }
     if (pick(seed, 3)) {
         flow_txn_commit(&txn);
-        groups_forget(saved);
     } else {
         flow_txn_abort(&txn);
-        groups_restore(p, saved);
     }
 }
 
