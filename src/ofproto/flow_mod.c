@@ -437,23 +437,6 @@ rules_count_meters(struct ofproto *p, const uint32_t *ids, size_t n, uint32_t *c
                 count_meter_of_rule);
 }
 
-void
-flow_txn_remove_by_group(struct flow_txn *txn, uint32_t group_id)
-{
-    struct choice c = {
-        .out_port = OFPP_NONE,
-        .out_group = group_id == OFP_GROUP_ALL ? OFP_GROUP_ANY : group_id,
-    };
-
-    choose_loose(txn->ofproto, txn->version, OFP_TABLE_ALL, NULL, &c);
-    for (size_t i = 0; i < c.n; i++) {
-        if (group_id != OFP_GROUP_ALL || c.rules[i]->actions->has_groups) {
-            flow_txn_remove(txn, c.rules[i], OFPRR_GROUP_DELETE, false);
-        }
-    }
-    free(c.rules);
-}
-
 enum ofperr
 flow_mod_apply(struct flow_txn *txn, const struct ofp_flow_mod *fm)
 {
@@ -464,7 +447,8 @@ flow_mod_apply(struct flow_txn *txn, const struct ofp_flow_mod *fm)
     if (!table_range(fm->table_id, &first, &last)) {
         return OFPERR_OFPBRC_BAD_TABLE_ID;
     }
-    if (fm->buffer_id != OFP_BUFFER_NONE) {
+    if (fm->buffer_id != OFP_BUFFER_NONE && fm->command != OFPFC_DELETE &&
+        fm->command != OFPFC_DELETE_STRICT) {
         return OFPERR_OFPBRC_BUFFER_UNKNOWN;
     }
     switch ((enum ofp_flow_mod_command)fm->command) {

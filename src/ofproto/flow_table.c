@@ -279,6 +279,7 @@ flow_txn_remove(struct flow_txn *txn, struct rule *r, uint8_t reason, bool silen
 void
 flow_txn_rollback(struct flow_txn *txn, size_t mark)
 {
+    flow_txn_forget_users(txn);
     while (txn->n_ops > mark) {
         struct flow_txn_op *op = &txn->ops[--txn->n_ops];
         struct rule *r = op->rule;
@@ -410,6 +411,7 @@ flow_txn_commit(struct flow_txn *txn)
     struct garbage *g = NULL;
     bool has_groups;
 
+    flow_txn_forget_users(txn);
     groups_publish(p, txn->n_ops ? txn->version : txn->version - 1);
     if (txn->n_ops) {
         coverage_inc(rev_flow_table);

@@ -136,7 +136,7 @@ check_config(const struct ofp_meter_config *c)
         (c->flags & (OFPMF_KBPS | OFPMF_PKTPS)) == (OFPMF_KBPS | OFPMF_PKTPS)) {
         return OFPERR_OFPMMFC_BAD_FLAGS;
     }
-    if (c->n_bands > MAX_BANDS) {
+    if (!c->n_bands || c->n_bands > MAX_BANDS) {
         return OFPERR_OFPMMFC_OUT_OF_BANDS;
     }
     for (size_t i = 0; i < c->n_bands; i++) {

@@ -262,6 +262,7 @@ struct flow_txn {
     struct flow_txn_op *ops;
     size_t n_ops, allocated_ops;
     size_t n_removals;                              /* of the operations */
+    struct group_users *users;                      /* group_users.c; or NULL */
     uint64_t touched[(OFPROTO_N_TABLES + 64) / 64]; /* a bit for each table of an operation */
 };
 void flow_txn_begin(struct flow_txn *, struct ofproto *);
@@ -332,7 +333,9 @@ void flow_mod_prefetch_like(const struct rule *);
 /* Like flow_mod_apply().  The rule is the transaction's unless there is an error. */
 enum ofperr flow_mod_apply_prepared(struct flow_txn *, struct rule *);
 /* Removes the rules that lead to a group, or with OFP_GROUP_ALL to any. */
+/* group_users.c */
 void flow_txn_remove_by_group(struct flow_txn *, uint32_t group_id);
+void flow_txn_forget_users(struct flow_txn *);
 /* The same for a meter; and how many rules use it. */
 void flow_txn_remove_by_meter(struct flow_txn *, uint32_t meter_id); /* or OFP_METER_ALL */
 /* How many flows lead to each of 'n' groups or meters, whose ids are sorted. */

@@ -363,10 +363,51 @@ check_resubmit(const struct ofpact_resubmit *a, const struct check *c)
     return a->with_ct_orig ? check_field(c, mf_from_id(ct_id)) : 0;
 }
 
+/* What has no place in an action set, for it has no place in its order (OpenFlow 1.3 section 5.10)
+ * or is an instruction. */
+static bool
+may_be_written(const struct ofpact *a)
+{
+    switch ((int)a->type) {
+    case OFPACT_ENQUEUE:
+    case OFPACT_OUTPUT_REG:
+    case OFPACT_OUTPUT_TRUNC:
+    case OFPACT_BUNDLE:
+    case OFPACT_STACK_PUSH:
+    case OFPACT_STACK_POP:
+    case OFPACT_MULTIPATH:
+    case OFPACT_CHECK_PKT_LARGER:
+    case OFPACT_DELETE_FIELD:
+    case OFPACT_POP_QUEUE:
+    case OFPACT_FIN_TIMEOUT:
+    case OFPACT_LEARN:
+    case OFPACT_CONJUNCTION:
+    case OFPACT_CLONE:
+    case OFPACT_NAT:
+    case OFPACT_NOTE:
+    case OFPACT_EXIT:
+    case OFPACT_SAMPLE:
+    case OFPACT_DEBUG_RECIRC:
+    case OFPACT_METER:
+        return false;
+    default:
+        return !ofpact_is_instruction(a->type);
+    }
+}
+
 static enum ofperr
 check_write_actions(struct ofpact *a, struct check *c)
 {
     struct check inner = *c;
+    size_t size;
+    const struct ofpact *written = ofpact_nest_actions(OFPACT_CAST(ofpact_nest, a), &size);
+
+    OFPACT_FOR_EACH(w, written, size)
+    {
+        if (!may_be_written(w)) {
+            return OFPERR_OFPBAC_BAD_TYPE;
+        }
+    }
 
     inner.lenient =
         true; /* The set runs at the end of the pipeline, on a packet that nobody knows yet. */

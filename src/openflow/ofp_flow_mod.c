@@ -295,7 +295,7 @@ ofp_flow_mod_table_id_decode(const struct ofp_msg *msg, bool *enable)
     struct rd body = msg->body;
     uint8_t set = rd_u8(&body);
 
-    if (set > 1 || !rd_zeros(&body, 7)) {
+    if (set > 1) {
         return OFPERR_NXBRC_MUST_BE_ZERO;
     }
     *enable = set != 0;

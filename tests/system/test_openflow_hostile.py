@@ -346,3 +346,25 @@ def test_a_tunnel_option_that_goes_while_a_bundle_is_open(br):
     assert p.errors(control(4)) == []
     assert br.flows("br0") == ["priority=5,tun_metadata0=0x5 actions=output:2"]
     p.close()
+
+
+@pytest.mark.rootless
+def test_small_print_of_flow_mods_and_meters(br):
+    """As the deployed switch has it: a delete's buffer says nothing, action sets have no place for some actions, a meter
+    has bands, padding may be anything."""
+    version = of.OF13
+    p = of.Peer(br.dir + "/br0.mgmt", version)
+    delete = of.flow_mod(version, command=3, table=255)
+    assert p.errors(delete[:32] + bytes(4) + delete[36:]) == []
+    add = of.flow_mod(version, of.output(version, 1))
+    assert p.errors(add[:32] + bytes(4) + add[36:]) == [(1, 8)]  # OFPBRC_BUFFER_UNKNOWN
+    conjunction = of.nx_action(34, struct.pack("!BBI", 0, 2, 7))
+    written = struct.pack("!HH4x", 3, 8 + len(conjunction)) + conjunction
+    assert p.errors(of.flow_mod(version, instructions=written)) == [(2, 0)]  # OFPBAC_BAD_TYPE
+    assert p.errors(of.message(version, 29, struct.pack("!HHI", 0, 1, 1))) == [(12, 11)]  # OFPMMFC_OUT_OF_BANDS
+    assert p.errors(of.experimenter(version, 16, struct.pack("!I", 0))) == []
+    old = of.Peer(br.dir + "/br0.mgmt", of.OF10)
+    assert old.errors(of.experimenter(of.OF10, 15, b"\1" + b"\xff" * 7)) == []  # NXT_FLOW_MOD_TABLE_ID
+    assert br.flows("br0") == []
+    p.close()
+    old.close()

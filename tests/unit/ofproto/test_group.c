@@ -252,6 +252,64 @@ groups_that_watch_each_other_end(void **state)
     fx_fini(&fx);
 }
 
+static void
+add_flow_to(struct flow_txn *txn, uint16_t priority, const char *actions)
+{
+    struct ofp_flow_mod fm = {.command = OFPFC_ADD,
+                              .priority = priority,
+                              .buffer_id = OFP_BUFFER_NONE,
+                              .out_port = OFPP_NONE,
+                              .out_group = OFP_GROUP_ANY};
+
+    match_init_any(&fm.match);
+    assert_null(ofpacts_parse(actions, NULL, true, &fm.actions));
+    assert_int_equal(flow_mod_apply(txn, &fm), 0);
+    ofp_flow_mod_fini(&fm);
+}
+
+/* Those that were there, those of the same transaction, and those that lead to several groups. */
+static void
+flows_go_with_their_groups(void **state)
+{
+    struct flow_txn txn;
+    struct ofproto *p;
+    struct fx fx;
+
+    fx_init(&fx);
+    p = fx_bridge(&fx, "br0");
+    for (uint32_t id = 1; id <= 4; id++) {
+        put(p, id, "output:1", 1);
+    }
+    flow_txn_begin(&txn, p);
+    add_flow_to(&txn, 1, "group:1,group:2");
+    add_flow_to(&txn, 2, "write_actions(group:2)");
+    add_flow_to(&txn, 3, "group:3");
+    add_flow_to(&txn, 4, "clone(group:4)");
+    add_flow_to(&txn, 5, "output:1");
+    flow_txn_commit(&txn);
+    assert_int_equal(p->tables[0].n_flows, 5);
+
+    flow_txn_begin(&txn, p);
+    assert_int_equal(change(&txn, OFPGC_DELETE, 1, "", 0), 0);
+    assert_int_equal(p->tables[0].n_flows, 4);
+    add_flow_to(&txn, 6, "group:2");
+    add_flow_to(&txn, 3, "group:2"); /* In place of the one that leads to group 3. */
+    assert_int_equal(change(&txn, OFPGC_DELETE, 3, "", 0), 0);
+    assert_int_equal(p->tables[0].n_flows, 5);
+    assert_int_equal(change(&txn, OFPGC_DELETE, 2, "", 0), 0);
+    assert_int_equal(p->tables[0].n_flows, 2);
+    flow_txn_abort(&txn);
+    assert_int_equal(p->tables[0].n_flows, 5);
+
+    flow_txn_begin(&txn, p);
+    assert_int_equal(change(&txn, OFPGC_DELETE, 4, "", 0), 0);
+    add_flow_to(&txn, 7, "group:1");
+    assert_int_equal(change(&txn, OFPGC_DELETE, OFP_GROUP_ALL, "", 0), 0);
+    flow_txn_commit(&txn);
+    assert_int_equal(p->tables[0].n_flows, 1);
+    fx_fini(&fx);
+}
+
 int
 main(void)
 {
@@ -261,6 +319,7 @@ main(void)
         cmocka_unit_test(chains_of_groups_are_followed_once),
         cmocka_unit_test(buckets_of_a_translation_are_limited),
         cmocka_unit_test(groups_that_watch_each_other_end),
+        cmocka_unit_test(flows_go_with_their_groups),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
