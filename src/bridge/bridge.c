@@ -118,7 +118,7 @@ bridges_apply_other_config(struct bridges *b, const struct smap *other_config)
 
     if (retval) {
         log_err("DPDK could not be started: %s", error ? error : strerror(-retval));
-        if (!strcmp(smap_get_def(other_config, "dpdk-init", "false"), "true") && b->cfg.fatal) {
+        if (!strcasecmp(smap_get_def(other_config, "dpdk-init", "false"), "true") && b->cfg.fatal) {
             b->cfg.fatal(error ? error : strerror(-retval), b->cfg.aux);
         }
         free(error);

@@ -91,8 +91,12 @@ default_value(const char *column)
     static const char *const texts[] = {"datapath_type", "type"};
     static const char *const flags[] = {"mcast_snooping_enable", "stp_enable", "rstp_enable",
                                         "protected", "bond_fake_iface"};
-    static const char *const numbers[] = {"bond_updelay", "bond_downdelay", "ingress_policing_rate",
-                                          "ingress_policing_burst"};
+    static const char *const numbers[] = {"bond_updelay",
+                                          "bond_downdelay",
+                                          "ingress_policing_rate",
+                                          "ingress_policing_burst",
+                                          "ingress_policing_kpkts_rate",
+                                          "ingress_policing_kpkts_burst"};
     static const char *const maps[] = {"other_config", "options", "lldp"};
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {

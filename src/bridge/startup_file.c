@@ -315,9 +315,10 @@ ensure_local_port(struct startup_bridge *br)
 
 static void
 read_strings(struct reader *r, const char *key, const json_t *json,
-             void (*use)(struct reader *, struct startup_bridge *, const char *),
+             void (*use)(struct reader *, struct startup_bridge *, const char *, int line),
              struct startup_bridge *br)
 {
+    int *lines = xcalloc(json_array_size(json) + 1, sizeof *lines);
     size_t i;
     json_t *value;
 
@@ -325,6 +326,8 @@ read_strings(struct reader *r, const char *key, const json_t *json,
     if (!json_is_array(json)) {
         fail(r, "must be an array of strings");
     }
+    startup_element_lines(r->text, r->path, MIN(r->depth, (size_t)MAX_DEPTH), lines,
+                          json_array_size(json));
     json_array_foreach (json, i, value) {
         char index[24];
 
@@ -333,17 +336,17 @@ read_strings(struct reader *r, const char *key, const json_t *json,
         if (!json_is_string(value)) {
             fail(r, "must be a string");
         } else if (r->error == NULL) {
-            use(r, br, json_string_value(value));
+            use(r, br, json_string_value(value), lines[i]);
         }
         leave(r);
     }
     leave(r);
+    free(lines);
 }
 
 static void
-use_flow(struct reader *r, struct startup_bridge *br, const char *text)
+use_flow(struct reader *r, struct startup_bridge *br, const char *text, int line)
 {
-    int line = startup_line(r->text, r->path, MIN(r->depth, (size_t)MAX_DEPTH));
     char *error = startup_add_flow(br, text, r->startup->path, line);
 
     if (error != NULL) {
@@ -353,8 +356,16 @@ use_flow(struct reader *r, struct startup_bridge *br, const char *text)
 }
 
 static void
-use_controller(struct reader *r, struct startup_bridge *br, const char *target)
+use_controller(struct reader *r, struct startup_bridge *br, const char *target, int line)
 {
+    size_t i;
+    json_t *other;
+
+    json_array_foreach (br->controllers, i, other) {
+        if (!strcmp(json_string_value(other), target)) {
+            fail(r, "is there twice");
+        }
+    }
     json_array_append_new(br->controllers, json_string(target));
 }
 
@@ -522,6 +533,10 @@ read_text(const char *path, char **textp, char **error)
     *textp = xzalloc((size_t)st.st_size + 1);
     for (ssize_t n = 1; n > 0 && len<(size_t)st.st_size; len += n> 0 ? (size_t)n : 0) {
         n = read(fd, *textp + len, (size_t)st.st_size - len);
+    }
+    if (strlen(*textp) != len) {
+        result = -EINVAL;
+        *error = xasprintf("%s: has a null byte", path);
     }
 out:
     if (fd >= 0) {

@@ -67,6 +67,9 @@ const struct startup_key *startup_find_key(const char *object, const char *key);
 /* startup_line.c: the line (from 1) of the value that 'path' leads to in the valid JSON 'text'; of
  * the innermost part that is there, if not all are.  Elements of arrays are "#0", "#1"... */
 int startup_line(const char *text, const char *const *path, size_t n);
+/* The lines of the first 'n_lines' elements of the array that 'path' leads to, in one pass. */
+void startup_element_lines(const char *text, const char *const *path, size_t n, int lines[],
+                           size_t n_lines);
 
 /* startup_flows.c: what a bridge's "flows" and "flows_file" say.  NULL, or the text of an error. */
 char *startup_add_flow(struct startup_bridge *, const char *text, const char *file, int line);

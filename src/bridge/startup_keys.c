@@ -30,13 +30,15 @@ static const struct startup_key bridge_keys[] = {
     {                                                                                   \
         "external_ids", "Port", "external_ids"                                          \
     }
-#define IFACE_KEYS                                                                  \
-    {"type", "Interface", "type"}, {"options", "Interface", "options"},             \
-        {"ofport_request", "Interface", "ofport_request"},                          \
-        {"mtu_request", "Interface", "mtu_request"}, {"lldp", "Interface", "lldp"}, \
-        {"ingress_policing_rate", "Interface", "ingress_policing_rate"},            \
-    {                                                                               \
-        "ingress_policing_burst", "Interface", "ingress_policing_burst"             \
+#define IFACE_KEYS                                                                   \
+    {"type", "Interface", "type"}, {"options", "Interface", "options"},              \
+        {"ofport_request", "Interface", "ofport_request"},                           \
+        {"mtu_request", "Interface", "mtu_request"}, {"lldp", "Interface", "lldp"},  \
+        {"ingress_policing_rate", "Interface", "ingress_policing_rate"},             \
+        {"ingress_policing_burst", "Interface", "ingress_policing_burst"},           \
+        {"ingress_policing_kpkts_rate", "Interface", "ingress_policing_kpkts_rate"}, \
+    {                                                                                \
+        "ingress_policing_kpkts_burst", "Interface", "ingress_policing_kpkts_burst"  \
     }
 static const struct startup_key port_keys[] = {
     PORT_KEYS,

@@ -84,12 +84,12 @@ find_element(const char *p, unsigned long index)
     return *p == ']' || *p == '\0' ? NULL : p;
 }
 
-int
-startup_line(const char *text, const char *const *path, size_t n)
+/* Where the innermost part of 'path' that is there begins, and in '*valuep' its value. */
+static const char *
+locate(const char *text, const char *const *path, size_t n, const char **valuep)
 {
     const char *value = skip_space(text);
     const char *found = value;
-    int line = 1;
 
     for (size_t i = 0; i < n; i++) {
         const char *next = NULL;
@@ -106,8 +106,45 @@ startup_line(const char *text, const char *const *path, size_t n)
         found = next;
         value = next_value;
     }
-    for (const char *p = text; p < found; p++) {
-        line += *p == '\n';
+    *valuep = value;
+    return found;
+}
+
+static int
+count_lines(const char *from, const char *to)
+{
+    int n = 0;
+
+    for (const char *p = from; p < to; p++) {
+        n += *p == '\n';
     }
-    return line;
+    return n;
+}
+
+int
+startup_line(const char *text, const char *const *path, size_t n)
+{
+    const char *value;
+
+    return 1 + count_lines(text, locate(text, path, n, &value));
+}
+
+void
+startup_element_lines(const char *text, const char *const *path, size_t n, int lines[],
+                      size_t n_lines)
+{
+    const char *value, *counted = text;
+    int line = 1;
+
+    locate(text, path, n, &value);
+    const char *p = *value == '[' ? skip_space(value + 1) : value;
+    for (size_t i = 0; i < n_lines; i++) {
+        line += count_lines(counted, p);
+        counted = p;
+        lines[i] = line;
+        if (*p != ']' && *p != '\0') {
+            p = skip_space(skip_value(p));
+            p = *p == ',' ? skip_space(p + 1) : p;
+        }
+    }
 }

@@ -6,7 +6,9 @@
 //
 // EAL pins the thread that starts it and leaves an empty directory under /var/run/dpdk: both are
 // undone here, and so are the locks that a failed start leaves.  A failed start is remembered: EAL
-// cannot be started twice.
+// cannot be started twice, unless it did not like its arguments.  Then, if dpdk-init does not
+// insist, it is started without those of the database: bridges need packet buffers, not DPDK's
+// ports.
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -38,10 +40,11 @@ static struct {
     bool standby;    // started before there was a configuration
     bool has_spare;  // another process stands by for this one
     bool refused;    // dpdk-init=false, in so many words
+    bool keyless;    // the keys were no good, it runs without them
     int wanted_huge; // of a standby: 0 or 1; -1: whatever there is
     int error;       // of the first start
     char *error_text;
-    struct dpdk_args args; // EAL keeps pointers into it
+    struct dpdk_args args, bad_args; // EAL keeps pointers into them
 } dpdk = {.wanted_huge = -1};
 
 static unsigned int
@@ -74,7 +77,7 @@ remove_runtime_dir(void)
 
 // Makes the arguments.
 static void
-prepare_args(const cpu_set_t *cpus, uint64_t free_huge)
+prepare_args(const struct smap *config, const cpu_set_t *cpus, uint64_t free_huge)
 {
     char prefix[48];
 
@@ -89,7 +92,7 @@ prepare_args(const cpu_set_t *cpus, uint64_t free_huge)
         .has_pci = access("/sys/bus/pci/devices", R_OK | X_OK) == 0,
         .file_prefix = prefix,
     };
-    dpdk_args_init(&dpdk.args, &dpdk.config, &machine);
+    dpdk_args_init(&dpdk.args, config, &machine);
     free(huge_dir);
 }
 
@@ -118,7 +121,7 @@ run_eal(void)
 }
 
 static int
-eal_init(void)
+eal_init(const struct smap *config)
 {
     cpu_set_t cpus;
 
@@ -126,8 +129,8 @@ eal_init(void)
     sched_getaffinity(0, sizeof(cpus), &cpus);
     int64_t start_us = clock_now_us();
     // What is free is known when those who were first have taken theirs.
-    bool can_have = dpdk_huge_wait(smap_get(&dpdk.config, "dpdk-hugepage-dir"));
-    prepare_args(&cpus, can_have ? dpdk_huge_free_bytes() : 0);
+    bool can_have = dpdk_huge_wait(smap_get(config, "dpdk-hugepage-dir"));
+    prepare_args(config, &cpus, can_have ? dpdk_huge_free_bytes() : 0);
     if (dpdk.wanted_huge >= 0 && dpdk.args.no_huge == (dpdk.wanted_huge == 1)) {
         return -ENOMEM;
     }
@@ -141,6 +144,35 @@ eal_init(void)
     return -error;
 }
 
+static void
+report_bad_keys(void)
+{
+    const char *const keys[] = {dpdk.args.bad_lcores, dpdk.args.bad_memory};
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (keys[i] != NULL) {
+            log_warn("other_config:%s '%s' is not understood, DPDK runs without it", keys[i],
+                     smap_get_def(&dpdk.config, keys[i], ""));
+        }
+    }
+}
+
+// After a start that failed.
+static void
+start_without_keys(void)
+{
+    const struct smap none = SMAP_INIT;
+
+    dpdk.bad_args = dpdk.args;
+    if (eal_init(&none) == 0) {
+        log_err(
+            "DPDK runs without other_config:dpdk-*, for bridges only: there are no ports of type "
+            "dpdk and dpdkvhostuser*");
+        dpdk.error = 0;
+        dpdk.keyless = true;
+    }
+}
+
 int
 dpdk_start(const struct smap *other_config, char **errorp)
 {
@@ -149,18 +181,26 @@ dpdk_start(const struct smap *other_config, char **errorp)
         if (other_config != NULL) {
             smap_clone(&dpdk.config, other_config);
         }
-        dpdk.error = eal_init();
-        dpdk.started = dpdk.error == 0;
-        if (!dpdk.started) {
+        dpdk.error = eal_init(&dpdk.config);
+        if (dpdk.error != 0) {
             dpdk.error_text =
                 xasprintf("cannot start DPDK (%s); its log lines say why", err_str(dpdk.error));
             log_at(dpdk.standby ? LOG_LVL_INFO : LOG_LVL_ERR, "%s", dpdk.error_text);
+            if (!dpdk.standby &&
+                strcasecmp(smap_get_def(&dpdk.config, "dpdk-init", "false"), "true") != 0) {
+                start_without_keys();
+            }
+        }
+        dpdk.started = dpdk.error == 0;
+        report_bad_keys();
+        if (!dpdk.started || dpdk.keyless) {
+            // It has been said.
         } else if (dpdk.args.missing_huge) {
             log_warn("huge pages are asked for and none are free: DPDK runs on ordinary pages");
         } else if (dpdk.args.no_huge) {
             log_info("DPDK runs on ordinary pages (--no-huge): set vm.nr_hugepages for full speed");
         }
-        if (dpdk.started && !dpdk.standby) {
+        if (dpdk.started && !dpdk.standby && !dpdk.keyless) {
             dpdk_note_write(&dpdk.config, !dpdk.args.no_huge);
         }
     }
@@ -196,10 +236,10 @@ dpdk_set_config(const struct smap *config, char **errorp)
         smap_clone(&dpdk.config, config);
     }
     dpdk.standby = false;
-    if (dpdk.started) {
+    if (dpdk.started && !dpdk.keyless) {
         dpdk_note_write(config, !dpdk.args.no_huge);
     }
-    if (!wanted || dpdk.wanted) {
+    if (!wanted || dpdk.wanted || dpdk.keyless) {
         return 0;
     }
     if (dpdk.started && !fresh) {
@@ -209,7 +249,7 @@ dpdk_set_config(const struct smap *config, char **errorp)
         log_info("DPDK Enabled - initializing...");
     }
     int error = dpdk_start(NULL, errorp);
-    if (error == 0) {
+    if (error == 0 && !dpdk.keyless) {
         dpdk.wanted = true;
         log_info("DPDK Enabled - initialized");
     }
@@ -225,7 +265,7 @@ dpdk_started(void)
 bool
 dpdk_wanted(void)
 {
-    return dpdk.wanted || (dpdk_started() && !dpdk.refused);
+    return dpdk.wanted || (dpdk_started() && !dpdk.refused && !dpdk.keyless);
 }
 
 const struct smap *
@@ -256,6 +296,7 @@ dpdk_stop(void)
     }
     dpdk_log_close();
     dpdk_args_free(&dpdk.args);
+    dpdk_args_free(&dpdk.bad_args);
     smap_destroy(&dpdk.config);
     free(dpdk.error_text);
     dpdk.error_text = NULL;

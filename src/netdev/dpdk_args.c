@@ -128,6 +128,7 @@ put_lcores(struct dpdk_args *args, const struct smap *config, const struct dpdk_
     if (mask != NULL && mask_to_list(mask, &list)) {
         str_printf(&value, "0@(%s)", str_cstr(&list));
     } else {
+        args->bad_lcores = mask != NULL ? "dpdk-lcore-mask" : NULL;
         str_printf(&value, "0@%u", machine->first_cpu);
     }
     put_option(args, "--lcores", str_cstr(&value));
@@ -150,6 +151,17 @@ wanted_mb(const struct smap *config)
         p = *end == '\0' ? end : end + 1;
     }
     return sum;
+}
+
+// The memory key in force that is no list of numbers; NULL: none.
+static const char *
+bad_memory_key(const struct smap *config)
+{
+    const char *key =
+        smap_get(config, "dpdk-socket-mem") != NULL ? "dpdk-socket-mem" : "dpdk-alloc-mem";
+    const char *value = smap_get_def(config, key, "0");
+
+    return value[0] == '\0' || value[strspn(value, "0123456789,")] != '\0' ? key : NULL;
 }
 
 // The text of a memory key with what the spare process has taken off its first number that is not
@@ -207,6 +219,7 @@ put_no_huge(struct dpdk_args *args, const struct smap *config)
     }
     if (!has_option(args, "-m") && !has_option(args, "--socket-mem")) {
         uint64_t wanted = wanted_mb(config);
+        args->bad_memory = bad_memory_key(config);
         snprintf(mb, sizeof(mb), "%llu",
                  (unsigned long long)(wanted > 0 ? wanted : DPDK_NO_HUGE_MB));
         put_option(args, "-m", mb);

@@ -30,7 +30,7 @@ struct netdev_class;
 
 enum {
     NETDEV_MAX_BURST = 32,
-    NETDEV_MAX_RXQ = 64,
+    NETDEV_MAX_RXQ = 128, // what DPDK's vhost library tells guests, too
     NETDEV_MAX_TXQ = 128,
     NETDEV_NO_ETHDEV = UINT16_MAX,
 };
@@ -259,13 +259,16 @@ int netdev_rx_fd(const struct netdev *, uint16_t qid);
 // said once in the log.  Starts once; later calls only look at "dpdk-init" again and return the
 // first outcome.  Called by the first netdev_open() that needs packet buffers, with the keys that
 // dpdk_set_config() left; or directly.  Leaves no file behind and the thread's affinity as it was.
+// Keys that EAL does not understand are left out, unless dpdk-init=true; then there are no ports of
+// its types.
 int dpdk_start(const struct smap *other_config, char **errorp);
 // Notes the keys for a later start, and starts when they say dpdk-init=true or try.  Returns a
 // negative errno with a text when that failed: with "true" the caller ends the process, with "try"
 // it goes on.
 int dpdk_set_config(const struct smap *other_config, char **errorp);
 bool dpdk_started(void);
-// EAL runs, and dpdk-init is not "false" in so many words: ports of type dpdk may be opened.
+// EAL runs with the keys, and dpdk-init is not "false" in so many words: ports of type dpdk may be
+// opened.
 bool dpdk_wanted(void);
 const char *dpdk_version_text(void); // "DPDK 22.11.11"
 // The mempool for frames made by ourselves (packet-outs, ARP, tests), of at least MTU 1500.  Starts

@@ -15,7 +15,32 @@
 #include "netdev/netdev_ctl_admin.h"
 #include "netdev/netdev_dpdk.h"
 #include "netdev/netdev_private.h"
+#include "netdev/netdev_vhost.h"
 #include "rpc/unixctl.h"
+
+static bool
+is_vhost(const struct netdev *netdev)
+{
+    return netdev->class == &netdev_vhostuser_class ||
+           netdev->class == &netdev_vhostuserclient_class;
+}
+
+// Of DPDK's types: physical ports and guests'.
+static bool
+is_dpdks(const struct netdev *netdev)
+{
+    return netdev_is_dpdk(netdev) || is_vhost(netdev);
+}
+
+// NULL: it has none, or is not of DPDK's types.
+static const struct netdev_pool *
+pool_of(const struct netdev *netdev)
+{
+    return netdev == NULL           ? NULL
+           : netdev_is_dpdk(netdev) ? netdev_dpdk_cast(netdev)->pool
+           : is_vhost(netdev)       ? netdev_vhost_cast(netdev)->pool
+                                    : NULL;
+}
 
 static void
 cmd_mempool_info(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
@@ -24,12 +49,12 @@ cmd_mempool_info(struct unixctl_conn *conn, int argc, const char *argv[], void *
     struct str out = STR_INIT;
 
     if (argc > 1) {
-        struct netdev *netdev = netdev_find(argv[1]);
-        if (netdev == NULL || !netdev_is_dpdk(netdev) || netdev_dpdk_cast(netdev)->pool == NULL) {
+        const struct netdev_pool *pool = pool_of(netdev_find(argv[1]));
+        if (pool == NULL) {
             unixctl_reply_error(conn, "Not a DPDK Interface");
             return;
         }
-        only = netdev_pool_mempool(netdev_dpdk_cast(netdev)->pool);
+        only = netdev_pool_mempool(pool);
     }
     if (dpdk_started()) {
         netdev_pool_dump(only, &out);
@@ -84,7 +109,7 @@ cmd_detach(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 static void
 cmd_set_admin_state(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 {
-    netdev_ctl_set_admin_state(conn, argc, argv, netdev_is_dpdk, "Not a DPDK Interface");
+    netdev_ctl_set_admin_state(conn, argc, argv, is_dpdks, "Not a DPDK Interface");
 }
 
 // --- DPDK's own dumps ----------------------------------------------------------------------

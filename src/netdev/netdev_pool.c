@@ -157,7 +157,7 @@ pool_create(const struct netdev_pool_wish *wish, char **errorp)
 {
     unsigned int room = room_for_mtu(wish->mtu);
     unsigned int need = wish->n_mbufs + POOL_RESERVE;
-    unsigned int n = wish->owner != NULL       ? need
+    unsigned int n = wish->owner != NULL       ? MAX(need, (unsigned int)POOL_MIN)
                      : rte_eal_has_hugepages() ? MAX(need, (unsigned int)POOL_HUGE)
                                                : MAX(need, (unsigned int)POOL_SMALL);
     struct rte_mempool *mp = NULL;

@@ -87,6 +87,20 @@ def test_the_file_is_merged_at_every_start(configured):
     assert sw.get("Open_vSwitch", ".", "other_config") == "{}"
 
 
+def test_what_else_a_port_has(configured):
+    sw = configured({"bridges": {"br0": {"ports": {
+        "p1": {"type": "internal", "ingress_policing_rate": 8000, "ingress_policing_burst": 800,
+               "ingress_policing_kpkts_rate": 3, "ingress_policing_kpkts_burst": 2}}}}})
+    sw.start()
+    columns = ["ingress_policing_rate", "ingress_policing_burst", "ingress_policing_kpkts_rate",
+               "ingress_policing_kpkts_burst"]
+    assert [sw.get("Interface", "p1", c) for c in columns] == ["8000", "800", "3", "2"]
+    sw.stop()
+    write(sw, {"exclusive": True, "bridges": {"br0": {"ports": {"p1": {"type": "internal"}}}}})
+    sw.start()
+    assert [sw.get("Interface", "p1", c) for c in columns] == ["0"] * 4
+
+
 def test_flows_from_a_file_and_none_at_all(configured):
     sw = configured({"bridges": {"br0": {"flows_file": "flows.txt", "ports": PORTS},
                                  "br1": {"flows": []}, "br2": {}}})
@@ -96,6 +110,17 @@ def test_flows_from_a_file_and_none_at_all(configured):
     assert len(flows) == 1 and "table=3" in flows[0] and "nw_dst=192.0.2.0/24" in flows[0]
     assert sw.flows("br1") == []
     assert len(sw.flows("br2")) == 1  # what a new bridge has: NORMAL
+
+
+def test_many_flows_in_the_file_itself(configured):
+    flows = ["table=1,priority=%d,tcp,tp_dst=%d,actions=drop" % (i // 65535, i % 65535)
+             for i in range(70000)]
+    sw = configured({"bridges": {"br0": {"flows": flows}}})
+    sw.start()
+    assert len(sw.flows("br0")) == 70000
+    sw.stop()
+    text = refuse(sw, {"bridges": {"br0": {"flows": flows + ["actions=nonsense"]}}})
+    assert "FILE:70005: bridges.br0.flows#70000: " in text, text
 
 
 def test_a_flow_waits_for_its_port(configured):
@@ -117,6 +142,9 @@ def test_a_flow_waits_for_its_port(configured):
     ('{"bridges": {"br0": {"flows": ["in_port=nobody,actions=drop"]}}}', "nobody"),
     ('{"bridges": {"br0": {"flows": ["nw_dst=1.2.3.4,actions=drop,drop"]}}}', "flows#0"),
     ('{"bridges": {"br0": {"flows": ["table=254,actions=goto_table:3"]}}}', "flows#0"),
+    ('{"bridges": {"br0": {"controllers": ["tcp:[::1]:6653", "unix:/x", "tcp:[::1]:6653"]}}}',
+     "bridges.br0.controllers#2: is there twice"),
+    ('{"bridges": {"br0": {}}}\0{"bridges": 5}', "FILE: has a null byte"),
     ("[]", "FILE:1: must be an object"),
     ("", "FILE:1:"),
 ])

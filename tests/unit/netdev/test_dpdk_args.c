@@ -213,6 +213,42 @@ test_says_that_huge_pages_are_missing(void **state)
     smap_destroy(&config);
 }
 
+// The keys that are left out of a configuration with one key, in one string.
+static const char *
+left_out(const char *key, const char *value)
+{
+    struct smap config = SMAP_INIT;
+    struct dpdk_args args;
+
+    smap_put(&config, key, value);
+    dpdk_args_init(&args, &config, &no_huge);
+    const char *found = args.bad_lcores != NULL ? args.bad_lcores : args.bad_memory;
+    dpdk_args_free(&args);
+    smap_destroy(&config);
+    return found != NULL ? found : "";
+}
+
+static void
+test_names_what_it_leaves_out(void **state)
+{
+    static const char *const good[][2] = {
+        {"dpdk-lcore-mask", "3"}, {"dpdk-lcore-mask", "0X30"}, {"dpdk-socket-mem", "1024,0"},
+        {"dpdk-socket-mem", "0"}, {"dpdk-alloc-mem", "512"},   {"dpdk-extra", "-m 5"},
+    };
+    static const char *const bad[][2] = {
+        {"dpdk-lcore-mask", "0xyz"}, {"dpdk-lcore-mask", ""},     {"dpdk-lcore-mask", "0"},
+        {"dpdk-socket-mem", "abc"},  {"dpdk-socket-mem", "1 GB"}, {"dpdk-socket-mem", ""},
+        {"dpdk-alloc-mem", "-5"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_string_equal(left_out(good[i][0], good[i][1]), "");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_string_equal(left_out(bad[i][0], bad[i][1]), bad[i][0]);
+    }
+}
+
 int
 main(void)
 {
@@ -225,6 +261,7 @@ main(void)
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_drivers_are_read_later_unless_a_device_is_named),
         cmocka_unit_test(test_says_that_huge_pages_are_missing),
+        cmocka_unit_test(test_names_what_it_leaves_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
