@@ -146,10 +146,14 @@ metadata_match(const struct flow *flow, struct match *m)
     FLOW_MASK_SET(&m->mask, ofp_in_port);
     if (flow->tunnel.ip_dst || flow->tunnel.tun_id) {
         m->flow.tunnel.tun_id = flow->tunnel.tun_id;
-        m->flow.tunnel.ip_src = flow->tunnel.ip_src;
-        m->flow.tunnel.ip_dst = flow->tunnel.ip_dst;
         FLOW_MASK_SET(&m->mask, tunnel.tun_id);
+    }
+    if (flow->tunnel.ip_src) {
+        m->flow.tunnel.ip_src = flow->tunnel.ip_src;
         FLOW_MASK_SET(&m->mask, tunnel.ip_src);
+    }
+    if (flow->tunnel.ip_dst) {
+        m->flow.tunnel.ip_dst = flow->tunnel.ip_dst;
         FLOW_MASK_SET(&m->mask, tunnel.ip_dst);
     }
     for (int i = 0; i < FLOW_N_REGS; i++) {

@@ -197,6 +197,9 @@ run_rule(struct xlate_ctx *ctx, const struct rule *rule, uint8_t table_id)
                            ctx->in_at_mirror->name);
         return;
     }
+    if (ctx->first_cookie == UINT64_MAX) {
+        ctx->first_cookie = rule->cookie;
+    }
     ctx->rule = rule;
     ctx->cookie = rule->cookie;
     ctx->table_id = table_id;
@@ -412,7 +415,7 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     ctx->view = NULL;
     ctx->patch = NULL;
     ctx->rule = NULL;
-    ctx->cookie = UINT64_MAX;
+    ctx->cookie = ctx->first_cookie = UINT64_MAX;
     ctx->frozen = NULL;
     ctx->pause = NULL;
     ctx->again = ctx->was_mpls = false;

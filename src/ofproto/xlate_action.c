@@ -31,10 +31,10 @@ do_resubmit(struct xlate_ctx *ctx, const struct ofpact_resubmit *a)
 {
     ofp_port_t in_port = a->port == OFPP_IN_PORT ? ctx->flow.ofp_in_port : a->port;
     uint8_t table_id = a->table_id == 255 ? ctx->table_id : a->table_id;
-    const bool may_packet_in = !ctx->in_packet_out;
 
-    /* A bucket or an action set may resubmit, but starts from its own table. */
-    xlate_table(ctx, in_port, table_id, may_packet_in, false);
+    /* A bucket or an action set may resubmit, but starts from its own table.  A miss there is no
+     * controller's business: the flow that resubmits is what the packet met. */
+    xlate_table(ctx, in_port, table_id, false, false);
 }
 
 static void

@@ -134,6 +134,7 @@ struct xlate_ctx {
 
     const struct rule *rule; /* whose actions these are; NULL: packet-out or miss */
     uint64_t cookie;         /* theirs; UINT64_MAX: of no flow */
+    uint64_t first_cookie;   /* of the first flow that was met: the action set's */
     uint8_t table_id;
     int depth; /* of tables in tables */
     int n_resubmits;

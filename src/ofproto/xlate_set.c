@@ -198,6 +198,7 @@ xlate_action_set(struct xlate_ctx *ctx)
 {
     struct ofpacts ordered = {0};
     struct trace_list *trace = ctx->trace;
+    uint64_t cookie = ctx->cookie;
 
     if (!ctx->action_set.size) {
         return;
@@ -209,7 +210,9 @@ xlate_action_set(struct xlate_ctx *ctx)
     ofpacts_clear(&ctx->action_set); /* Done once, even if the packet comes back. */
     ctx->in_action_set = true;
     ctx->exit = false;
+    ctx->cookie = cookie == UINT64_MAX ? ctx->first_cookie : cookie;
     xlate_actions(ctx, ofpacts_data(&ordered), ordered.size, true);
+    ctx->cookie = cookie;
     ctx->in_action_set = false;
     ctx->trace = trace;
     ofpacts_fini(&ordered);

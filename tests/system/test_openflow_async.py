@@ -109,6 +109,39 @@ def test_invalid_ttl_comes_to_who_asked_for_it(br, peer, version):
         assert reasons(of.message(version, 28, bits)) == [2, 1]
 
 
+@pytest.mark.rootless
+def test_a_miss_behind_a_resubmit_is_no_packet_in(br, peer):
+    """The flow that resubmits is what the packet met; a miss in the first table is one."""
+    p = peer(of.OF10)
+    marker = of.packet_out(of.OF10, of.output(of.OF10, 0xFFFD), FRAME, in_port=2)
+
+    def reasons():
+        br.appctl("revalidator/wait")
+        br.appctl("netdev-dummy/receive", "p1", FRAME.hex())
+        br.appctl("revalidator/wait")  # What a handler does with the packet is done.
+        p.send(marker)
+        got = []
+        while not got or got[-1][6:8] != b"\0\2":
+            got.append(p.wait(of.PACKET_IN))
+        return [body[8] for body in got[:-1]]
+
+    wait_for(lambda: reasons() == [0], 10, "a miss")
+    br.ofctl("add-flow", "br0", "actions=resubmit(,3)")
+    br.ofctl("add-flow", "br0", "table=3,in_port=7,actions=drop")
+    for _ in range(3):
+        assert reasons() == []
+
+
+@pytest.mark.rootless
+def test_packet_ins_of_the_action_set_have_the_flows_cookie(br, peer):
+    br.ofctl("-O", "OpenFlow13", "add-flow", "br0", "cookie=0x99,in_port=1,actions=write_actions(controller),goto_table:2")
+    br.ofctl("-O", "OpenFlow13", "add-flow", "br0", "table=2,cookie=0x77,actions=drop")
+    p = peer(of.OF13)
+    assert p.errors(of.experimenter(of.OF13, 16, struct.pack("!I", 2))) == []
+    br.appctl("netdev-dummy/receive", "p1", FRAME.hex())
+    assert properties(p.wait(of.EXPERIMENTER)[8:])[4] == bytes(4) + struct.pack("!Q", 0x99)
+
+
 def monitor_request(version, id_, flags, table=255, command=0):
     if version == of.OF10:
         return of.message(version, 16, struct.pack("!HHII4x", 0xFFFF, 0, of.NX, 2)
