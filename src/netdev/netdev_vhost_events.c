@@ -123,6 +123,7 @@ enum {
     SET_VRING_ENABLE = 18,
     IOTLB_MSG = 22,
     POSTCOPY_ADVISE = 28,
+    POSTCOPY_LISTEN = 29,
     POSTCOPY_END = 30,
     GET_INFLIGHT_FD = 31,
     SET_INFLIGHT_FD = 32,
@@ -182,6 +183,9 @@ is_refused(struct netdev_vhost *vhost, const void *msg)
         return true;
     case POSTCOPY_ADVISE:
         return !may_advise(vhost);
+    case POSTCOPY_LISTEN:
+        // Else the next memory table is answered with where it lies in our memory, and waited for.
+        return !vhost->offers_postcopy || !vhost->is_advised;
     case POSTCOPY_END:
         vhost->is_advised = false;
         return false;

@@ -102,6 +102,28 @@ def test_descriptors_that_take_the_place_of_others(sw, drivers, relay):  # noqa:
     wait_for(lambda: n_open(sw) <= before, 20, "what was sent to be closed")
 
 
+@RELAY
+def test_who_was_not_to_listen(sw, relay):
+    """Told to listen, the library would answer a memory table with addresses of ours, and keep all
+    other ports waiting for the confirmation."""
+    path = start(sw, relay)
+    fd = os.memfd_create("guest")
+    os.ftruncate(fd, 1 << 20)
+    fe = Frontend(path)
+    fe.send(vf.SET_OWNER)
+    fe.send(vf.POSTCOPY_LISTEN)
+    fe.send(vf.SET_MEM_TABLE, struct.pack("<IIQQQQ", 1, 0, 0, 1 << 20, vf.USER, 0), [fd])
+    os.close(fd)
+    try:
+        assert fe.s.recv(1000) == b""
+    except ConnectionResetError:
+        pass
+    other = Frontend(add_server(sw, "g"))
+    assert other.ask(vf.GET_FEATURES)
+    other.close()
+    fe.close()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="userfaultfd needs root")
 @pytest.mark.parametrize("offered", (True, False), ids=("offered", "not-offered"))
 def test_postcopy_begins_once(sw, offered):
