@@ -47,6 +47,14 @@ ring_put(struct rte_ring *r, void *p)
     return !rte_ring_enqueue(r, p);
 }
 
+// All of them, for which there is room.
+static inline void
+ring_put_all(struct rte_ring *r, void *const *p, unsigned n)
+{
+    RING_RELEASE(r);
+    rte_ring_enqueue_bulk(r, p, n, NULL);
+}
+
 // NULL: empty.
 static inline void *
 ring_take(struct rte_ring *r)

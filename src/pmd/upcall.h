@@ -44,6 +44,8 @@ unsigned upcall_wait(struct dp *, unsigned handler, struct upcall **out, unsigne
 void upcall_wake(struct dp *); // all handlers return (shutdown, new number of handlers)
 // Gives the upcall back, always; frees up->mbuf too unless it is NULL.
 void upcall_free(struct dp *, struct upcall *);
+// The same for all of a batch, at the cost of about one: PMDs look at what comes back all the time.
+void upcall_free_all(struct dp *, struct upcall **, unsigned n);
 
 // Gives the packet back to the PMD that sent it, which runs 'actions' on it as dp_inject() says; a
 // packet that recirculates on and on is stopped even where a handler sees each pass of it.

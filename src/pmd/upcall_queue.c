@@ -131,9 +131,9 @@ upcall_port_add(struct dp *dp, odp_port_t odp)
 }
 
 static void
-port_unref(struct upcall_port *p)
+port_unref(struct upcall_port *p, uint32_t n)
 {
-    if (atomic_fetch_sub(&p->n_refs, 1) == 1) {
+    if (atomic_fetch_sub(&p->n_refs, n) == n) {
         rcu_defer(port_free, p);
     }
 }
@@ -147,7 +147,7 @@ upcall_port_del(struct dp *dp, odp_port_t odp)
     rcu_synchronize();
     atomic_store(&p->gone, true);
     port_drain(p);
-    port_unref(p);
+    port_unref(p, 1);
 }
 
 unsigned
@@ -407,14 +407,28 @@ upcall_wake(struct dp *dp)
 void
 upcall_free(struct dp *dp, struct upcall *up)
 {
-    struct upcall_slot *s = (struct upcall_slot *)up;
-    struct upcall_port *p = s->home;
+    upcall_free_all(dp, &up, 1);
+}
 
-    rte_pktmbuf_free(up->mbuf);
-    if (!atomic_load(&p->gone)) {
-        ring_put(p->free, s);
+static struct upcall_port *
+upcall_home(const struct upcall *up)
+{
+    return ((const struct upcall_slot *)up)->home;
+}
+
+void
+upcall_free_all(struct dp *dp, struct upcall **ups, unsigned n)
+{
+    for (unsigned i = 0, first = 0; i < n; first = i) {
+        struct upcall_port *p = upcall_home(ups[i]);
+        for (; i < n && upcall_home(ups[i]) == p; i++) {
+            rte_pktmbuf_free(ups[i]->mbuf);
+        }
+        if (!atomic_load(&p->gone)) {
+            ring_put_all(p->free, (void *const *)&ups[first], i - first);
+        }
+        port_unref(p, i - first);
     }
-    port_unref(p);
 }
 
 void

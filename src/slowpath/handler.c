@@ -211,9 +211,7 @@ handle_batch(struct upcall **ups, unsigned n, void *slowpath_)
         }
     }
     xlate_share_fini(&share);
-    for (unsigned i = 0; i < n; i++) {
-        upcall_free(sp->dp, all[i]);
-    }
+    upcall_free_all(sp->dp, all, n);
 }
 
 /* --- threads ------------------------------------------------------------------------------ */

@@ -201,6 +201,37 @@ test_a_deleted_port_takes_its_misses_along(void **state)
     upcall_free(dp, up[0]);
 }
 
+// A batch of several ports, one of which has gone meanwhile, is given back in one piece.
+static void
+test_a_batch_is_given_back(void **state)
+{
+    unsigned in_use = rte_mempool_in_use_count(netdev_default_pool());
+    uint64_t before = 0, after = 0;
+    struct upcall *up[32];
+
+    coverage_read("datapath_drop_upcall_error", &before);
+    for (unsigned round = 0; round < 2 * QUEUE / 10; round++) {
+        miss(1, 10);
+        miss(2, 10);
+        assert_int_equal(take(up, 20), 20);
+        rte_pktmbuf_free(up[3]->mbuf); // a packet that found another way
+        up[3]->mbuf = NULL;
+        upcall_free_all(dp, up, 20);
+    }
+    miss(2, QUEUE);
+    drain();
+    coverage_read("datapath_drop_upcall_error", &after);
+    assert_int_equal(after, before);
+    miss(1, 3);
+    miss(3, 3);
+    miss(2, 3);
+    assert_int_equal(take(up, 9), 9);
+    upcall_port_del(dp, 3);
+    upcall_free_all(dp, up, 9);
+    upcall_free_all(dp, up, 0);
+    assert_int_equal(rte_mempool_in_use_count(netdev_default_pool()), in_use);
+}
+
 static void *
 sleeper(void *taken)
 {
@@ -270,7 +301,7 @@ main(void)
         TEST(test_a_miss_tells_all),          TEST(test_a_flood_is_bounded_and_counted),
         TEST(test_ports_are_served_in_turn),  TEST(test_packets_of_a_port_stay_in_order),
         TEST(test_handlers_divide_the_ports), TEST(test_a_deleted_port_takes_its_misses_along),
-        TEST(test_a_miss_wakes_the_handler),
+        TEST(test_a_batch_is_given_back),     TEST(test_a_miss_wakes_the_handler),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
