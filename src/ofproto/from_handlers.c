@@ -16,9 +16,6 @@
 
 COVERAGE_DEFINE(ofproto_job_dropped);
 
-/* Packets for controllers may fill half of the queue: what they were to teach fits behind them. */
-enum { MAX_JOBS = OFPROTO_MAX_JOBS, MAX_PACKET_IN_JOBS = MAX_JOBS / 2 };
-
 struct handler_job {
     struct handler_job *next;
     enum { JOB_PACKET_IN, JOB_LEARN, JOB_TIMEOUTS, JOB_DIRTY } kind;
@@ -49,8 +46,12 @@ put(struct ofproto *p, struct handler_job *job)
 
     job->ofproto = p;
     pthread_mutex_lock(&all->lock);
-    full = all->n_jobs >= (job->kind == JOB_PACKET_IN ? MAX_PACKET_IN_JOBS : MAX_JOBS);
-    if (!full) {
+    /* Packets for controllers may fill half of the queue: what they were to teach fits behind them.
+     */
+    full = all->n_jobs >= (job->kind == JOB_PACKET_IN ? OFPROTO_MAX_PACKET_JOBS : OFPROTO_MAX_JOBS);
+    if (full) {
+        all->n_packet_jobs_dropped += job->kind == JOB_PACKET_IN;
+    } else {
         was_empty = !all->n_jobs++;
         all->most_jobs = MAX(all->most_jobs, all->n_jobs);
         *all->last_job = job;

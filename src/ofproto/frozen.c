@@ -41,6 +41,7 @@ struct share {
 struct frozens {
     pthread_mutex_t lock; /* all below */
     uint32_t n, most, most_of_port;
+    size_t most_size;
     uint32_t last_id;
     uint64_t n_refused, n_port_refused;
     size_t size;
@@ -196,6 +197,7 @@ node_insert(struct frozens *all, struct node *node)
     all->n++;
     all->most = MAX(all->most, all->n);
     all->size += node->size;
+    all->most_size = MAX(all->most_size, all->size);
     node->share->n++;
     node->share->size += node->size;
     all->most_of_port = MAX(all->most_of_port, node->share->n);
@@ -419,6 +421,7 @@ frozens_use(struct frozens *all)
     use = (struct frozens_use){.now = all->n,
                                .most = all->most,
                                .size = all->size,
+                               .most_size = all->most_size,
                                .n_refused = all->n_refused,
                                .most_of_port = all->most_of_port,
                                .n_port_refused = all->n_port_refused};

@@ -81,7 +81,7 @@ bool frozens_are_many(struct frozens *, uint32_t port);
 /* How full the table is and was; 'size' is in bytes.  It is one for all ports and bridges. */
 struct frozens_use {
     uint32_t now, most;
-    size_t size;
+    size_t size, most_size;
     uint64_t n_refused; /* frozen_get() said NULL */
     uint32_t full_port, of_full_port,
         most_of_port; /* the port that has most (FROZEN_NO_PORT too), and what any ever had */

@@ -41,11 +41,14 @@ put_mac_tables(struct str *out, struct ofprotos *all)
 static void
 put_jobs(struct str *out, struct ofprotos *all)
 {
+    const size_t max_before = OFPROTO_MAX_PACKET_JOBS;
     size_t n, most;
+    uint64_t n_packets_dropped;
 
     pthread_mutex_lock(&all->lock);
     n = all->n_jobs;
     most = all->most_jobs;
+    n_packets_dropped = all->n_packet_jobs_dropped;
     pthread_mutex_unlock(&all->lock);
     limit_put(out, &(struct limit){.name = "jobs of handlers for the main thread",
                                    .now = n,
@@ -53,6 +56,12 @@ put_jobs(struct str *out, struct ofprotos *all)
                                    .max = OFPROTO_MAX_JOBS,
                                    .beyond = "dropped",
                                    .n_beyond = counted("ofproto_job_dropped")});
+    limit_put(out, &(struct limit){.name = "jobs before a packet for controllers",
+                                   .now = MIN(n, max_before),
+                                   .most = MIN(most, max_before),
+                                   .max = max_before,
+                                   .beyond = "packets dropped, of those",
+                                   .n_beyond = n_packets_dropped});
 }
 
 static void
@@ -96,6 +105,12 @@ put_frozens(struct str *out, struct ofprotos *all)
                                    .most = use.most,
                                    .max = FROZEN_MAX,
                                    .beyond = "refused",
+                                   .n_beyond = use.n_refused});
+    limit_put(out, &(struct limit){.name = "bytes of those translations",
+                                   .now = use.size,
+                                   .most = use.most_size,
+                                   .max = FROZEN_MAX_SIZE,
+                                   .beyond = "refused for either bound",
                                    .n_beyond = use.n_refused});
     if (use.full_port == FROZEN_NO_PORT) {
         snprintf(port, sizeof port, "none");

@@ -36,7 +36,10 @@ struct ofconn;
 struct garbage;
 struct handler_job;
 
-enum { OFPROTO_MAX_JOBS = 4096 }; /* from_handlers.c */
+enum {
+    OFPROTO_MAX_JOBS = 4096,                       /* from_handlers.c */
+    OFPROTO_MAX_PACKET_JOBS = OFPROTO_MAX_JOBS / 2 /* before a packet for controllers */
+};
 
 struct ofprotos {
     struct loop *loop; /* constant */
@@ -57,6 +60,7 @@ struct ofprotos {
     bool has_other_changes;               /* than of rules */
     struct handler_job *jobs, **last_job; /* from other threads, in order */
     size_t n_jobs, most_jobs;
+    uint64_t n_packet_jobs_dropped;
     struct lacp_waiting *lacp_waiting; /* uthash (lacp_in.c) */
     /* For limits-show; main: of one connection at once, ever. */
     size_t most_backlog;

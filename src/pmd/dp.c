@@ -126,7 +126,7 @@ parse_cpu_mask(const char *s, uint64_t *mask)
 {
     unsigned bit = 0;
 
-    memset(mask, 0, PMD_MAX / 8);
+    memset(mask, 0, PMD_CORES / 8);
     if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
         s += 2;
     }
@@ -136,7 +136,7 @@ parse_cpu_mask(const char *s, uint64_t *mask)
         if (!d || !s[i]) {
             return false;
         }
-        if (bit < PMD_MAX) {
+        if (bit < PMD_CORES) {
             mask[bit / 64] |= (uint64_t)(d - digits) << (bit % 64);
         }
     }
@@ -146,7 +146,7 @@ parse_cpu_mask(const char *s, uint64_t *mask)
 static void
 set_pmd_mask(struct dp *dp, const char *text)
 {
-    uint64_t mask[PMD_MAX / 64] = {0};
+    uint64_t mask[PMD_CORES / 64] = {0};
     bool given = text && *text;
 
     if (given && !parse_cpu_mask(text, mask)) {
@@ -195,7 +195,7 @@ set_max_sleep(struct dp_settings *set, const struct smap *cfg)
         unsigned core, us;
         int n = 0;
         if (sscanf(p, " %u : %u %n", &core, &us, &n) == 2 && n) {
-            if (core < PMD_MAX) {
+            if (core < PMD_CORES) {
                 set->core_sleep_us[core] = MIN(us, 10000u);
             }
         } else if (sscanf(p, " %u %n", &us, &n) == 1 && n) {

@@ -35,7 +35,7 @@ struct dp_port {
 enum rxq_assign { RXQ_ASSIGN_CYCLES, RXQ_ASSIGN_ROUNDROBIN, RXQ_ASSIGN_GROUP };
 
 struct dp_settings {
-    uint64_t pmd_mask[PMD_MAX / 64]; // cores; all zero: the default
+    uint64_t pmd_mask[PMD_CORES / 64]; // cores; all zero: the default
     bool pmd_mask_given;
     enum rxq_assign rxq_assign;
     bool rxq_isolate;
@@ -45,7 +45,7 @@ struct dp_settings {
     uint32_t smc_max_buckets; // a power of two
     uint64_t tx_flush_us;
     uint32_t max_sleep_us;
-    uint32_t core_sleep_us[PMD_MAX]; // UINT32_MAX: as for all
+    uint32_t core_sleep_us[PMD_CORES]; // UINT32_MAX: as for all
     bool perf_metrics;
     struct perf_log_settings perf_log; // pmd-perf-log-set
     bool auto_lb;
@@ -74,6 +74,8 @@ struct dp {
     unsigned n_spin_ports;        /* main */
     unsigned n_ports, most_ports; /* main */
     uint64_t n_ports_refused;     /* main */
+    unsigned most_pmds;           /* main */
+    uint64_t n_pmds_refused;      /* main: cores that were to have one when there were PMD_MAX */
     uint64_t auto_lb_checked;     /* main: load_intervals when pmd-auto-lb last looked */
     bool hold;                    /* main: dp_hold() */
     bool want_schedule;           /* main: all queues are to be placed anew */

@@ -25,7 +25,7 @@ n_cores(void)
 {
     long n = sysconf(_SC_NPROCESSORS_CONF);
 
-    return n < 1 ? 1 : n > PMD_MAX ? PMD_MAX : (unsigned)n;
+    return n < 1 ? 1 : n > PMD_CORES ? PMD_CORES : (unsigned)n;
 }
 
 static bool
@@ -115,6 +115,8 @@ thread_add(struct dp *dp, unsigned core)
         index++;
     }
     if (index == PMD_MAX) {
+        log_warn("No PMD thread for core %u: there are %d already.", core, PMD_MAX - 1);
+        dp->n_pmds_refused++;
         return;
     }
     struct pmd *pmd = pmd_create(dp, index, (int)core, core_numa((int)core));
@@ -133,6 +135,7 @@ thread_add(struct dp *dp, unsigned core)
             dp_port_give_tx(dp, port, pmd);
         }
     }
+    dp->most_pmds = MAX(dp->most_pmds, dp_n_pmds(dp));
     pmd_start(pmd);
 }
 
@@ -174,7 +177,7 @@ log_threads(const struct dp *dp)
 void
 dp_update_threads(struct dp *dp)
 {
-    uint64_t mask[PMD_MAX / 64] = {0};
+    uint64_t mask[PMD_CORES / 64] = {0};
     bool changed = false;
 
     wanted_cores(dp, mask);

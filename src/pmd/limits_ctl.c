@@ -2,7 +2,8 @@
 //
 // dpif-netdev/limits-show: how full each bounded thing of the datapath is and how often its bound
 // was met, those of src/pmd first, then what others registered (base/limits.h);
-// dpif-netdev/drops-show: drops by port and reason.  Main thread.
+// dpif-netdev/drops-show: drops by port and reason, and what the ports' devices dropped.  Main
+// thread.
 #include <stdlib.h>
 
 #include "base/coverage.h"
@@ -40,6 +41,17 @@ put_ports(struct str *s, const struct dp *dp)
                                  .max = DP_MAX_PORTS - 1,
                                  .beyond = "refused",
                                  .n_beyond = dp->n_ports_refused});
+}
+
+static void
+put_threads(struct str *s, const struct dp *dp)
+{
+    limit_put(s, &(struct limit){.name = "PMD threads",
+                                 .now = dp_n_pmds(dp),
+                                 .most = dp->most_pmds,
+                                 .max = PMD_MAX - 1,
+                                 .beyond = "cores left without one",
+                                 .n_beyond = dp->n_pmds_refused});
 }
 
 static void
@@ -187,6 +199,7 @@ limits_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
         return;
     }
     put_ports(&s, dp);
+    put_threads(&s, dp);
     put_megaflows(&s, dp);
     put_masks(&s, dp);
     put_misses(&s, dp);
@@ -207,15 +220,63 @@ limits_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 }
 
 static void
+put_drops(struct str *s, const char *name, uint64_t n)
+{
+    if (n && n != UINT64_MAX) {
+        str_printf(s, "  %s: %" PRIu64 "\n", name, n);
+    }
+}
+
+static bool
+ends_with(const char *s, const char *suffix)
+{
+    size_t len = strlen(s), suffix_len = strlen(suffix);
+
+    return len >= suffix_len && !strcmp(s + len - suffix_len, suffix);
+}
+
+struct device_drops {
+    struct str *s;
+    bool tells_why; // why frames were not sent
+};
+
+// Policers' drops stand among the datapath's.
+static void
+put_device_drop(const char *name, uint64_t n, void *aux)
+{
+    struct device_drops *d = aux;
+
+    if (ends_with(name, "_drops") && !ends_with(name, "_qos_drops")) {
+        d->tells_why = true;
+        put_drops(d->s, name, n);
+    }
+}
+
+// What a guest or a wire did not take, and what came too fast, under the names of
+// Interface.statistics.
+static void
+put_device_drops(struct str *s, const struct netdev *netdev)
+{
+    struct device_drops d = {.s = s};
+    struct netdev_stats stats;
+
+    netdev_get_stats(netdev, &stats);
+    netdev_get_custom_stats(netdev, put_device_drop, &d);
+    put_drops(s, "rx_dropped", stats.rx_dropped);
+    put_drops(s, "rx_missed_errors", stats.rx_missed_errors);
+    if (!d.tells_why) {
+        put_drops(s, "tx_dropped", stats.tx_dropped);
+    }
+}
+
+static void
 put_port_drops(struct str *s, const struct dp_port *port)
 {
     str_printf(s, "port %u: %s\n", port->odp, port->name);
     for (unsigned reason = 0; reason < DROP_N_REASONS; reason++) {
-        uint64_t n = port_drops(port, reason);
-        if (n) {
-            str_printf(s, "  %s: %" PRIu64 "\n", drop_reason_name(reason), n);
-        }
+        put_drops(s, drop_reason_name(reason), port_drops(port, reason));
     }
+    put_device_drops(s, port->netdev);
 }
 
 static void

@@ -19,8 +19,9 @@
 #include "pmd/perf.h"
 
 enum {
-    PMD_KERNEL = 0, // index of the thread of kernel devices
-    PMD_MAX = 128,
+    PMD_KERNEL = 0,   // index of the thread of kernel devices
+    PMD_MAX = 128,    // as many as DPDK has numbers for its threads
+    PMD_CORES = 1024, // numbers of cores, as in cpu_set_t
     PMD_LANES = 256,
     PMD_MAX_GROUPS = BURST_MAX,
     RECIRC_MAX = 512,          // packets that wait for another pass

@@ -24,7 +24,7 @@ rxq_affinity_core(const char *affinity, unsigned qid)
         if (sscanf(p, " %u : %u %n", &q, &core, &n) != 2 || !n) {
             return -1;
         }
-        if (q == qid && core < PMD_MAX * 8) {
+        if (q == qid && core < PMD_CORES) {
             return (int)core;
         }
         p += n;

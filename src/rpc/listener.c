@@ -12,11 +12,14 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "base/coverage.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "rpc/stream_private.h"
 
 LOG_MODULE(stream_listen);
+
+COVERAGE_DEFINE(tls_handshake_refused); /* too many at once, or no certificate to show */
 
 #define HANDSHAKE_TIMEOUT_MS 10000
 #define MAX_HANDSHAKES 256
@@ -115,6 +118,7 @@ start_handshake(struct listener *l, char *name, int fd)
     SSL *ssl = l->n_handshakes < MAX_HANDSHAKES ? tls_config_new_ssl(l->tls, true, &error) : NULL;
 
     if (ssl == NULL) {
+        coverage_inc(tls_handshake_refused);
         log_warn_rl(&rl, "%s: connection dropped (%s)", name,
                     error ? error : "too many unfinished handshakes");
         free(error);

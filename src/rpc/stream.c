@@ -20,10 +20,13 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include "base/coverage.h"
 #include "base/log.h"
 #include "rpc/stream_private.h"
 
 LOG_MODULE(stream);
+
+COVERAGE_DEFINE(stream_peer_does_not_read); /* disconnected for it */
 
 #define DEFAULT_BACKLOG_LIMIT ((size_t)256 << 20)
 /* Longer pieces are not worth a copy into the kernel from under a callback. */
@@ -409,6 +412,7 @@ stream_overflow(void *arg)
     struct stream *s = arg;
 
     s->n_refs++;
+    coverage_inc(stream_peer_does_not_read);
     stream_fail(s, ENOBUFS, "peer does not read what it is sent");
     stream_unref(s);
 }

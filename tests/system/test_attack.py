@@ -135,3 +135,29 @@ def test_flood_of_addresses(sw):
     assert len(rows) == 500 and rows.count(str(GOOD)) == 1
     assert re.search(r"^addresses .* full MAC table: .*, not learned [1-9]",
                      sw.appctl("dpif-netdev/limits-show"), re.M)
+
+
+@pytest.mark.parametrize("kind", ["flows", "hash"])
+def test_flood_of_flows(sw, kind):
+    """Ever new five-tuples on one port, each with a megaflow of its own ("hash": all of one hash, as
+    another switch has it).  The table keeps room for others, and memory stays what its limit makes it."""
+    hostile, good = wire(sw, "atk", 0, HOSTILE), wire(sw, "good", 1, GOOD)
+    exact = ("udp,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],move:NXM_OF_UDP_SRC[]->NXM_NX_REG1[0..15],"
+             "move:NXM_OF_UDP_DST[]->NXM_NX_REG1[16..31],output:%d" % SINK)
+    for port in (HOSTILE, GOOD):
+        sw.ofctl("add-flow", "br0", "in_port=%d,%s" % (port, exact))
+    before = resident_mb(sw)
+    with blast(sw, hostile, kind, 20000):
+        wait_for(lambda: re.search(r"^megaflows of the fullest port, atk: .* there [1-9]",
+                                   sw.appctl("dpif-netdev/limits-show"), re.M), 30,
+                 "flows refused to who has half of the table")
+        with blast(sw, good, "flows", 500, 1) as b:
+            sent = b.sent()
+        limits = sw.appctl("dpif-netdev/limits-show")
+        wait_for(lambda: received(sw, "good") == sent, what="the good port's packets")
+        wait_for(lambda: sw.n_packets("br0", "in_port=%d" % GOOD) == sent, what="them at their rule")
+    flows = re.search(r"^megaflows: (\d+) of (\d+), most (\d+),", limits, re.M)
+    assert int(flows[1]) <= int(flows[2]) <= FLOW_LIMIT and int(flows[3]) <= FLOW_LIMIT, limits
+    assert resident_mb(sw) - before < 60
+    of = drops(sw)
+    assert of["good"] == "", of

@@ -122,6 +122,19 @@ def test_statistics_have_the_names_of_the_queues(sw):
              "statistics of queues")
 
 
+def test_drops_of_devices(sw):
+    """Frames that are too long for the device that they are to leave by."""
+    sw.ofctl("add-flow", "br0", "in_port=2,actions=output:1")
+    sw.vsctl("add-port", "br0", "d1", "--", "set", "Interface", "d1", "type=dpdk",
+             "options:dpdk-devargs=net_null1,size=2000", "mtu_request=3000", "ofport_request=2")
+
+    def drops(port):
+        return dict(re.findall(r"^  (\w+): (\d+)$", sw.appctl("dpif-netdev/drops-show", port), re.M))
+    wait_for(lambda: int(drops("d0").get("ovs_tx_mtu_exceeded_drops", 0)) > 100, what="drops by d0")
+    assert not any(name.endswith("qos_drops") or name == "tx_dropped" for name in drops("d0"))
+    assert "ovs_tx_mtu_exceeded_drops" not in drops("d1")
+
+
 def test_idle_flows_go(sw):
     config(sw, "max-idle=500")
     sw.vsctl("add-port", "br0", "t0", "--", "set", "Interface", "t0", "type=internal")

@@ -59,7 +59,9 @@ def test_limits_tell_how_full_they_are(switch):
              switch.appctl("dpif-netdev/limits-show"), what="one megaflow of 12345")
     out = switch.appctl("dpif-netdev/limits-show")
     for line in (r"ports: 3 of 4095, most 3, refused 0",
+                 r"PMD threads: 0 of 127, most 0, cores left without one 0",
                  r"translations that wait for a recirculation: 0 of 65536, most 0, refused 0",
+                 r"bytes of those translations: 0 of 67108864, most 0, refused for either bound 0",
                  r"those of the fullest port: 0 of 32768, most 0, "
                  r"refused when three quarters of all were there 0",
                  r"megaflows of the fullest port, p1: 1 of 6172, most 1, refused when three quarters "
@@ -74,6 +76,8 @@ def test_limits_tell_how_full_they_are(switch):
                  r"answers that wait for the busiest PMD: 0 of 1023, most \d+, dropped 0",
                  r"learned MAC addresses, br0: 0 of 8192, most 0, evicted 0",
                  r"jobs of handlers for the main thread: \d+ of 4096, most \d+, dropped 0",
+                 r"jobs before a packet for controllers: \d+ of 2048, most \d+, packets dropped, of "
+                 r"those 0",
                  r"bytes that a controller has yet to read: 0 of 1048576, most 0, packets not sent to "
                  r"it 0",
                  r"cohorts of megaflows: 0 of 64, most 0, not founded 0"):

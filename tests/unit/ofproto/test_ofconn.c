@@ -336,6 +336,35 @@ a_peer_that_does_not_read(void **state)
     assert_in_range(packets_queued(&peer, 7, 2000), kernel + 5, kernel + 9);
 }
 
+/* A flood of packets for controllers leaves half of the queue to what translations teach. */
+static void
+packets_fill_half_of_the_jobs(void **state)
+{
+    static uint8_t frame[64] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5};
+    struct flow flow;
+    const struct ofproto_packet_in pin = {.data = frame,
+                                          .len = sizeof frame,
+                                          .total_len = sizeof frame,
+                                          .flow = &flow,
+                                          .reason = OFPR_ACTION};
+    const struct ofprotos *all;
+
+    (void)state;
+    start(&peer);
+    all = peer.p->all;
+    memset(&flow, 0, sizeof flow);
+    for (unsigned i = 0; i < OFPROTO_MAX_PACKET_JOBS + 10; i++) {
+        ofproto_packet_in(peer.p, &pin);
+    }
+    assert_int_equal(all->n_jobs, OFPROTO_MAX_PACKET_JOBS);
+    assert_int_equal(all->n_packet_jobs_dropped, 10);
+    ofproto_mark_dirty(peer.p);
+    assert_int_equal(all->n_jobs, OFPROTO_MAX_PACKET_JOBS + 1);
+    handler_jobs_forget(peer.p->all, NULL);
+    assert_int_equal(all->n_jobs, 0);
+    stop(&peer);
+}
+
 int
 main(void)
 {
@@ -348,6 +377,7 @@ main(void)
         cmocka_unit_test(unknown_messages_get_an_error_with_their_bytes),
         cmocka_unit_test(answers_keep_their_order),
         cmocka_unit_test(a_peer_that_does_not_read),
+        cmocka_unit_test(packets_fill_half_of_the_jobs),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);

@@ -283,6 +283,30 @@ test_affinity_text(void **state)
     assert_int_equal(rxq_affinity_core(NULL, 0), -1);
 }
 
+// Machines have more cores than a datapath has threads.
+static void
+test_cores_beyond_the_number_of_threads(void **state)
+{
+    struct smap cfg = SMAP_INIT;
+
+    dp = dp_create();
+    smap_put(&cfg, "pmd-cpu-mask",
+             "0x100"
+             "0000000000000000"
+             "0000000000000000"
+             "0000000000000001");
+    smap_put(&cfg, "pmd-sleep-max", "200:7,1024:9");
+    dp_set_config(dp, &cfg);
+    assert_true(dp->set.pmd_mask_given);
+    assert_int_equal(dp->set.pmd_mask[0], 1);
+    assert_int_equal(dp->set.pmd_mask[3], 0x100);
+    assert_int_equal(dp->set.core_sleep_us[200], 7);
+    assert_int_equal(rxq_affinity_core("0:200", 0), 200);
+    assert_int_equal(rxq_affinity_core("0:1024", 0), -1);
+    smap_destroy(&cfg);
+    dp_destroy(dp);
+}
+
 static int
 start(void **state)
 {
@@ -304,6 +328,7 @@ main(void)
         cmocka_unit_test(test_auto_lb_leaves_things_alone),
         cmocka_unit_test(test_auto_lb_waits_for_its_interval),
         cmocka_unit_test(test_affinity_text),
+        cmocka_unit_test(test_cores_beyond_the_number_of_threads),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
