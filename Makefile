@@ -24,7 +24,7 @@ test: deps all
 
 bench: deps all
 	@tools/deps install bench
-	@/usr/bin/python3 tests/perf/bench.py $(addprefix --row ,$(ROW)) --json $(BUILD)/bench.json \
+	@/usr/bin/python3 tests/perf/bench.py $(foreach row,$(ROW),--row '$(row)') --json $(BUILD)/bench.json \
 		--svg $(BUILD)/bench.svg $(BENCH)
 
 check:

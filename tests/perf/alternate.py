@@ -7,11 +7,11 @@ import openflow10
 
 
 class Counter:
-    """Packets that a port has sent, or received, asked for over one connection: a look takes no
-    process."""
+    """Packets that ports have sent, or received, together, asked for over one connection: a look
+    takes no process."""
 
-    def __init__(self, sw, port, received=False, bridge="br0"):
-        self.of, self.port = openflow10.Connection(os.path.join(sw.dir, bridge + ".mgmt")), port
+    def __init__(self, sw, *ports, received=False, bridge="br0"):
+        self.of, self.ports = openflow10.Connection(os.path.join(sw.dir, bridge + ".mgmt")), ports
         self.read = openflow10.rx_packets if received else openflow10.tx_packets
 
     def __enter__(self):
@@ -24,8 +24,8 @@ class Counter:
     def look(self):
         """(moment in seconds, packets)."""
         before = time.monotonic()
-        self.of.send(openflow10.port_stats(self.port))
-        n = self.read(self.of.wait_for(openflow10.STATS_REPLY))
+        self.of.send(*(openflow10.port_stats(port) for port in self.ports))
+        n = sum(self.read(self.of.wait_for(openflow10.STATS_REPLY)) for _ in self.ports)
         return (before + time.monotonic()) / 2, n
 
 

@@ -5,6 +5,7 @@
 //
 //   tse     the tuple-space explosion: frames that differ from three allow-rules (see tse_rules()
 //           of rows_attack.py) in one bit of each field, 32 x 16 x 16 shapes, random bits below
+//   tse6    the same in IPv6, 128 x 16 x 16 shapes
 //   flows   no five-tuple comes twice
 //   hash    five-tuples with one and the same MurmurHash3 of basis 0 (the hash, and the basis, of
 //           the exact match cache of a well-known switch)
@@ -27,13 +28,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FRAME_SIZE = 60, BATCH = 64, ALLOWED_SRC = 0x0a00000a, ALLOWED_SPORT = 12345 };
-enum { ALLOWED_DPORT = 80, SHAPES = 32 * 16 * 16, TICK_NS = 1000000 };
+enum { FRAME_SIZE = 60, FRAME6_SIZE = 62, BATCH = 64, ALLOWED_SRC = 0x0a00000a };
+enum { ALLOWED_SPORT = 12345, ALLOWED_DPORT = 80, SHAPES = 32 * 16 * 16, TICK_NS = 1000000 };
 
-enum kind { KIND_TSE, KIND_FLOWS, KIND_HASH, KIND_MACS, KIND_SAME, N_KINDS };
+enum kind { KIND_TSE, KIND_TSE6, KIND_FLOWS, KIND_HASH, KIND_MACS, KIND_SAME, N_KINDS };
 
 struct tuple {
-    uint32_t src, dst;
+    uint32_t src, dst;  // of IPv6: the last 32 bits of the source
+    uint32_t prefix[3]; // of IPv6: those before
     uint16_t sport, dport;
 };
 
@@ -75,6 +77,26 @@ tse_tuple(uint64_t i, uint64_t seed)
         .dst = 0xc0a80101,
         .sport = (uint16_t)differ_at(ALLOWED_SPORT, shape / 32 % 16, 16, (uint32_t)(noise >> 32)),
         .dport = (uint16_t)differ_at(ALLOWED_DPORT, shape / 512, 16, (uint32_t)(noise >> 48)),
+    };
+}
+
+// The three permits are for 2001:db8::a, port 80 and source port 12345.
+static struct tuple
+tse6_tuple(uint64_t i, uint64_t seed)
+{
+    uint32_t shape = (uint32_t)(i * 4099 % (4 * SHAPES)), bit = shape % 128;
+    uint64_t noise = mix(i ^ seed), more = mix(noise);
+    uint32_t src[4] = {0x20010db8, 0, 0, 10};
+
+    src[bit / 32] = differ_at(src[bit / 32], bit % 32, 32, (uint32_t)noise);
+    for (unsigned word = bit / 32 + 1; word < 4; word++) {
+        src[word] = (uint32_t)(more >> 8 * word);
+    }
+    return (struct tuple){
+        .prefix = {src[0], src[1], src[2]},
+        .src = src[3],
+        .sport = (uint16_t)differ_at(ALLOWED_SPORT, shape / 128 % 16, 16, (uint32_t)(noise >> 32)),
+        .dport = (uint16_t)differ_at(ALLOWED_DPORT, shape / 2048, 16, (uint32_t)(noise >> 48)),
     };
 }
 
@@ -171,11 +193,35 @@ put32(uint8_t *p, uint32_t x)
     put16(p + 2, (uint16_t)x);
 }
 
-static void
+static uint32_t
+make_frame6(uint8_t *f, struct tuple t)
+{
+    static const uint8_t head[] = {
+        2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60, 0, 0, 0, 0, FRAME6_SIZE - 54, 17, 64};
+
+    memset(f, 0, FRAME6_SIZE);
+    memcpy(f, head, sizeof head);
+    for (unsigned i = 0; i < 3; i++) {
+        put32(f + 22 + 4 * i, t.prefix[i]);
+    }
+    put32(f + 34, t.src);
+    put32(f + 38, 0x20010db8);
+    f[53] = 1;
+    put16(f + 54, t.sport);
+    put16(f + 56, t.dport);
+    put16(f + 58, FRAME6_SIZE - 54);
+    return FRAME6_SIZE;
+}
+
+// Returns the frame's size.
+static uint32_t
 make_frame(uint8_t *f, enum kind kind, uint64_t i, uint64_t seed)
 {
     static const uint8_t head[] = {2,    0,    0,    0, 0, 2, 2, 0, 0,    0, 0,  1,
                                    0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17};
+    if (kind == KIND_TSE6) {
+        return make_frame6(f, tse6_tuple(i, seed));
+    }
     struct tuple t = kind == KIND_TSE     ? tse_tuple(i, seed)
                      : kind == KIND_HASH  ? hash_tuple(i, seed)
                      : kind == KIND_FLOWS ? flows_tuple(i, seed)
@@ -194,20 +240,20 @@ make_frame(uint8_t *f, enum kind kind, uint64_t i, uint64_t seed)
     put16(f + 34, t.sport);
     put16(f + 36, t.dport);
     put16(f + 38, FRAME_SIZE - 34);
+    return FRAME_SIZE;
 }
 
 static unsigned
 send_frames(int fd, enum kind kind, uint64_t from, unsigned n, uint64_t seed)
 {
-    static uint8_t frames[BATCH][FRAME_SIZE];
+    static uint8_t frames[BATCH][FRAME6_SIZE];
     struct mmsghdr msgs[BATCH];
     struct iovec iov[BATCH];
     int sent;
 
     memset(msgs, 0, sizeof msgs);
     for (unsigned i = 0; i < n; i++) {
-        make_frame(frames[i], kind, from + i, seed);
-        iov[i] = (struct iovec){frames[i], FRAME_SIZE};
+        iov[i] = (struct iovec){frames[i], make_frame(frames[i], kind, from + i, seed)};
         msgs[i].msg_hdr.msg_iov = &iov[i];
         msgs[i].msg_hdr.msg_iovlen = 1;
     }
@@ -263,11 +309,11 @@ run(int fd, enum kind kind, double rate, double seconds, uint64_t seed)
 int
 main(int argc, char *argv[])
 {
-    static const char *const names[N_KINDS] = {"tse", "flows", "hash", "macs", "same"};
+    static const char *const names[N_KINDS] = {"tse", "tse6", "flows", "hash", "macs", "same"};
     struct sigaction sa = {.sa_handler = on_term};
 
     if (argc != 5 && argc != 6) {
-        fprintf(stderr, "usage: blast DEVICE tse|flows|hash|macs|same RATE SECONDS [SEED]\n");
+        fprintf(stderr, "usage: blast DEVICE tse|tse6|flows|hash|macs|same RATE SECONDS [SEED]\n");
         return 2;
     }
     sigaction(SIGTERM, &sa, NULL);

@@ -20,7 +20,7 @@ def cycles(sw, options, settle=45):
     rig.settle(sw, settle)
     best = rig.best(sw, options.windows, options.seconds)
     return {"cycles": best["cycles"], "mpps": best["mpps"], "hits": best["hits"],
-            "pcaps": sw.pcaps}
+            "pcaps": sw.pcaps, "megaflows": sw.n_megaflows()}
 
 
 def forward(n_flows, rules, **shape):
@@ -33,10 +33,15 @@ def forward(n_flows, rules, **shape):
     return measure
 
 
-def acl(n_flows, n_rules, seed=None, proto="udp", **shape):
-    """'seed' changes both the rules and the order and addresses of the traffic."""
+def acl(n_flows, n_rules, seed=None, proto="udp", ipv6=False, **shape):
+    """With a 'seed' rules, addresses, ports and order are others: the traffic's are anywhere then."""
     rules = {} if seed is None else {"seed": seed}
-    return forward(n_flows, list(traffic.acl(n_rules, "2", "1", n_flows, proto=proto, **rules)),
+    if rules:
+        shape["scattered"] = True
+    if ipv6:
+        shape["ipv6"] = True
+    return forward(n_flows, list(traffic.acl(n_rules, "2", "1", n_flows,
+                                             proto=proto + "6" * ipv6, **rules)),
                    proto=proto, **rules, **shape)
 
 
@@ -51,9 +56,7 @@ def million(rules, sources):
         for i, mtu in enumerate((1500, 2500, 3500, 4500)):
             path = pcap(options, 250000, sources=sources, first=i * 250000)
             sw.source(path, port="src%d" % i, number=i, more=["mtu_request=%d" % mtu])
-        answer = cycles(sw, options, 60)
-        answer["megaflows"] = sw.n_megaflows()
-        return answer
+        return cycles(sw, options, 60)
     return measure
 
 
@@ -125,6 +128,9 @@ ROWS = [
     row("acl1k-10k-tcp", "10,000 TCP flows, 1,000 ACL rules", acl(10000, 1000, proto="tcp"), takes=(5, 9)),
     row("acl1k-10k-576", "10,000 flows of 576 bytes, 1,000 ACL rules",
         acl(10000, 1000, seed=5, size=576), takes=(5, 9)),
+    row("acl1k-10k-ipv6", "10,000 IPv6 flows, 1,000 ACL rules", acl(10000, 1000, ipv6=True), takes=(5, 9)),
+    row("acl1k-100k-seed", "100,000 flows, 1,000 ACL rules, other seeds", acl(100000, 1000, seed=4711),
+        takes=(5, 24)),
     row("acl100k-10k", "10,000 flows, 100,000 ACL rules", acl(10000, 100000), 150, 1366, takes=(7, 25)),
     row("exact-50k", "100,000 flows over 50,000 exact megaflows",
         forward(100000, list(traffic.exact(50000, "2", "1")) + ["priority=0,actions=1"],

@@ -17,7 +17,7 @@ def mac(side, i):
 
 
 def pcap(path, flows, size=64, vlan=None, ipv6=False, proto="udp", sources=65536, seed=1, macs=0,
-         first=0):
+         first=0, scattered=False):
     """Writes (once) a file of 'flows' distinct five-tuples in shuffled order."""
     if not os.path.exists(path):
         cmd = [os.path.join(LIB, "make-pcap"), "--flows", str(flows), "--size", str(size),
@@ -26,6 +26,8 @@ def pcap(path, flows, size=64, vlan=None, ipv6=False, proto="udp", sources=65536
             cmd += ["--vlan", str(vlan)]
         if ipv6:
             cmd += ["--ipv6"]
+        if scattered:
+            cmd += ["--random"]
         cmd += ["--macs", str(macs), "--first", str(first)]
         subprocess.run(cmd + [path], check=True)
     return path
@@ -63,28 +65,39 @@ def network_sample(rng, n_flows):
             PORTS[rng.randrange(5)])
 
 
-def acl(n_rules, in_port, output, n_flows, sample=network_sample, seed=7, proto="udp"):
+def net6(addr, bits):
+    """The network of make-pcap's IPv6 address that ends with the IPv4 address 'addr'."""
+    value, bits = net(addr, bits).split("/")
+    a, b, c, d = (int(part) for part in value.split("."))
+    return "2001:db8::%x:%x/%d" % (a << 8 | b, c << 8 | d, 96 + int(bits))
+
+
+def acl(n_rules, in_port, output, n_flows, sample=network_sample, seed=7, proto="udp", denied="drop"):
     """ACL rules with unique priorities, a default at the bottom.
 
     With sample=network_sample they lie anywhere in the traffic's networks, as the design has them; with
     flow_sample each is about some flow of the traffic, and nearly every flow needs a megaflow of its own.
+    'proto' may be udp6 or tcp6: the same rules for make-pcap's IPv6 addresses.  'denied' is the action
+    of a third of them.
     """
     rng = random.Random(seed)
+    v6 = proto.endswith("6")
+    src_field, dst_field, network = ("ipv6_src", "ipv6_dst", net6) if v6 else ("nw_src", "nw_dst", net)
     yield "priority=0,actions=output:%s" % output
     for i in range(n_rules):
         src, dst, sport, dport = sample(rng, n_flows)
         match = [proto, "in_port=%s" % in_port]
         bits = rng.choice(SRC_PREFIXES)
         if bits:
-            match.append("nw_src=" + net(src, bits))
+            match.append("%s=%s" % (src_field, network(src, bits)))
         bits = rng.choice(DST_PREFIXES)
         if bits:
-            match.append("nw_dst=" + net(dst, bits))
+            match.append("%s=%s" % (dst_field, network(dst, bits)))
         if rng.random() < 0.5:
             match.append("tp_dst=%d" % dport)
         if rng.random() < 1 / 3:
             match.append("tp_src=%d" % sport)
-        action = "drop" if rng.random() < 1 / 3 else "output:%s" % output
+        action = denied if rng.random() < 1 / 3 else "output:%s" % output
         yield "priority=%d,%s,actions=%s" % (1 + i % 65000, ",".join(match), action)
 
 

@@ -15,8 +15,11 @@ from switchlib import ROOT, wait_for
 PERF = os.path.join(ROOT, "tests", "perf")
 sys.path.append(PERF)
 import alternate  # noqa: E402
+import openflow10  # noqa: E402
 import record  # noqa: E402
 import report  # noqa: E402
+import rows_attack  # noqa: E402
+import traffic  # noqa: E402
 from row import Metric, Row  # noqa: E402
 
 
@@ -124,6 +127,52 @@ def test_windows_of_two_states_in_turn():
         with windows:
             pass
     assert rest.rate(0) == 10 and rest.rate() == 50 / 3 and run.rate() == 5
+
+
+def test_a_counter_sums_its_ports(monkeypatch):
+    """What rules deny goes to a second sink: where one gets nothing, the other does."""
+    class Connection:
+        def __init__(self, path):
+            assert path == "/dir/br0.mgmt"
+            self.asked = []
+
+        def send(self, *messages):
+            self.asked += [message[-7] for message in messages]
+
+        def wait_for(self, kind):
+            sent = {1: 0, 2: 70}[self.asked.pop(0)]
+            return bytes(20) + sent.to_bytes(8, "big") + (1000 + sent).to_bytes(8, "big")
+    monkeypatch.setattr(openflow10, "Connection", Connection)
+
+    class Switch:
+        dir = "/dir"
+    assert alternate.Counter(Switch, 1, 2).look()[1] == 2070
+    assert alternate.Counter(Switch, 2, received=True).look()[1] == 70
+
+
+def test_rules_are_the_same_whatever_they_do():
+    drop, two = list(traffic.acl(300, "3", "1", 10)), \
+        list(traffic.acl(300, "3", "1", 10, denied="output:2"))
+    assert [line.replace("actions=drop", "actions=output:2") for line in drop] == two
+    assert 60 < sum(line.endswith("output:2") for line in two) < 140
+    v6 = list(traffic.acl(300, "3", "1", 10, proto="udp6"))
+    assert "nw_" not in "".join(v6) and traffic.net6("10.1.2.3", 16) == "2001:db8::a01:0/112"
+    assert [line.split("actions=")[1] for line in v6] == [line.split("actions=")[1] for line in drop]
+
+
+def test_memory_under_attack_is_judged():
+    for row in rows_attack.ROWS:
+        grown = row.metrics[-1]
+        assert grown.key == "grown"
+        assert grown.judge(10, 500) == "goal %g met" % rows_attack.GROWN_MB
+        assert grown.judge(rows_attack.GROWN_MB + 1, None).endswith("MISSED")
+
+
+def test_no_picture_is_no_reason_to_say_nothing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    row = Row("l3", [Metric("cycles", "")], None, curve=("l3", 1))
+    report.draw([row], of((row, 100, 300)), str(tmp_path / "bench.svg"))
+    assert "bench: no picture: " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not shutil.which("gnuplot"), reason="no gnuplot")
