@@ -101,17 +101,18 @@ put_tx(struct str *s, const struct pmd_perf *p, double seconds)
 }
 
 static const char *const histogram_names[PERF_N_HISTOGRAMS] = {
-    [PERF_CYCLES_PER_IT] = "cycles/it",         [PERF_PKTS_PER_IT] = "packets/it",
-    [PERF_CYCLES_PER_PKT] = "cycles/pkt",       [PERF_PKTS_PER_BATCH] = "pkts/batch",
-    [PERF_MAX_VHOST_QLEN] = "max vhost qlen",   [PERF_UPCALLS_PER_IT] = "upcalls/it",
-    [PERF_CYCLES_PER_UPCALL] = "cycles/upcall",
+    [PERF_CYCLES_PER_IT] = "cycles/it",   [PERF_PKTS_PER_IT] = "packets/it",
+    [PERF_CYCLES_PER_PKT] = "cycles/pkt", [PERF_PKTS_PER_BATCH] = "pkts/batch",
+    [PERF_UPCALLS_PER_IT] = "upcalls/it", [PERF_CYCLES_PER_UPCALL] = "cycles/upcall",
 };
 
+// Queues have a maximum in the histogram and a mean below it.
 static void
-put_histogram_names(struct str *s)
+put_histogram_names(struct str *s, const char *qlen_name)
 {
     for (unsigned i = 0; i < PERF_N_HISTOGRAMS; i++) {
-        str_printf(s, "%s%-21s", i ? "  " : "   ", histogram_names[i]);
+        str_printf(s, "%s%-21s", i ? "  " : "   ",
+                   i == PERF_MAX_VHOST_QLEN ? qlen_name : histogram_names[i]);
     }
     str_trim_end(s);
     str_putc(s, '\n');
@@ -129,7 +130,7 @@ put_averages(struct str *s, const struct pmd_perf *p)
     str_put(s, "-----------------------------------------------------"
                "-----------------------------------------------------"
                "------------------------------------------------\n");
-    put_histogram_names(s);
+    put_histogram_names(s, "vhost qlen");
     str_printf(s, "   %-21.0f  %-21.5f  %-21.0f  %-21.5f  %-21.5f  %-21.5f  %-21.0f\n",
                per(cycles, its), per(rx, its), per(busy, rx),
                per((double)perf_get(p, PMD_STAT_TX), (double)perf_get(p, PMD_STAT_TX_BATCHES)),
@@ -141,7 +142,7 @@ static void
 put_histograms(struct str *s, const struct pmd_perf *p)
 {
     str_put(s, "Histograms\n");
-    put_histogram_names(s);
+    put_histogram_names(s, "max vhost qlen");
     for (unsigned bin = 0; bin < PERF_BINS; bin++) {
         for (unsigned i = 0; i < PERF_N_HISTOGRAMS; i++) {
             const struct perf_histogram *h = &p->histogram[i];

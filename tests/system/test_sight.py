@@ -141,6 +141,8 @@ def test_histograms_and_history(switch):
     bins = [re.findall(r"(\S+) +(\d+)", row) for row in rows[2:34]]
     assert len(bins) == 32 and all(len(row) == 7 for row in bins), rows
     assert [column[0] for column in bins[31]] == [">"] * 7
+    averages = rows[35]
+    assert "  vhost qlen" in averages and "max" not in averages, averages
     packets = sum(int(row[1][1]) for row in bins)  # iterations, by packets
     assert packets >= 10, out
     assert re.search(r"^   iter +cycles +packets +cycles/pkt +pkts/batch +vhost qlen +upcalls "
