@@ -36,7 +36,6 @@ COVERAGE_DEFINE(bridge_reconfigure);
 enum {
     STATS_INTERVAL_MIN_MS = 5000,
     STATUS_RETRY_MS = 100,
-    WATCH_PERIOD_MS = 200,
     REOPEN_PERIOD_MS = 2000,
 };
 
@@ -400,8 +399,7 @@ results_written(void *bridges_, enum db_txn_status status, const char *error)
     }
 }
 
-/* Lets the datapath go on, unless another one does until flows are restored. */
-static void
+void
 bridges_forward(struct bridges *b)
 {
     if (!b->is_forwarding && b->cfg.has_predecessor && !b->restore_wait_over) {
@@ -466,86 +464,6 @@ bridges_run(struct bridges *b)
     bridges_reconfigure(b);
 }
 
-/* --- what happens between reconfigurations ------------------------------------------------- */
-
-static bool
-some_interface_failed(const struct bridges *b)
-{
-    for (struct br *br = b->brs; br; br = br->hh.next) {
-        for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
-            if (!iface->netdev) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static bool
-some_queues_changed(const struct bridges *b)
-{
-    for (struct br *br = b->brs; br; br = br->hh.next) {
-        for (struct br_iface *iface = br->ifaces; iface; iface = iface->hh.next) {
-            if (iface->netdev && netdev_wants_reconfigure(iface->netdev)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* Link events, guests that change their queues, devices that appear.  Looks at sequence numbers
- * only, unless something moved. */
-static void
-bridges_watch(void *bridges_)
-{
-    struct bridges *b = bridges_;
-    uint64_t seq = netdev_global_change_seq();
-    struct db_txn *txn;
-
-    bridges_journal_run(b);
-    bridges_put_system_stats(b);
-    if (!b->dp || !db_has_lock(b->db)) {
-        return;
-    }
-    if (some_queues_changed(b)) {
-        bridges_reconfigure(b);
-        return;
-    }
-    bridges_forward(b);
-    if ((seq == b->netdev_seq && ofprotos_bond_seq(b->ofprotos) == b->bond_seq) ||
-        db_txn_in_flight(b->db)) {
-        return;
-    }
-    b->netdev_seq = seq;
-    b->bond_seq = ofprotos_bond_seq(b->ofprotos);
-    if (some_interface_failed(b)) {
-        bridges_reconfigure(b);
-        return;
-    }
-    for (struct br *br = b->brs; br; br = br->hh.next) {
-        br_ifaces_follow_mtu(br);
-    }
-    txn = db_txn_create(b->db);
-    bridges_put_status(b, txn);
-    db_txn_commit(txn, NULL, NULL);
-}
-
-static void
-bridges_statistics(void *bridges_)
-{
-    struct bridges *b = bridges_;
-
-    if (b->dp && db_is_ready(b->db) && db_has_lock(b->db) && !db_txn_in_flight(b->db)) {
-        struct db_txn *txn = db_txn_create(b->db);
-
-        bridges_put_status(b, txn);
-        bridges_put_statistics(b, txn);
-        db_txn_commit(txn, NULL, NULL);
-    }
-    loop_timer_once(&b->stats_timer, b->cfg.loop, b->stats_interval_ms, bridges_statistics, b);
-}
-
 static void
 report_memory(struct memory_report *report, void *bridges_)
 {
@@ -573,8 +491,7 @@ bridges_create(const struct bridges_cfg *cfg)
     bridge_ctl_init(b);
     memory_report_register(report_memory, b);
     db_set_change_cb(b->db, bridges_reconfigure, b);
-    loop_timer_every(&b->watch_timer, cfg->loop, WATCH_PERIOD_MS, bridges_watch, b);
-    loop_timer_once(&b->stats_timer, cfg->loop, b->stats_interval_ms, bridges_statistics, b);
+    bridges_watch_start(b);
     return b;
 }
 
@@ -585,8 +502,7 @@ leave_database(struct bridges *b)
         db_set_change_cb(b->db, NULL, NULL);
         b->db = NULL;
         unixctl_unregister_aux(b);
-        loop_timer_stop(&b->watch_timer);
-        loop_timer_stop(&b->stats_timer);
+        bridges_watch_stop(b);
         loop_timer_stop(&b->retry_timer);
         loop_timer_stop(&b->yield_timer);
         system_stats_stop(b->system_stats);

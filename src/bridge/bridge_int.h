@@ -202,11 +202,19 @@ void bridge_ctl_init(struct bridges *);
 /* An interface of any bridge, or NULL. */
 struct br_iface *bridges_find_iface(const struct bridges *, const char *name);
 
+/* br_watch.c */
+
+/* Looks from now on at what changes without the configuration, and writes statistics. */
+void bridges_watch_start(struct bridges *);
+void bridges_watch_stop(struct bridges *);
+
 /* bridge.c */
 /* Makes everything as the database has it, now. */
 void bridges_run(struct bridges *);
 /* Takes a bridge down. */
 void br_destroy(struct br *);
+/* Lets the datapath go on, unless another one does until flows are restored. */
+void bridges_forward(struct bridges *);
 
 /* A whole map column as a new smap; free with smap_destroy(). */
 void row_to_smap(const struct db_row *, const char *column, struct smap *);
