@@ -138,7 +138,7 @@ static void
 iface_apply_mac_mtu(struct br_iface *iface, const struct db_row *row)
 {
     const char *mac_text = row_str(row, "mac");
-    struct rte_ether_addr mac;
+    struct rte_ether_addr mac, now;
     int64_t mtu;
     int retval;
 
@@ -154,7 +154,7 @@ iface_apply_mac_mtu(struct br_iface *iface, const struct db_row *row)
         if (rte_ether_unformat_addr(mac_text, &mac) || rte_is_multicast_ether_addr(&mac) ||
             rte_is_zero_ether_addr(&mac)) {
             log_warn("interface %s: '%s' is no unicast MAC address", iface->name, mac_text);
-        } else {
+        } else if (netdev_get_mac(iface->netdev, &now) || !rte_is_same_ether_addr(&now, &mac)) {
             netdev_set_mac(iface->netdev, &mac);
         }
     }
@@ -226,9 +226,6 @@ iface_start(struct br_iface *iface, const struct db_row *row)
         goto fail;
     }
     iface_apply_mac_mtu(iface, row);
-    if (br_iface_is_local(iface)) {
-        netdev_get_mac(iface->netdev, &iface->br->own_mac);
-    }
     if (strcmp(iface->type, "patch")) {
         retval = dp_port_add(dp, iface->netdev, iface->wanted_odp, &iface->odp_port, &error);
         if (retval) {

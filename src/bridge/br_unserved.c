@@ -23,14 +23,21 @@ static const struct {
     const char *table, *column;
     enum ask ask;
 } unserved[] = {
-    {"Datapath", "ct_zones", ASK_SET},     {"Bridge", "stp_enable", ASK_TRUE},
-    {"Bridge", "rstp_enable", ASK_TRUE},   {"Bridge", "mcast_snooping_enable", ASK_TRUE},
-    {"Bridge", "netflow", ASK_SET},        {"Bridge", "sflow", ASK_SET},
-    {"Bridge", "ipfix", ASK_SET},          {"Bridge", "auto_attach", ASK_SET},
-    {"Port", "bond_fake_iface", ASK_TRUE}, {"Port", "mac", ASK_SET},
-    {"Interface", "bfd", ASK_ENABLED},     {"Interface", "cfm_mpid", ASK_SET},
-    {"Interface", "lldp", ASK_ENABLED},    {"Mirror", "filter", ASK_SET},
-    {"Controller", "local_ip", ASK_SET},   {"Flow_Sample_Collector_Set", "ipfix", ASK_SET},
+    {"Datapath", "ct_zones", ASK_SET},
+    {"Bridge", "stp_enable", ASK_TRUE},
+    {"Bridge", "rstp_enable", ASK_TRUE},
+    {"Bridge", "mcast_snooping_enable", ASK_TRUE},
+    {"Bridge", "netflow", ASK_SET},
+    {"Bridge", "sflow", ASK_SET},
+    {"Bridge", "ipfix", ASK_SET},
+    {"Bridge", "auto_attach", ASK_SET},
+    {"Port", "bond_fake_iface", ASK_TRUE},
+    {"Interface", "bfd", ASK_ENABLED},
+    {"Interface", "cfm_mpid", ASK_SET},
+    {"Interface", "lldp", ASK_ENABLED},
+    {"Mirror", "filter", ASK_SET},
+    {"Controller", "local_ip", ASK_SET},
+    {"Flow_Sample_Collector_Set", "ipfix", ASK_SET},
 };
 
 _Static_assert(ARRAY_SIZE(unserved) <= 32, "bits of bridges.unserved_said");

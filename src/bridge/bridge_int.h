@@ -63,8 +63,7 @@ struct br {
     struct ofproto *ofproto;
     struct br_port *ports;
     struct br_iface *ifaces;
-    struct rte_ether_addr mac;     /* in use */
-    struct rte_ether_addr own_mac; /* what the local port was born with: the last resort */
+    struct rte_ether_addr mac; /* in use */
     uint64_t dpid;
     int flows_fd, macs_fd;       /* br_state.c; -1: none */
     struct uuid journal_uuid;    /* br_journal.c: under which the keeper has it */

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.rootless
 COLUMNS = {
     ("Bridge", "stp_enable"), ("Bridge", "rstp_enable"), ("Bridge", "mcast_snooping_enable"),
     ("Bridge", "netflow"), ("Bridge", "sflow"), ("Bridge", "ipfix"), ("Bridge", "auto_attach"),
-    ("Datapath", "ct_zones"), ("Port", "bond_fake_iface"), ("Port", "mac"),
+    ("Datapath", "ct_zones"), ("Port", "bond_fake_iface"),
     ("Interface", "bfd"), ("Interface", "cfm_mpid"), ("Interface", "lldp"),
     ("Controller", "local_ip"), ("Flow_Sample_Collector_Set", "ipfix"),
 }
@@ -34,8 +34,7 @@ def configure(sw):
         sw.vsctl("set-controller", br, "punix:%s/%s.ctl" % (sw.dir, br), "--", "set", "Controller",
                  br, "local_ip=10.0.0.1", "local_netmask=255.0.0.0")
     for p in ("p1", "p2"):
-        sw.vsctl("set", "Port", p, "bond_fake_iface=true",
-                 'mac="02:00:00:00:00:77"', "--", "set", "Interface", p, "bfd:enable=true",
+        sw.vsctl("set", "Port", p, "bond_fake_iface=true", "--", "set", "Interface", p, "bfd:enable=true",
                  "cfm_mpid=1", "lldp:enable=true")
     sw.vsctl("set", "Open_vSwitch", ".", "datapaths:netdev=@d", "--", "--id=@d", "create",
              "Datapath", "datapath_version=x", "ct_zones:1=@z", "--", "--id=@z", "create",
