@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * connmgr.c - a bridge's connections as a whole: BR.mgmt and BR.snoop, the configured controllers,
- * roles, who is told what, and what happens without controllers (fail_mode).
+ * roles, and what happens without controllers (fail_mode).  connmgr_tell.c has who is told what.
  *
  * Main thread.
  */
@@ -12,41 +12,13 @@
 #include "base/clock.h"
 #include "base/dirs.h"
 #include "base/log.h"
-#include "ofproto/ofconn.h"
+#include "ofproto/connmgr_int.h"
 
 LOG_MODULE(connmgr);
 
 #define SERVICE_PROBE_MS 60000
 /* Above all of OpenFlow's priorities: hidden. */
 #define FAIL_OPEN_PRIORITY 0xf0f0f0
-
-struct snoop {
-    struct snoop *next;
-    struct connmgr *mgr;
-    struct stream *stream;
-};
-
-struct connmgr {
-    struct ofproto *ofproto;
-    struct listener *mgmt, *snoop_listener;
-    struct snoop *snoops;
-    struct controller **controllers;
-    size_t n_controllers;
-    struct ofconn *conns;
-    uint32_t versions;
-    int queue_size; /* 0: the default */
-    struct in_band *in_band;
-    struct tls_config *tls;
-    bool is_configured;
-    bool is_closed;         /* connmgr_disconnect(): flows stay as they are */
-    bool has_controllers;   /* configured, if not running yet */
-    bool wants_miss;        /* as the view has it */
-    uint64_t generation;    /* UINT64_MAX: none seen */
-    int64_t alone_since_ms; /* no primary controller has admitted us since; 0: one has */
-    bool is_fail_open;
-    const struct ofconn *requester; /* whose message is being handled, or NULL */
-    uint32_t request_xid;
-};
 
 struct connmgr *
 connmgr_create(struct ofproto *ofproto)
@@ -269,120 +241,6 @@ uint64_t
 connmgr_generation(const struct connmgr *mgr)
 {
     return mgr->generation;
-}
-
-/* --- telling --------------------------------------------------------------------------------- */
-
-void
-connmgr_send_flow_removed(struct connmgr *mgr, const struct rule *r, uint8_t reason)
-{
-    for (struct ofconn *c = mgr ? mgr->conns : NULL; c; c = c->next) {
-        ofconn_send_flow_removed(c, r, reason);
-    }
-}
-
-void
-connmgr_forward_request(struct connmgr *mgr, const struct ofconn *from, const struct ofp_msg *msg)
-{
-    bool is_group = msg->type == OFPTYPE_GROUP_MOD;
-
-    if (!is_group && msg->type != OFPTYPE_METER_MOD) {
-        return;
-    }
-    for (struct ofconn *c = mgr->conns; c; c = c->next) {
-        /* The request goes on as it came, so only to those who speak that version. */
-        if (c != from && c->version == msg->version &&
-            ofconn_wants(c, OFP_ASYNC_REQUESTFORWARD,
-                         is_group ? OFPRFR_GROUP_MOD : OFPRFR_METER_MOD)) {
-            ofp_requestforward_encode(msg->data, msg->size, (enum ofp_version)c->version, &c->out);
-            ofconn_flush(c);
-        }
-    }
-}
-
-bool
-connmgr_has_monitors(const struct connmgr *mgr)
-{
-    for (const struct ofconn *c = mgr->conns; c; c = c->next) {
-        if (c->monitors) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void
-connmgr_for_each_of(struct connmgr *mgr, const struct controller *ctl, void (*fn)(struct ofconn *))
-{
-    for (struct ofconn *c = mgr->conns; c; c = c->next) {
-        if (c->controller == ctl) {
-            fn(c);
-        }
-    }
-}
-
-void
-connmgr_set_request(struct connmgr *mgr, const struct ofconn *c, uint32_t xid)
-{
-    mgr->requester = c;
-    mgr->request_xid = xid;
-}
-
-void
-connmgr_monitor_report(struct connmgr *mgr, struct rule_event event)
-{
-    struct match match;
-
-    event.requester = mgr->requester;
-    event.request_xid = mgr->request_xid;
-    cls_rule_get_match(&event.rule->cls, &match);
-    for (struct ofconn *c = mgr->conns; c; c = c->next) {
-        ofconn_monitor_report(c, &event, &match);
-    }
-}
-
-void
-connmgr_monitor_flush(struct connmgr *mgr)
-{
-    for (struct ofconn *c = mgr->conns; c; c = c->next) {
-        ofconn_monitor_flush(c);
-    }
-}
-
-void
-connmgr_send_table_status(struct connmgr *mgr, const struct ofp_table_desc *desc, uint8_t reason)
-{
-    for (struct ofconn *c = mgr ? mgr->conns : NULL; c; c = c->next) {
-        ofconn_send_table_status(c, desc, reason);
-    }
-}
-
-void
-connmgr_send_port_status(struct connmgr *mgr, const struct ofp_port *port,
-                         enum ofp_port_reason reason)
-{
-    for (struct ofconn *c = mgr->conns; c; c = c->next) {
-        ofconn_send_port_status(c, port, reason);
-    }
-}
-
-size_t
-connmgr_most_backlog(const struct connmgr *mgr)
-{
-    size_t most = 0;
-
-    for (const struct ofconn *c = mgr ? mgr->conns : NULL; c; c = c->next) {
-        most = MAX(most, c->stream ? stream_backlog(c->stream) : 0);
-    }
-    return most;
-}
-
-void
-connmgr_send_packet_in(struct connmgr *mgr, const struct ofproto_packet_in *pin)
-{
-    for (struct ofconn *c = mgr->conns; c; c = c->next) {
-        ofconn_send_packet_in(c, pin);
-    }
 }
 
 /* --- fail modes
