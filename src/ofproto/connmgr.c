@@ -20,6 +20,12 @@ LOG_MODULE(connmgr);
 /* Above all of OpenFlow's priorities: hidden. */
 #define FAIL_OPEN_PRIORITY 0xf0f0f0
 
+struct snoop {
+    struct snoop *next;
+    struct connmgr *mgr;
+    struct stream *stream;
+};
+
 struct connmgr *
 connmgr_create(struct ofproto *ofproto)
 {
@@ -446,6 +452,15 @@ connmgr_run(struct connmgr *mgr)
         ofconn_run(c);
     }
     run_fail_open(mgr);
+    if (!mgr->is_closed) {
+        in_band_run(mgr->in_band, mgr->ofproto);
+    }
+}
+
+bool
+connmgr_is_in_band(const struct connmgr *mgr)
+{
+    return in_band_is_on(mgr->in_band);
 }
 
 void

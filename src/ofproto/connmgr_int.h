@@ -7,11 +7,7 @@
 
 #include "ofproto/ofconn.h"
 
-struct snoop {
-    struct snoop *next;
-    struct connmgr *mgr;
-    struct stream *stream;
-};
+struct snoop;
 
 struct connmgr {
     struct ofproto *ofproto;

@@ -230,6 +230,10 @@ struct in_band;
 struct in_band *in_band_create(void);
 void in_band_destroy(struct in_band *); /* its flows stay; NULL is fine */
 void in_band_configure(struct in_band *, struct ofproto *, const struct ofproto_cfg *);
+/* Once a second: follows the next hops to controllers. */
+void in_band_run(struct in_band *, struct ofproto *);
+/* Some remote is reached through the bridge. */
+bool in_band_is_on(const struct in_band *);
 
 /* controller.c: one configured target */
 extern const struct stream_callbacks

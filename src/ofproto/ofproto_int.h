@@ -123,6 +123,7 @@ struct ofproto_view {
     bool forward_bpdu;
     bool flow_restore_wait;       /* forward nothing */
     bool wants_packet_in_on_miss; /* some controller does, under MISS_DEFAULT */
+    bool is_in_band;              /* its own DHCP replies get to 'local' whatever the tables say */
     int vlan_limit;               /* 0: none */
     struct rte_ether_addr mac;    /* of the local port */
     const uint64_t *flood_vlans;  /* 4096 bits or NULL */

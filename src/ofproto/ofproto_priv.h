@@ -425,6 +425,8 @@ uint32_t connmgr_context(const struct connmgr *);
 bool connmgr_context_flushes(const struct connmgr *, uint32_t before);
 /* Some connection takes packet-ins for table misses. */
 bool connmgr_wants_miss(const struct connmgr *);
+/* Some controller or manager is reached through the bridge. */
+bool connmgr_is_in_band(const struct connmgr *);
 void connmgr_run(struct connmgr *); /* once a second */
 /* Drops all connections; controllers connect anew. */
 void connmgr_reconnect(struct connmgr *);

@@ -212,6 +212,7 @@ view_build(struct ofproto *p)
     v->forward_bpdu = p->forward_bpdu;
     v->flow_restore_wait = p->all->flow_restore_wait;
     v->wants_packet_in_on_miss = p->connmgr && connmgr_wants_miss(p->connmgr);
+    v->is_in_band = p->connmgr && connmgr_is_in_band(p->connmgr);
     v->vlan_limit = p->vlan_limit;
     v->mac = p->mac;
     v->flood_vlans = p->has_flood_vlans ? xmemdup(p->flood_vlans, sizeof p->flood_vlans) : NULL;

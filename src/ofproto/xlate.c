@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "flow/match.h"
 #include "flow/text.h"
-#include "ofproto/lacp.h"
 #include "openflow/ofp_text.h"
 
 LOG_MODULE(ofproto_dpif_xlate);
@@ -290,33 +289,6 @@ xlate_table(struct xlate_ctx *ctx, ofp_port_t in_port, uint8_t table_id, bool ma
     ctx->trace = trace;
 }
 
-/* --- protocols of the switch itself ------------------------------------------------------------
- */
-
-/* Takes what is for LACP on the port, whatever the tables say; only the first one counts it.  The
- * mask has the Ethernet type already. */
-static bool
-take_lacp(struct xlate_ctx *ctx, const struct view_port *port)
-{
-    const struct xlate_in *in = ctx->in;
-    const struct flow *f = &ctx->flow;
-    uint8_t bytes[LACP_PDU_SIZE];
-    uint32_t at = ETH_HEADER_SIZE, len;
-
-    if (!port || !port->bundle || !port->bundle->has_lacp || !flow_dl_type_is(f, ETH_TYPE_LACP)) {
-        return false;
-    }
-    ctx->out->slow |= DP_SLOW_LACP;
-    if (in->side_effects && in->packet) {
-        at += (uint32_t)flow_n_vlans(f) * VLAN_TAG_SIZE;
-        len = rte_pktmbuf_pkt_len(in->packet);
-        len = len > at ? MIN(len - at, (uint32_t)sizeof bytes) : 0;
-        ofproto_lacp_in(ctx->view->ofproto, port->ofp_port,
-                        len ? rte_pktmbuf_read(in->packet, at, len, bytes) : NULL, len);
-    }
-    return true;
-}
-
 /* --- begin and end -----------------------------------------------------------------------------
  */
 
@@ -445,15 +417,19 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     mask_init(ctx->wc, &ctx->flow);
 }
 
-void
+bool
 xlate_pipeline_end(struct xlate_ctx *ctx)
 {
+    bool freezes;
+
     if (!ctx->error && !ctx->frozen) {
         xlate_action_set(ctx);
     }
-    if (ctx->frozen) {
+    freezes = ctx->frozen != NULL;
+    if (freezes) {
         xlate_freeze_finish(ctx);
     }
+    return !freezes && !ctx->error;
 }
 
 static void
@@ -485,7 +461,7 @@ run(struct xlate_ctx *ctx)
             xlate_report(ctx, TRACE_DETAIL, "OFPPC_NO_RECV is set on the input port, dropping");
             return;
         }
-        ctx->is_own = take_lacp(ctx, port);
+        ctx->is_own = xlate_take_lacp(ctx, port);
         if (port && port->bundle && port->bundle->out_mirrors) {
             ctx->in_at_mirror = port->bundle;
         } else if (!ctx->is_own) {
@@ -499,7 +475,9 @@ run(struct xlate_ctx *ctx)
             ctx->trace = &STAILQ_FIRST(ctx->trace)->subs;
         }
     }
-    xlate_pipeline_end(ctx);
+    if (xlate_pipeline_end(ctx)) {
+        xlate_dhcp_to_local(ctx);
+    }
 }
 
 static void

@@ -14,6 +14,7 @@
  *   xlate_recirc.c   the same for recirculation by the datapath
  *   xlate_vlan.c     VLAN modes of logical ports
  *   xlate_mirror.c   mirrors
+ *   xlate_own.c      what is for the switch itself
  *   normal.c         NORMAL
  *   xlate_cache.c    whom to credit packets to
  *   xlate_deps.c     what the result depends on
@@ -185,8 +186,9 @@ const struct xlate_bridge *xlate_bridge_get(struct xlate_ctx *, const struct ofp
 /* Looks up in 'table_id' as if the packet came from 'in_port', and does what the rule says. */
 void xlate_table(struct xlate_ctx *, ofp_port_t in_port, uint8_t table_id, bool may_packet_in,
                  bool honor_miss);
-/* After the tables of a bridge: the action set, unless the packet was frozen. */
-void xlate_pipeline_end(struct xlate_ctx *);
+/* After the tables of a bridge: the action set, unless the packet was frozen.  True if nothing
+ * failed, and nothing is left to do after a recirculation. */
+bool xlate_pipeline_end(struct xlate_ctx *);
 void xlate_fail(struct xlate_ctx *, enum xlate_error);
 void xlate_report(struct xlate_ctx *, enum trace_type, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -292,6 +294,12 @@ void xlate_recircs_fini(struct xlate_ctx *);
 /* A recirculated packet: finds what its recirc_id stands for.  False if nobody knows. */
 bool xlate_thaw_begin(struct xlate_ctx *);
 void xlate_thaw(struct xlate_ctx *);
+
+/* --- xlate_own.c --- */
+/* Takes what is for LACP on the port: true. */
+bool xlate_take_lacp(struct xlate_ctx *, const struct view_port *);
+/* At the end of all: what DHCP answers goes to the port of a bridge with in-band control, too. */
+void xlate_dhcp_to_local(struct xlate_ctx *);
 
 /* --- xlate_learn.c --- */
 void xlate_learn(struct xlate_ctx *, const struct ofpact_learn *);

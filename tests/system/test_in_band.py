@@ -70,3 +70,86 @@ def test_the_controller_cannot_be_cut_off(make_hermetic):
     assert verdicts() == want
     sw.vsctl("set", "Bridge", "br0", "other_config:disable-in-band=true")
     wait_for(lambda: verdicts() == ["drop"] * 6, what="no flows")
+
+
+# --- DHCP ------------------------------------------------------------------------------------------------
+
+REPLY = "in_port=%s,udp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,nw_src=10.0.0.1,nw_dst=10.0.0.2,udp_src=67,udp_dst=68"
+
+
+def datapath_actions(sw, packet):
+    return re.search(r"Datapath actions: (.*)", sw.appctl("ofproto/trace", "br0", packet)).group(1)
+
+
+def ports_and_controller(sw):
+    sw.vsctl("set", "Bridge", "br0", "fail_mode=secure")
+    sw.add_ports("br0", "p1", "p2")
+    sw.vsctl("set-controller", "br0", "tcp:10.1.2.3:6653")
+    wait_for(lambda: len(hidden(sw)) == 7, what="the flows")
+
+
+def local_number(sw):
+    return re.search(r"br0 65534/(\d+):", sw.appctl("dpif/show")).group(1)
+
+
+def test_dhcp_replies_get_to_the_bridge_itself(make_hermetic):
+    """Holds for genuine Open vSwitch, too (SWITCH_KIND=ovs)."""
+    sw = start(make_hermetic)
+    ports_and_controller(sw)
+    local = local_number(sw)
+    other = re.search(r"p2 2/(\d+):", sw.appctl("dpif/show")).group(1)
+    both = "%s,%s" % (other, local)
+    for actions, want in {"drop": local, "LOCAL": local, "2": both, "2,LOCAL": both, "resubmit(,1)": local,
+                          "push_vlan:0x8100,set_field:4103->vlan_vid,output:2": "push_vlan(vid=7,pcp=0)," + both, "write_actions(output:LOCAL)": local,
+                          "write_actions(output:2)": both}.items():
+        sw.ofctl("-O", "OpenFlow13", "add-flow", "br0", "priority=65535,actions=" + actions)
+        assert datapath_actions(sw, REPLY % 1) == want, actions
+    sw.ofctl("-O", "OpenFlow13", "add-flow", "br0", "priority=65535,actions=drop")
+    for other in ("udp_src=68,udp_dst=67", "udp_src=67,udp_dst=67", "udp_src=1067,udp_dst=68"):
+        assert datapath_actions(sw, (REPLY % 1).replace("udp_src=67,udp_dst=68", other)) == "drop"
+    assert datapath_actions(sw, (REPLY % 1).replace("udp", "tcp")) == "drop"
+    for command in ("set Bridge br0 other_config:disable-in-band=true", "remove Bridge br0 other_config disable-in-band",
+                    "set Controller br0 connection_mode=out-of-band"):
+        sw.vsctl(*command.split())
+        wait_for(lambda: datapath_actions(sw, REPLY % 1) == (local if "remove" in command else "drop"), what=command)
+
+
+def frame(sport, dport):
+    """The bytes of UDP from and to these ports."""
+    ip = bytes.fromhex("45000020000000004011" "66cb" "0a000001" "0a000002")
+    udp = b"%b%b" % (sport.to_bytes(2, "big"), dport.to_bytes(2, "big")) + bytes.fromhex("000c0000") + b"abcd"
+    return (bytes.fromhex("020000000002" "020000000001" "0800") + ip + udp).hex().ljust(120, "0")
+
+
+def test_flows_of_other_udp_do_not_take_dhcp_replies_along(make_hermetic):
+    """And they stay few: a flow is not one source port's."""
+    sw = start(make_hermetic, "sluice")
+    ports_and_controller(sw)
+    control = sw.control()
+    for sport in [*range(1, 500, 7), *range(1024, 65536, 997)]:
+        control.run("netdev-dummy/receive", "p1", frame(sport, 68))
+    for dport in range(1, 500, 7):
+        control.run("netdev-dummy/receive", "p1", frame(67, dport))
+    for _ in range(3):
+        control.run("netdev-dummy/receive", "p1", frame(67, 68))
+    wait_for(lambda: "tx pkts=3" in sw.ofctl("dump-ports", "br0", "LOCAL"), what="the replies at the bridge's port")
+    assert len(control.run("dpctl/dump-flows")[1].splitlines()) <= 2 + 2 * 16
+    control.close()
+
+
+def test_what_the_bridge_answers_itself_does_not_come_back(make_hermetic):
+    sw = start(make_hermetic, "sluice")
+    ports_and_controller(sw)
+    assert datapath_actions(sw, REPLY % "LOCAL") == "drop"
+
+
+def test_what_recirculates_sends_one_reply(make_hermetic):
+    """What is looked at twice by the datapath is sent to the bridge's port once."""
+    sw = start(make_hermetic, "sluice")
+    ports_and_controller(sw)
+    sw.ofctl("-O", "OpenFlow13", "add-group", "br0", "group_id=1,type=select,bucket=output:2,bucket=output:2")
+    sw.ofctl("add-flow", "br0", "priority=65535,actions=group:1")
+    sw.appctl("netdev-dummy/receive", "p1", frame(67, 68))
+    wait_for(lambda: "tx pkts=1" in sw.ofctl("dump-ports", "br0", "p2"), what="the reply at p2")
+    wait_for(lambda: "tx pkts=1" in sw.ofctl("dump-ports", "br0", "LOCAL"), what="the reply at the bridge's port")
+    assert "tx pkts=1," in sw.ofctl("dump-ports", "br0", "LOCAL")
