@@ -68,7 +68,8 @@ ofproto_meter_to_dp(const struct ofproto *p, uint32_t meter_id)
 bool
 meter_exists(const struct ofproto *p, uint32_t meter_id)
 {
-    return map_find(rcu_get_protected(&p->meters), meter_id) != NULL;
+    /* Flows name no virtual ones. */
+    return meter_id <= OFP_METER_MAX && map_find(rcu_get_protected(&p->meters), meter_id) != NULL;
 }
 
 static void
@@ -129,7 +130,7 @@ alloc_dp_meter(struct ofprotos *all)
 static enum ofperr
 check_config(const struct ofp_meter_config *c)
 {
-    if (!c->meter_id || c->meter_id > OFP_METER_MAX) {
+    if (!c->meter_id || (c->meter_id > OFP_METER_MAX && c->meter_id != OFP_METER_CONTROLLER)) {
         return OFPERR_OFPMMFC_INVALID_METER;
     }
     if ((c->flags & ~CAPABILITIES) || !(c->flags & (OFPMF_KBPS | OFPMF_PKTPS)) ||

@@ -72,6 +72,7 @@ do_controller(struct xlate_ctx *ctx, const struct ofpact_controller *a)
         .max_len = a->max_len,
         .controller_id = a->controller_id,
         .reason = a->reason,
+        .meter_id = a->meter_id == OFP_METER_NONE ? 0 : a->meter_id,
         .userdata = a->userdata,
         .userdata_len = a->userdata_len,
     };

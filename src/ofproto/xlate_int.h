@@ -242,6 +242,7 @@ struct xlate_to_controller {
     uint16_t controller_id;
     uint8_t reason;
     bool is_miss;
+    uint32_t meter_id; /* the bridge's meter that limits it; 0: that for all, if there is one */
     const void *userdata;
     size_t userdata_len;
     struct ofp_continuation *continuation; /* taken; NULL: none */

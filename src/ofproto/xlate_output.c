@@ -361,9 +361,25 @@ packet_as_now(struct xlate_ctx *ctx)
     return m;
 }
 
-static void
-send_packet_in(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
+/* The datapath's meter of what goes to the controllers; UINT32_MAX: none.  A packet that is paused
+ * has none: nobody would resume it. */
+static uint32_t
+controller_meter(const struct xlate_ctx *ctx, const struct xlate_to_controller *to)
 {
+    const struct ofproto *ofproto = ctx->view->ofproto;
+    uint32_t id = UINT32_MAX;
+
+    if (!to->continuation) {
+        id = to->meter_id ? ofproto_meter_to_dp(ofproto, to->meter_id) : UINT32_MAX;
+        id = id == UINT32_MAX ? ofproto_meter_to_dp(ofproto, OFP_METER_CONTROLLER) : id;
+    }
+    return id;
+}
+
+static void
+send_packet_in(struct xlate_ctx *ctx, const struct xlate_to_controller *to, uint32_t meter)
+{
+    struct dp *dp = ofprotos_dp(ofproto_set(ctx->view->ofproto));
     struct rte_mbuf *m = packet_as_now(ctx);
     uint8_t bytes[9216];
     struct ofproto_packet_in pin = {
@@ -378,8 +394,9 @@ send_packet_in(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
         .continuation = to->continuation,
     };
 
-    if (!m) {
+    if (!m || (meter != UINT32_MAX && dp && !dp_meter_admits(dp, meter, m))) {
         ofp_continuation_destroy(to->continuation);
+        rte_pktmbuf_free(m);
         return;
     }
     pin.total_len = pin.len = rte_pktmbuf_pkt_len(m);
@@ -390,10 +407,13 @@ send_packet_in(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
     rte_pktmbuf_free(m);
 }
 
-/* What ofproto/trace shows for it. */
+/* What ofproto/trace shows for it: within a sample of all packets the meter concerns nothing else.
+ */
 static void
-put_userspace(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
+put_userspace(struct xlate_ctx *ctx, const struct xlate_to_controller *to, uint32_t meter)
 {
+    struct dp_actions *acts = &ctx->out->actions;
+    uint32_t sample = 0;
     struct dp_act_userspace u = {
         .kind = DP_USERSPACE_CONTROLLER,
         .controller =
@@ -407,19 +427,28 @@ put_userspace(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
             },
     };
 
-    dp_put_userspace(&ctx->out->actions, &u);
+    if (meter != UINT32_MAX) {
+        sample = dp_begin_sample(acts, UINT32_MAX);
+        dp_put_meter(acts, meter);
+    }
+    dp_put_userspace(acts, &u);
+    if (meter != UINT32_MAX) {
+        dp_end_nested(acts, sample);
+    }
 }
 
 void
 xlate_controller(struct xlate_ctx *ctx, const struct xlate_to_controller *to)
 {
+    uint32_t meter = controller_meter(ctx, to);
+
     ctx->out->slow |= DP_SLOW_CONTROLLER;
     xlate_commit(ctx);
     if (ctx->in->trace && (ctx->in->packet || !to->continuation)) {
-        put_userspace(ctx, to);
+        put_userspace(ctx, to, meter);
     }
     if (ctx->in->side_effects && ctx->in->packet && !ctx->error) {
-        send_packet_in(ctx, to);
+        send_packet_in(ctx, to, meter);
     } else {
         ofp_continuation_destroy(to->continuation);
     }

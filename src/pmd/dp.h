@@ -209,6 +209,9 @@ struct dp_meter_stats {
 int dp_meter_set(struct dp *, uint32_t id, const struct dp_meter_config *); // main; new or changed
 bool dp_meter_del(struct dp *, uint32_t id);                                // main
 bool dp_meter_get_stats(struct dp *, uint32_t id, struct dp_meter_stats *);
+// Counts a packet that is not on its way through an action list.  False: it exceeds its meter; an
+// unknown meter admits everything.  Any thread that is online in RCU.
+bool dp_meter_admits(struct dp *, uint32_t id, const struct rte_mbuf *);
 
 // --- sight ---------------------------------------------------------------------------------
 

@@ -97,6 +97,12 @@ meter_admits(struct meters *ms, uint32_t id, const struct rte_mbuf *p, uint64_t 
     return admitted;
 }
 
+bool
+dp_meter_admits(struct dp *dp, uint32_t id, const struct rte_mbuf *p)
+{
+    return meter_admits(dp->meters, id, p, (uint64_t)clock_now_ms());
+}
+
 int
 dp_meter_set(struct dp *dp, uint32_t id, const struct dp_meter_config *config)
 {
