@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/log.h"
 #include "ofproto/frozen.h"
 #include "ofproto/mac_table.h"
 #include "ofproto/ofproto_priv.h"
 
 LOG_MODULE(bond);
+
+COVERAGE_DEFINE(bond_run); /* logical ports that were looked at, with a bond or without */
 
 enum { LESSONS_PAUSE_MS = 5 }; /* between two parts of them */
 
@@ -451,45 +454,80 @@ next_delay(const struct ofbundle *b, int64_t until)
     return until;
 }
 
+/* What links, partners and time bring about. */
+static void
+run_machines(struct ofproto *p, struct ofbundle *b)
+{
+    coverage_inc(bond_run);
+    bundle_lacp_run(p, b);
+    if (b->cfg.bond || b->state) {
+        bond_run(p, b);
+    }
+    if (b->state) {
+        rebalance(p, b);
+    }
+}
+
+/* Sends what is due; returns when to run again. */
+static int64_t
+speak(struct ofproto *p, struct ofbundle *b)
+{
+    int64_t until = bundle_lacp_send(p, b);
+
+    if (b->state) {
+        if (bond_teach(p, b)) {
+            until = MIN(until, clock_now_ms() + LESSONS_PAUSE_MS);
+        }
+        until = next_delay(b, until);
+    }
+    return until;
+}
+
 static void
 timer_rings(void *all)
 {
     bonds_run(all);
 }
 
-void
-bonds_run(struct ofprotos *all)
+static void
+wait_until(struct ofprotos *all, int64_t until)
 {
-    int64_t until = BOND_NO_DELAY;
-    bool more = false;
-
-    for (struct ofproto *p = all->by_name; p; p = p->hh.next) {
-        for (struct ofbundle *b = p->bundles; b; b = b->next) {
-            bundle_lacp_run(p, b);
-            if (b->cfg.bond || b->state) {
-                bond_run(p, b);
-            }
-            if (b->state) {
-                rebalance(p, b);
-            }
-        }
-        ofproto_commit(p);
-        for (struct ofbundle *b = p->bundles; b; b = b->next) {
-            until = MIN(until, bundle_lacp_send(p, b));
-            if (b->state) {
-                more |= bond_teach(p, b);
-                until = next_delay(b, until);
-            }
-        }
-    }
-    if (more) {
-        until = MIN(until, clock_now_ms() + LESSONS_PAUSE_MS);
-    }
+    all->bonds_due_ms = until;
     if (until == BOND_NO_DELAY) {
         loop_timer_stop(&all->bond_timer);
     } else {
         loop_timer_once(&all->bond_timer, all->loop, MAX(until - clock_now_ms(), (int64_t)0),
                         timer_rings, all);
+    }
+}
+
+void
+bonds_run(struct ofprotos *all)
+{
+    int64_t until = BOND_NO_DELAY;
+
+    for (struct ofproto *p = all->by_name; p; p = p->hh.next) {
+        for (struct ofbundle *b = p->bundles; b; b = b->next) {
+            run_machines(p, b);
+        }
+        ofproto_commit(p);
+        for (struct ofbundle *b = p->bundles; b; b = b->next) {
+            until = MIN(until, speak(p, b));
+        }
+    }
+    wait_until(all, until);
+}
+
+void
+bundle_run(struct ofproto *p, struct ofbundle *b)
+{
+    int64_t until;
+
+    run_machines(p, b);
+    ofproto_commit(p);
+    until = speak(p, b);
+    if (until < p->all->bonds_due_ms) {
+        wait_until(p->all, until); /* Else it rings in time as it is. */
     }
 }
 

@@ -71,6 +71,8 @@ void bond_run(struct ofproto *, struct ofbundle *b);
 void bond_destroy(struct bond *); /* NULL is fine */
 /* All bonds; sends learning packets; waits for the next delay.  After devices changed. */
 void bonds_run(struct ofprotos *);
+/* The same of one logical port alone, whose partner said something. */
+void bundle_run(struct ofproto *, struct ofbundle *);
 void bonds_stop(struct ofprotos *);
 
 /* What commands ask for; bonds_run() is to follow. */

@@ -148,16 +148,13 @@ static struct ofbundle *
 lacp_bundle(const struct ofproto *p, ofp_port_t number)
 {
     const struct view_port *port = view_port(ofproto_view(p), number);
+    struct ofbundle *b;
 
     if (!port || !port->bundle || !port->bundle->has_lacp) {
         return NULL;
     }
-    for (struct ofbundle *b = p->bundles; b; b = b->next) {
-        if (b->id == port->bundle->id) {
-            return lacp_member(b->lacp, number) ? b : NULL;
-        }
-    }
-    return NULL;
+    HASH_FIND(by_id, p->bundles_by_id, &port->bundle->id, sizeof port->bundle->id, b);
+    return b && lacp_member(b->lacp, number) ? b : NULL;
 }
 
 /* Some devices are slow to say that they have a link: what comes before counts for nothing. */
@@ -169,7 +166,18 @@ bundle_lacp_receive(struct ofproto *p, ofp_port_t number, const void *data, size
 
     if (b && port && !(port->desc.state & OFPPS_LINK_DOWN)) {
         lacp_receive(b->lacp, number, data, len, clock_now_ms());
-        p->all->bonds_dirty = true;
+        b->lacp_heard = true;
+    }
+}
+
+void
+bundle_lacp_heard(struct ofproto *p, ofp_port_t number)
+{
+    struct ofbundle *b = lacp_bundle(p, number);
+
+    if (b && b->lacp_heard) {
+        b->lacp_heard = false;
+        bundle_run(p, b);
     }
 }
 

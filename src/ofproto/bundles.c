@@ -152,6 +152,7 @@ ofproto_bundle_set(struct ofproto *p, const struct ofproto_bundle_cfg *cfg)
         b = *slot = xzalloc(sizeof *b); /* At the end: ids ascend. */
         b->name = xstrdup(cfg->name);
         b->id = p->next_bundle_id++;
+        HASH_ADD(by_id, p->bundles_by_id, id, sizeof b->id, b);
         b->cfg.tag = -2;
     }
     for (size_t i = 0; i < cfg->n_members; i++) {
@@ -177,6 +178,7 @@ ofproto_bundle_del(struct ofproto *p, const char *name)
         return;
     }
     *slot = b->next;
+    HASH_DELETE(by_id, p->bundles_by_id, b);
     if (p->mac_table) {
         xlate_mac_table_forget_bundle(p->mac_table, b->id);
     }

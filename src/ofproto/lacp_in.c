@@ -80,6 +80,9 @@ lacp_in_run(struct ofprotos *all)
 
             bundle_lacp_receive(w->key.ofproto, w->key.port, frame->bytes, frame->len);
         }
+    }
+    HASH_ITER (hh, taken, w, next) {
+        bundle_lacp_heard(w->key.ofproto, w->key.port);
         HASH_DEL(taken, w);
         free(w);
     }

@@ -71,6 +71,7 @@ ofprotos_create(struct loop *loop, struct dp *dp)
     all->actions = rule_actions_set_create();
     all->frozens = frozens_create();
     all->last_job = &all->jobs;
+    all->bonds_due_ms = BOND_NO_DELAY;
     atomic_init(&all->seq, 1);
     all->bundles_use.max = bundle_bytes(0);
     pthread_mutex_init(&all->lock, NULL);

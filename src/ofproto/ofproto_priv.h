@@ -73,7 +73,8 @@ struct ofprotos {
     uint64_t bond_seq;                      /* counts changes of members of bonds */
     bool bonds_dirty;                       /* bonds_run() is due */
     struct ofproto_bundles_use bundles_use; /* of OpenFlow's bundles (ofconn_bundle.c) */
-    struct loop_timer bond_timer;           /* the next delay of a bond */
+    struct loop_timer bond_timer;           /* the next delay of a bond, */
+    int64_t bonds_due_ms;                   /* and when it ends; BOND_NO_DELAY: none */
 };
 
 /* --- a bridge ------------------------------------------------------------------------------------
@@ -111,12 +112,12 @@ struct ofport {
     uint64_t carrier_resets; /* that LACP was told of */
     uint64_t carrier_seq;    /* netdev_change_seq() when they were looked at */
     int64_t created_ms;
-    struct ofbundle *bundle;          /* NULL: in none */
     struct ofport_counters *counters; /* freed after a grace period */
 };
 
 struct ofbundle {
     struct ofbundle *next;
+    UT_hash_handle by_id; /* in ofproto->bundles_by_id */
     char *name;
     uint32_t id;
     struct ofproto_bundle_cfg cfg; /* pointers in it are ours or NULL */
@@ -125,6 +126,7 @@ struct ofbundle {
     char *bond_primary;
     struct bond *state; /* NULL: no bond */
     struct lacp *lacp;  /* NULL: off */
+    bool lacp_heard;    /* frames came; bundle_run() is due */
     struct lacp_cfg lacp_cfg;
     struct lacp_member_cfg *lacp_members;
     ofp_port_t *members; /* those that exist are in the bundle */
@@ -159,6 +161,7 @@ struct ofproto {
     struct ofport *ports;     /* by ofp_port */
     int64_t *port_freed_ms;   /* by ofp_port: when it was last in use; 0: never */
     struct ofbundle *bundles; /* in order of id */
+    struct ofbundle *bundles_by_id;
     uint32_t next_bundle_id;
     struct ofmirror mirrors[OFPROTO_MAX_MIRRORS];
     size_t n_mirrors;
@@ -209,6 +212,8 @@ bool bundle_lacp_run(struct ofproto *, struct ofbundle *b);
 int64_t bundle_lacp_send(struct ofproto *, struct ofbundle *b);
 /* A frame of LACP came in on a port. */
 void bundle_lacp_receive(struct ofproto *, ofp_port_t, const void *data, size_t len);
+/* Acts upon what came in there. */
+void bundle_lacp_heard(struct ofproto *, ofp_port_t);
 
 /* ports.c */
 struct ofport *ofport_find(const struct ofproto *, ofp_port_t);

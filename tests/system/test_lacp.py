@@ -160,6 +160,23 @@ def test_counts_and_frames_cut_anywhere(make_hermetic):
         assert sw.alarms() == []
 
 
+def test_a_frame_concerns_the_bond_of_its_port(make_hermetic):
+    """However many ports there are: what it leads to is not looked for in the others."""
+    sw = make(make_hermetic, "sluice")
+    sw.add_ports("br0", *("x%d" % i for i in range(40)))
+    deliver(sw, "p1", pdu(1))
+
+    def looked_at():
+        return int(sw.appctl("coverage/read-counter", "bond_run"))
+
+    before = looked_at()
+    assert before > 40
+    for key in range(20):
+        deliver(sw, "p1", pdu(1, key=key))
+    assert looked_at() - before < 200
+    assert "partner key: 19" in sw.appctl("lacp/show", "bond0")
+
+
 def test_lacp_current_and_one_link_without_a_bond(make_hermetic):
     sw = make(make_hermetic)
     sw.vsctl("add-port", "br0", "p3", "lacp=passive", "--", "set", "Interface", "p3", "type=dummy", "ofport_request=3",
