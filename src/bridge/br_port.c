@@ -131,6 +131,7 @@ port_bond_cfg(const struct db_row *row, struct ofproto_bond_cfg *bond)
         .hash_basis = row_map_int(row, "other_config", "bond-hash-basis", 0),
         .primary = row_map_get(row, "other_config", "bond-primary"),
         .lacp_fallback_ab = row_map_bool(row, "other_config", "lacp-fallback-ab", false),
+        .lb_output = row_map_bool(row, "other_config", "lb-output-action", false),
         .all_members_active = row_map_bool(row, "other_config", "all-members-active", false),
     };
     if (!active || rte_ether_unformat_addr(active, &bond->active_mac)) {

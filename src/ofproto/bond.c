@@ -346,6 +346,14 @@ bond_loads_unref(struct bond_loads *loads)
     }
 }
 
+static void
+drop_recirc(struct bond *bond)
+{
+    bond_lb_stop(bond);
+    frozen_unref(bond->recirc);
+    bond->recirc = NULL;
+}
+
 void
 bond_destroy(struct bond *bond)
 {
@@ -353,7 +361,7 @@ bond_destroy(struct bond *bond)
         free_members(bond->members, bond->n_members);
         free(bond->lessons);
         bond_loads_unref(bond->loads);
-        frozen_unref(bond->recirc);
+        drop_recirc(bond);
         free(bond);
     }
 }
@@ -380,13 +388,6 @@ take_recirc(struct ofproto *p, const struct ofbundle *b)
     if (bond->recirc) {
         ofproto_view_changed(p);
     }
-}
-
-static void
-drop_recirc(struct bond *bond)
-{
-    frozen_unref(bond->recirc);
-    bond->recirc = NULL;
 }
 
 void
@@ -427,7 +428,7 @@ bond_run(struct ofproto *p, struct ofbundle *b)
 
 /* Moves load between members when it is time to. */
 static void
-rebalance(struct ofproto *p, const struct ofbundle *b)
+rebalance(struct ofproto *p, struct ofbundle *b)
 {
     struct bond *bond = b->state;
 
@@ -435,7 +436,13 @@ rebalance(struct ofproto *p, const struct ofbundle *b)
         return;
     }
     bond->next_rebalance = clock_now_ms() + b->bond.rebalance_ms;
-    if (bond_rebalance(bond, b->name)) {
+    bond_lb_take(bond);
+    if (!bond_rebalance(bond, b->name)) {
+        return;
+    }
+    if (bond_lb_id(b)) {
+        bond_lb_sync(p, b);
+    } else {
         ofproto_view_changed(p);
     }
 }

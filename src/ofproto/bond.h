@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "ofproto/ofproto.h"
 
+struct dp;
 struct frozen;
 struct mac_row;
 struct ofbundle;
@@ -62,7 +63,9 @@ struct bond {
     bool teach;                      /* neighbours must learn anew where our hosts are */
     struct mac_row *lessons;         /* what is still to be taught */
     size_t n_lessons, lesson;
-    struct log_rate events, moves; /* of the lines about members, and about buckets */
+    struct dp *lb_dp;                /* bond_lb.c: that has the buckets, too; NULL: none */
+    uint64_t lb_taken[BOND_BUCKETS]; /* of what it counted: is in 'loads' */
+    struct log_rate events, moves;   /* of the lines about members, and about buckets */
 };
 
 /* Looks at the members' links and the configuration of 'b', which has or had a bond; publishes with
@@ -92,6 +95,15 @@ uint32_t bond_hash_mac(struct rte_ether_addr, uint16_t vlan, uint32_t basis);
 
 /* bond_teach.c.  Sends the next part of the lessons; true if some are left. */
 bool bond_teach(struct ofproto *, struct ofbundle *);
+
+/* bond_lb.c.  The bond's number for lb_output; 0: its packets recirculate. */
+uint32_t bond_lb_id(const struct ofbundle *);
+/* Gives the datapath the buckets as they are, if it is to have them. */
+void bond_lb_sync(const struct ofproto *, struct ofbundle *);
+/* Adds what the datapath counted to the bond's loads. */
+void bond_lb_take(struct bond *);
+/* Takes them from the datapath; before the recirculation goes. */
+void bond_lb_stop(struct bond *);
 
 /* bond_balance.c.  Buckets of members that are out go to others, and new members get their share;
  * all others stay, also where bond/migrate or load put them. */

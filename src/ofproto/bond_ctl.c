@@ -124,6 +124,7 @@ static void
 put_bond(struct str *s, const struct ofbundle *b)
 {
     const struct bond *bond = b->state;
+    uint32_t lb_id = bond_lb_id(b);
     bool falls_back = bond_falls_back(b);
     bool may_recirc = b->bond.mode == OFPROTO_BOND_TCP && !falls_back;
     static const char *const lacp_words[] = {
@@ -132,12 +133,14 @@ put_bond(struct str *s, const struct ofbundle *b)
         [LACP_NEGOTIATED] = "negotiated",
     };
 
+    bond_lb_take(b->state);
     str_printf(s, "---- %s ----\n", b->name);
     str_printf(s, "bond_mode: %s\n", bond_mode_name(b->bond.mode));
     str_printf(s, "bond may use recirculation: %s, Recirc-ID : %d\n", may_recirc ? "yes" : "no",
                may_recirc ? (int)bond_recirc_id(bond) : -1);
     str_printf(s, "bond-hash-basis: %" PRIu32 "\n", b->bond.hash_basis);
-    str_put(s, "lb_output action: disabled, bond-id: -1\n");
+    str_printf(s, "lb_output action: %s, bond-id: %d\n", lb_id ? "enabled" : "disabled",
+               lb_id ? (int)lb_id : -1);
     if (b->bond.mode == OFPROTO_BOND_SLB) {
         str_printf(s, "all members active: %s\n", b->bond.all_members_active ? "true" : "false");
     }

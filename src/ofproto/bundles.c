@@ -140,6 +140,7 @@ bundle_is_as(const struct ofbundle *b, const struct ofproto_bundle_cfg *cfg)
             b->bond.hash_basis == cfg->bond->hash_basis &&
             b->bond.all_members_active == cfg->bond->all_members_active &&
             b->bond.lacp_fallback_ab == cfg->bond->lacp_fallback_ab &&
+            b->bond.lb_output == cfg->bond->lb_output &&
             strings_equal(b->bond_primary, cfg->bond->primary));
 }
 

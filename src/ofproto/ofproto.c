@@ -267,6 +267,9 @@ publish_view(struct ofproto *p)
     struct ofproto_view *old = rcu_get_protected(&p->view);
 
     p->view_dirty = false;
+    for (struct ofbundle *b = p->bundles; b; b = b->next) {
+        bond_lb_sync(p, b); /* before somebody translates to it */
+    }
     rcu_assign(&p->view, view_build(p));
     if (old) {
         rcu_defer(view_destroy, old);

@@ -232,6 +232,7 @@ struct ofproto_bond_cfg {
     uint32_t hash_basis;
     const char *primary; /* name of a member or NULL */
     bool all_members_active;
+    bool lb_output;                   /* balance-tcp: the datapath has the buckets */
     bool lacp_fallback_ab;            /* without a partner it runs as active-backup */
     struct rte_ether_addr active_mac; /* of the active member before a restart; zero: none */
 };

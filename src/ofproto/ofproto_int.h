@@ -90,6 +90,7 @@ struct view_bundle {
     bool falls_back;          /* balanced by configuration, but without a partner active-backup */
     struct bond_loads *loads; /* what buckets sent; has a reference */
     struct frozen *recirc;    /* of a balanced bond: what bond.h says; has a reference */
+    uint32_t lb_id;           /* of a bond whose buckets the datapath has; 0: packets recirculate */
     const struct view_port **buckets;  /* of a balanced bond, BOND_BUCKETS of them; may be NULL */
     uint32_t src_mirrors, dst_mirrors; /* bitmaps of view->mirrors: selected on receive, on send */
     uint32_t out_mirrors;              /* mirrors whose output this bundle is */

@@ -107,6 +107,7 @@ build_bond(const struct ofbundle *b, struct ofproto_view *v, struct view_bundle 
     }
     vb->loads = bond_loads_ref(bond->loads);
     vb->recirc = bond->recirc ? frozen_ref(bond->recirc) : NULL;
+    vb->lb_id = bond_lb_id(b);
     vb->buckets = xcalloc(BOND_BUCKETS, sizeof *vb->buckets);
     for (size_t i = 0; i < BOND_BUCKETS; i++) {
         if (bond->bucket[i] < bond->n_members) {

@@ -170,11 +170,15 @@ xlate_output_hashed(struct xlate_ctx *ctx, const struct view_bundle *b, uint32_t
     if (truncate) {
         dp_put_trunc(&ctx->out->actions, truncate);
     }
+    ctx->sent = true;
+    if (b->lb_id) {
+        dp_put_lb_output(&ctx->out->actions, b->lb_id);
+        return;
+    }
     coverage_inc(xlate_recirc);
     xlate_keep_frozen(ctx, frozen_ref(b->recirc));
     dp_put_hash(&ctx->out->actions, DP_HASH_L4, (uint32_t)b->bond.hash_basis);
     dp_put_recirc(&ctx->out->actions, b->recirc->id);
-    ctx->sent = true;
 }
 
 /* --- thawing -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "packet/csum.h"
 #include "packet/rewrite.h"
+#include "pmd/bonds.h"
 #include "pmd/dp_int.h"
 #include "pmd/meter.h"
 #include "pmd/pmd.h"
@@ -199,19 +200,26 @@ run_set_mpls(struct frame *f, const struct dp_act_set_mpls *a)
     packet_set_mpls(f->m, &f->ly, a->value, a->mask);
 }
 
+// Not 0, which says "none" to the pipeline.
+static uint32_t
+packet_hash(struct frame *f, const struct packet_md *md, enum dp_hash_alg alg, uint32_t basis)
+{
+    struct flow flow;
+    uint32_t hash = 0;
+
+    if (flow_extract(f->m, md, &flow, &f->ly) == EXTRACT_OK) {
+        hash = alg == DP_HASH_SYM_L4 ? flow_hash_symmetric_l4(&flow, basis)
+                                     : flow_hash_5tuple(&flow, basis);
+    }
+    return hash ? hash : 1;
+}
+
 static void
 run_hash(struct interpreter *in, struct frame *f, const struct dp_act_hash *a)
 {
     struct packet_md *md = frame_md(in, f);
-    struct flow flow;
 
-    if (flow_extract(f->m, md, &flow, &f->ly) == EXTRACT_OK) {
-        md->dp_hash = a->alg == DP_HASH_SYM_L4 ? flow_hash_symmetric_l4(&flow, a->basis)
-                                               : flow_hash_5tuple(&flow, a->basis);
-    }
-    if (!md->dp_hash) {
-        md->dp_hash = 1; // 0 says "none" to the pipeline
-    }
+    md->dp_hash = packet_hash(f, md, (enum dp_hash_alg)a->alg, a->basis);
 }
 
 static void
@@ -224,6 +232,26 @@ run_output(struct interpreter *in, struct frame *f, odp_port_t port)
         pmd_send_queue(in->pmd, port, queue, m);
     } else if (m) {
         pmd_send(in->pmd, port, &m, 1);
+    }
+}
+
+static void
+run_lb_output(struct interpreter *in, struct frame *f, uint32_t id)
+{
+    const struct bond_map *map = bonds_find(in->pmd->dp->bonds, id);
+    odp_port_t port = ODPP_NONE;
+
+    if (map) {
+        uint32_t hash = packet_hash(f, frame_md(in, f), DP_HASH_L4, bond_map_basis(map));
+        port = bond_map_choose(map, in->pmd->index, hash, rte_pktmbuf_pkt_len(f->m));
+    }
+    if (port != ODPP_NONE) {
+        run_output(in, f, port);
+    } else if (is_last(f)) {
+        frame_drop(f, DROP_INVALID_BOND);
+    } else {
+        f->max_size = 0;
+        drop_count(DROP_INVALID_BOND, 1);
     }
 }
 
@@ -362,6 +390,9 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
     case DP_ACT_RECIRC:
         run_recirc(in, f, u32->value);
         break;
+    case DP_ACT_LB_OUTPUT:
+        run_lb_output(in, f, u32->value);
+        break;
     case DP_ACT_HASH:
         run_hash(in, f, (const struct dp_act_hash *)a);
         break;
@@ -391,7 +422,6 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
     case DP_ACT_CT:
     case DP_ACT_TNL_PUSH:
     case DP_ACT_TNL_POP:
-    case DP_ACT_LB_OUTPUT:
     case DP_ACT_N_TYPES:
         frame_drop(f, DROP_UNSUPPORTED);
         break;

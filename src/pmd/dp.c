@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/thread.h"
+#include "pmd/bonds.h"
 #include "pmd/dp_int.h"
 #include "pmd/meter.h"
 
@@ -72,6 +73,7 @@ dp_create(void)
     settings_default(&dp->set);
     dp->upcalls = upcall_queues_create();
     dp->meters = meters_create();
+    dp->bonds = bonds_create();
     struct pmd *kernel = pmd_create(dp, PMD_KERNEL, -1, 0);
     dp_apply_settings(dp, kernel);
     rcu_assign(&dp->pmds[PMD_KERNEL], kernel);
@@ -108,6 +110,7 @@ dp_destroy(struct dp *dp)
     rcu_barrier();
     upcall_queues_destroy(dp->upcalls);
     meters_destroy(dp->meters);
+    bonds_destroy(dp->bonds);
     megaflows_fini(&dp->mf);
     if (dp->retired) {
         dp_unmap_counters(dp->retired);

@@ -213,6 +213,22 @@ bool dp_meter_get_stats(struct dp *, uint32_t id, struct dp_meter_stats *);
 // unknown meter admits everything.  Any thread that is online in RCU.
 bool dp_meter_admits(struct dp *, uint32_t id, const struct rte_mbuf *);
 
+// --- balanced bonds ------------------------------------------------------------------------
+
+// What lb_output(id) does: the packet's L4 hash (as of hash(l4(basis))) chooses a bucket, whose
+// port it leaves by.  Main, but for what packets do.
+enum { DP_BOND_BUCKETS = 256 };
+struct dp_bond_config {
+    uint32_t id; // any number
+    uint32_t hash_basis;
+    odp_port_t ports[DP_BOND_BUCKETS]; // ODPP_NONE: what has this bucket is dropped
+};
+void dp_bond_set(struct dp *, const struct dp_bond_config *); // new or changed
+void dp_bond_del(struct dp *,
+                 uint32_t id); // nothing when there is none; packets for it are dropped
+// What each bucket sent since the bond was made; false, and zeros: there is none.
+bool dp_bond_get_bytes(struct dp *, uint32_t id, uint64_t bytes[DP_BOND_BUCKETS]);
+
 // --- sight ---------------------------------------------------------------------------------
 
 struct dp_stats {

@@ -67,6 +67,7 @@ struct dp {
     uint64_t retired_stat[PMD_N_STATS];
     struct upcall_queues *upcalls;
     struct meters *meters;
+    struct bonds *bonds;
     dp_flow_expel_fn *expel; /* main */
     void *expel_aux;
     dp_flow_adopt_fn *adopt; /* main */

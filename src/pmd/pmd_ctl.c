@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "pmd/bonds.h"
 #include "pmd/dp_int.h"
 #include "rpc/unixctl.h"
 
@@ -430,7 +431,7 @@ actions_impl_set(struct unixctl_conn *conn, int argc, const char *argv[], void *
                   "Error: unknown action implementation, ", argv[1], ", specified!");
 }
 
-// Bonds are balanced in translation: the datapath knows none.
+// Those of lb_output; all others are balanced in translation.
 static void
 bond_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
@@ -439,7 +440,11 @@ bond_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
     if (!dp || (argc > 1 && !pmd_ctl_is_dp_name(dp, argv[1]))) {
         unixctl_reply_error(conn, "please specify an existing datapath");
     } else {
-        unixctl_reply(conn, NULL);
+        struct str s = STR_INIT;
+
+        bonds_show(dp->bonds, &s);
+        unixctl_reply(conn, s.len ? str_cstr(&s) : NULL);
+        str_free(&s);
     }
 }
 

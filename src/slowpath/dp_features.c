@@ -35,7 +35,7 @@ static const struct feature {
     {.name = "check_pkt_len", .title = "Check pkt length action", .value = 1},
     {.name = "ct_timeout", .title = "Conntrack timeout policy"},
     {.name = "explicit_drop_action", .title = "Explicit Drop action", .value = 1},
-    {.name = "lb_output_action", .title = "Optimized Balance TCP mode"},
+    {.name = "lb_output_action", .title = "Optimized Balance TCP mode", .value = 1},
     {.name = "ct_zero_snat", .title = "Conntrack all-zero IP SNAT"},
     {.name = "add_mpls", .title = "MPLS Label add"},
     /* Its value is that of other_config:vlan-limit. */

@@ -10,7 +10,7 @@ from switchlib import hermetic_pair, wait_for
 pytestmark = pytest.mark.rootless
 
 # What this datapath does not have yet.
-MISSING = {"add_mpls", "lb_output_action", "nd_ext", "tnl_push_pop"}
+MISSING = {"add_mpls", "nd_ext", "tnl_push_pop"}
 
 
 def pairs(text):
