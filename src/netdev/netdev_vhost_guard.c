@@ -24,7 +24,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "netdev/netdev_vhost.h"
 
@@ -256,6 +259,25 @@ map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
     return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
 }
 
+// Its pages come from another process or another host, for which a forwarding thread would wait, at
+// the first touch, as long as that likes.
+static bool
+is_served_by_others(int fd)
+{
+    static const uint32_t magics[] = {FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC,
+                                      SMB2_SUPER_MAGIC, V9FS_MAGIC,      CEPH_SUPER_MAGIC,
+                                      AFS_SUPER_MAGIC,  CODA_SUPER_MAGIC};
+    struct statfs fs;
+    bool is_known = fstatfs(fd, &fs) == 0;
+
+    for (size_t i = 0; is_known && i < ARRAY_SIZE(magics); i++) {
+        if ((uint32_t)fs.f_type == magics[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void *
 mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
@@ -270,8 +292,9 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
         errno = EINVAL;
         return MAP_FAILED; // it closes the log itself
     }
-    void *at = map(address, length, prot, flags, fd, offset);
-    int error = errno;
+    bool is_refused = is_guests && is_served_by_others(fd);
+    void *at = is_refused ? MAP_FAILED : map(address, length, prot, flags, fd, offset);
+    int error = is_refused ? EINVAL : errno;
     if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, noted)) {
         syscall(SYS_munmap, at, length);
         at = MAP_FAILED;

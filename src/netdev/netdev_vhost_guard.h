@@ -25,7 +25,8 @@ struct netdev_vhost;
 void netdev_vhost_guard_start(void);
 // What this thread maps from now on (shared, of a file, anywhere) is the memory of the guest of
 // 'vhost'; NULL: of nobody.  Its files are mapped from their beginnings only, other offsets are
-// EINVAL.  The port must not go before its mappings.  Vhost thread.
+// EINVAL, as are file systems whose pages another process or host provides.  The port must not go
+// before its mappings.  Vhost thread.
 void netdev_vhost_guard_note(struct netdev_vhost *);
 
 // Closes the descriptors of the message that this thread has read, which the library does not see

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guest memory in a file system whose pages never come: FUSE, spoken by hand."""
+import os
+import socket
+import struct
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from switchlib import wait_for
+from test_vhost_hostile import Neighbours
+from test_vhost_protocol import add_server, begin, drivers  # noqa: F401
+from vhost_frontend import Driver
+
+
+def descriptors(sw):
+    return len(os.listdir("/proc/%d/fd" % sw.pid))
+
+
+# A file system with one file, whose pages never come.  Its mount is seen by nobody else.
+SILENT_FILE_SYSTEM = textwrap.dedent(r'''
+    import ctypes, os, socket, struct, sys, threading
+    INIT, LOOKUP, GETATTR, OPEN, STATFS, READ = 26, 1, 3, 14, 17, 15
+    ATTR = struct.Struct("<QQQQQQIIIIIIIIII")
+    libc = ctypes.CDLL(None, use_errno=True)
+    fuse = os.open("/dev/fuse", os.O_RDWR)
+    where, out = sys.argv[1], socket.socket(fileno=int(sys.argv[2]))
+    options = b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % fuse
+    if libc.unshare(0x20000) or libc.mount(b"none", b"/", None, 0x44000, None) \
+            or libc.mount(b"silent", where.encode(), b"fuse", 0, options):
+        sys.exit("mount: " + os.strerror(ctypes.get_errno()))
+
+    def attributes(node):
+        mode = 0o40755 if node == 1 else 0o100666
+        return ATTR.pack(node, 1 << 30, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
+
+    def serve():
+        while True:
+            request = os.read(fuse, 1 << 20)
+            _, opcode, unique, node = struct.unpack("<IIQQ", request[:24])
+            error, body = 0, b""
+            if opcode == INIT:
+                body = struct.pack("<IIIIHHII", 7, 31, 0, 0, 16, 16, 65536, 1).ljust(64, b"\0")
+            elif opcode == LOOKUP:
+                body = struct.pack("<QQQQII", 2, 0, 3600, 3600, 0, 0) + attributes(2)
+            elif opcode == GETATTR:
+                body = struct.pack("<QII", 3600, 0, 0) + attributes(node)
+            elif opcode == OPEN:
+                body = bytes(16)
+            elif opcode == STATFS:
+                body = bytes(80)
+            elif opcode == READ:
+                out.send(b"touched")
+                continue
+            else:
+                error = -38
+            os.write(fuse, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
+
+    threading.Thread(target=serve, daemon=True).start()
+    fd = os.open(where + "/memory", os.O_RDWR)
+    socket.send_fds(out, [b"open"], [fd])
+    sys.stdin.read()
+    os._exit(0)  # and with the process what waits for it
+''')
+
+
+@pytest.fixture
+def silent_file(tmp_path):
+    """A descriptor of that file, and a function that tells whether somebody has touched it."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("no FUSE here")
+    ours, theirs = socket.socketpair()
+    server = subprocess.Popen(
+        [sys.executable, "-c", SILENT_FILE_SYSTEM, str(tmp_path), str(theirs.fileno())],
+        pass_fds=[theirs.fileno()], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    theirs.close()
+    ours.settimeout(20)
+    fd = -1
+    try:
+        data, fds, _, _ = socket.recv_fds(ours, 100, 1)
+        if not fds:
+            pytest.skip("no mounts here: " + server.communicate(timeout=10)[1])
+        fd = fds[0]
+        ours.setblocking(False)
+
+        def touched():
+            try:
+                return ours.recv(100) != b""
+            except BlockingIOError:
+                return False
+
+        yield fd, touched
+    finally:
+        if fd >= 0:
+            os.close(fd)
+        server.kill()
+        server.wait(10)
+        ours.close()
+
+
+class Elsewhere(Driver):
+    """Its rings are sound; its buffers lie in a file of another file system."""
+    AT = 1 << 32
+
+    def __init__(self, path, fd, **kw):
+        self.elsewhere = fd
+        super().__init__(path, **kw)
+
+    def set_memory(self, regions):
+        super().set_memory(regions + [(self.AT, 1 << 20, self.elsewhere)])
+
+
+def test_memory_of_a_file_system_that_does_not_answer(sw, drivers, silent_file):  # noqa: F811
+    """A forwarding thread would wait for its pages, with all ports."""
+    fd, touched = silent_file
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    path = add_server(sw, "h")
+    before = descriptors(sw)
+    for _ in range(3):
+        h = Elsewhere(path, fd, fill=False)
+        for ring, flags in ((h.tx, 0), (h.rx, 2)):
+            for i in range(16):
+                ring.describe(i, h.AT + 4096 * i, 2048, flags)
+                ring.offer(i)
+        for _ in range(5):
+            near.exchange()
+        h.close()
+    assert not touched()
+    assert sw.get("Interface", "h", "link_state") == "down"
+    wait_for(lambda: descriptors(sw) <= before, 20, "descriptors to be closed")
+    drivers.append(Driver(path))  # an honest one
+    wait_for(lambda: near.exchange() or drivers[-1].receive(), 20, "frames for an honest guest")
