@@ -14,11 +14,23 @@ from vhost_frontend import Driver, Frontend
 
 RELAY = pytest.mark.parametrize("relay", (True, False), ids=("relay", "no-relay"))
 REQUESTS = range(45)  # those of vhost-user.rst, and some more
+STEADY = 25  # times of asking, 20 ms apart
 SIZES = (0, 8, 20, 40, 400)  # of payloads; one fits most messages, the last one fits none
 
 
 def n_open(sw):
     return sum(len(os.listdir("/proc/%d/fd" % pid)) for pid in [sw.pid] + relays(sw))
+
+
+def at_rest(sw):
+    """What is open once nothing comes or goes: relay and library find together again after a front-end."""
+    seen = []
+
+    def is_steady():
+        seen.append(n_open(sw))
+        return len(seen) >= STEADY and len(set(seen[-STEADY:])) == 1
+    wait_for(is_steady, 20, "descriptors that neither come nor go")
+    return seen[-1]
 
 
 def say_goodbye(fe):
@@ -43,7 +55,7 @@ def start(sw, relay, *config):
 def test_messages_of_all_kinds(sw, relay):
     """Sizes and numbers of descriptors that fit and that do not, each three times."""
     path = start(sw, relay)
-    before = n_open(sw)
+    before = at_rest(sw)
     fd = os.memfd_create("file")
     os.ftruncate(fd, 8192)
     for request in REQUESTS:
@@ -65,7 +77,7 @@ def test_messages_of_all_kinds(sw, relay):
 @RELAY
 def test_rings_that_cannot_be(sw, relay):
     path = start(sw, relay)
-    before = n_open(sw)
+    before = at_rest(sw)
     fd = os.memfd_create("file")
     for request in (vf.SET_VRING_NUM, vf.SET_VRING_BASE, vf.SET_VRING_ADDR, vf.SET_VRING_ENABLE,
                     vf.SET_INFLIGHT_FD):
@@ -81,7 +93,7 @@ def test_rings_that_cannot_be(sw, relay):
 def test_descriptors_that_take_the_place_of_others(sw, drivers, relay):  # noqa: F811
     """Of a connection that lasts: the last one of each kind is kept."""
     path = start(sw, relay)
-    before = n_open(sw)
+    before = at_rest(sw)
     d = Driver(path, features=(vf.LOG_ALL,))
     drivers.append(d)
     wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "the link")
@@ -139,7 +151,7 @@ def test_postcopy_begins_once(sw, offered):
                  "options:vhost-server-path=" + path)
         fe = Frontend(None, listener.accept()[0])
     fe.ask(vf.GET_FEATURES)
-    before = n_open(sw)
+    before = at_rest(sw)
 
     def advise():
         """Whether there came a userfaultfd."""
