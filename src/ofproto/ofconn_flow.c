@@ -84,6 +84,9 @@ ofconn_decode_flow_mod(struct ofconn *c, const struct ofp_msg *msg, struct ofp_f
     if (fm->table_id != OFP_TABLE_ALL && fm->table_id >= OFPROTO_N_TABLES) {
         return OFPERR_OFPBRC_EPERM; /* The hidden table is the switch's own. */
     }
+    if (!is_delete && (fm->match.mask.bits.recirc_id || fm->match.mask.bits.dp_hash)) {
+        return OFPERR_OFPBRC_EPERM; /* These are the datapath's. */
+    }
     return is_delete ? OFPERR_OK
                      : ofconn_check_acts(c->ofproto, &fm->actions, &fm->match,
                                          fm->table_id == OFP_TABLE_ALL ? 0 : fm->table_id,

@@ -149,10 +149,10 @@ table_lookup(struct xlate_ctx *ctx, uint8_t table_id)
     struct rule *rule;
 
     if (flow->nw_frag & NW_FRAG_ANY && ctx->view->frag == OFPROTO_FRAG_NORMAL) {
-        /* Rules see no fragment's ports, the first one's neither: all of a packet goes one way. */
+        /* Rules see no fragment's ports, the first one's neither: all of a packet goes one way.
+         * What flags the first one has they do see, as in the deployed switch. */
         without_ports = *flow;
         without_ports.tp_src = without_ports.tp_dst = 0;
-        without_ports.tcp_flags = 0;
         flow = &without_ports;
     }
     if (ctx->in->first_rule && !ctx->looked_up) {

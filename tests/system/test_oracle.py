@@ -53,7 +53,8 @@ def counted(lab):
     return sorted(lines)
 
 
-@pytest.mark.parametrize("round_", range(SEED, SEED + ROUNDS))
+# 31032: flags of a first fragment.
+@pytest.mark.parametrize("round_", [31032, *range(SEED, SEED + ROUNDS)])
 def test_random_flows_and_frames(labs, round_):
     rng = random.Random(round_)
     flows = "\n".join(random_flows(rng, rng.choice([5, 20, 60])))
