@@ -364,6 +364,7 @@ format_result(const struct request *r, const struct xlate_trace *trace, const st
     const struct dp_port_names dp_names = {.name = name_odp_port, .aux = r->all};
     const struct mf_port_names *n = r->with_names ? &names : NULL;
     struct flow first = r->flow, final = out->final_flow;
+    const bool has_set_output = final.actset_output != OFPP_UNSET; /* a change that is not shown */
 
     text_put(t, "Flow: ");
     flow_format(&r->flow, n, t);
@@ -371,7 +372,7 @@ format_result(const struct request *r, const struct xlate_trace *trace, const st
     xlate_trace_format(trace, t);
     text_put(t, "\nFinal flow: ");
     first.actset_output = final.actset_output = 0;
-    if (flow_equal(&first, &final)) {
+    if (flow_equal(&first, &final) && !has_set_output) {
         text_put(t, "unchanged");
     } else {
         flow_format(&final, n, t);

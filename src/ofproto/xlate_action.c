@@ -336,9 +336,11 @@ do_action(struct xlate_ctx *ctx, const struct ofpact *a, const struct ofpact *li
         ctx->flow.skb_priority = OFPACT_CAST(ofpact_queue, a)->queue_id;
         break;
     case OFPACT_POP_QUEUE:
-        ctx->flow.skb_priority = ctx->orig_priority;
         FLOW_MASK_SET(ctx->wc, skb_priority);
-        xlate_report(ctx, TRACE_DETAIL, "queue = %#x", ctx->orig_priority);
+        if (ctx->flow.skb_priority != ctx->orig_priority) {
+            ctx->flow.skb_priority = ctx->orig_priority;
+            xlate_report(ctx, TRACE_DETAIL, "queue = %#x", ctx->orig_priority);
+        }
         break;
     case OFPACT_FIN_TIMEOUT:
         do_fin_timeout(ctx, OFPACT_CAST(ofpact_fin_timeout, a));

@@ -115,23 +115,33 @@ xlate_order_actions(const struct ofpact *acts, size_t size, struct ofpacts *out)
             append_last(out, acts, size, (enum place)p);
         }
     }
-    /* A group says where the packet goes; without one an output does. */
-    if (!append_last(out, acts, size, PLACE_GROUP) && !append_last(out, acts, size, PLACE_OUTPUT)) {
-        append_last(out, acts, size, PLACE_RESUBMIT);
+    /* A group says where the packet goes; without one an output does.  A set that sends the packet
+     * nowhere does nothing at all. */
+    if (!append_last(out, acts, size, PLACE_GROUP) && !append_last(out, acts, size, PLACE_OUTPUT) &&
+        !append_last(out, acts, size, PLACE_RESUBMIT)) {
+        ofpacts_clear(out);
     }
 }
 
 static void
-report_set(struct xlate_ctx *ctx, const char *verb, const struct ofpact *acts, size_t size)
+report_set(struct xlate_ctx *ctx, const char *verb)
 {
+    struct ofpacts ordered = {0};
     struct text t = {0};
 
     if (!ctx->trace) {
         return;
     }
-    ofpacts_format(acts, size, NULL, &t);
-    xlate_report(ctx, TRACE_DETAIL, "action set %s: %s", verb, text_cstr(&t));
+    xlate_order_actions(ofpacts_data(&ctx->action_set), ctx->action_set.size, &ordered);
+    if (ordered.size) {
+        text_put(&t, ": ");
+        ofpacts_format(ofpacts_data(&ordered), ordered.size, NULL, &t);
+    } else {
+        text_put(&t, " empty");
+    }
+    xlate_report(ctx, TRACE_DETAIL, "action set %s%s", verb, text_cstr(&t));
     text_fini(&t);
+    ofpacts_fini(&ordered);
 }
 
 static void
@@ -171,15 +181,13 @@ xlate_write_actions(struct xlate_ctx *ctx, const struct ofpact_nest *nest)
         xlate_fail(ctx, XLATE_TOO_MANY_RESUBMITS);
     }
     note_output(ctx, acts, size);
-    report_set(ctx, "is", ofpacts_data(&ctx->action_set), ctx->action_set.size);
+    report_set(ctx, "is");
 }
 
 void
 xlate_clear_actions(struct xlate_ctx *ctx)
 {
-    if (ctx->action_set.size) {
-        report_set(ctx, "was", ofpacts_data(&ctx->action_set), ctx->action_set.size);
-    }
+    report_set(ctx, "was");
     ofpacts_clear(&ctx->action_set);
     ctx->flow.actset_output = OFPP_UNSET;
 }
@@ -204,10 +212,14 @@ xlate_action_set(struct xlate_ctx *ctx)
         return;
     }
     xlate_order_actions(ofpacts_data(&ctx->action_set), ctx->action_set.size, &ordered);
+    ofpacts_clear(&ctx->action_set); /* Done once, even if the packet comes back. */
+    if (!ordered.size) {
+        ofpacts_fini(&ordered);
+        return;
+    }
     if (trace) {
         ctx->trace = &trace_append(trace, TRACE_TABLE, "--. Executing action set:")->subs;
     }
-    ofpacts_clear(&ctx->action_set); /* Done once, even if the packet comes back. */
     ctx->in_action_set = true;
     ctx->exit = false;
     ctx->cookie = cookie == UINT64_MAX ? ctx->first_cookie : cookie;
