@@ -101,7 +101,9 @@ def test_of_the_service(systemd_machine):
     # The next stop and start, too.
     m.run("systemctl stop sluiced && systemctl start sluiced", timeout=60)
     assert configuration(m) == before[0]
-    m.run("systemctl stop sluiced")
+    # Removed, it does not run on without its files.
+    m.run(DPKG + "-r sluice", timeout=120)
+    assert m.run("pidof sluiced ovs-vswitchd", check=False).returncode != 0
 
 
 def test_of_a_service_that_does_not_run(systemd_machine):
