@@ -15,6 +15,9 @@ yield(void *bridges_)
     struct bridges *b = bridges_;
     struct br *br, *next;
 
+    if (!db_is_lock_contended(b->db)) {
+        return; /* Not any more: bridges_follow_lock() is about to be called. */
+    }
     log_err("another ovs-vswitchd process has taken over, giving up the bridges");
     HASH_ITER (hh, b->brs, br, next) {
         br_destroy(br);

@@ -26,6 +26,7 @@ struct ofgroup_map {
 /* What a transaction makes of the groups. */
 struct group_stage {
     struct ofgroup_map *map; /* references of those that were there before are the old map's */
+    struct ofgroup_map *old; /* the map before it, once it is published; may be NULL */
     size_t allocated;
     struct ofgroup **gone; /* were there before */
     size_t n_gone, allocated_gone;
@@ -280,9 +281,7 @@ groups_publish(struct ofproto *p, cls_version_t version)
         stage->map->version = version;
         stage->map->earlier = old;
         rcu_assign(&p->groups, stage->map);
-        if (old) {
-            rcu_free(old);
-        }
+        stage->old = old;
     }
 }
 
@@ -301,6 +300,10 @@ groups_tell(struct ofproto *p)
 
     if (!stage) {
         return false;
+    }
+    /* Not sooner: who begins before the version is there looks into the old map as well. */
+    if (stage->old) {
+        rcu_free(stage->old);
     }
     qsort(stage->changed, stage->n_changed, sizeof *stage->changed, compare_ids);
     for (size_t i = 0; i < stage->n_changed; i++) {

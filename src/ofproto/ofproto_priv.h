@@ -384,7 +384,8 @@ bool group_exists(const struct ofproto *, uint32_t group_id);
 /* Groups, and rules that go with a deleted one, change with the transaction. */
 enum ofperr group_mod_apply(struct flow_txn *, const struct ofp_group *);
 /* Of flow_txn_commit() and flow_txn_abort(), for what a transaction did to groups.  Publish before
- * the version is; tell the journal and the list of changes afterwards: true if there are some. */
+ * the version is; tell the journal and the list of changes afterwards, which also lets go of the
+ * groups that were: true if there are some. */
 void groups_publish(struct ofproto *, cls_version_t version);
 bool groups_tell(struct ofproto *);
 void groups_abort(struct ofproto *);

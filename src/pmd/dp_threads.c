@@ -105,7 +105,8 @@ dp_apply_settings(struct dp *dp, struct pmd *pmd)
     pthread_mutex_unlock(&dp->keeper_lock);
 }
 
-static void
+// False: there are as many as there can be.
+static bool
 thread_add(struct dp *dp, unsigned core)
 {
     unsigned index = PMD_KERNEL + 1;
@@ -117,7 +118,7 @@ thread_add(struct dp *dp, unsigned core)
     if (index == PMD_MAX) {
         log_warn("No PMD thread for core %u: there are %d already.", core, PMD_MAX - 1);
         dp->n_pmds_refused++;
-        return;
+        return false;
     }
     struct pmd *pmd = pmd_create(dp, index, (int)core, core_numa((int)core));
     dp_apply_settings(dp, pmd);
@@ -137,6 +138,7 @@ thread_add(struct dp *dp, unsigned core)
     }
     dp->most_pmds = MAX(dp->most_pmds, dp_n_pmds(dp));
     pmd_start(pmd);
+    return true;
 }
 
 static void
@@ -194,8 +196,7 @@ dp_update_threads(struct dp *dp)
     }
     for (unsigned core = 0; core < n_cores(); core++) {
         if (core_bit(mask, core)) {
-            thread_add(dp, core);
-            changed = true;
+            changed |= thread_add(dp, core);
         }
     }
     if (changed) {

@@ -138,18 +138,22 @@ later_cycles(struct pmd *pmd, uint32_t n)
     return answers + n * tsc_of_ns(pmd, AFTERMATH_NS);
 }
 
-// The queue rests for as long as a good burst takes to come, if they go on coming as they did since
-// the last burst of which some were refused.
+// The queue rests for as long as a good burst takes to come, if packets go on coming as they did
+// since the last burst of which some were refused: all of them, for those that are not refused
+// come, too, and wait, and the device has no room for more than some hundred.
 static void
 begin_rest(struct pmd *pmd, struct rxq *rxq)
 {
     uint64_t most = pmd->half_ms_cycles, least = most / REST_MIN_SHARE;
     uint64_t gap = MIN(pmd->now_tsc - rxq->refused_tsc, most);
-    uint32_t n = pmd->burst.n; // of the queue, whatever recirculated since
+    uint32_t n_now = pmd->burst.n; // of the queue, whatever recirculated since
+    uint64_t seen = atomic_load_explicit(&rxq->n_packets, memory_order_relaxed) + n_now;
+    uint64_t n = seen - rxq->refused_seen;
 
     rxq->refused_tsc = pmd->now_tsc;
-    if (n < BURST_MAX) { // else there is more already
-        uint64_t rest = gap * REST_BURST / MAX(n, 1u);
+    rxq->refused_seen = seen;
+    if (n_now < BURST_MAX) { // else there is more already
+        uint64_t rest = gap * REST_BURST / MAX(n, UINT64_C(1));
         rxq->rest_tsc = pmd->now_tsc + MIN(MAX(rest, least), most);
         coverage_inc(miss_share_rest);
     }

@@ -54,6 +54,7 @@ struct rxq {
     uint64_t miss_tsc;                        /* pmd: when it was refilled */
     uint64_t refused_cycles;                  /* pmd: that refused packets took, not charged yet */
     uint64_t refused_tsc;                     /* pmd: when some were refused last */
+    uint64_t refused_seen;                    /* pmd: how many packets had come by then */
     uint64_t rest_tsc;                        /* pmd: not polled before that */
     _Atomic uint64_t drops[DROP_N_REASONS];   /* pmd: w, main: r */
 };

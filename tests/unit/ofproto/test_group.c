@@ -115,6 +115,32 @@ is_seen_when_its_transaction_ends(void **state)
     fx_fini(&fx);
 }
 
+/* Who begins between the groups of a transaction and its version has the old version, and keeps the
+ * groups of it however long it takes. */
+static void
+the_old_groups_live_until_the_version_is_there(void **state)
+{
+    struct flow_txn txn;
+    cls_version_t before;
+    struct ofproto *p;
+    struct fx fx;
+
+    fx_init(&fx);
+    p = fx_bridge(&fx, "br0");
+    put(p, 1, "output:1", 1);
+    before = ofproto_version(p);
+    flow_txn_begin(&txn, p);
+    assert_int_equal(change(&txn, OFPGC_MODIFY, 1, "output:5", 1), 0);
+    groups_publish(p, txn.version);
+    rcu_barrier(); /* A grace period, while nobody knows of the version. */
+    assert_int_equal(leads_to(p, before, 1), 1);
+    assert_int_equal(leads_to(p, txn.version, 1), 5);
+    atomic_store(&p->version, txn.version);
+    groups_tell(p);
+    flow_txn_abort(&txn);
+    fx_fini(&fx);
+}
+
 /* Transactions of several changes against a list; every other one is undone. */
 static void
 agrees_with_a_list(void **state)
@@ -315,6 +341,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_seen_when_its_transaction_ends),
+        cmocka_unit_test(the_old_groups_live_until_the_version_is_there),
         cmocka_unit_test(agrees_with_a_list),
         cmocka_unit_test(chains_of_groups_are_followed_once),
         cmocka_unit_test(buckets_of_a_translation_are_limited),
