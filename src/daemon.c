@@ -300,6 +300,9 @@ daemon_start(const struct daemon_settings *settings)
     state.quiet = settings->detach;
     if (settings->pidfile != NULL && !settings->overwrite_pidfile && running_pid(settings) == 0) {
         pidfile_check_free(settings->pidfile);
+        if (access(settings->pidfile, F_OK) == 0) {
+            heir_await_orphans(); /* It was killed, and its monitor, too. */
+        }
     }
     if (settings->detach) {
         detach();

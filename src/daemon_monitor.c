@@ -345,6 +345,8 @@ end_like(struct monitor *m, int status, const char *description)
 {
     end_helper(m->spare);
     end_helper(m->keeper);
+    heir_expect(); /* Of one that was killed. */
+    (void)heir_await();
     if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0) {
         log_warn("pid %ld died, %s, exiting", (long)m->worker, description);
     }

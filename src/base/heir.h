@@ -33,4 +33,8 @@ void heir_expect(void);
  * what has failed may succeed now. */
 bool heir_await(void);
 
+/* In a process that follows one that was killed, but has no monitor in common with it: waits, 10 s
+ * at most, for the end of all heirs whose owners are dead. */
+void heir_await_orphans(void);
+
 #endif

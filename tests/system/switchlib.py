@@ -50,6 +50,18 @@ def wait_for(question, timeout=10.0, what="condition"):
         time.sleep(0.02)
 
 
+def heir_of(pid):
+    """The process that has the memory of worker 'pid' when that is dead; None: there is none."""
+    for child in sh(["pgrep", "-P", str(pid)], check=False).stdout.split():
+        try:
+            with open("/proc/%s/comm" % child, encoding="ascii") as f:
+                if f.read() == "sluice-heir\n":
+                    return int(child)
+        except OSError:
+            pass
+    return None
+
+
 def new_name(stem):
     """A name for a namespace or device that no other test on this machine uses."""
     return "s%x%s%d" % (os.getpid() & 0xfffff, stem, next(_serial))

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from switchlib import SLUICED, Netns, wait_for
+from switchlib import SLUICED, Netns, heir_of, wait_for
 
 
 class Daemon:
@@ -212,6 +212,55 @@ def test_monitor_leaves_one_dead_that_hangs_and_was_told_to_end(daemon):
         time.sleep(0.1)
     wait_for(lambda: daemon._pids() == [], 5, "the monitor to end")
     assert "restarting" not in daemon.log()
+
+
+WAITS = "waiting for the memory of the process that died"
+
+
+def parent_of(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        return int(f.read().rsplit(")", 1)[1].split()[1])
+
+
+@pytest.fixture
+def stopped_heir(daemon):
+    """Of a worker with a monitor; goes on at the end."""
+    assert daemon.detach("--monitor") == 0
+    heir = wait_for(lambda: heir_of(daemon.pid()), 5, "the heir")
+    os.kill(heir, signal.SIGSTOP)
+    yield heir
+    try:
+        os.kill(heir, signal.SIGCONT)
+    except ProcessLookupError:
+        pass
+
+
+def test_a_start_waits_for_the_memory_of_one_that_was_killed_with_its_monitor(daemon, stopped_heir):
+    """EAL would find too few pages, and run without them for life."""
+    worker = daemon.pid()
+    for pid in parent_of(worker), worker:
+        os.kill(pid, signal.SIGKILL)
+    daemon.popen("--pidfile", "--log-file")
+    wait_for(lambda: WAITS in daemon.log(), 5, "the next one")
+    assert daemon.pid() == worker and not gone(stopped_heir)
+    os.kill(stopped_heir, signal.SIGCONT)
+    wait_for(lambda: daemon.pid() != worker and daemon.appctl("version").returncode == 0, 10,
+             "the next one to start")
+    assert gone(stopped_heir)
+
+
+def test_monitor_ends_when_the_memory_is_back(daemon, stopped_heir):
+    """As its worker hangs and is killed."""
+    worker = daemon.pid()
+    monitor = parent_of(worker)
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(worker, signal.SIGTERM)
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: WAITS in daemon.log(), 5, "the monitor to wait")
+    assert not gone(monitor)
+    os.kill(stopped_heir, signal.SIGCONT)
+    wait_for(lambda: gone(monitor), 5, "the monitor to end")
+    assert gone(stopped_heir) and "restarting" not in daemon.log()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

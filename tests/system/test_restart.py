@@ -10,7 +10,7 @@ import time
 import pytest
 
 from outage import Outage
-from switchlib import ROOT, Switch, sh, switch_with_two_hosts, wait_for
+from switchlib import ROOT, Switch, heir_of, sh, switch_with_two_hosts, wait_for
 
 sys.path.insert(1, os.path.join(ROOT, "tests", "perf"))
 import rig  # noqa: E402
@@ -179,18 +179,6 @@ def spare_takes_over_on(where):
         for h in hosts:
             h.close()
         sw.close()
-
-
-def heir_of(pid):
-    """The process that has the memory of worker 'pid' when that is dead; None: there is none."""
-    for child in sh(["pgrep", "-P", str(pid)], check=False).stdout.split():
-        try:
-            with open("/proc/%s/comm" % child, encoding="ascii") as f:
-                if f.read() == "sluice-heir\n":
-                    return int(child)
-        except OSError:
-            pass
-    return None
 
 
 def test_nobody_waits_for_the_memory_of_the_dead(monitored):
