@@ -11,6 +11,7 @@
 // memory on huge pages cannot be replaced in smaller ones.
 #include "netdev/netdev_vhost_guard.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -24,11 +25,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include <linux/magic.h>
-
+#include "base/fd_served.h"
 #include "netdev/netdev_vhost.h"
 
 enum {
@@ -178,6 +177,24 @@ netdev_vhost_guard_drop_fds(void)
     came.n = 0;
 }
 
+typedef ssize_t recvmsg_fn(int, struct msghdr *, int);
+
+// The C library's, in which threads can be cancelled: so EAL ends the one that waits for messages
+// of other processes (with --legacy-mem), and waits for its end.
+static recvmsg_fn *
+libc_recvmsg(void)
+{
+    static recvmsg_fn *_Atomic found;
+    recvmsg_fn *function = atomic_load_explicit(&found, memory_order_relaxed);
+
+    if (function == NULL) {
+        void *symbol = dlsym(RTLD_NEXT, "recvmsg");
+        memcpy(&function, &symbol, sizeof(function));
+        atomic_store_explicit(&found, function, memory_order_relaxed);
+    }
+    return function;
+}
+
 // In front of the C library's.  The library reads a message's header, and with it all that came
 // along, as nobody else in this process reads anything.
 ssize_t
@@ -185,7 +202,7 @@ recvmsg(int sock, struct msghdr *msg, int flags)
 {
     bool is_header = msg->msg_iovlen == 1 && msg->msg_iov[0].iov_len == MESSAGE_HEADER_SIZE &&
                      msg->msg_controllen == CMSG_SPACE(MESSAGE_FDS * sizeof(int));
-    ssize_t n = syscall(SYS_recvmsg, sock, msg, flags);
+    ssize_t n = libc_recvmsg()(sock, msg, flags);
 
     if (is_header && n > 0 &&
         ((msg->msg_flags & MSG_CTRUNC) != 0 || has_unwanted_fds(msg, (size_t)n))) {
@@ -259,25 +276,6 @@ map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
     return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
 }
 
-// Its pages come from another process or another host, for which a forwarding thread would wait, at
-// the first touch, as long as that likes.
-static bool
-is_served_by_others(int fd)
-{
-    static const uint32_t magics[] = {FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC,
-                                      SMB2_SUPER_MAGIC, V9FS_MAGIC,      CEPH_SUPER_MAGIC,
-                                      AFS_SUPER_MAGIC,  CODA_SUPER_MAGIC};
-    struct statfs fs;
-    bool is_known = fstatfs(fd, &fs) == 0;
-
-    for (size_t i = 0; is_known && i < ARRAY_SIZE(magics); i++) {
-        if ((uint32_t)fs.f_type == magics[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void *
 mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
@@ -292,7 +290,8 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
         errno = EINVAL;
         return MAP_FAILED; // it closes the log itself
     }
-    bool is_refused = is_guests && is_served_by_others(fd);
+    // A forwarding thread would wait for its pages, at the first touch.
+    bool is_refused = is_guests && fd_is_served_by_others(fd);
     void *at = is_refused ? MAP_FAILED : map(address, length, prot, flags, fd, offset);
     int error = is_refused ? EINVAL : errno;
     if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, noted)) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guest memory in a file system whose pages never come: FUSE, spoken by hand."""
+"""Guests' files in a file system that does not answer: FUSE, spoken by hand."""
 import os
 import socket
 import struct
@@ -9,10 +9,11 @@ import textwrap
 
 import pytest
 
+import vhost_frontend as vf
 from switchlib import wait_for
 from test_vhost_hostile import Neighbours
 from test_vhost_protocol import add_server, begin, drivers  # noqa: F401
-from vhost_frontend import Driver
+from vhost_frontend import Driver, Frontend
 
 
 def descriptors(sw):
@@ -22,7 +23,7 @@ def descriptors(sw):
 # A file system with one file, whose pages never come.  Its mount is seen by nobody else.
 SILENT_FILE_SYSTEM = textwrap.dedent(r'''
     import ctypes, os, socket, struct, sys, threading
-    INIT, LOOKUP, GETATTR, OPEN, STATFS, READ = 26, 1, 3, 14, 17, 15
+    INIT, LOOKUP, GETATTR, OPEN, STATFS, READ, FLUSH = 26, 1, 3, 14, 17, 15, 25
     ATTR = struct.Struct("<QQQQQQIIIIIIIIII")
     libc = ctypes.CDLL(None, use_errno=True)
     fuse = os.open("/dev/fuse", os.O_RDWR)
@@ -36,10 +37,14 @@ SILENT_FILE_SYSTEM = textwrap.dedent(r'''
         mode = 0o40755 if node == 1 else 0o100666
         return ATTR.pack(node, 1 << 30, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 
+    def is_held_up(pid):
+        program = os.path.basename(os.readlink("/proc/%d/exe" % pid))
+        return "sluice" in program and os.path.exists(where + ".hold")
+
     def serve():
         while True:
             request = os.read(fuse, 1 << 20)
-            _, opcode, unique, node = struct.unpack("<IIQQ", request[:24])
+            _, opcode, unique, node, _, _, pid = struct.unpack("<IIQQIII", request[:36])
             error, body = 0, b""
             if opcode == INIT:
                 body = struct.pack("<IIIIHHII", 7, 31, 0, 0, 16, 16, 65536, 1).ljust(64, b"\0")
@@ -54,6 +59,9 @@ SILENT_FILE_SYSTEM = textwrap.dedent(r'''
             elif opcode == READ:
                 out.send(b"touched")
                 continue
+            elif opcode == FLUSH:
+                if is_held_up(pid):
+                    continue
             else:
                 error = -38
             os.write(fuse, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
@@ -61,6 +69,7 @@ SILENT_FILE_SYSTEM = textwrap.dedent(r'''
     threading.Thread(target=serve, daemon=True).start()
     fd = os.open(where + "/memory", os.O_RDWR)
     socket.send_fds(out, [b"open"], [fd])
+    os.close(fd)  # at our end nobody would answer
     sys.stdin.read()
     os._exit(0)  # and with the process what waits for it
 ''')
@@ -133,3 +142,27 @@ def test_memory_of_a_file_system_that_does_not_answer(sw, drivers, silent_file):
     wait_for(lambda: descriptors(sw) <= before, 20, "descriptors to be closed")
     drivers.append(Driver(path))  # an honest one
     wait_for(lambda: near.exchange() or drivers[-1].receive(), 20, "frames for an honest guest")
+
+
+@pytest.mark.parametrize("request_", (vf.SET_MEM_TABLE, vf.SET_VRING_CALL, vf.SET_LOG_FD, vf.SET_OWNER),
+                         ids=("memory", "call", "log", "unwanted"))
+def test_a_file_that_cannot_be_closed(sw, drivers, silent_file, tmp_path, request_):  # noqa: F811
+    """Its server is asked when it is closed.  That may cost its own port, not those of others."""
+    fd, _ = silent_file
+    open(str(tmp_path) + ".hold", "w").close()
+    begin(sw)
+    path = add_server(sw, "h")
+    payload = struct.pack("<IIQQQQ", 1, 0, 0, 1 << 20, vf.USER, 0) if request_ == vf.SET_MEM_TABLE \
+        else struct.pack("<Q", 0)
+    fe = Frontend(path)
+    fe.send(request_, payload, [fd])
+    try:
+        assert fe.s.recv(1000) == b""  # it was read
+    except ConnectionResetError:
+        pass
+    fe.close()
+    other = Frontend(add_server(sw, "g"))
+    assert other.ask(vf.GET_FEATURES)
+    other.close()
+    sw.vsctl("del-port", "h")
+    assert sw.vsctl("list-ports", "br0").split() == ["g"]

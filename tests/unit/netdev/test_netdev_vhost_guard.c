@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "netdev/netdev_vhost.h"
@@ -391,6 +392,43 @@ test_files_that_cannot_be_mapped(void **state)
 
 // --- descriptors of messages ---------------------------------------------------------------
 
+static void *
+wait_for_message(void *sock)
+{
+    char byte;
+    struct iovec iov = {.iov_base = &byte, .iov_len = sizeof(byte)};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    (void)recvmsg(*(const int *)sock, &msg, 0);
+    return NULL;
+}
+
+// So EAL ends its thread for other processes, with --legacy-mem; it waits for that without end.
+static void
+test_who_waits_can_be_cancelled(void **state)
+{
+    struct timespec end;
+    pthread_t thread;
+    void *result = NULL;
+    int socks[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, socks), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_message, &socks[0]), 0);
+    usleep(50000); // Most likely it waits by now; one that does not yet is cancelled, too.
+    pthread_cancel(thread);
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 10;
+    int error = pthread_timedjoin_np(thread, &result, &end);
+    if (error != 0) {
+        assert_int_equal(send(socks[1], "", 1, 0), 1);
+        pthread_join(thread, NULL);
+    }
+    assert_int_equal(error, 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    close(socks[0]);
+    close(socks[1]);
+}
+
 // Sends 'size' bytes that begin with 'request', and 'n_fds' descriptors of a pipe's writing end.
 static void
 send_message(int sock, uint32_t request, size_t size, size_t n_fds)
@@ -502,6 +540,7 @@ main(void)
         cmocka_unit_test(test_files_from_their_beginnings),
         cmocka_unit_test(test_files_that_cannot_be_mapped),
         cmocka_unit_test(test_descriptors_that_nobody_wants),
+        cmocka_unit_test(test_who_waits_can_be_cancelled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
