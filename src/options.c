@@ -149,7 +149,8 @@ print_help(void)
            "                          (default: %d)\n"
            "  --mlockall              keep all memory resident\n"
            "  --hw-rawio-access       with --user, keep raw I/O access\n"
-           "  --no-self-confinement   accepted, without effect\n",
+           "  --no-self-confinement   controllers' Unix sockets may lie outside of the run "
+           "directory\n",
            dirs_run(), PROGRAM_NAME, LINGER_DEFAULT_S);
     printf("\nLogging options:\n"
            "  -vSPEC, --verbose=SPEC  set log levels\n"
@@ -272,8 +273,11 @@ log_and_daemon_option(struct options *o, int c, const char *arg)
     case OPT_HW_RAWIO:
         o->daemon.keep_rawio = true;
         break;
+    case OPT_NO_SELF_CONFINEMENT:
+        dirs_set_confined(false);
+        break;
     default:
-        break; /* --no-self-confinement */
+        break;
     }
 }
 

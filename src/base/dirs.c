@@ -47,6 +47,20 @@ DIRS_GETTER(sysconf)
 DIRS_GETTER(pkgdata)
 DIRS_GETTER(bin)
 
+static bool unconfined; /* w: main, before threads */
+
+void
+dirs_set_confined(bool confined)
+{
+    unconfined = !confined;
+}
+
+bool
+dirs_is_confined(void)
+{
+    return !unconfined;
+}
+
 char *
 dirs_path(const char *dir, const char *name)
 {

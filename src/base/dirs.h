@@ -21,6 +21,11 @@ const char *dirs_sysconf(void); /* /etc */
 const char *dirs_pkgdata(void); /* /usr/share/openvswitch */
 const char *dirs_bin(void);     /* /usr/bin */
 
+/* Whether what a database says may name sockets anywhere (--no-self-confinement), or in dirs_run()
+ * only.  Set at start, before threads. */
+void dirs_set_confined(bool confined);
+bool dirs_is_confined(void); /* true unless said otherwise */
+
 /* Returns a new absolute path: 'name' when it starts with '/', else 'dir'/'name'. */
 char *dirs_path(const char *dir, const char *name);
 

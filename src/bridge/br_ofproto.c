@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/dirs.h"
 #include "base/log.h"
 #include "bridge/bridge_int.h"
 #include "openflow/ofp_version.h"
@@ -60,6 +61,52 @@ controller_from_row(const struct db_row *row, struct ofproto_controller_cfg *c)
     };
 }
 
+static bool
+is_within(const char *dir, const char *path)
+{
+    size_t n = strlen(dir);
+
+    return !strncmp(path, dir, n) && path[n] == '/' && !strstr(path + n, "/../") &&
+           !strstr(path + n, "//");
+}
+
+/* Who may write the database may be somewhere else: it must not have us connect to any socket of
+ * this machine, nor put one in the place of any file. */
+static bool
+may_use(const char *bridge, const char *target)
+{
+    static struct log_rate rl = LOG_RATE_INIT(1, 5);
+    char *path = NULL, *own = xasprintf("%s/%s.controller", dirs_run(), bridge);
+    bool ok = true;
+
+    if (dirs_is_confined() && !strncmp(target, "unix:", 5)) {
+        path = dirs_path(dirs_run(), target + 5);
+        ok = is_within(dirs_run(), path);
+        if (!ok) {
+            log_err_rl(&rl,
+                       "bridge %s: Not connecting to socket controller \"%s\" due to possibility "
+                       "for remote exploit.  Instead, specify socket in allowed \"unix:%s/\" or "
+                       "connect to \"unix:%s/%s.mgmt\" (which is always available without special "
+                       "configuration).",
+                       bridge, target, dirs_run(), dirs_run(), bridge);
+        }
+    } else if (dirs_is_confined() && !strncmp(target, "punix:", 6)) {
+        path = dirs_path(dirs_run(), target + 6);
+        ok = !strcmp(path, own);
+        if (!ok) {
+            log_err_rl(&rl,
+                       "bridge %s: Not adding Unix domain socket controller \"%s\" due to "
+                       "possibility of overwriting local files. Instead, specify path in allowed "
+                       "format \"punix:%s\" or connect to \"unix:%s/%s.mgmt\" (which is always "
+                       "available without special configuration).",
+                       bridge, target, own, dirs_run(), bridge);
+        }
+    }
+    free(path);
+    free(own);
+    return ok;
+}
+
 static struct ofproto_controller_cfg *
 row_controllers(const struct db_row *br_row, size_t *n)
 {
@@ -67,10 +114,12 @@ row_controllers(const struct db_row *br_row, size_t *n)
     const struct db_row **rows = row_refs(br_row, "controller", &n_rows);
     struct ofproto_controller_cfg *controllers = xcalloc(n_rows + 1, sizeof *controllers);
 
+    *n = 0;
     for (size_t i = 0; i < n_rows; i++) {
-        controller_from_row(rows[i], &controllers[i]);
+        if (may_use(row_str(br_row, "name"), row_str(rows[i], "target"))) {
+            controller_from_row(rows[i], &controllers[(*n)++]);
+        }
     }
-    *n = n_rows;
     free(rows);
     return controllers;
 }

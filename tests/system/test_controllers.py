@@ -150,6 +150,50 @@ def test_a_passive_controller_is_only_told_what_it_asks_for(br):
 
 
 @pytest.mark.rootless
+@pytest.mark.parametrize("confined", [True, False])
+def test_sockets_that_a_database_may_name(make_hermetic, tmp_path, confined):
+    """Those in the run directory; others only with --no-self-confinement."""
+    options = ["--enable-dummy=override", "--disable-system"]
+    br = make_hermetic(args=options + ([] if confined else ["--no-self-confinement"]))
+    br.add_bridge("br0", "fail_mode=secure")
+
+    def answers(path):
+        try:
+            p = of.Peer(path, of.OF13)
+        except OSError:
+            return False
+        good = p.answers() == []
+        p.close()
+        return good
+
+    inside, outside, kept = br.dir + "/br0.controller", str(tmp_path / "s"), str(tmp_path / "kept")
+    with open(kept, "w") as f:
+        f.write("x")
+    br.vsctl("set-controller", "br0", "punix:" + inside)
+    wait_for(lambda: answers(inside), 10, "the socket")
+    br.vsctl("set-controller", "br0", "punix:" + inside, "punix:" + outside, "punix:%s/../%s" % (br.dir, outside),
+             *(["punix:" + kept, "punix:%s/db.sock" % br.dir] if confined else []))
+    wait_for(lambda: answers(inside), 10, "the socket")
+    if confined:
+        assert not answers(outside) and open(kept).read() == "x"
+        br.vsctl("list-br")
+    else:
+        wait_for(lambda: answers(outside), 10, "the other socket")
+    for path in (br.dir + "/listens", outside + "2"):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(path)
+            s.listen()
+            s.settimeout(3 if confined and path != br.dir + "/listens" else 15)
+            br.vsctl("set-controller", "br0", "unix:" + path)
+            if confined and path != br.dir + "/listens":
+                with pytest.raises(socket.timeout):
+                    s.accept()
+                assert any("Not connecting to socket controller" in line for line in br.alarms())
+            else:
+                s.accept()[0].close()
+
+
+@pytest.mark.rootless
 def test_tls_controller(br, listen, tmp_path):
     """Both sides show certificates of one authority; without the switch's nothing is spoken."""
     def openssl(*args):
