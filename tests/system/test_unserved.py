@@ -31,7 +31,7 @@ def configure(sw):
                  "--", "--id=@b", "get", "Bridge", br,
                  "--", "--id=@j", "create", "IPFIX", 'targets="127.0.0.1:4740"',
                  "--", "create", "Flow_Sample_Collector_Set", "id=1", "bridge=@b", "ipfix=@j")
-        sw.vsctl("set-controller", br, "punix:%s/%s.ctl" % (sw.dir, br), "--", "set", "Controller",
+        sw.vsctl("set-controller", br, "punix:%s/%s.controller" % (sw.dir, br), "--", "set", "Controller",
                  br, "local_ip=10.0.0.1", "local_netmask=255.0.0.0")
     for p in ("p1", "p2"):
         sw.vsctl("set", "Port", p, "bond_fake_iface=true", "--", "set", "Interface", p, "bfd:enable=true",
