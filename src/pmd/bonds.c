@@ -38,14 +38,22 @@ bonds_create(void)
     return xzalloc(sizeof(struct bonds));
 }
 
+static void
+map_free(void *map_)
+{
+    struct bond_map *map = map_;
+
+    free(map->counts);
+    free(map);
+}
+
 void
 bonds_destroy(struct bonds *bonds)
 {
     for (unsigned i = 0; bonds && i < N_CHAINS; i++) {
         for (struct bond_map *map = rcu_get_protected(&bonds->chains[i]), *next; map; map = next) {
             next = rcu_get_protected(&map->next);
-            free(map->counts);
-            free(map);
+            map_free(map);
         }
     }
     free(bonds);
@@ -122,15 +130,6 @@ dp_bond_set(struct dp *dp, const struct dp_bond_config *cfg)
     if (old) {
         rcu_free(old);
     }
-}
-
-static void
-map_free(void *map_)
-{
-    struct bond_map *map = map_;
-
-    free(map->counts);
-    free(map);
 }
 
 void

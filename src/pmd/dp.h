@@ -224,8 +224,8 @@ struct dp_bond_config {
     odp_port_t ports[DP_BOND_BUCKETS]; // ODPP_NONE: what has this bucket is dropped
 };
 void dp_bond_set(struct dp *, const struct dp_bond_config *); // new or changed
-void dp_bond_del(struct dp *,
-                 uint32_t id); // nothing when there is none; packets for it are dropped
+// Packets for it are dropped from then on; nothing happens when there is none.
+void dp_bond_del(struct dp *, uint32_t id);
 // What each bucket sent since the bond was made; false, and zeros: there is none.
 bool dp_bond_get_bytes(struct dp *, uint32_t id, uint64_t bytes[DP_BOND_BUCKETS]);
 

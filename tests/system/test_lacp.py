@@ -311,11 +311,8 @@ def test_balance_tcp_moves_by_load(tcp_bond):
     assert re.search(r"member p2: .*hash (%s): \d+ kB load" % "|".join(map(str, heavy)), sw.appctl("bond/show"), re.S)
 
 
-def test_queues_of_what_a_balance_tcp_bond_sends(tcp_bond):
-    """The bucket is known in the second pass; the queue was chosen in the first."""
-    sw = tcp_bond
-    if sw.kind != "sluice":
-        pytest.skip("its dummy ports have no queues")
+def send_by_a_queue(sw):
+    """Five frames of p9 into the bond, all of which leave by queue 1 of its members."""
     sw.vsctl("set", "Port", "bond0", "qos=@q", "--", "--id=@q", "create", "QoS", "type=trtcm-policer",
              "other_config:cir=1", "other_config:cbs=20", "queues:1=@one", "--", "--id=@one", "create", "Queue",
              "other_config:cir=1", "other_config:cbs=100000")
@@ -326,4 +323,12 @@ def test_queues_of_what_a_balance_tcp_bond_sends(tcp_bond):
         shown = sw.appctl("qos/show", "p1") + sw.appctl("qos/show", "p2")
         return sum(map(int, re.findall(r"Queue 1:(?:\n  \S.*)*?\n  tx_packets: (\d+)", shown)))
     wait_for(lambda: passed() == 5, what="five frames by queue 1")
+
+
+def test_queues_of_what_a_balance_tcp_bond_sends(tcp_bond):
+    """The bucket is known in the second pass; the queue was chosen in the first."""
+    sw = tcp_bond
+    if sw.kind != "sluice":
+        pytest.skip("its dummy ports have no queues")
+    send_by_a_queue(sw)
     assert sw.alarms() == []

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from switchlib import wait_for
-from test_lacp import connections, deliver, make, pdu, trace
+from test_lacp import connections, deliver, make, pdu, send_by_a_queue, trace
 
 pytestmark = pytest.mark.rootless
 
@@ -142,14 +142,5 @@ def test_wished_and_not_wished(make_hermetic):
 
 def test_queues(make_hermetic):
     sw = start(make_hermetic, "sluice")
-    sw.vsctl("set", "Port", "bond0", "qos=@q", "--", "--id=@q", "create", "QoS", "type=trtcm-policer",
-             "other_config:cir=1", "other_config:cbs=20", "queues:1=@one", "--", "--id=@one", "create", "Queue",
-             "other_config:cir=1", "other_config:cbs=100000")
-    sw.ofctl("add-flow", "br0", "in_port=9,actions=set_queue:1,NORMAL")
-    connections(sw, [1000], times=5)
-
-    def passed():
-        shown = sw.appctl("qos/show", "p1") + sw.appctl("qos/show", "p2")
-        return sum(map(int, re.findall(r"Queue 1:(?:\n  \S.*)*?\n  tx_packets: (\d+)", shown)))
-    wait_for(lambda: passed() == 5, what="five frames by queue 1")
+    send_by_a_queue(sw)
     assert sw.alarms() == []
