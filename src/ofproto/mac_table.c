@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mac_table.c - see mac_table.h.
+ * mac_table.c - see mac_table.h: lookups, learning and life; mac_table_main.c has the commands.
  *
  * Entries hang in hash chains that readers follow under RCU; the lock guards every change.  Each
  * logical port with entries has a 'struct port_macs' with its entries in order of use: its head is
@@ -20,9 +20,9 @@
 #include "base/loop.h"
 #include "base/rcu.h"
 #include "base/uthash.h"
+#include "ofproto/mac_table_int.h"
 
 COVERAGE_DEFINE(mac_learning_learned);
-COVERAGE_DEFINE(mac_learning_expired);
 COVERAGE_DEFINE(mac_learning_evicted);
 COVERAGE_DEFINE(mac_learning_moved);
 COVERAGE_DEFINE(mac_learning_static_none_move);
@@ -36,46 +36,6 @@ enum {
     CHURN_BURST = 1024 /* and at once, or as many as the table has */
 };
 
-struct mac_entry {
-    RCU_PTR(struct mac_entry) next;
-    uint64_t key;                  /* constant: vlan << 48 | MAC */
-    _Atomic uint32_t bundle_id;    /* w under the lock, r all */
-    bool is_static;                /* constant: a change makes a new entry */
-    _Atomic int64_t used_ms;       /* w under the lock, r all */
-    int64_t grat_lock_until_ms;    /* under the lock */
-    struct port_macs *port;        /* under the lock */
-    TAILQ_ENTRY(mac_entry) by_use; /* in port->macs; under the lock */
-};
-
-struct port_macs {
-    uint32_t bundle_id;
-    size_t n, n_static;
-    int64_t churn;    /* entries that went to make room for this port's, less CHURN_PER_MS */
-    int64_t churn_ms; /* when that was taken off last */
-    TAILQ_HEAD(, mac_entry) macs; /* least recently used first, static ones nowhere */
-    TAILQ_HEAD(, mac_entry) statics;
-    UT_hash_handle hh;
-};
-
-struct mac_chains {
-    size_t mask;
-    RCU_PTR(struct mac_entry) heads[];
-};
-
-struct mac_table {
-    _Atomic uint32_t n_refs;
-    _Atomic bool is_live;              /* w main, r all */
-    RCU_PTR(struct mac_chains) chains; /* w under the lock, r all */
-    _Atomic(uint64_t *) flood_vlans;   /* w main, r all under RCU; NULL: none */
-    _Atomic uint32_t seqs[MAC_TABLE_N_SEQS];
-    pthread_mutex_t lock; /* the members below */
-    struct port_macs *ports;
-    size_t n, n_static, max, most;
-    int64_t aging_ms;
-    uint64_t learned, expired, evicted, moved;
-    struct loop_timer timer; /* main */
-};
-
 /* A counter of all tables' changes, which xlate_state_seq() reports. */
 static _Atomic uint64_t global_seq = 1;
 
@@ -83,28 +43,6 @@ uint64_t
 mac_table_global_seq(void)
 {
     return atomic_load_explicit(&global_seq, memory_order_acquire);
-}
-
-static uint64_t
-make_key(uint16_t vlan, struct rte_ether_addr mac)
-{
-    uint64_t key = (uint64_t)vlan << 48;
-
-    for (int i = 0; i < 6; i++) {
-        key |= (uint64_t)mac.addr_bytes[i] << (40 - 8 * i);
-    }
-    return key;
-}
-
-static struct rte_ether_addr
-key_mac(uint64_t key)
-{
-    struct rte_ether_addr mac;
-
-    for (int i = 0; i < 6; i++) {
-        mac.addr_bytes[i] = (uint8_t)(key >> (40 - 8 * i));
-    }
-    return mac;
 }
 
 static uint32_t
@@ -116,7 +54,7 @@ key_seq_index(uint64_t key)
 uint32_t
 mac_table_seq_index(uint16_t vlan, struct rte_ether_addr mac)
 {
-    return key_seq_index(make_key(vlan, mac));
+    return key_seq_index(mac_key(vlan, mac));
 }
 
 uint32_t
@@ -147,17 +85,6 @@ chains_create(size_t max)
     struct mac_chains *c = xzalloc(sizeof *c + n * sizeof c->heads[0]);
     c->mask = n - 1;
     return c;
-}
-
-static struct mac_entry *
-chains_find(const struct mac_chains *c, uint64_t key)
-{
-    struct mac_entry *e = rcu_get(&c->heads[hash_u64(key, 0) & c->mask]);
-
-    while (e && e->key != key) {
-        e = rcu_get(&e->next);
-    }
-    return e;
 }
 
 static void
@@ -234,8 +161,8 @@ port_detach(struct mac_table *mt, struct mac_entry *e)
     }
 }
 
-static void
-entry_remove(struct mac_table *mt, struct mac_entry *e)
+void
+mac_entry_remove(struct mac_table *mt, struct mac_entry *e)
 {
     port_detach(mt, e);
     chains_remove(rcu_get_protected(&mt->chains), e);
@@ -261,7 +188,7 @@ evict_one(struct mac_table *mt)
     }
     mt->evicted++;
     coverage_inc(mac_learning_evicted);
-    entry_remove(mt, TAILQ_FIRST(&most->macs));
+    mac_entry_remove(mt, TAILQ_FIRST(&most->macs));
     return true;
 }
 
@@ -286,8 +213,8 @@ may_evict(const struct mac_table *mt, uint32_t bundle_id, int64_t now_ms)
     return true;
 }
 
-static struct mac_entry *
-entry_add(struct mac_table *mt, uint64_t key, uint32_t bundle_id, bool is_static)
+struct mac_entry *
+mac_entry_add(struct mac_table *mt, uint64_t key, uint32_t bundle_id, bool is_static)
 {
     struct mac_entry *e = xzalloc(sizeof *e);
 
@@ -329,8 +256,8 @@ mac_table_create(struct loop *loop)
     return mt;
 }
 
-static void
-remove_all(struct mac_table *mt, bool statics_too)
+void
+mac_table_remove_all(struct mac_table *mt, bool statics_too)
 {
     struct port_macs *p, *tmp;
 
@@ -339,10 +266,10 @@ remove_all(struct mac_table *mt, bool statics_too)
 
         /* The last removal frees 'p'. */
         for (; n; n--) {
-            entry_remove(mt, TAILQ_FIRST(&p->macs));
+            mac_entry_remove(mt, TAILQ_FIRST(&p->macs));
         }
         for (; n_static; n_static--) {
-            entry_remove(mt, TAILQ_FIRST(&p->statics));
+            mac_entry_remove(mt, TAILQ_FIRST(&p->statics));
         }
     }
 }
@@ -353,7 +280,7 @@ mac_table_stop(struct mac_table *mt)
     loop_timer_stop(&mt->timer);
     atomic_store_explicit(&mt->is_live, false, memory_order_release);
     pthread_mutex_lock(&mt->lock);
-    remove_all(mt, true);
+    mac_table_remove_all(mt, true);
     pthread_mutex_unlock(&mt->lock);
 }
 
@@ -368,7 +295,7 @@ table_free(void *mt_)
 {
     struct mac_table *mt = mt_;
 
-    remove_all(mt, true);
+    mac_table_remove_all(mt, true);
     free(rcu_get_protected(&mt->chains));
     free(atomic_load_explicit(&mt->flood_vlans, memory_order_relaxed));
     pthread_mutex_destroy(&mt->lock);
@@ -450,7 +377,7 @@ bool
 mac_table_lookup(const struct mac_table *mt, uint16_t vlan, struct rte_ether_addr mac,
                  struct mac_where *where)
 {
-    const struct mac_entry *e = chains_find(rcu_get(&mt->chains), make_key(vlan, mac));
+    const struct mac_entry *e = mac_chains_find(rcu_get(&mt->chains), mac_key(vlan, mac));
 
     if (!e) {
         return false;
@@ -514,7 +441,7 @@ entry_update(struct mac_table *mt, struct mac_entry *e, const struct mac_source 
 enum mac_learned
 mac_table_learn(struct mac_table *mt, const struct mac_source *src)
 {
-    uint64_t key = make_key(src->vlan, src->mac);
+    uint64_t key = mac_key(src->vlan, src->mac);
     int64_t now_ms = clock_now_ms();
     enum mac_learned result = MAC_KNOWN;
     struct mac_entry *e;
@@ -522,17 +449,17 @@ mac_table_learn(struct mac_table *mt, const struct mac_source *src)
     if (!may_learn(mt, src)) {
         return MAC_KNOWN;
     }
-    e = chains_find(rcu_get(&mt->chains), key);
+    e = mac_chains_find(rcu_get(&mt->chains), key);
     if (e && is_fresh(e, src, now_ms)) {
         return MAC_KNOWN;
     }
     pthread_mutex_lock(&mt->lock);
-    e = chains_find(rcu_get_protected(&mt->chains), key);
+    e = mac_chains_find(rcu_get_protected(&mt->chains), key);
     if (e) {
         result = entry_update(mt, e, src, now_ms);
     } else if (mt->n - mt->n_static < mt->max ||
                (may_evict(mt, src->bundle_id, now_ms) && evict_one(mt))) {
-        e = entry_add(mt, key, src->bundle_id, false);
+        e = mac_entry_add(mt, key, src->bundle_id, false);
         if (src->is_grat_arp && !src->is_bond) {
             e->grat_lock_until_ms = now_ms + GRAT_ARP_LOCK_MS;
         }
@@ -542,151 +469,4 @@ mac_table_learn(struct mac_table *mt, const struct mac_source *src)
     }
     pthread_mutex_unlock(&mt->lock);
     return result;
-}
-
-/* --- main --------------------------------------------------------------------------------------
- */
-
-void
-mac_table_flush(struct mac_table *mt)
-{
-    pthread_mutex_lock(&mt->lock);
-    remove_all(mt, false);
-    pthread_mutex_unlock(&mt->lock);
-}
-
-void
-mac_table_forget_bundle(struct mac_table *mt, uint32_t bundle_id)
-{
-    struct port_macs *p;
-
-    pthread_mutex_lock(&mt->lock);
-    HASH_FIND(hh, mt->ports, &bundle_id, sizeof bundle_id, p);
-    for (size_t left = p ? p->n + p->n_static : 0; left; left--) {
-        entry_remove(mt, p->n ? TAILQ_FIRST(&p->macs) : TAILQ_FIRST(&p->statics));
-    }
-    pthread_mutex_unlock(&mt->lock);
-}
-
-void
-mac_table_expire(struct mac_table *mt)
-{
-    int64_t now_ms = clock_now_ms();
-    struct port_macs *p, *tmp;
-
-    pthread_mutex_lock(&mt->lock);
-    HASH_ITER (hh, mt->ports, p, tmp) {
-        for (size_t left = p->n; left; left--) {
-            struct mac_entry *e = TAILQ_FIRST(&p->macs);
-            bool last = left == 1 && !p->n_static;
-
-            if (atomic_load_explicit(&e->used_ms, memory_order_relaxed) + mt->aging_ms > now_ms) {
-                break;
-            }
-            mt->expired++;
-            coverage_inc(mac_learning_expired);
-            entry_remove(mt, e);
-            if (last) {
-                break; /* 'p' is gone. */
-            }
-        }
-    }
-    pthread_mutex_unlock(&mt->lock);
-}
-
-bool
-mac_table_add_static(struct mac_table *mt, uint16_t vlan, struct rte_ether_addr mac,
-                     uint32_t bundle_id, uint32_t *old_bundle)
-{
-    uint64_t key = make_key(vlan, mac);
-    bool overrides = false;
-    struct mac_entry *e;
-
-    pthread_mutex_lock(&mt->lock);
-    e = chains_find(rcu_get_protected(&mt->chains), key);
-    if (e) {
-        overrides = e->is_static;
-        *old_bundle = e->port->bundle_id;
-        entry_remove(mt, e);
-    }
-    entry_add(mt, key, bundle_id, true);
-    pthread_mutex_unlock(&mt->lock);
-    return overrides;
-}
-
-bool
-mac_table_del_static(struct mac_table *mt, uint16_t vlan, struct rte_ether_addr mac)
-{
-    struct mac_entry *e;
-    bool found;
-
-    pthread_mutex_lock(&mt->lock);
-    e = chains_find(rcu_get_protected(&mt->chains), make_key(vlan, mac));
-    found = e && e->is_static;
-    if (found) {
-        entry_remove(mt, e);
-    }
-    pthread_mutex_unlock(&mt->lock);
-    return found;
-}
-
-static int
-compare_rows(const void *a_, const void *b_)
-{
-    const struct mac_row *a = a_, *b = b_;
-
-    if (a->used_ms != b->used_ms) {
-        return a->used_ms < b->used_ms ? -1 : 1;
-    }
-    if (a->vlan != b->vlan) {
-        return a->vlan < b->vlan ? -1 : 1;
-    }
-    return memcmp(&a->mac, &b->mac, sizeof a->mac);
-}
-
-struct mac_row *
-mac_table_rows(struct mac_table *mt, size_t *n)
-{
-    int64_t now_ms = clock_now_ms();
-    struct mac_row *rows;
-
-    pthread_mutex_lock(&mt->lock);
-    const struct mac_chains *c = rcu_get_protected(&mt->chains);
-    rows = xcalloc(mt->n + 1, sizeof *rows);
-    *n = 0;
-    for (size_t i = 0; i <= c->mask; i++) {
-        for (const struct mac_entry *e = rcu_get_protected(&c->heads[i]); e;
-             e = rcu_get_protected(&e->next)) {
-            int64_t used_ms = atomic_load(&e->used_ms);
-
-            rows[(*n)++] = (struct mac_row){
-                .mac = key_mac(e->key),
-                .vlan = (uint16_t)(e->key >> 48),
-                .bundle_id = e->port->bundle_id,
-                .is_static = e->is_static,
-                .used_ms = used_ms,
-                .age_s = (int)((now_ms - used_ms) / 1000),
-            };
-        }
-    }
-    pthread_mutex_unlock(&mt->lock);
-    qsort(rows, *n, sizeof *rows, compare_rows);
-    return rows;
-}
-
-void
-mac_table_get_stats(struct mac_table *mt, struct mac_table_stats *s)
-{
-    pthread_mutex_lock(&mt->lock);
-    *s = (struct mac_table_stats){mt->learned, mt->expired,  mt->evicted, mt->moved,
-                                  mt->n,       mt->n_static, mt->max,     mt->most};
-    pthread_mutex_unlock(&mt->lock);
-}
-
-void
-mac_table_clear_stats(struct mac_table *mt)
-{
-    pthread_mutex_lock(&mt->lock);
-    mt->learned = mt->expired = mt->evicted = mt->moved = 0;
-    pthread_mutex_unlock(&mt->lock);
 }

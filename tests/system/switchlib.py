@@ -129,6 +129,8 @@ class Switch:
                                   stdin=subprocess.DEVNULL)
         out.close()
         wait_for(self._ready, timeout, "the switch to start (%s)" % self.stderr_tail())
+        with contextlib.suppress(Failed):  # a test may have bridges that never come
+            wait_for(self._bridges_serve, 2, "the bridges")
         return self
 
     def _start_server(self):
@@ -150,6 +152,11 @@ class Switch:
         p = sh(["ovs-vsctl", "--timeout=2", "get", "Open_vSwitch", ".", "iface_types"],
                check=False, env=self.env)
         return p.returncode == 0 and "internal" in p.stdout
+
+    def _bridges_serve(self):
+        """Types of interfaces may be those that an earlier process wrote; bridges' sockets are not."""
+        p = sh(["ovs-vsctl", "--timeout=2", "list-br"], check=False, env=self.env)
+        return all(os.path.exists("%s/%s.mgmt" % (self.dir, br)) for br in p.stdout.split())
 
     def stderr_tail(self):
         try:
