@@ -15,12 +15,18 @@ LOG_MODULE(reconnect);
 #define DEFAULT_MIN_BACKOFF_MS 1000
 #define DEFAULT_MAX_BACKOFF_MS 8000
 #define CONNECT_TIMEOUT_MS 10000
+/* A server of names that does not answer costs five seconds before the next one is asked. */
+#define DIAL_TIMEOUT_MS 30000
 
 enum rc_state { RC_CONNECTING, RC_ACTIVE, RC_BACKOFF };
 
 struct reconnect {
     struct loop *loop;
-    char *name;
+    char **names;
+    size_t n_names;
+    size_t at;      /* of the present or last attempt */
+    size_t n_tried; /* names since the last wait */
+    bool go_on;     /* the next attempt is with the next name */
     uint16_t default_port;
     struct tls_config *tls;
     const struct stream_callbacks *callbacks;
@@ -42,6 +48,11 @@ static void attempt(void *arg);
 static void
 wait_backoff(struct reconnect *rc, bool now)
 {
+    rc->go_on = !now;
+    /* Of several names all are tried before we wait. */
+    if (!now) {
+        now = ++rc->n_tried % rc->n_names != 0;
+    }
     loop_timer_once(&rc->timer, rc->loop, now ? 0 : rc->backoff_ms, attempt, rc);
     rc->state = RC_BACKOFF;
     if (!now) {
@@ -49,9 +60,9 @@ wait_backoff(struct reconnect *rc, bool now)
     }
 }
 
-/* The connection, or the attempt, is over. */
+/* If there is a connection it ends now: one that lasted is a success, and we begin anew. */
 static void
-lost(struct reconnect *rc, struct stream *stream, int error, const char *reason)
+note_end(struct reconnect *rc)
 {
     int64_t now = clock_now_ms();
 
@@ -59,8 +70,16 @@ lost(struct reconnect *rc, struct stream *stream, int error, const char *reason)
         rc->disconnected_ms = now;
         if (now - rc->connected_ms >= rc->backoff_ms) {
             rc->backoff_ms = rc->min_backoff_ms;
+            rc->n_tried = 0;
         }
     }
+}
+
+/* The connection, or the attempt, is over. */
+static void
+lost(struct reconnect *rc, struct stream *stream, int error, const char *reason)
+{
+    note_end(rc);
     free(rc->last_error);
     rc->last_error = xstrdup(error ? reason : "End of file");
     rc->stream = NULL;
@@ -132,9 +151,11 @@ attempt(void *arg)
 {
     struct reconnect *rc = arg;
     char *error = NULL;
-    int result = stream_open(rc->loop, rc->name, rc->default_port, rc->tls, &own_callbacks, rc,
-                             &rc->stream, &error);
+    int result;
 
+    rc->at = rc->go_on ? (rc->at + 1) % rc->n_names : rc->at;
+    result = stream_open(rc->loop, rc->names[rc->at], rc->default_port, rc->tls, &own_callbacks, rc,
+                         &rc->stream, &error);
     if (result != 0) {
         static struct log_rate rl = LOG_RATE_INIT(3, 3);
 
@@ -145,7 +166,9 @@ attempt(void *arg)
         return;
     }
     rc->state = RC_CONNECTING;
-    loop_timer_once(&rc->timer, rc->loop, CONNECT_TIMEOUT_MS, give_up, rc);
+    loop_timer_once(&rc->timer, rc->loop,
+                    stream_is_dialing(rc->stream) ? DIAL_TIMEOUT_MS : CONNECT_TIMEOUT_MS, give_up,
+                    rc);
 }
 
 void
@@ -163,7 +186,11 @@ reconnect_create(struct loop *loop, const struct reconnect_settings *settings,
     struct reconnect *rc = xzalloc(sizeof(*rc));
 
     rc->loop = loop;
-    rc->name = xstrdup(settings->name);
+    rc->n_names = MAX(settings->n_names, (size_t)1);
+    rc->names = xcalloc(rc->n_names, sizeof(*rc->names));
+    for (size_t i = 0; i < rc->n_names; i++) {
+        rc->names[i] = xstrdup(settings->n_names > 0 ? settings->names[i] : settings->name);
+    }
     rc->default_port = settings->default_port;
     rc->tls = settings->tls ? tls_config_ref(settings->tls) : NULL;
     rc->callbacks = callbacks;
@@ -185,7 +212,10 @@ reconnect_destroy(struct reconnect *rc)
     stream_close(rc->stream);
     tls_config_unref(rc->tls);
     free(rc->last_error);
-    free(rc->name);
+    for (size_t i = 0; i < rc->n_names; i++) {
+        free(rc->names[i]);
+    }
+    free(rc->names);
     free(rc);
 }
 
@@ -204,9 +234,7 @@ reconnect_is_connected(const struct reconnect *rc)
 void
 reconnect_force(struct reconnect *rc, bool now)
 {
-    if (rc->state == RC_ACTIVE) {
-        rc->disconnected_ms = clock_now_ms();
-    }
+    note_end(rc);
     stream_close(rc->stream);
     rc->stream = NULL;
     wait_backoff(rc, now);
@@ -215,7 +243,7 @@ reconnect_force(struct reconnect *rc, bool now)
 const char *
 reconnect_name(const struct reconnect *rc)
 {
-    return rc->name;
+    return rc->names[rc->at];
 }
 
 const char *

@@ -7,7 +7,6 @@
  * says that nothing more may be reported.
  */
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 
 #include "base/coverage.h"
 #include "base/log.h"
+#include "rpc/lookup.h"
 #include "rpc/stream_private.h"
 
 LOG_MODULE(stream);
@@ -37,8 +37,10 @@ enum state { STREAM_CONNECTING, STREAM_OPEN, STREAM_FAILED };
 struct stream {
     struct loop *loop;
     char *name;
-    struct bufferevent *bev; /* NULL once failed or closed. */
+    struct bufferevent *bev; /* NULL while dialing, and once failed or closed. */
+    struct dial *dial;       /* NULL unless a host name is being connected to */
     struct tls_config *tls;
+    SSL *ssl; /* until 'bev' has it */
     bool is_tls;
     bool accepted;
     enum state state;
@@ -70,6 +72,7 @@ stream_unref(struct stream *s)
     if (s->empty != NULL) {
         evbuffer_free(s->empty);
     }
+    SSL_free(s->ssl);
     tls_config_unref(s->tls);
     free(s->peer_cn);
     free(s->name);
@@ -83,6 +86,8 @@ release(struct stream *s)
     loop_timer_stop(&s->flush_timer);
     loop_cancel(s->loop, stream_overflow, s);
     loop_cancel(s->loop, report_early_input, s);
+    dial_cancel(s->dial);
+    s->dial = NULL;
     if (s->bev != NULL) {
         SSL *ssl = s->is_tls ? bufferevent_openssl_get_ssl(s->bev) : NULL;
         if (ssl != NULL) {
@@ -245,13 +250,40 @@ write_cb(struct bufferevent *bev, void *arg)
     stream_unref(s);
 }
 
+/* Makes 'fd' what the stream runs over. */
+static void
+attach(struct stream *s, int fd)
+{
+    enum bufferevent_ssl_state ssl_state =
+        s->accepted ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
+    SSL *ssl = s->ssl;
+
+    s->ssl = NULL;
+    s->bev = ssl ? bufferevent_openssl_socket_new(loop_base(s->loop), fd, ssl, ssl_state,
+                                                  BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
+                 : bufferevent_socket_new(loop_base(s->loop), fd,
+                                          BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    if (s->bev == NULL) {
+        log_abort("cannot make a bufferevent for %s", s->name);
+    }
+    if (ssl != NULL) {
+        /* A peer that just closes TCP is an ordinary end of stream, not an error. */
+        bufferevent_openssl_set_allow_dirty_shutdown(s->bev, 1);
+    } else if (!s->accepted) {
+        bufferevent_socket_connect(s->bev, NULL, 0);
+    } else {
+        s->state = STREAM_OPEN;
+        learn_addresses(s);
+    }
+    bufferevent_setcb(s->bev, read_cb, write_cb, event_cb, s);
+    bufferevent_enable(s->bev, EV_READ | EV_WRITE);
+}
+
 struct stream *
 stream_create(struct loop *loop, char *name, int fd, SSL *ssl, bool accepted,
               struct tls_config *tls)
 {
     struct stream *s = xzalloc(sizeof(*s));
-    enum bufferevent_ssl_state ssl_state =
-        accepted ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING;
 
     s->loop = loop;
     s->name = name;
@@ -260,48 +292,40 @@ stream_create(struct loop *loop, char *name, int fd, SSL *ssl, bool accepted,
     s->backlog_limit = DEFAULT_BACKLOG_LIMIT;
     s->empty = evbuffer_new();
     s->tls = tls ? tls_config_ref(tls) : NULL;
+    s->ssl = ssl;
     s->is_tls = ssl != NULL;
-    s->bev = ssl ? bufferevent_openssl_socket_new(loop_base(loop), fd, ssl, ssl_state,
-                                                  BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
-                 : bufferevent_socket_new(loop_base(loop), fd,
-                                          BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-    if (s->bev == NULL) {
-        log_abort("cannot make a bufferevent for %s", s->name);
+    if (fd >= 0) {
+        attach(s, fd);
     }
-    if (ssl != NULL) {
-        /* A peer that just closes TCP is an ordinary end of stream, not an error. */
-        bufferevent_openssl_set_allow_dirty_shutdown(s->bev, 1);
-    } else if (!accepted) {
-        bufferevent_socket_connect(s->bev, NULL, 0);
-    } else {
-        s->state = STREAM_OPEN;
-        learn_addresses(s);
-    }
-    bufferevent_setcb(s->bev, read_cb, write_cb, event_cb, s);
-    bufferevent_enable(s->bev, EV_READ | EV_WRITE);
     return s;
 }
 
-static int
-connect_address(const struct stream_address *address, int *fdp)
+/* The host of the name is connected to, or cannot be. */
+static void
+dialed(int fd, const char *error, void *arg)
 {
-    int family = address->kind == STREAM_UNIX ? AF_UNIX : address->ip.ss_family;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int one = 1;
-    int result;
+    struct stream *s = arg;
 
-    if (fd < 0) {
-        return -errno;
-    }
-    if (address->kind == STREAM_UNIX) {
-        result = stream_unix_connect(fd, address->path);
+    s->dial = NULL;
+    s->n_refs++;
+    if (fd >= 0) {
+        attach(s, fd);
     } else {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        result =
-            connect(fd, (const struct sockaddr *)&address->ip, address->ip_len) == 0 ? 0 : -errno;
+        stream_fail(s, -fd, error);
     }
+    stream_unref(s);
+}
+
+static int
+connect_unix(const char *path, int *fdp)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int result = fd >= 0 ? stream_unix_connect(fd, path) : -errno;
+
     if (result != 0 && result != -EINPROGRESS) {
-        close(fd);
+        if (fd >= 0) {
+            close(fd);
+        }
         return result;
     }
     *fdp = fd;
@@ -339,20 +363,24 @@ stream_open(struct loop *loop, const char *name, uint16_t default_port, struct t
             free(tls_error);
         }
     }
-    if (result == 0) {
-        result = connect_address(&address, &fd);
+    if (result == 0 && address.host == NULL) {
+        result = address.kind == STREAM_UNIX ? connect_unix(address.path, &fd)
+                                             : dial_address(&address.ip, &fd);
         if (result != 0 && error != NULL) {
             *error = xasprintf("%s: %s", name, err_str(result));
         }
     }
-    stream_address_free(&address);
     if (result != 0) {
         SSL_free(ssl);
-        return result;
+    } else {
+        *streamp = stream_create(loop, xstrdup(name), fd, ssl, false, tls);
+        stream_set_callbacks(*streamp, callbacks, arg);
+        if (address.host != NULL) {
+            (*streamp)->dial = dial_start(loop, address.host, address.port, dialed, *streamp);
+        }
     }
-    *streamp = stream_create(loop, xstrdup(name), fd, ssl, false, tls);
-    stream_set_callbacks(*streamp, callbacks, arg);
-    return 0;
+    stream_address_free(&address);
+    return result;
 }
 
 /* Input that came before the new owner was known is reported in the next iteration. */
@@ -512,6 +540,12 @@ stream_set_input_limit(struct stream *s, size_t bytes)
     if (s->bev != NULL) {
         bufferevent_setwatermark(s->bev, EV_READ, 0, bytes);
     }
+}
+
+bool
+stream_is_dialing(const struct stream *s)
+{
+    return s->dial != NULL;
 }
 
 bool

@@ -5,8 +5,10 @@
  *
  * Names:  active   unix:PATH      tcp:HOST[:PORT]       ssl:HOST[:PORT]
  *         passive  punix:PATH     ptcp:[PORT][:IP]      pssl:[PORT][:IP]
- * HOST is an address; IPv6 stands in brackets: tcp:[::1]:6640.  A relative PATH is under
- * dirs_run().  PORT defaults to what the caller gives (6640 OVSDB, 6653 OpenFlow).
+ * HOST is an address or a name, IP an address; IPv6 stands in brackets: tcp:[::1]:6640.  A relative
+ * PATH is under dirs_run().  PORT defaults to what the caller gives (6640 OVSDB, 6653 OpenFlow).
+ * A host's name is looked up each time a connection is made, in a thread, and its addresses are
+ * tried one after the other; that it is not known is an error of the connection, not of its name.
  *
  * One loop's thread owns a stream; callbacks run there.  Any callback may close its stream.
  */
@@ -83,8 +85,9 @@ void stream_set_backlog_limit(struct stream *stream, size_t bytes);
 void stream_set_reading(struct stream *stream, bool enabled);
 /* Bytes that may lie unread in stream_input() before reading pauses by itself; 0: no bound. */
 void stream_set_input_limit(struct stream *stream, size_t bytes);
-
 bool stream_is_open(const struct stream *stream);
+/* True while the name of a host is being looked up, or its addresses are tried. */
+bool stream_is_dialing(const struct stream *stream);
 /* The name it was opened by, or for an accepted one the peer: "tcp:10.0.0.1:41234", "unix#3". */
 const char *stream_name(const struct stream *stream);
 struct loop *stream_loop(const struct stream *stream);
@@ -125,6 +128,8 @@ char *stream_name_check(const char *name);
 struct reconnect;
 struct reconnect_settings {
     const char *name;
+    const char *const *names; /* connected to in place of 'name': each is tried in turn, and only */
+    size_t n_names;           /* after the last one comes the backoff                           */
     uint16_t default_port;
     struct tls_config *tls;
     int64_t min_backoff_ms; /* 0: 1000 */
@@ -139,9 +144,11 @@ void reconnect_destroy(struct reconnect *rc);
 /* NULL while there is none. */
 struct stream *reconnect_stream(struct reconnect *rc);
 bool reconnect_is_connected(const struct reconnect *rc);
-/* Drops the connection and connects anew, after backoff unless 'now'. */
+/* Drops the connection and connects anew, after backoff (of several names to the next one) unless
+ * 'now'. */
 void reconnect_force(struct reconnect *rc, bool now);
 void reconnect_set_backoff(struct reconnect *rc, int64_t min_ms, int64_t max_ms);
+/* Of several names that of the connection, or of the last attempt. */
 const char *reconnect_name(const struct reconnect *rc);
 /* "ACTIVE", "BACKOFF", "CONNECTING": the words of Controller:status and Manager:status. */
 const char *reconnect_state(const struct reconnect *rc);

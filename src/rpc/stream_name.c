@@ -4,9 +4,12 @@
  * addresses.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/dirs.h"
+#include "rpc/lookup.h"
 #include "rpc/stream_private.h"
 
 static const struct {
@@ -25,24 +29,52 @@ static const struct {
     {"punix:", STREAM_UNIX, true}, {"ptcp:", STREAM_TCP, true}, {"pssl:", STREAM_TLS, true},
 };
 
-static int fail(char **error, const char *fmt, ...) PRINTF_FORMAT(2, 3);
+/* As much of a name as an error shows. */
+#define SHOWN_LEN 100
 
+/* The error "NAME: WHAT".  The name may come from a database: a long one is cut, and nothing in it
+ * can begin a line of the log. */
 static int
-fail(char **error, const char *fmt, ...)
+fail(char **error, const char *name, const char *what)
 {
-    va_list args;
+    struct str text = STR_INIT;
 
     if (error != NULL) {
-        va_start(args, fmt);
-        *error = xvasprintf(fmt, args);
-        va_end(args);
+        for (size_t i = 0; name[i] != '\0' && i < SHOWN_LEN; i++) {
+            unsigned char c = (unsigned char)name[i];
+
+            if (c < ' ' || c >= 0x7f) {
+                str_printf(&text, "\\x%02x", c);
+            } else {
+                str_putc(&text, name[i]);
+            }
+        }
+        str_printf(&text, "%s: %s", strlen(name) > SHOWN_LEN ? "..." : "", what);
+        *error = str_steal(&text);
     }
     return -EINVAL;
 }
 
+/* Cuts "%ZONE" off the address 'text' and returns the number of that interface; 0: none, or it is
+ * not there. */
+static unsigned int
+cut_zone(char *text)
+{
+    char *zone = strchr(text, '%');
+    unsigned int index = 0;
+
+    if (zone != NULL) {
+        *zone++ = '\0';
+        if (!str_to_uint(zone, 10, &index)) {
+            index = if_nametoindex(zone);
+        }
+    }
+    return index;
+}
+
 /* Reads an address, in brackets or not, into 'ip'. */
 static bool
-parse_host(struct stream_address *address, const char *host, size_t len, uint16_t port)
+parse_ip(struct stream_address *address, const char *host, size_t len, uint16_t port)
 {
     struct sockaddr_in *in4 = (struct sockaddr_in *)&address->ip;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address->ip;
@@ -63,7 +95,9 @@ parse_host(struct stream_address *address, const char *host, size_t len, uint16_
         address->ip_len = sizeof(*in4);
         return true;
     }
+    unsigned int zone = cut_zone(text);
     if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
+        in6->sin6_scope_id = zone;
         in6->sin6_family = AF_INET6;
         in6->sin6_port = htobe16_(port);
         address->ip_len = sizeof(*in6);
@@ -90,6 +124,23 @@ parse_port(const char *s, size_t len, uint16_t *port)
     return true;
 }
 
+/* An address, or a name that is looked up when the connection is made. */
+static bool
+parse_host(struct stream_address *address, const char *host, size_t len, uint16_t port)
+{
+    if (parse_ip(address, host, len, port)) {
+        return true;
+    }
+    address->host = xmemdup0(host, len);
+    address->port = port;
+    if (!lookup_is_name(address->host)) {
+        free(address->host);
+        address->host = NULL;
+        return false;
+    }
+    return true;
+}
+
 /* HOST[:PORT] */
 static int
 parse_active(struct stream_address *address, const char *name, const char *rest, uint16_t port,
@@ -101,12 +152,12 @@ parse_active(struct stream_address *address, const char *name, const char *rest,
     if (rest[0] == '[') {
         const char *end = strchr(rest, ']');
         if (end == NULL) {
-            return fail(error, "%s: missing \"]\"", name);
+            return fail(error, name, "missing \"]\"");
         }
         host_len = (size_t)(end + 1 - rest);
         colon = end[1] == ':' ? end + 1 : NULL;
         if (end[1] != '\0' && colon == NULL) {
-            return fail(error, "%s: bad text after \"]\"", name);
+            return fail(error, name, "bad text after \"]\"");
         }
     } else {
         colon = strchr(rest, ':');
@@ -118,13 +169,13 @@ parse_active(struct stream_address *address, const char *name, const char *rest,
         }
     }
     if (colon != NULL && !parse_port(colon + 1, strlen(colon + 1), &port)) {
-        return fail(error, "%s: bad port number", name);
+        return fail(error, name, "bad port number");
     }
     if (port == 0) {
-        return fail(error, "%s: port must be specified", name);
+        return fail(error, name, "port must be specified");
     }
     if (!parse_host(address, rest, host_len, port)) {
-        return fail(error, "%s: bad IP address", name);
+        return fail(error, name, "bad IP address or host name");
     }
     return 0;
 }
@@ -138,13 +189,22 @@ parse_passive(struct stream_address *address, const char *name, const char *rest
     size_t port_len = colon ? (size_t)(colon - rest) : strlen(rest);
 
     if (port_len > 0 && !parse_port(rest, port_len, &port)) {
-        return fail(error, "%s: bad port number", name);
+        return fail(error, name, "bad port number");
     }
     const char *host = colon && colon[1] ? colon + 1 : "0.0.0.0";
-    if (!parse_host(address, host, strlen(host), port)) {
-        return fail(error, "%s: bad IP address", name);
+    if (!parse_ip(address, host, strlen(host), port)) {
+        return fail(error, name, "bad IP address");
     }
     return 0;
+}
+
+static bool
+has_control_character(const char *s)
+{
+    while (*s != '\0' && !iscntrl((unsigned char)*s)) {
+        s++;
+    }
+    return *s != '\0';
 }
 
 int
@@ -152,6 +212,9 @@ stream_address_parse(struct stream_address *address, const char *name, uint16_t 
                      char **error)
 {
     memset(address, 0, sizeof(*address));
+    if (has_control_character(name)) {
+        return fail(error, name, "a control character in a name");
+    }
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         size_t len = strlen(kinds[i].prefix);
         if (strncmp(name, kinds[i].prefix, len) != 0) {
@@ -161,7 +224,10 @@ stream_address_parse(struct stream_address *address, const char *name, uint16_t 
         address->passive = kinds[i].passive;
         if (address->kind == STREAM_UNIX) {
             if (name[len] == '\0') {
-                return fail(error, "%s: path missing", name);
+                return fail(error, name, "path missing");
+            }
+            if (strlen(name) >= PATH_MAX) {
+                return fail(error, name, "path too long");
             }
             address->path = dirs_path(dirs_run(), name + len);
             return 0;
@@ -169,8 +235,7 @@ stream_address_parse(struct stream_address *address, const char *name, uint16_t 
         return address->passive ? parse_passive(address, name, name + len, default_port, error)
                                 : parse_active(address, name, name + len, default_port, error);
     }
-    fail(error, "%s: unknown connection method (use unix:, tcp:, ssl:, punix:, ptcp: or pssl:)",
-         name);
+    fail(error, name, "unknown connection method (use unix:, tcp:, ssl:, punix:, ptcp: or pssl:)");
     return -EAFNOSUPPORT;
 }
 
@@ -178,7 +243,8 @@ void
 stream_address_free(struct stream_address *address)
 {
     free(address->path);
-    address->path = NULL;
+    free(address->host);
+    address->path = address->host = NULL;
 }
 
 char *

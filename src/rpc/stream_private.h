@@ -17,6 +17,8 @@ struct stream_address {
     enum stream_kind kind;
     bool passive;
     char *path; /* unix: absolute, new memory */
+    char *host; /* a name to be looked up, new memory; NULL: 'ip' is the address */
+    uint16_t port;
     struct sockaddr_storage ip;
     socklen_t ip_len;
 };
@@ -32,8 +34,8 @@ int stream_unix_bind(int fd, const char *path);
 void stream_format_ip(const struct sockaddr_storage *ip, char *buf, size_t size);
 uint16_t stream_ip_port(const struct sockaddr_storage *ip);
 
-/* A stream over the connected or connecting descriptor 'fd', which it takes.  'ssl' (taken) may be
- * NULL.  'name' is taken. */
+/* A stream over the connected or connecting descriptor 'fd', which it takes, or without one yet:
+ * -1. 'ssl' (taken) may be NULL.  'name' is taken. */
 struct stream *stream_create(struct loop *loop, char *name, int fd, SSL *ssl, bool accepted,
                              struct tls_config *tls);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Controllers: over TCP, TLS and passively; roles among several; protocols; what BR.snoop shows; fail modes."""
+import json
 import socket
 import ssl
 import struct
@@ -147,6 +148,43 @@ def test_a_passive_controller_is_only_told_what_it_asks_for(br):
     p.send(of.message(of.OF13, of.SET_CONFIG, struct.pack("!HH", 0, 0xFFFF)) + out)
     assert p.wait(of.PACKET_IN).endswith(FRAME)
     p.close()
+
+
+@pytest.mark.rootless
+def test_a_controller_by_the_name_of_its_host(br, listen):
+    listener = listen()
+    name = "tcp:localhost:%d" % listener.port
+    br.vsctl("set-controller", "br0", name, "tcp:nosuch.invalid:6653")
+    p = listener.accept()
+    assert p.answers() == []
+    assert sorted(br.vsctl("get-controller", "br0").split()) == sorted([name, "tcp:nosuch.invalid:6653"])
+
+    def row(target, column):
+        return br.vsctl("--bare", "--columns=" + column, "find", "Controller", 'target="%s"' % target).strip()
+
+    wait_for(lambda: row(name, "is_connected") == "true", 20, "the connection in the database")
+    # The other one is tried again and again, and says why.
+    wait_for(lambda: "no address of host nosuch.invalid" in row("tcp:nosuch.invalid:6653", "status"), 60,
+             "the reason")
+    assert row("tcp:nosuch.invalid:6653", "is_connected") == "false"
+
+
+@pytest.mark.rootless
+def test_targets_that_make_no_sense(br, listen):
+    """A line in the log for each, in one piece, and the others are served."""
+    listener = listen()
+    bad = ["tcp:", "tcp:a b:1", "tcp:10.0.0.256:1", "tcp:" + "a" * 5000, "tcp:x\ny:1", "unix:x\ny",
+           "tcp:host:0", "huh:1", "tcp:\u00fc:1"]
+    br.vsctl("set", "Bridge", "br0", "controller=[%s]" % ",".join(
+        "@c%d" % i for i in range(len(bad) + 1)), *[
+            word for i, target in enumerate(bad + ["tcp:127.0.0.1:%d" % listener.port])
+            for word in ("--", "--id=@c%d" % i, "create", "Controller", "target=" + json.dumps(target))])
+    p = listener.accept()
+    assert p.answers() == []
+    wait_for(lambda: br.vsctl("--bare", "--columns=is_connected", "list", "Controller").split().count(
+        "true") == 1, 20, "the connection in the database")
+    with open(br.log) as f:
+        assert all(line[:2] == "20" and len(line) < 6000 for line in f)
 
 
 @pytest.mark.rootless

@@ -124,16 +124,32 @@ talk(void)
 static void
 names_are_checked(void **state)
 {
-    static const char *const active[] = {"unix:x",         "unix:/a/b",      "tcp:1.2.3.4:5",
-                                         "tcp:[::1]:6640", "ssl:10.0.0.1:1", "tcp:[fe80::1]",
-                                         "tcp:1.2.3.4",    "tcp:::1"};
+    static const char *const active[] = {"unix:x",         "unix:/a/b",         "tcp:1.2.3.4:5",
+                                         "tcp:[::1]:6640", "ssl:10.0.0.1:1",    "tcp:[fe80::1]",
+                                         "tcp:1.2.3.4",    "tcp:::1",           "tcp:host:1",
+                                         "ssl:a.b-c.d",    "tcp:[fe80::1%lo]:1"};
     static const char *const passive[] = {"punix:x",      "ptcp:",           "ptcp:6640",
                                           "ptcp:0",       "pssl:1:10.0.0.1", "ptcp:6640:[::]",
                                           "ptcp::1.2.3.4"};
-    static const char *const bad[] = {
-        "",         "unix:",      "tcp:",   "tcp:host:1",  "tcp:1.2.3.4:x", "tcp:1.2.3.4:70000",
-        "tcp:[::1", "tcp:[::1]x", "ptcp:x", "ptcp:1:host", "udp:1.2.3.4:5", "tcp:1.2.3.4:-1",
-        "punix:"};
+    static const char *const bad[] = {"",
+                                      "unix:",
+                                      "tcp:",
+                                      "tcp:[host]:1",
+                                      "tcp:1.2.3.4:x",
+                                      "tcp:1.2.3.4:70000",
+                                      "tcp:host:",
+                                      "tcp::1",
+                                      "tcp:10.0.0.256:1",
+                                      "tcp:a:b:1",
+                                      "tcp:a b:1",
+                                      "tcp:host:0",
+                                      "tcp:[::1",
+                                      "tcp:[::1]x",
+                                      "ptcp:x",
+                                      "ptcp:1:host",
+                                      "udp:1.2.3.4:5",
+                                      "tcp:1.2.3.4:-1",
+                                      "punix:"};
 
     for (size_t i = 0; i < ARRAY_SIZE(active); i++) {
         assert_true(stream_name_is_active(active[i]));
