@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * db_client.c - the face of the database in which a stock ovsdb-server owns the data, see db.h: a
- * replica kept by monitoring, a lock, transactions sent as requests.
+ * replica kept by monitoring, a lock; db_client_txn.c has its transactions.
  *
  * After each (re)connection: "lock" and "get_schema" at once; with the schema, "monitor_cond_since"
  * (or what older servers have in its place); its reply is the new replica.  Until then, and while
@@ -12,14 +12,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/log.h"
 #include "base/util.h"
-#include "ovsdb/db_priv.h"
+#include "ovsdb/db_client.h"
 #include "ovsdb/error.h"
 #include "ovsdb/replica.h"
-#include "rpc/jsonrpc.h"
 
 LOG_MODULE(ovsdb_client);
 
@@ -32,41 +30,8 @@ LOG_MODULE(ovsdb_client);
 #define YIELD_REMOTE_MS 15000
 #define ZERO_TXN_ID "00000000-0000-0000-0000-000000000000"
 
-/* A transaction that awaits its reply. */
-struct client_txn {
-    struct client_txn *prev, *next;
-    int64_t id;
-    json_t *ops;
-    struct db_completion *completion;
-};
-
 /* From the newest to the oldest way of monitoring. */
 static const char *const monitor_methods[] = {"monitor_cond_since", "monitor_cond", "monitor"};
-
-struct db_client {
-    struct db up;
-    char *remote;
-    char *database;
-    char *lock;
-    struct tls_config *tls;
-    struct jsonrpc *rpc; /* NULL while 'retry' runs */
-    struct loop_timer retry;
-
-    /* Of the present connection; ids are -1 when nothing is outstanding. */
-    int64_t lock_id, schema_id, monitor_id;
-    size_t monitor_method;       /* index of 'monitor_methods' */
-    struct ovsdb_schema *schema; /* between its reply and that of the monitor */
-    bool is_monitoring;
-    bool has_lock;
-    bool is_contended;
-    struct client_txn *txns; /* utlist */
-};
-
-static struct db_client *
-client(const struct db *db)
-{
-    return (struct db_client *)db;
-}
 
 static void connect_to_server(void *db_);
 static void forget_connection(struct db_client *db);
@@ -182,41 +147,6 @@ on_initial(struct db_client *db, const json_t *result)
     db_changed(&db->up);
 }
 
-/* True if a transaction that is under way writes this column: the notification of what it did comes
- * ahead of its reply. */
-static bool
-is_own(void *db_, const struct uuid *row, const char *column)
-{
-    const struct db_client *db = db_;
-    const struct client_txn *txn;
-    char text[UUID_LEN + 1];
-
-    uuid_format(row, text);
-    DL_FOREACH (db->txns, txn) {
-        for (size_t i = 0; i < json_array_size(txn->ops); i++) {
-            const json_t *op = json_array_get(txn->ops, i);
-            const json_t *clause = json_array_get(json_object_get(op, "where"), 0);
-            const char *uuid = json_string_value(json_array_get(json_array_get(clause, 2), 1));
-            const json_t *mutations = json_object_get(op, "mutations");
-
-            if (uuid == NULL || strcmp(uuid, text)) {
-                continue;
-            }
-            if (json_object_get(json_object_get(op, "row"), column) != NULL) {
-                return true;
-            }
-            for (size_t j = 0; j < json_array_size(mutations); j++) {
-                const json_t *mutation = json_array_get(mutations, j);
-
-                if (!strcmp(json_string_value(json_array_get(mutation, 0)), column)) {
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
-}
-
 static void
 on_update(struct db_client *db, const json_t *updates, bool is_v1)
 {
@@ -226,8 +156,8 @@ on_update(struct db_client *db, const json_t *updates, bool is_v1)
     if (!db->is_monitoring) {
         return;
     }
-    error = ovsdb_replica_apply(db->up.contents, updates, is_v1, db->up.seqno + 1, is_own, db,
-                                &foreign);
+    error = ovsdb_replica_apply(db->up.contents, updates, is_v1, db->up.seqno + 1,
+                                client_txn_is_own, db, &foreign);
     if (error != NULL) {
         char *text = ovsdb_error_take_text(error);
 
@@ -236,84 +166,6 @@ on_update(struct db_client *db, const json_t *updates, bool is_v1)
         start_over(db);
     } else if (foreign) {
         db_changed(&db->up);
-    }
-}
-
-/* Transactions. */
-
-static void
-txn_finish(struct db_client *db, struct client_txn *txn, enum db_txn_status status, char *error)
-{
-    DL_DELETE(db->txns, txn);
-    db_complete(&db->up, txn->completion, status, error);
-    json_decref(txn->ops);
-    free(txn);
-}
-
-/* What the results of a transaction come to; '*text' gets a new string for DB_TXN_ERROR. */
-static enum db_txn_status
-classify(const json_t *results, char **text)
-{
-    for (size_t i = 0; i < json_array_size(results); i++) {
-        const json_t *result = json_array_get(results, i);
-        const char *error = json_string_value(json_object_get(result, "error"));
-        const char *details = json_string_value(json_object_get(result, "details"));
-
-        if (error == NULL) {
-            continue;
-        }
-        if (!strcmp(error, OVSDB_E_NOT_OWNER)) {
-            return DB_TXN_NOT_LOCKED;
-        }
-        if (!strcmp(error, OVSDB_E_TIMEOUT)) {
-            return DB_TXN_TRY_AGAIN;
-        }
-        *text = xasprintf("%s: %s", error, details != NULL ? details : "");
-        return DB_TXN_ERROR;
-    }
-    return DB_TXN_SUCCESS;
-}
-
-static void
-client_transact(struct db *db_, json_t *ops, struct db_completion *completion)
-{
-    struct db_client *db = client(db_);
-    struct client_txn *txn;
-    json_t *params = json_copy(ops);
-
-    json_array_insert_new(params, 0, json_string(db->database));
-    json_array_append_new(params, json_pack("{s:s, s:s}", "op", "assert", "lock", db->lock));
-    txn = xzalloc(sizeof *txn);
-    txn->ops = ops;
-    txn->completion = completion;
-    DL_APPEND(db->txns, txn);
-    if (!db->is_monitoring || jsonrpc_send_request(db->rpc, "transact", params, &txn->id) != 0) {
-        if (!db->is_monitoring) {
-            json_decref(params);
-        }
-        txn_finish(db, txn, DB_TXN_TRY_AGAIN, NULL);
-    }
-}
-
-static void
-on_txn_reply(struct db_client *db, const struct jsonrpc_msg *msg, int64_t id)
-{
-    struct client_txn *txn, *next;
-
-    DL_FOREACH_SAFE (db->txns, txn, next) {
-        if (txn->id == id) {
-            char *text = NULL;
-            enum db_txn_status status;
-
-            if (msg->type == JSONRPC_ERROR) {
-                status = DB_TXN_ERROR;
-                text = json_dumps(msg->error, JSON_COMPACT | JSON_ENCODE_ANY);
-            } else {
-                status = classify(msg->result, &text);
-            }
-            txn_finish(db, txn, status, text);
-            return;
-        }
     }
 }
 
@@ -344,7 +196,7 @@ on_reply(struct db_client *db, const struct jsonrpc_msg *msg)
         return;
     }
     if (db->txns != NULL && id != db->lock_id && id != db->schema_id && id != db->monitor_id) {
-        on_txn_reply(db, msg, id);
+        client_txn_reply(db, msg, id);
     } else if (msg->type == JSONRPC_ERROR) {
         on_failed_request(db, msg, id);
     } else if (id == db->lock_id) {
@@ -426,9 +278,7 @@ forget_connection(struct db_client *db)
 {
     db->lock_id = db->schema_id = db->monitor_id = -1;
     db->is_monitoring = false;
-    while (db->txns != NULL) {
-        txn_finish(db, db->txns, DB_TXN_TRY_AGAIN, NULL);
-    }
+    client_txns_fail(db);
     ovsdb_schema_destroy(db->schema);
     db->schema = NULL;
     set_lock(db, false, false);
@@ -519,13 +369,10 @@ static void
 client_close(struct db *db_)
 {
     struct db_client *db = client(db_);
-    struct client_txn *txn, *next;
 
     loop_timer_stop(&db->retry);
     jsonrpc_destroy_flushed(db->rpc);
-    DL_FOREACH_SAFE (db->txns, txn, next) {
-        txn_finish(db, txn, DB_TXN_TRY_AGAIN, NULL);
-    }
+    client_txns_fail(db);
     db_fini(&db->up);
     ovsdb_database_destroy(db->up.contents);
     ovsdb_schema_destroy(db->schema);
