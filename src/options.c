@@ -15,6 +15,7 @@
 
 #include "base/dirs.h"
 #include "base/log.h"
+#include "ovsdb/db.h"
 #include "rpc/stream.h"
 
 enum { LINGER_DEFAULT_S = 30, LINGER_MAX_S = 3600 };
@@ -345,7 +346,7 @@ choose_database(struct options *o, const char *remote)
     if (remote != NULL && stream_name_is_passive(remote)) {
         add_db_remote(o, remote);
     } else if (remote != NULL) {
-        char *error = stream_name_check(remote);
+        char *error = db_client_check(remote);
         if (error != NULL) {
             fatal("%s", error);
         }

@@ -52,15 +52,19 @@ int db_open_embedded(const struct db_embedded_cfg *cfg, struct db **dbp, char **
 
 struct db_client_cfg {
     struct loop *loop;
-    const char *remote;             /* "unix:PATH", "tcp:IP:PORT", "ssl:IP:PORT" */
+    const char *remote;             /* "unix:PATH", "tcp:HOST:PORT", "ssl:HOST:PORT", or several
+                                     * with commas between: servers of a cluster */
     const char *database;           /* NULL: "Open_vSwitch" */
     const char *lock;               /* NULL: "ovs_vswitchd" */
-    const struct tls_settings *tls; /* for "ssl:", else may be NULL */
+    const struct tls_settings *tls; /* for "ssl:", else may be NULL; borrowed until db_close() */
 };
 
 /* Starts to connect in the background, with backoff from 1 s to 8 s, for ever.  Fails only when
- * 'remote' cannot be understood; then '*error' as above. */
+ * 'remote' cannot be understood, or says ssl: and no files are named; then '*error' as above. */
 int db_open_client(const struct db_client_cfg *cfg, struct db **dbp, char **error);
+
+/* NULL, or a new text saying what is wrong with a 'remote' for db_open_client(). */
+char *db_client_check(const char *remote);
 
 /* Sends what is queued as far as that goes without blocking, closes sockets and journal, removes
  * the listening sockets' files.  Pending transactions' callbacks are not called.  NULL is fine. */

@@ -3,11 +3,12 @@
  * db_client.c - the face of the database in which a stock ovsdb-server owns the data, see db.h: a
  * replica kept by monitoring, a lock; db_client_txn.c has its transactions.
  *
- * After each (re)connection: "lock" and "get_schema" at once; with the schema, "monitor_cond_since"
- * (or what older servers have in its place); its reply is the new replica.  Until then, and while
- * the server is away, the old one stays.  "set_db_change_aware" makes a server whose schema is
- * converted keep the session, and the lock with it: it says "monitor_canceled", and we begin again
- * with the schema.
+ * After each (re)connection the server's "_Server" database is asked whether it is one to rely on
+ * (server_choice.h); old servers have none, and are.  Then "lock" and "get_schema"; with the
+ * schema, "monitor_cond_since" (or what older servers have in its place); its reply is the new
+ * replica.  Until then, and while the server is away, the old one stays.  "set_db_change_aware"
+ * makes a server whose schema is converted keep the session, and the lock with it: it says
+ * "monitor_canceled", and we begin again with the schema.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "ovsdb/db_client.h"
 #include "ovsdb/error.h"
 #include "ovsdb/replica.h"
+#include "ovsdb/server_choice.h"
 
 LOG_MODULE(ovsdb_client);
 
@@ -36,6 +38,13 @@ static const char *const monitor_methods[] = {"monitor_cond_since", "monitor_con
 static void connect_to_server(void *db_);
 static void forget_connection(struct db_client *db);
 
+/* The one of the servers that we talk to, or last tried to. */
+static const char *
+server_name(const struct db_client *db)
+{
+    return db->rpc != NULL ? reconnect_name(jsonrpc_reconnect(db->rpc)) : db->remote;
+}
+
 /* Drops the connection after something that makes no sense, and tries anew a little later. */
 static void
 start_over(struct db_client *db)
@@ -44,6 +53,44 @@ start_over(struct db_client *db)
     db->rpc = NULL;
     forget_connection(db);
     loop_timer_once(&db->retry, db->up.loop, RETRY_MS, connect_to_server, db);
+}
+
+/* The server. */
+
+static void
+request_self(struct db_client *db)
+{
+    jsonrpc_send_request(db->rpc, "get_schema", json_pack("[s]", "_Server"), &db->self_schema_id);
+}
+
+static void request_lock(struct db_client *db);
+static void request_schema(struct db_client *db);
+
+/* What the server says of itself is known, or will not be. */
+static void
+on_verdict(struct db_client *db, const char *why_not)
+{
+    if (why_not != NULL) {
+        db->is_refused = true;
+        jsonrpc_refuse(db->rpc, why_not);
+        db->is_refused = false;
+    } else if (!db->is_chosen) {
+        db->is_chosen = true;
+        request_lock(db);
+        request_schema(db);
+    }
+}
+
+static void
+on_self_schema(struct db_client *db, const json_t *schema)
+{
+    json_t *params = server_choice_request(db->choice, schema);
+
+    if (params != NULL) {
+        jsonrpc_send_request(db->rpc, "monitor_cond", params, &db->self_monitor_id);
+    } else {
+        on_verdict(db, NULL);
+    }
 }
 
 /* The lock. */
@@ -67,7 +114,7 @@ set_lock(struct db_client *db, bool has_lock, bool is_contended)
 static void
 on_stolen(struct db_client *db)
 {
-    log_warn("%s: another client has stolen the lock \"%s\"", db->remote, db->lock);
+    log_warn("%s: another client has stolen the lock \"%s\"", server_name(db), db->lock);
     set_lock(db, false, true);
     /* A stolen lock must be given up before it can be asked for again. */
     jsonrpc_send_request(db->rpc, "unlock", json_pack("[s]", db->lock), NULL);
@@ -108,7 +155,7 @@ on_schema(struct db_client *db, const json_t *json)
     if (error != NULL) {
         char *text = ovsdb_error_take_text(error);
 
-        log_err_rl(&rl, "%s: cannot use the server's schema: %s", db->remote, text);
+        log_err_rl(&rl, "%s: cannot use the server's schema: %s", server_name(db), text);
         free(text);
         start_over(db);
         return;
@@ -132,7 +179,7 @@ on_initial(struct db_client *db, const json_t *result)
     if (error != NULL) {
         char *text = ovsdb_error_take_text(error);
 
-        log_err("%s: cannot use the server's contents: %s", db->remote, text);
+        log_err("%s: cannot use the server's contents: %s", server_name(db), text);
         free(text);
         ovsdb_database_destroy(contents);
         start_over(db);
@@ -161,7 +208,7 @@ on_update(struct db_client *db, const json_t *updates, bool is_v1)
     if (error != NULL) {
         char *text = ovsdb_error_take_text(error);
 
-        log_err("%s: an update makes no sense: %s", db->remote, text);
+        log_err("%s: an update makes no sense: %s", server_name(db), text);
         free(text);
         start_over(db);
     } else if (foreign) {
@@ -177,11 +224,14 @@ on_failed_request(struct db_client *db, const struct jsonrpc_msg *msg, int64_t i
     static struct log_rate rl = LOG_RATE_INIT(5, 5);
     const char *error = json_string_value(json_object_get(msg->error, "error"));
 
-    if (id == db->monitor_id && db->monitor_method + 1 < ARRAY_SIZE(monitor_methods)) {
+    if (id == db->self_schema_id || id == db->self_monitor_id) {
+        server_choice_reset(db->choice); /* an older server */
+        on_verdict(db, NULL);
+    } else if (id == db->monitor_id && db->monitor_method + 1 < ARRAY_SIZE(monitor_methods)) {
         db->monitor_method++; /* an older server */
         request_monitor(db);
     } else if (id == db->schema_id || id == db->monitor_id) {
-        log_warn_rl(&rl, "%s: the server does not give us database %s: %s", db->remote,
+        log_warn_rl(&rl, "%s: the server does not give us database %s: %s", server_name(db),
                     db->database, error != NULL ? error : "unknown error");
         start_over(db);
     }
@@ -199,6 +249,12 @@ on_reply(struct db_client *db, const struct jsonrpc_msg *msg)
         client_txn_reply(db, msg, id);
     } else if (msg->type == JSONRPC_ERROR) {
         on_failed_request(db, msg, id);
+    } else if (id == db->self_schema_id) {
+        db->self_schema_id = -1;
+        on_self_schema(db, msg->result);
+    } else if (id == db->self_monitor_id) {
+        db->self_monitor_id = -1;
+        on_verdict(db, server_choice_update(db->choice, msg->result));
     } else if (id == db->lock_id) {
         bool locked = json_is_true(json_object_get(msg->result, "locked"));
 
@@ -213,17 +269,25 @@ on_reply(struct db_client *db, const struct jsonrpc_msg *msg)
     }
 }
 
+/* True for the id of our monitor of 'database'. */
+static bool
+is_monitor_of(const json_t *id, const char *database)
+{
+    const char *kind = json_string_value(json_array_get(id, 0));
+    const char *name = json_string_value(json_array_get(id, 1));
+
+    return kind != NULL && name != NULL && !strcmp(kind, "monid") && !strcmp(name, database);
+}
+
 /* Of another schema from now on, or gone.  Transactions under way get their replies all the same.
  */
 static void
 on_canceled(struct db_client *db, const json_t *id)
 {
-    const char *name = json_string_value(json_array_get(id, 0));
-
-    if (!db->is_monitoring || name == NULL || strcmp(name, "monid")) {
+    if (!db->is_monitoring || !is_monitor_of(id, db->database)) {
         return;
     }
-    log_info("%s: database %s has changed, monitoring it anew", db->remote, db->database);
+    log_info("%s: database %s has changed, monitoring it anew", server_name(db), db->database);
     db->is_monitoring = false;
     request_schema(db);
 }
@@ -234,7 +298,10 @@ on_notify(struct db_client *db, const struct jsonrpc_msg *msg)
     const char *name = json_string_value(json_array_get(msg->params, 0));
     bool is_our_lock = name != NULL && !strcmp(name, db->lock);
 
-    if (!strcmp(msg->method, "update3")) {
+    if (!strcmp(msg->method, "update2") &&
+        is_monitor_of(json_array_get(msg->params, 0), "_Server")) {
+        on_verdict(db, server_choice_update(db->choice, json_array_get(msg->params, 1)));
+    } else if (!strcmp(msg->method, "update3")) {
         on_update(db, json_array_get(msg->params, 2), false);
     } else if (!strcmp(msg->method, "update2")) {
         on_update(db, json_array_get(msg->params, 1), false);
@@ -267,16 +334,18 @@ on_open(struct jsonrpc *rpc, void *db_)
 {
     struct db_client *db = db_;
 
-    log_info("%s: connected", db->remote);
-    request_lock(db);
-    request_schema(db);
+    log_info("%s: connected", server_name(db));
+    server_choice_reset(db->choice);
+    request_self(db);
     jsonrpc_send_request(rpc, "set_db_change_aware", json_pack("[b]", true), NULL);
 }
 
 static void
 forget_connection(struct db_client *db)
 {
+    db->self_schema_id = db->self_monitor_id = -1;
     db->lock_id = db->schema_id = db->monitor_id = -1;
+    db->is_chosen = false;
     db->is_monitoring = false;
     client_txns_fail(db);
     ovsdb_schema_destroy(db->schema);
@@ -292,11 +361,12 @@ on_closed(struct jsonrpc *rpc, int error, const char *reason, void *db_)
     bool was_connected = db->is_monitoring || db->has_lock || db->is_contended;
 
     if (was_connected) {
-        log_info("%s: connection lost (%s), going on with the last contents", db->remote, reason);
-    } else if (error == EPROTO) {
-        log_warn_rl(&rl, "%s: not connected: %s", db->remote, reason);
+        log_info("%s: connection lost (%s), going on with the last contents", server_name(db),
+                 reason);
+    } else if (error == EPROTO && !db->is_refused) {
+        log_warn_rl(&rl, "%s: not connected: %s", server_name(db), reason);
     } else {
-        log_info_rl(&rl, "%s: not connected: %s", db->remote, reason);
+        log_info_rl(&rl, "%s: not connected: %s", server_name(db), reason);
     }
     forget_connection(db);
 }
@@ -310,19 +380,39 @@ static const struct jsonrpc_callbacks callbacks = {
 static bool
 is_local(const struct db_client *db)
 {
-    return !strncmp(db->remote, "unix:", 5);
+    return server_choice_is_all(db->choice, "unix:");
+}
+
+/* Makes the TLS settings if "ssl:" needs them.  Their files may come later. */
+static bool
+make_tls(struct db_client *db)
+{
+    static struct log_rate rl = LOG_RATE_INIT(1, 1);
+    char *error;
+
+    if (db->tls != NULL || !server_choice_has(db->choice, "ssl:")) {
+        return true;
+    }
+    db->tls = tls_config_create(db->tls_settings, &error);
+    if (db->tls == NULL) {
+        log_err_rl(&rl, "%s: %s", db->remote, error);
+        free(error);
+    }
+    return db->tls != NULL;
 }
 
 static void
 connect_to_server(void *db_)
 {
     struct db_client *db = db_;
-    struct reconnect_settings settings = {
-        .name = db->remote,
-        .default_port = DEFAULT_PORT,
-        .tls = db->tls,
-    };
 
+    if (!make_tls(db)) {
+        loop_timer_once(&db->retry, db->up.loop, RETRY_MS, connect_to_server, db);
+        return;
+    }
+    struct reconnect_settings settings = {
+        .name = db->remote, .default_port = DEFAULT_PORT, .tls = db->tls};
+    settings.names = server_choice_names(db->choice, &settings.n_names);
     db->rpc = jsonrpc_create_reconnecting(db->up.loop, &settings, &callbacks, db);
     jsonrpc_set_max_size(db->rpc, MAX_MESSAGE);
     jsonrpc_set_probe_interval(db->rpc, is_local(db) ? 0 : PROBE_MS);
@@ -359,7 +449,7 @@ client_describe(const struct db *db)
 {
     const struct db_client *c = client(db);
 
-    return xasprintf("%s: %s", c->remote,
+    return xasprintf("%s: %s", server_name(c),
                      c->is_monitoring                            ? "connected"
                      : c->rpc != NULL && jsonrpc_is_open(c->rpc) ? "fetching the contents"
                                                                  : "not connected");
@@ -377,6 +467,7 @@ client_close(struct db *db_)
     ovsdb_database_destroy(db->up.contents);
     ovsdb_schema_destroy(db->schema);
     tls_config_unref(db->tls);
+    server_choice_destroy(db->choice);
     free(db->remote);
     free(db->database);
     free(db->lock);
@@ -393,50 +484,52 @@ static const struct db_class client_class = {
     .describe = client_describe,
 };
 
-/* Makes the TLS settings of an "ssl:" remote; '*tls' NULL for others. */
-static int
-make_tls(const struct db_client_cfg *cfg, struct tls_config **tls, char **error)
+static struct server_choice *
+parse_remote(const struct db_client_cfg *cfg, const char *database, char **error)
 {
-    *tls = NULL;
-    if (strncmp(cfg->remote, "ssl:", 4)) {
-        return 0;
+    struct server_choice *choice = server_choice_create(cfg->remote, database, error);
+
+    /* They cannot come later. */
+    if (choice != NULL && server_choice_has(choice, "ssl:") &&
+        (cfg->tls == NULL || cfg->tls->private_key_file == NULL ||
+         cfg->tls->certificate_file == NULL || cfg->tls->ca_cert_file == NULL)) {
+        *error = xasprintf("%s: needs a private key, a certificate and a CA certificate "
+                           "(--private-key, --certificate, --ca-cert)",
+                           cfg->remote);
+        server_choice_destroy(choice);
+        choice = NULL;
     }
-    if (cfg->tls == NULL || cfg->tls->private_key_file == NULL ||
-        cfg->tls->certificate_file == NULL) {
-        *error = xasprintf("%s: needs a private key and a certificate", cfg->remote);
-        return -EINVAL;
-    }
-    *tls = tls_config_create(cfg->tls, error);
-    return *tls != NULL ? 0 : -EINVAL;
+    return choice;
+}
+
+char *
+db_client_check(const char *remote)
+{
+    char *error;
+
+    server_choice_destroy(server_choice_create(remote, "", &error));
+    return error;
 }
 
 int
 db_open_client(const struct db_client_cfg *cfg, struct db **dbp, char **error)
 {
-    struct tls_config *tls;
-    int result;
+    const char *database = cfg->database != NULL ? cfg->database : "Open_vSwitch";
+    struct server_choice *choice = parse_remote(cfg, database, error);
 
     *dbp = NULL;
-    *error = stream_name_check(cfg->remote);
-    if (*error != NULL || !stream_name_is_active(cfg->remote)) {
-        *error = *error != NULL ? *error
-                                : xasprintf("%s: is not of the form unix:FILE, tcp:IP:PORT or "
-                                            "ssl:IP:PORT",
-                                            cfg->remote);
+    if (choice == NULL) {
         return -EINVAL;
-    }
-    result = make_tls(cfg, &tls, error);
-    if (result) {
-        return result;
     }
 
     struct db_client *db = xzalloc(sizeof *db);
     db_init(&db->up, &client_class, cfg->loop);
     db->remote = xstrdup(cfg->remote);
-    db->database = xstrdup(cfg->database != NULL ? cfg->database : "Open_vSwitch");
+    db->choice = choice;
+    db->database = xstrdup(database);
     db->lock = xstrdup(cfg->lock != NULL ? cfg->lock : "ovs_vswitchd");
-    db->tls = tls;
-    db->lock_id = db->schema_id = db->monitor_id = -1;
+    db->tls_settings = cfg->tls;
+    forget_connection(db);
     connect_to_server(db);
     *dbp = &db->up;
     return 0;

@@ -19,15 +19,20 @@ struct client_txn {
 
 struct db_client {
     struct db up;
-    char *remote;
+    char *remote; /* as it was given: all servers */
+    struct server_choice *choice;
     char *database;
     char *lock;
-    struct tls_config *tls;
-    struct jsonrpc *rpc; /* NULL while 'retry' runs */
+    const struct tls_settings *tls_settings;
+    struct tls_config *tls; /* NULL without "ssl:", and until its files can be read */
+    struct jsonrpc *rpc;    /* NULL while 'retry' runs */
     struct loop_timer retry;
 
     /* Of the present connection; ids are -1 when nothing is outstanding. */
+    int64_t self_schema_id, self_monitor_id; /* of "_Server" */
     int64_t lock_id, schema_id, monitor_id;
+    bool is_chosen;              /* the server may be used */
+    bool is_refused;             /* we hang up because it may not */
     size_t monitor_method;       /* index of 'monitor_methods' */
     struct ovsdb_schema *schema; /* between its reply and that of the monitor */
     bool is_monitoring;
