@@ -84,6 +84,7 @@ connect_conn(struct controller *ctl, struct stream *stream)
     });
 
     apply_settings(c);
+    stream_set_dscp(stream, ctl->cfg.dscp);
     return c;
 }
 

@@ -542,6 +542,17 @@ stream_set_input_limit(struct stream *s, size_t bytes)
     }
 }
 
+void
+stream_set_dscp(struct stream *s, uint8_t dscp)
+{
+    int fd = s->bev ? (int)bufferevent_getfd(s->bev) : -1;
+    int tos = dscp << 2;
+
+    /* That of the other address family fails. */
+    setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+    setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+}
+
 bool
 stream_is_dialing(const struct stream *s)
 {

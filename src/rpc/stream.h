@@ -85,6 +85,9 @@ void stream_set_backlog_limit(struct stream *stream, size_t bytes);
 void stream_set_reading(struct stream *stream, bool enabled);
 /* Bytes that may lie unread in stream_input() before reading pauses by itself; 0: no bound. */
 void stream_set_input_limit(struct stream *stream, size_t bytes);
+/* Marks the packets that go to the peer, from now on; 'dscp' < 64. Nothing over unix. */
+void stream_set_dscp(struct stream *stream, uint8_t dscp);
+
 bool stream_is_open(const struct stream *stream);
 /* True while the name of a host is being looked up, or its addresses are tried. */
 bool stream_is_dialing(const struct stream *stream);

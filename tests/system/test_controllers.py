@@ -188,6 +188,23 @@ def test_targets_that_make_no_sense(br, listen):
 
 
 @pytest.mark.rootless
+def test_what_goes_to_a_controller_is_marked(br, listen):
+    def tos(port):
+        out = sh(["ss", "-tnH", "--tos", "dst", "127.0.0.1:%d" % port])
+        return out.split("tos:")[1].split()[0] if "tos:" in out else ""
+
+    listener = listen()
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:%d" % listener.port)
+    p = listener.accept()
+    assert p.answers() == []
+    assert tos(listener.port) == "0xc0"  # 48
+    br.vsctl("set", "Controller", "br0", "other_config:dscp=10")
+    p = listener.accept()
+    assert p.answers() == []
+    wait_for(lambda: tos(listener.port) == "0x28", 10, "the new mark")
+
+
+@pytest.mark.rootless
 @pytest.mark.parametrize("confined", [True, False])
 def test_sockets_that_a_database_may_name(make_hermetic, tmp_path, confined):
     """Those in the run directory; others only with --no-self-confinement."""
