@@ -326,11 +326,10 @@ controller_get_status(const struct controller *ctl, struct ofproto_controller_st
     *s = (struct ofproto_controller_status){
         .target = ctl->cfg.target,
         .is_connected = controller_is_connected(ctl),
-        .role = ctl->conn ? roles[ctl->conn->role]
-                : ctl->rc ? NULL
-                          : "other",
+        /* Of a passive one there may be several connections, each with a role of its own. */
+        .role = ctl->conn ? roles[ctl->conn->role] : NULL,
         .state = ctl->rc         ? reconnect_state(ctl->rc)
-                 : ctl->listener ? "ACTIVE"
+                 : ctl->listener ? NULL
                                  : "VOID",
         .secs_since_connect = ctl->rc ? reconnect_secs_since_connect(ctl->rc) : -1,
         .secs_since_disconnect = ctl->rc ? reconnect_secs_since_disconnect(ctl->rc) : -1,
