@@ -68,7 +68,6 @@ br_iface_stop(struct br_iface *iface)
     }
     smap_clear(&iface->options);
     smap_clear(&iface->other_config);
-    iface->request = 0;
 }
 
 void
@@ -186,8 +185,10 @@ iface_apply_config(struct br_iface *iface, const struct db_row *row, bool *needs
     return retval;
 }
 
+/* Gives it the number that its row wants, or any with 'is_free_choice'. */
 static int
-iface_add_to_bridge(struct br_iface *iface, const struct db_row *row, char **errorp)
+iface_add_to_bridge(struct br_iface *iface, const struct db_row *row, bool is_free_choice,
+                    char **errorp)
 {
     struct ofproto_port_cfg cfg = {
         .name = iface->name,
@@ -197,8 +198,9 @@ iface_add_to_bridge(struct br_iface *iface, const struct db_row *row, char **err
     };
     int retval;
 
-    cfg.wanted = iface_wanted_ofport(row, &cfg.wanted_is_request);
-    iface->request = cfg.wanted_is_request ? cfg.wanted : 0;
+    if (!is_free_choice) {
+        cfg.wanted = iface_wanted_ofport(row, &cfg.wanted_is_request);
+    }
     retval = ofproto_port_add(iface->br->ofproto, &cfg, &iface->ofp_port, errorp);
     if (!retval) {
         log_info("bridge %s: added interface %s on port %u", iface->br->name, iface->name,
@@ -234,7 +236,7 @@ iface_start(struct br_iface *iface, const struct db_row *row)
         }
         dp_port_set_config(dp, iface->odp_port, &iface->other_config);
     }
-    retval = iface_add_to_bridge(iface, row, &error);
+    retval = iface_add_to_bridge(iface, row, false, &error);
     if (retval) {
         goto fail;
     }
@@ -248,28 +250,6 @@ fail:
 }
 
 /* --- changing ----------------------------------------------------------------------------- */
-
-/* An ofport_request that came or changed moves the port to the new number. */
-static void
-iface_follow_request(struct br_iface *iface, const struct db_row *row)
-{
-    bool is_request;
-    ofp_port_t wanted = iface_wanted_ofport(row, &is_request);
-    char *error = NULL;
-
-    if (br_iface_is_local(iface) || !is_request || (int64_t)wanted == iface->request) {
-        return;
-    }
-    iface->request = wanted;
-    if (wanted == iface->ofp_port || ofproto_port_name(iface->br->ofproto, wanted)) {
-        return;
-    }
-    ofproto_port_del(iface->br->ofproto, iface->ofp_port);
-    iface->ofp_port = 0;
-    if (iface_add_to_bridge(iface, row, &error)) {
-        iface_fail(iface, error, -ENOSPC);
-    }
-}
 
 static void
 iface_update(struct br_iface *iface, const struct db_row *row)
@@ -294,8 +274,6 @@ iface_update(struct br_iface *iface, const struct db_row *row)
     }
     if (retval) {
         iface_fail(iface, error, retval);
-    } else {
-        iface_follow_request(iface, row);
     }
 }
 
@@ -340,6 +318,92 @@ br_ifaces_sync(struct br *br, const struct db_row *port_row)
         if (row) {
             iface_sync(br, port_row, row);
         }
+    }
+}
+
+/* --- numbers ------------------------------------------------------------------------------- */
+
+/* The number that the row asks for; 0: none. */
+static ofp_port_t
+requested_ofport(const struct db_row *row)
+{
+    bool is_request;
+    ofp_port_t n = iface_wanted_ofport(row, &is_request);
+
+    return is_request ? n : 0;
+}
+
+/* Takes the number away for a moment; the port runs on. */
+static void
+iface_withdraw(struct br_iface *iface)
+{
+    ofproto_port_del(iface->br->ofproto, iface->ofp_port);
+    iface->ofp_port = 0;
+    iface->is_withdrawn = true;
+}
+
+/* Makes way for what 'row' requests: its interface, should it run under another number, and who has
+ * the number without having requested it, are withdrawn. */
+static void
+make_way(struct br *br, const struct db_row *row)
+{
+    struct br_iface *iface = br_iface_find(br, row_str(row, "name"));
+    ofp_port_t wanted = requested_ofport(row);
+    const char *holder_name = wanted ? ofproto_port_name(br->ofproto, wanted) : NULL;
+    struct br_iface *holder = holder_name ? br_iface_find(br, holder_name) : NULL;
+
+    if (!wanted || !strcmp(row_str(row, "name"), br->name) ||
+        (iface && (!iface->netdev || iface == holder))) {
+        return;
+    }
+    if (holder) {
+        const struct db_row *its = db_get(br->all->db, "Interface", &holder->uuid);
+
+        if (its && requested_ofport(its) == wanted) {
+            return;
+        }
+        iface_withdraw(holder);
+    }
+    if (iface && iface->ofp_port) {
+        iface_withdraw(iface);
+    }
+}
+
+static void
+put_back(struct br_iface *iface, const struct db_row *row, bool with_request)
+{
+    char *error = NULL;
+
+    if (iface && iface->is_withdrawn && (requested_ofport(row) != 0) == with_request) {
+        iface->is_withdrawn = false;
+        if (iface_add_to_bridge(iface, row, !with_request, &error)) {
+            iface_fail(iface, error, -ENOSPC);
+        }
+    }
+}
+
+/* Each interface's row of the 'N' rows of ports. */
+#define FOR_EACH_IFACE_ROW(ROW, PORTS, N)                                \
+    for (size_t i_ = 0; i_ < (N); i_++)                                  \
+        for (size_t j_ = 0; j_ < row_n((PORTS)[i_], "interfaces"); j_++) \
+            if (((ROW) = row_ref_at((PORTS)[i_], "interfaces", j_)) != NULL)
+
+void
+br_ifaces_number(struct br *br, const struct db_row *const *ports, size_t n)
+{
+    const struct db_row *row;
+
+    FOR_EACH_IFACE_ROW(row, ports, n)
+    {
+        make_way(br, row);
+    }
+    FOR_EACH_IFACE_ROW(row, ports, n)
+    {
+        put_back(br_iface_find(br, row_str(row, "name")), row, true);
+    }
+    FOR_EACH_IFACE_ROW(row, ports, n)
+    {
+        put_back(br_iface_find(br, row_str(row, "name")), row, false);
     }
 }
 

@@ -245,21 +245,23 @@ br_prune(struct br *br, const struct db_row *row)
     br_ifaces_close(br, false);
 }
 
-/* Does an interface of this port ask for a number, or have one already? */
-static bool
-has_number(const struct db_row *port_row)
+/* Does an interface of this port ask for a number (2), or have one already (1)? */
+static int
+claim(const struct db_row *port_row)
 {
     int64_t number;
+    int best = 0;
 
     for (size_t i = 0; i < row_n(port_row, "interfaces"); i++) {
         const struct db_row *row = row_ref_at(port_row, "interfaces", i);
 
-        if (row && (row_int(row, "ofport_request", &number) ||
-                    (row_int(row, "ofport", &number) && number > 0))) {
-            return true;
+        if (row && row_int(row, "ofport_request", &number)) {
+            best = 2;
+        } else if (row && row_int(row, "ofport", &number) && number > 0) {
+            best = MAX(best, 1);
         }
     }
-    return false;
+    return best;
 }
 
 static int
@@ -267,14 +269,15 @@ compare_port_rows(const void *a_, const void *b_)
 {
     const struct db_row *a = *(const struct db_row *const *)a_;
     const struct db_row *b = *(const struct db_row *const *)b_;
-    int numbered_a = has_number(a), numbered_b = has_number(b);
+    int claim_a = claim(a), claim_b = claim(b);
 
-    return numbered_a != numbered_b ? numbered_b - numbered_a
-                                    : strverscmp(row_str(a, "name"), row_str(b, "name"));
+    return claim_a != claim_b ? claim_b - claim_a
+                              : strverscmp(row_str(a, "name"), row_str(b, "name"));
 }
 
 /* The rows of the ports in the order in which they get numbers, in a new array: first those that
- * want certain ones, then p1, p2, p10.  The set in the database has the order of random UUIDs. */
+ * request certain ones, then those that had some, then p1, p2, p10.  The set in the database has
+ * the order of random UUIDs. */
 static const struct db_row **
 sorted_port_rows(const struct db_row *row, size_t *n)
 {
@@ -296,6 +299,7 @@ br_sync(struct br *br, const struct db_row *row)
     const struct db_row **rows = sorted_port_rows(row, &n);
 
     br->uuid = *row_uuid(row);
+    br_ifaces_number(br, rows, n);
     for (size_t i = 0; i < n; i++) {
         br_ifaces_sync(br, rows[i]);
     }

@@ -40,7 +40,7 @@ struct br_iface {
     odp_port_t odp_port;               /* ODPP_NONE: none (patch) */
     odp_port_t wanted_odp;             /* ODPP_NONE: any */
     ofp_port_t ofp_port;               /* 0: not in the bridge */
-    int64_t request;                   /* ofport_request as last applied; 0: none */
+    bool is_withdrawn;                 /* has no number for a moment, see br_ifaces_number() */
     char *error;                       /* for Interface.error, or NULL */
     struct smap options, other_config; /* as last applied */
     uint64_t change_seq;               /* netdev_change_seq() as last written to the database */
@@ -132,6 +132,10 @@ void bridges_journal_run(struct bridges *);
 /* Opens what the rows of 'port_row' want and is not open, applies settings to what is.  Marks the
  * interfaces wanted. */
 void br_ifaces_sync(struct br *, const struct db_row *port_row);
+/* Gives running interfaces the numbers that the rows of 'ports' request.  One that has such a
+ * number without having requested it gets another; of two requests for one number that which has it
+ * stays. */
+void br_ifaces_number(struct br *, const struct db_row *const *ports, size_t n);
 /* Closes the interfaces of 'br' that are not wanted (all, if 'all'). */
 void br_ifaces_close(struct br *, bool all);
 struct br_iface *br_iface_find(const struct br *, const char *name);
