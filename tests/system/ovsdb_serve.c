@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "ovsdb/db.h"
+#include "rpc/stream.h"
 
 struct serve {
     struct loop *loop;
@@ -85,7 +86,8 @@ main(int argc, char *argv[])
         {NULL, 0, NULL, 0},
     };
     struct db_embedded_cfg cfg = {.loop = NULL};
-    struct db_client_cfg client = {.loop = NULL};
+    struct tls_settings tls = {.private_key_file = NULL};
+    struct db_client_cfg client = {.tls = &tls};
     struct serve serve = {.loop = NULL};
     struct loop_signal term = {.loop = NULL}, intr = {.loop = NULL};
     char *error = NULL;
@@ -99,11 +101,11 @@ main(int argc, char *argv[])
         } else if (option == 'e') {
             serve.echoes_cfg = true;
         } else if (option == 'p') {
-            cfg.private_key = optarg;
+            cfg.private_key = tls.private_key_file = optarg;
         } else if (option == 'C') {
-            cfg.certificate = optarg;
+            cfg.certificate = tls.certificate_file = optarg;
         } else if (option == 'A') {
-            cfg.ca_cert = optarg;
+            cfg.ca_cert = tls.ca_cert_file = optarg;
         } else {
             return usage();
         }

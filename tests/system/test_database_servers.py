@@ -19,10 +19,10 @@ pytestmark = pytest.mark.rootless
 class Client:
     """ovsdb_serve as the switch: copies next_cfg to cur_cfg."""
 
-    def __init__(self, remote, directory):
+    def __init__(self, remote, directory, *options):
         self.log = os.path.join(directory, "client.log")
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen([SERVE, "--client", remote, "--echo-cfg"],
+            self.process = subprocess.Popen([SERVE, "--client", remote, "--echo-cfg", *options],
                                             stdout=log, stderr=log,
                                             env=dict(os.environ, OVS_RUNDIR=str(directory)))
 
@@ -280,6 +280,27 @@ def test_a_host_by_its_name(things, tmp_path):
     server.stop(signal.SIGKILL)
     server.start()
     vsctl("unix:" + server.sock, "add-br", "br1")
+
+
+def test_keys_that_come_later(things, tmp_path):
+    """Whoever puts them in place need not be there before the switch."""
+    key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    port = free_port()
+    client = things(Client("ssl:localhost:%d" % port, tmp_path, "--private-key=" + key,
+                           "--certificate=" + cert, "--ca-cert=" + cert))
+    wait_for(lambda: "|ERR|ssl:localhost:%d: private key %s" % (port, key) in client.read_log())
+    # One that is its own authority, for both ends.
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key + ".new", "-out", cert,
+                    "-subj", "/CN=both", "-days", "2"], check=True, timeout=60,
+                   stderr=subprocess.DEVNULL)
+    os.rename(key + ".new", key)
+    server = things(Server("stock", remotes=["pssl:%d:127.0.0.1" % port],
+                           args=["--private-key=" + key, "--certificate=" + cert,
+                                 "--ca-cert=" + cert]))
+    server.vsctl("init")
+    vsctl("unix:" + server.sock, "add-br", "br0")
+    assert "ssl:localhost:%d: connected" % port in client.read_log()
 
 
 def test_a_manager_by_its_name(things):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """other_config:dpdk-* and its neighbours: words that DPDK does not understand, memory of each port's own,
 and as many queues as guests are told of."""
+import os
 import re
+import stat
 
 import pytest
 
@@ -48,6 +50,27 @@ def test_a_mask_that_is_none_is_named(sw):
     sw.add_bridge("br0")
     assert sw.get("Open_vSwitch", ".", "dpdk_initialized") == "true"
     assert [a for a in sw.alarms() if "other_config:dpdk-lcore-mask '0-3' is not understood" in a]
+
+
+def test_sockets_of_guests_in_a_folder_of_their_own(sw):
+    """vhost-sock-dir is a folder under the run directory, and stays there."""
+    folder = os.path.join(sw.dir, "guests")
+    os.mkdir(folder)
+    configure(sw, "vhost-sock-dir=guests", "true")
+    sw.add_bridge("br0")
+    sw.vsctl("add-port", "br0", "v1", "--", "set", "Interface", "v1", "type=dpdkvhostuser")
+    assert sw.get("Interface", "v1", "error") == "[]"
+    wait_for(lambda: stat.S_ISSOCK(os.stat(folder + "/v1").st_mode), 10, "the socket")
+    sw.vsctl("del-port", "v1")
+    wait_for(lambda: os.listdir(folder) == [], 10, "the folder to be empty")
+
+
+def test_sockets_of_guests_do_not_leave_the_run_directory(sw):
+    configure(sw, "vhost-sock-dir=../../tmp", "true")
+    sw.add_bridge("br0")
+    p = sw.vsctl("add-port", "br0", "v1", "--", "set", "Interface", "v1", "type=dpdkvhostuser", check=False)
+    assert "leaves the run directory" in p.stderr
+    assert not os.path.exists("/tmp/v1")
 
 
 @pytest.mark.parametrize("init", ("true", "TRUE"))
