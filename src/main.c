@@ -35,6 +35,7 @@
 #include "options.h"
 #include "root.h"
 #include "takeover.h"
+#include "tunnel/tunnel.h"
 
 LOG_MODULE(vswitchd);
 
@@ -217,6 +218,19 @@ stage_netdev_fini(struct root *root)
     dpdk_stop();
 }
 
+static int
+stage_tunnel_init(struct root *root, char **error)
+{
+    root->tunnel = tunnel_create(root->loop, !root->options.disable_system_route);
+    return 0;
+}
+
+static void
+stage_tunnel_fini(struct root *root)
+{
+    tunnel_destroy(root->tunnel);
+}
+
 static void
 on_ready(void *aux)
 {
@@ -309,6 +323,7 @@ static const struct stage stages[] = {
     {"loop", loop_init, loop_fini},
     {"control", control_init, control_fini},          /* answers "exit" when all is down    */
     {"netdev", stage_netdev_init, stage_netdev_fini}, /* DPDK starts with the first port    */
+    {"tunnel", stage_tunnel_init, stage_tunnel_fini}, /* follows the kernel's routes        */
     {"database", database_init, database_fini},
     {"bridges", bridges_init, bridges_fini}, /* datapath, ofproto, slow path       */
     {"succession", succession_init, succession_fini},

@@ -25,6 +25,7 @@ enum {
     OPT_UNIXCTL,
     OPT_DUMMY,
     OPT_DISABLE_SYSTEM,
+    OPT_DISABLE_SYSTEM_ROUTE,
     OPT_DPDK,
     OPT_BOOTSTRAP_CA_CERT,
     OPT_PEER_CA_CERT,
@@ -64,7 +65,7 @@ static const struct option long_options[] = {
     {"unixctl", required_argument, NULL, OPT_UNIXCTL},
     {"enable-dummy", optional_argument, NULL, OPT_DUMMY},
     {"disable-system", no_argument, NULL, OPT_DISABLE_SYSTEM},
-    {"disable-system-route", no_argument, NULL, OPT_NO_SELF_CONFINEMENT},
+    {"disable-system-route", no_argument, NULL, OPT_DISABLE_SYSTEM_ROUTE},
     {"dpdk", optional_argument, NULL, OPT_DPDK},
     {"detach", no_argument, NULL, OPT_DETACH},
     {"monitor", no_argument, NULL, OPT_MONITOR},
@@ -165,6 +166,7 @@ print_help(void)
            "  --unixctl=SOCKET        control socket in place of %s/%s.PID.ctl\n"
            "  --enable-dummy[=override|system]  port types for tests\n"
            "  --disable-system        no ports on devices of the kernel\n"
+           "  --disable-system-route  tunnels do not go by the kernel's routes\n"
            "  -h, --help              display this help message\n"
            "  -V, --version           display version information\n",
            dirs_run(), PROGRAM_NAME);
@@ -320,6 +322,9 @@ switch_option(struct options *o, int c, const char *arg)
         break;
     case OPT_DISABLE_SYSTEM:
         o->disable_system = true;
+        break;
+    case OPT_DISABLE_SYSTEM_ROUTE:
+        o->disable_system_route = true;
         break;
     case OPT_DB:
         o->db_file = arg;

@@ -22,6 +22,7 @@ struct options {
     const char *unixctl; /* NULL: the default */
     bool mlockall;
     bool disable_system;
+    bool disable_system_route;
     bool enable_dummy;
     enum netdev_dummy_level dummy_level;
 

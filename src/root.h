@@ -14,6 +14,7 @@
 struct bridges;
 struct db;
 struct startup;
+struct tunnel;
 struct unixctl;
 struct unixctl_conn;
 
@@ -26,6 +27,7 @@ struct root {
     struct loop *loop;
     struct unixctl *unixctl;
     struct startup *startup; /* NULL: no --config */
+    struct tunnel *tunnel;
     struct db *db;
     struct bridges *bridges;
     struct loop_timer coverage_timer;

@@ -460,6 +460,16 @@ netdev_get_ifindex(const struct netdev *netdev)
     return netdev->class->get_ifindex != NULL ? netdev->class->get_ifindex(netdev) : -EOPNOTSUPP;
 }
 
+bool
+netdev_get_addresses(const struct netdev *netdev, netdev_address_fn *cb, void *aux)
+{
+    if (netdev->class->get_addresses == NULL) {
+        return false;
+    }
+    netdev->class->get_addresses(netdev, cb, aux);
+    return true;
+}
+
 void
 netdev_get_link(const struct netdev *netdev, struct netdev_link *link)
 {

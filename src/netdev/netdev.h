@@ -176,6 +176,10 @@ int netdev_set_mtu(struct netdev *, int mtu);
 int netdev_get_flags(const struct netdev *); // enum netdev_flags
 int netdev_set_flags(struct netdev *, int off, int on);
 int netdev_get_ifindex(const struct netdev *); // negative errno without a kernel device
+// Calls 'cb' for each IP address that the device has by itself, which a dummy may; IPv4 is
+// ::ffff:a.b.c.d, 'plen' out of 128.  False: not of a type that has any; ask the kernel.
+typedef void netdev_address_fn(const struct in6_addr *address, unsigned int plen, void *aux);
+bool netdev_get_addresses(const struct netdev *, netdev_address_fn *cb, void *aux);
 void netdev_get_link(const struct netdev *, struct netdev_link *);
 // Asks a kernel device's PHY (MII, else ethtool) whether there is a link, each 'interval_ms' and
 // after the kernel's news of the device, instead of taking the kernel's word on its state; 0: no

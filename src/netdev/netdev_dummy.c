@@ -47,7 +47,8 @@ struct netdev_dummy {
     _Atomic bool is_up;   // main: w, pollers: r
     _Atomic uint32_t ip4; // whose ARP requests we answer, network order; main: w, senders: r
     _Atomic bool has_ip6;
-    struct in6_addr ip6; // likewise for neighbour solicitations; under 'lock'
+    struct in6_addr ip6;                 // likewise for neighbour solicitations; under 'lock'
+    unsigned int ip4_prefix, ip6_prefix; // of their networks; main only
     uint64_t link_resets;
     struct dummy_rxq rxqs[MAX_RXQ];
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
@@ -278,16 +279,18 @@ netdev_dummy_receive(struct netdev *netdev, uint16_t qid, const void *bytes, siz
 }
 
 void
-netdev_dummy_set_ip4(struct netdev *netdev, be32_t ip4)
+netdev_dummy_set_ip4(struct netdev *netdev, be32_t ip4, unsigned int plen)
 {
+    dummy_cast(netdev)->ip4_prefix = plen;
     atomic_store(&dummy_cast(netdev)->ip4, ip4);
 }
 
 void
-netdev_dummy_set_ip6(struct netdev *netdev, const struct in6_addr *ip6)
+netdev_dummy_set_ip6(struct netdev *netdev, const struct in6_addr *ip6, unsigned int plen)
 {
     struct netdev_dummy *dummy = dummy_cast(netdev);
 
+    dummy->ip6_prefix = plen;
     pthread_mutex_lock(&dummy->lock);
     dummy->ip6 = *ip6;
     pthread_mutex_unlock(&dummy->lock);
@@ -504,6 +507,22 @@ dummy_get_ifindex(const struct netdev *netdev)
 }
 
 static void
+dummy_get_addresses(const struct netdev *netdev, netdev_address_fn *cb, void *aux)
+{
+    const struct netdev_dummy *dummy = dummy_cast(netdev);
+    be32_t ip4 = atomic_load(&dummy->ip4);
+
+    if (ip4 != 0) {
+        struct in6_addr mapped = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+        memcpy(&mapped.s6_addr[12], &ip4, sizeof(ip4));
+        cb(&mapped, 96 + dummy->ip4_prefix, aux);
+    }
+    if (atomic_load(&dummy->has_ip6)) {
+        cb(&dummy->ip6, dummy->ip6_prefix, aux);
+    }
+}
+
+static void
 dummy_get_link(const struct netdev *netdev, struct netdev_link *link)
 {
     const struct netdev_dummy *dummy = dummy_cast(netdev);
@@ -560,8 +579,9 @@ dummy_get_custom_stats(const struct netdev *netdev,
         .get_config = dummy_get_config, .reconfigure = dummy_reconfigure, .rx_fd = dummy_rx_fd, \
         .get_mac = dummy_get_mac, .set_mac = dummy_set_mac, .get_mtu = dummy_get_mtu,           \
         .set_mtu = dummy_set_mtu, .get_flags = dummy_get_flags, .set_flags = dummy_set_flags,   \
-        .get_ifindex = dummy_get_ifindex, .get_link = dummy_get_link,                           \
-        .get_stats = dummy_get_stats, .get_custom_stats = dummy_get_custom_stats,               \
+        .get_ifindex = dummy_get_ifindex, .get_addresses = dummy_get_addresses,                 \
+        .get_link = dummy_get_link, .get_stats = dummy_get_stats,                               \
+        .get_custom_stats = dummy_get_custom_stats,                                             \
     }
 
 const struct netdev_class netdev_dummy_class = DUMMY_CLASS("dummy", NETDEV_POLL_EPOLL);

@@ -17,9 +17,10 @@ int netdev_dummy_receive(struct netdev *, uint16_t qid, const void *bytes, size_
 // Of options:stream: "connected", "disconnected"; "unknown" without, and for one that listens.
 const char *netdev_dummy_conn_state(const struct netdev *);
 
-// The port answers ARP requests for 'ip4'; 0: for none.
-void netdev_dummy_set_ip4(struct netdev *, be32_t ip4);
+// The port has the address 'ip4' in a network of 'plen' bits and answers ARP requests for it; 0:
+// none.
+void netdev_dummy_set_ip4(struct netdev *, be32_t ip4, unsigned int plen);
 // Likewise neighbour solicitations for 'ip6'; "::": for none.
-void netdev_dummy_set_ip6(struct netdev *, const struct in6_addr *ip6);
+void netdev_dummy_set_ip6(struct netdev *, const struct in6_addr *ip6, unsigned int plen);
 
 #endif

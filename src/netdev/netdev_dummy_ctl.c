@@ -153,10 +153,10 @@ cmd_conn_state(struct unixctl_conn *conn, int argc, const char *argv[], void *au
 
 // "1.2.3.4/24" or "fc00::1/64", the length may be absent.  NULL, or a new error text.
 static char *
-address_from_text(const char *s, int family, void *address)
+address_from_text(const char *s, int family, void *address, unsigned int *plen)
 {
     size_t n = strcspn(s, "/");
-    unsigned int max = family == AF_INET ? 32 : 128, plen;
+    unsigned int max = family == AF_INET ? 32 : 128;
     char *text = xmemdup0(s, n);
     bool ok = inet_pton(family, text, address) == 1;
 
@@ -164,7 +164,8 @@ address_from_text(const char *s, int family, void *address)
     if (!ok) {
         return xasprintf("%s: invalid %s address", s, family == AF_INET ? "IP" : "IPv6");
     }
-    if (s[n] == '/' && (!str_to_uint(s + n + 1, 10, &plen) || plen > max)) {
+    *plen = max;
+    if (s[n] == '/' && (!str_to_uint(s + n + 1, 10, plen) || *plen > max)) {
         return xasprintf("%s: %s network prefix bits not between 0 and %u, inclusive", s,
                          family == AF_INET ? "IPv4" : "IPv6", max);
     }
@@ -178,19 +179,20 @@ cmd_address(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
     int family = strcmp(argv[0], "netdev-dummy/ip4addr") == 0 ? AF_INET : AF_INET6;
     struct netdev *netdev = netdev_find(argv[1]);
     struct in6_addr address;
+    unsigned int plen;
     char *error = NULL;
 
     if (netdev == NULL || !netdev_is_dummy(netdev)) {
         unixctl_reply_error(conn, "Unknown Dummy Interface");
-    } else if ((error = address_from_text(argv[2], family, &address)) != NULL) {
+    } else if ((error = address_from_text(argv[2], family, &address, &plen)) != NULL) {
         unixctl_reply_error(conn, error);
     } else {
         if (family == AF_INET) {
             be32_t ip4;
             memcpy(&ip4, &address, sizeof(ip4));
-            netdev_dummy_set_ip4(netdev, ip4);
+            netdev_dummy_set_ip4(netdev, ip4, plen);
         } else {
-            netdev_dummy_set_ip6(netdev, &address);
+            netdev_dummy_set_ip6(netdev, &address, plen);
         }
         unixctl_reply(conn, "OK");
     }

@@ -44,6 +44,7 @@ struct netdev_class {
     int (*get_flags)(const struct netdev *);
     int (*set_flags)(struct netdev *, int off, int on);
     int (*get_ifindex)(const struct netdev *);
+    void (*get_addresses)(const struct netdev *, netdev_address_fn *cb, void *aux);
     void (*get_link)(const struct netdev *, struct netdev_link *); // '*link' is zeroed
     void (*set_miimon)(struct netdev *, int interval_ms);
     void (*get_status)(const struct netdev *, struct smap *);

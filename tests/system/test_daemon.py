@@ -111,7 +111,7 @@ def test_version_is_what_ovs_ctl_parses(daemon):
 def test_help_names_every_option(daemon):
     text = daemon.run("--help").stdout
     for option in ("--detach --monitor --user --no-chdir --pidfile --overwrite-pidfile --log-file "
-                   "--verbose --unixctl --db --remote --enable-dummy --disable-system --mlockall "
+                   "--verbose --unixctl --db --remote --enable-dummy --disable-system --disable-system-route --mlockall "
                    "--private-key --certificate --ca-cert --bootstrap-ca-cert --ssl-protocols "
                    "--ssl-ciphers --syslog-target --syslog-method --version").split():
         assert option in text
