@@ -3,6 +3,10 @@
  * changes.c - the list of what changed, for the revalidators: main puts, one other thread takes.
  *
  * The list is bounded: beyond OFPROTO_MAX_CHANGES one OFPROTO_CHANGE_ALL stands for everything.
+ *
+ * The number of changes grows with each of them, under the lock under which they are taken: a flow
+ * that was translated before the change has a lower number than a pass that took it, also when that
+ * pass began in the middle of a commit.
  */
 #include <stdlib.h>
 
@@ -26,10 +30,11 @@ drop_all(struct ofprotos *all)
     all->n_changes = 0;
 }
 
-/* Under all->lock. */
+/* Under all->lock; what changed can be seen already. */
 static void
 put_locked(struct ofprotos *all, struct ofproto_change change)
 {
+    atomic_fetch_add_explicit(&all->seq, 1, memory_order_acq_rel);
     if (all->n_changes == 1 && all->changes[0].kind == OFPROTO_CHANGE_ALL) {
         rule_unref(change.rule);
         return;
@@ -83,7 +88,6 @@ changes_put(struct ofprotos *all, enum ofproto_change_kind kind, struct ofproto 
 void
 changes_publish(struct ofprotos *all)
 {
-    atomic_fetch_add_explicit(&all->seq, 1, memory_order_acq_rel);
     if (all->hooks.changed) {
         all->hooks.changed(all->hooks_aux);
     }

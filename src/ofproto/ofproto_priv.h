@@ -364,9 +364,10 @@ void rule_get_stats(const struct rule *, struct match *, struct ofp_flow_stats *
 /* --- changes.c, from_handlers.c
  * ---------------------------------------------------------------------- */
 
+/* Grow ofprotos_seq(); translations see what changed already. */
 void changes_put_rule(struct ofprotos *, struct rule *, bool added, cls_version_t);
 void changes_put(struct ofprotos *, enum ofproto_change_kind, struct ofproto *, uint32_t group_id);
-/* Grows ofprotos_seq() and wakes the consumer. */
+/* Wakes the consumer. */
 void changes_publish(struct ofprotos *);
 void changes_forget(struct ofprotos *, const struct ofproto *);
 /* lacp_in.c: LACP's frames that handlers took; NULL: all bridges' */

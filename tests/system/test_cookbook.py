@@ -153,23 +153,27 @@ def test_vlans_over_a_trunk(make_switch, hosts):
 
 
 def test_vlan_settings_change_under_traffic(make_switch, hosts):
+    """ovs-vsctl waits for the configuration; the megaflows of before are looked at anew soon after."""
     one, _ = trunked_pair(make_switch, hosts)
     h1, h2, h3, h4 = hosts
+
+    def change(*args):
+        one.vsctl(*args)
+        one.appctl("revalidator/wait")
     ping = h1.popen("ping -q -n -i 0.01 10.0.0.3", stdout=-3, stderr=-3)
     try:
         h1.ping("10.0.0.3", check=True)
-        one.vsctl("set", "port", "h1", "tag=2")
+        change("set", "port", "h1", "tag=2")
         assert h1.silent("10.0.0.3")
         h1.ping("10.0.0.4", check=True)
-        one.vsctl("set", "port", "h1", "tag=1")
+        change("set", "port", "h1", "tag=1")
         h1.ping("10.0.0.3", check=True)
-        one.vsctl("set", "port", "trunk0", "trunks=2")
+        change("set", "port", "trunk0", "trunks=2")
         assert h1.silent("10.0.0.3")
         h2.ping("10.0.0.4", check=True)
-        one.vsctl("set", "port", "trunk0", "trunks=1,2", "vlan_mode=native-untagged", "tag=7")
+        change("set", "port", "trunk0", "trunks=1,2", "vlan_mode=native-untagged", "tag=7")
         h1.ping("10.0.0.3", check=True)
-        one.vsctl("clear", "port", "trunk0", "tag", "--", "set", "port", "trunk0",
-                  "vlan_mode=trunk")
+        change("clear", "port", "trunk0", "tag", "--", "set", "port", "trunk0", "vlan_mode=trunk")
         h1.ping("10.0.0.3", check=True)
     finally:
         ping.terminate()

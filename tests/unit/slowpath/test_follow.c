@@ -156,6 +156,47 @@ a_waiting_suspect_does_not_keep_its_rule(void **state)
     smap_destroy(&config);
 }
 
+/* --- a pass in the middle of a commit --------------------------------------------------------- */
+
+/* The clock may start a pass when a change is in the list and nobody was told yet. */
+static void
+a_pass_before_the_news_loses_no_change(void **state)
+{
+    const struct smap config = SMAP_INIT;
+    struct ofproto_view *old;
+    bool done = false;
+
+    (void)state;
+    sp = slowpath_create(fx.loop, fx.all);
+    slowpath_start(sp, dp, &config);
+    flow_index = sp->index;
+    run_rule(rule_above, "output:1,output:2,output:3", OFPFC_ADD);
+    for (unsigned i = 0; i < 50; i++) {
+        install(false);
+    }
+    follow();
+    ofport_find(br, 2)->config |= OFPPC_NO_FWD;
+    old = rcu_get_protected(&br->view);
+    rcu_assign(&br->view, view_build(br));
+    rcu_defer(view_destroy, old);
+    changes_put(fx.all, OFPROTO_CHANGE_VIEW, br, 0);
+    sync_request(sp, set_true, &done);
+    while (!done) {
+        loop_run_once(fx.loop, -1);
+    }
+    changes_publish(fx.all);
+    follow();
+    n_checked = 0;
+    dp_flow_walk(dp, 0, 1, check_flow, NULL);
+    assert_true(n_checked > 0);
+    ofport_find(br, 2)->config &= ~(uint32_t)OFPPC_NO_FWD;
+    ofproto_view_changed(br);
+    ofproto_commit(br);
+    run_rule(rule_above, "drop", OFPFC_DELETE_STRICT);
+    slowpath_destroy(sp);
+    sp = NULL;
+}
+
 /* --- cohorts --------------------------------------------------------------------------------- */
 
 static unsigned n_members;
@@ -270,6 +311,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         /* First: conjunctions, of which random rules have some, rule out short cuts. */
         cmocka_unit_test(a_waiting_suspect_does_not_keep_its_rule),
+        cmocka_unit_test(a_pass_before_the_news_loses_no_change),
         cmocka_unit_test(datapath_equals_fresh_translation),
         cmocka_unit_test(a_stream_is_followed_together),
         cmocka_unit_test(cohorts_equal_fresh_translation),
