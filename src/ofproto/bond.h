@@ -19,10 +19,10 @@
 #include "base/log.h"
 #include "ofproto/ofproto.h"
 
-struct dp;
 struct frozen;
 struct mac_row;
 struct ofbundle;
+struct ofprotos;
 
 enum { BOND_BUCKETS = 256, BOND_NO_MEMBER = 0xff, BOND_MAX_MEMBERS = 64 };
 
@@ -63,7 +63,7 @@ struct bond {
     bool teach;                      /* neighbours must learn anew where our hosts are */
     struct mac_row *lessons;         /* what is still to be taught */
     size_t n_lessons, lesson;
-    struct dp *lb_dp;                /* bond_lb.c: that has the buckets, too; NULL: none */
+    struct ofprotos *lb_all; /* bond_lb.c: whose datapath has the buckets, too; NULL: none */
     uint64_t lb_taken[BOND_BUCKETS]; /* of what it counted: is in 'loads' */
     struct log_rate events, moves;   /* of the lines about members, and about buckets */
 };
@@ -102,8 +102,14 @@ uint32_t bond_lb_id(const struct ofbundle *);
 void bond_lb_sync(const struct ofproto *, struct ofbundle *);
 /* Adds what the datapath counted to the bond's loads. */
 void bond_lb_take(struct bond *);
-/* Takes them from the datapath; before the recirculation goes. */
+/* Takes them from the datapath, once that has no use for them; before the recirculation goes, and
+ * a commit is to follow. */
 void bond_lb_stop(struct bond *);
+/* After a commit: what the bridge stopped is in its view no more.  Once a second.  At the end, when
+ * nobody translates. */
+void bonds_lb_published(struct ofproto *);
+void bonds_lb_run(struct ofprotos *);
+void bonds_lb_fini(struct ofprotos *);
 
 /* bond_balance.c.  Buckets of members that are out go to others, and new members get their share;
  * all others stay, also where bond/migrate or load put them. */

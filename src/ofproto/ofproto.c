@@ -59,6 +59,7 @@ each_second(void *all_)
         ofproto_commit(p);
         flow_journal_run(p);
     }
+    bonds_lb_run(all);
 }
 
 struct ofprotos *
@@ -109,6 +110,7 @@ ofprotos_destroy(struct ofprotos *all)
     limits_unregister(ofprotos_put_limits, all);
     handler_jobs_forget(all, NULL);
     changes_forget(all, NULL);
+    bonds_lb_fini(all);
     loop_timer_stop(&all->timer);
     bonds_stop(all);
     loop_del_hook(all->loop, each_iteration, all);
@@ -303,6 +305,7 @@ ofproto_commit(struct ofproto *p)
         }
     }
     changes_publish(p->all);
+    bonds_lb_published(p);
 }
 
 const char *

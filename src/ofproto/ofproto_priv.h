@@ -72,6 +72,7 @@ struct ofprotos {
     uint64_t netdev_seq;                    /* netdev_global_change_seq() last looked at */
     uint64_t bond_seq;                      /* counts changes of members of bonds */
     bool bonds_dirty;                       /* bonds_run() is due */
+    struct bond_lb_leaving *lb_leaving;     /* bond_lb.c */
     struct ofproto_bundles_use bundles_use; /* of OpenFlow's bundles (ofconn_bundle.c) */
     struct loop_timer bond_timer;           /* the next delay of a bond, */
     int64_t bonds_due_ms;                   /* and when it ends; BOND_NO_DELAY: none */

@@ -25,6 +25,7 @@ struct bond_counts {
 struct bond_map {
     struct dp_bond_config cfg;
     struct bond_counts *counts;
+    bool is_hidden;                /* main */
     RCU_PTR(struct bond_map) next; /* main: w, pmd: r */
 };
 
@@ -118,6 +119,7 @@ dp_bond_set(struct dp *dp, const struct dp_bond_config *cfg)
     struct bond_map *before, *old = find_place(dp->bonds, cfg->id, &before), *map;
 
     if (old && !memcmp(&old->cfg, cfg, sizeof *cfg)) {
+        old->is_hidden = false;
         return;
     }
     map = xzalloc(sizeof *map);
@@ -129,6 +131,16 @@ dp_bond_set(struct dp *dp, const struct dp_bond_config *cfg)
     link_map(dp->bonds, cfg->id, before, map);
     if (old) {
         rcu_free(old);
+    }
+}
+
+void
+dp_bond_hide(struct dp *dp, uint32_t id)
+{
+    struct bond_map *before, *map = find_place(dp->bonds, id, &before);
+
+    if (map) {
+        map->is_hidden = true;
     }
 }
 
@@ -165,6 +177,9 @@ bonds_show(const struct bonds *bonds, struct str *out)
     for (unsigned i = 0; i < N_CHAINS; i++) {
         for (const struct bond_map *map = rcu_get_protected(&bonds->chains[i]); map;
              map = rcu_get_protected(&map->next)) {
+            if (map->is_hidden) {
+                continue;
+            }
             str_put(out, any ? "" : "Bonds:\n");
             any = true;
             str_printf(out, "  bond-id %u:\n", map->cfg.id);

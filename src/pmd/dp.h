@@ -224,7 +224,10 @@ struct dp_bond_config {
     odp_port_t ports[DP_BOND_BUCKETS]; // ODPP_NONE: what has this bucket is dropped
 };
 void dp_bond_set(struct dp *, const struct dp_bond_config *); // new or changed
-// Packets for it are dropped from then on; nothing happens when there is none.
+// It works on, and dpif-netdev/bond-show has it no more, until it is set anew.  Like dp_bond_del()
+// without effect when there is none.
+void dp_bond_hide(struct dp *, uint32_t id);
+// Packets for it are dropped from then on.
 void dp_bond_del(struct dp *, uint32_t id);
 // What each bucket sent since the bond was made; false, and zeros: there is none.
 bool dp_bond_get_bytes(struct dp *, uint32_t id, uint64_t bytes[DP_BOND_BUCKETS]);

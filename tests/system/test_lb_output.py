@@ -63,8 +63,10 @@ def test_the_same_texts_as_genuine_open_vswitch(make_hermetic):
         said.append((parts(flow.rsplit("actions:", 1)[-1]), show, parts(trace(sw, "in_port=p9")), re.sub(r"member \d+", "member N", sw.appctl("dpif-netdev/bond-show"))))
         sw.vsctl("set", "Port", "bond0", "other_config:lb-output-action=false")
         sw.appctl("time/warp", "10")
-        said[-1] += (parts(trace(sw, "in_port=p9")), [line for line in sw.appctl("bond/show").splitlines() if "lb_output" in line])
+        said[-1] += (parts(trace(sw, "in_port=p9")), [line for line in sw.appctl("bond/show").splitlines() if "lb_output" in line],
+                     sw.appctl("dpif-netdev/bond-show"))
     assert said[0] == said[1]
+    assert said[0][-1] == ""
     assert "enabled, bond-id: 1" in "".join(said[0][1]) and said[0][2] == ["100", "lb_output(1)"]
 
 
@@ -143,4 +145,57 @@ def test_wished_and_not_wished(make_hermetic):
 def test_queues(make_hermetic):
     sw = start(make_hermetic, "sluice")
     send_by_a_queue(sw)
+    assert sw.alarms() == []
+
+
+CHANGES = {"mode": ["bond_mode=active-backup"], "slb": ["bond_mode=balance-slb"],
+           "wish": ["other_config:lb-output-action=false"]}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_buckets_stay_until_the_flows_follow(make_hermetic, change):
+    """What megaflows of before send with lb_output goes out until they were looked at anew, and packets on their way
+    some time longer; then the buckets go."""
+    sw = start(make_hermetic, "sluice")
+    connections(sw, [1000])
+    wait_for(lambda: sum(sent(sw)) == 1 and flows(sw), what="the first frame")
+    bond = re.search(r"lb_output\((\d+)\)", flows(sw)[0])[1]
+    sw.appctl("revalidator/pause")
+    sw.vsctl("set", "Port", "bond0", *change)
+    assert sw.appctl("dpif-netdev/bond-show") == ""
+    connections(sw, range(1000, 1050))
+    wait_for(lambda: sum(sent(sw)) == 51, what="frames of the flow of before")
+    assert "lb_output(" in flows(sw)[0]
+    sw.appctl("revalidator/resume")
+    wait_for(lambda: "lb_output(" not in flows(sw)[0], what="the flow that follows")
+    gone = "datapath_drop_invalid_bond"
+    assert sw.appctl("coverage/read-counter", gone).strip() == "0"
+    sw.appctl("time/warp", "3000", "1000")
+    sw.appctl("revalidator/pause")
+    sw.appctl("dpctl/del-flows")
+    sw.appctl("dpctl/add-flow", "in_port(9),eth(),eth_type(0x0800),ipv4(frag=no)", "lb_output(%s)" % bond)
+    connections(sw, range(1000, 1005))
+    wait_for(lambda: sw.appctl("coverage/read-counter", gone).strip() == "5", what="frames for a bond that is gone")
+    sw.appctl("revalidator/resume")
+    assert sw.alarms() == []
+
+
+def test_a_wish_that_comes_back_before_the_flows_follow(make_hermetic):
+    """The buckets of before are those of the bond again, and do not go with what was waited for."""
+    sw = start(make_hermetic, "sluice")
+    connections(sw, [1000])
+    wait_for(lambda: sum(sent(sw)) == 1 and flows(sw), what="the first frame")
+    sw.appctl("revalidator/pause")
+    for change in ("bond_mode=active-backup", "bond_mode=balance-tcp", "other_config:lb-output-action=false",
+                   "other_config:lb-output-action=true"):
+        sw.vsctl("set", "Port", "bond0", change)
+    assert len(members(sw)) == 256
+    sw.appctl("revalidator/resume")
+    sw.appctl("revalidator/wait")
+    sw.appctl("time/warp", "3000", "1000")
+    connections(sw, range(1000, 1050))
+    wait_for(lambda: sum(sent(sw)) == 51, what="the frames")
+    assert "lb_output(" in flows(sw)[0] and set(members(sw).values()) == {1, 2}
+    kb = sum(map(int, re.findall(r"hash \d+: (\d+) kB", sw.appctl("bond/show"))))
+    assert kb <= 51 * 60 // 1024
     assert sw.alarms() == []
