@@ -38,10 +38,9 @@ input_bundle(struct xlate_ctx *ctx)
     return NULL;
 }
 
-/* Addresses of protocols between neighbours, which a switch does not forward (forward-bpdu of
- * ovs-vswitchd.conf.db(5) lists them). */
-static bool
-is_reserved(const struct rte_ether_addr *mac)
+/* forward-bpdu of ovs-vswitchd.conf.db(5) lists them. */
+bool
+xlate_is_reserved(const struct rte_ether_addr *mac)
 {
     static const struct {
         uint8_t mac[6];
@@ -132,7 +131,7 @@ bond_admits(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
 static bool
 is_admissible(struct xlate_ctx *ctx, const struct view_bundle *in, uint16_t vlan)
 {
-    if (!ctx->view->forward_bpdu && is_reserved(&ctx->flow.dl_dst)) {
+    if (!ctx->view->forward_bpdu && xlate_is_reserved(&ctx->flow.dl_dst)) {
         xlate_report(ctx, TRACE_DETAIL, "packet has reserved destination MAC, dropping");
         return false;
     }

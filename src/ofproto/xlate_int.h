@@ -325,6 +325,9 @@ void xlate_normal(struct xlate_ctx *);
 void xlate_output_bundle(struct xlate_ctx *, const struct view_bundle *from,
                          const struct view_bundle *, uint16_t vlan, uint32_t truncate);
 
+/* An address of protocols between neighbours, which a switch does not forward. */
+bool xlate_is_reserved(const struct rte_ether_addr *);
+
 /* --- xlate_mirror.c --- */
 void xlate_mirror_in(struct xlate_ctx *);
 void xlate_mirror_out(struct xlate_ctx *, const struct view_port *);

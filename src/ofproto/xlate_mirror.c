@@ -27,6 +27,14 @@ output_vlan(struct xlate_ctx *ctx, const struct view_bundle *at, uint16_t vlan, 
     }
 }
 
+/* A copy of what neighbours tell each other would be taken for it where it comes out. */
+static bool
+may_flood(struct xlate_ctx *ctx)
+{
+    FLOW_MASK_SET(ctx->wc, dl_dst);
+    return !xlate_is_reserved(&ctx->flow.dl_dst);
+}
+
 static void
 mirror_one(struct xlate_ctx *ctx, const struct view_mirror *m, const struct view_bundle *at,
            uint16_t vlan)
@@ -35,7 +43,7 @@ mirror_one(struct xlate_ctx *ctx, const struct view_mirror *m, const struct view
 
     if (m->out) {
         xlate_output_bundle(ctx, at, m->out, vlan, m->snaplen);
-    } else if (m->out_vlan >= 0 && vlan != m->out_vlan) {
+    } else if (m->out_vlan >= 0 && vlan != m->out_vlan && may_flood(ctx)) {
         output_vlan(ctx, at, (uint16_t)m->out_vlan, m->snaplen);
     } else {
         return;

@@ -102,7 +102,7 @@ def test_random_mirrors(pair):
             switch.ofctl("add-flows", "br0", "-", input=flows + "\n")
         for _ in range(8):
             flow = "in_port=%d,dl_src=02:00:00:00:00:01,dl_dst=%s,dl_type=0x1234%s" % (
-                rng.randint(1, 7), rng.choice(["02:00:00:00:00:02", "ff:ff:ff:ff:ff:ff"]),
+                rng.randint(1, 7), rng.choice(["02:00:00:00:00:02", "ff:ff:ff:ff:ff:ff", "01:80:c2:00:00:0e"]),
                 rng.choice(["", "", ",dl_vlan=1", ",dl_vlan=10", ",dl_vlan=7"]))
             ours, theirs = [outputs(switch, flow) for switch in pair]
             assert ours == theirs, "%s\n%s\nround %d: %s\n%s\n%s\n%s" % (
