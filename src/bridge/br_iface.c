@@ -218,7 +218,7 @@ iface_start(struct br_iface *iface, const struct db_row *row)
     int retval = -ENODEV;
 
     /* A bridge without a kernel has local ports without one. */
-    bool is_dummy = !strcmp(iface->br->type, "dummy") && !strcmp(iface->type, "internal");
+    bool is_dummy = datapath_type_is_dummy(iface->br->type) && !strcmp(iface->type, "internal");
     iface->netdev = netdev_open(iface->name, is_dummy ? "dummy-internal" : iface->type, &error);
     if (!iface->netdev) {
         goto fail;

@@ -443,7 +443,7 @@ bridges_put_abilities(struct bridges *b, struct db_txn *txn, const struct db_row
         dp_types[n_dp_types++] = "dummy";
     }
     dp_types[n_dp_types++] = "netdev";
-    if (!b->cfg.disable_system || netdev_dummy_level() == NETDEV_DUMMY_OVERRIDE_ALL) {
+    if (!b->cfg.disable_system || datapath_type_is_dummy("system")) {
         dp_types[n_dp_types++] = "system";
     }
     db_txn_set_strs(txn, ovs, "datapath_types", dp_types, n_dp_types);

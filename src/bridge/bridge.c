@@ -61,6 +61,21 @@ row_datapath_type(const struct db_row *row)
     return type ? type : "";
 }
 
+static bool
+is_system_type(const char *type)
+{
+    return !*type || !strcmp(type, "system");
+}
+
+bool
+datapath_type_is_dummy(const char *type)
+{
+    enum netdev_dummy_level level = netdev_dummy_level();
+
+    return !strcmp(type, "dummy") || level == NETDEV_DUMMY_OVERRIDE_ALL ||
+           (is_system_type(type) && level == NETDEV_DUMMY_OVERRIDE_SYSTEM);
+}
+
 /* The first bridge decides what the datapath is called, and whether it plays one without devices.
  */
 static void
@@ -68,15 +83,14 @@ bridges_name_dp(struct bridges *b, const struct db_row *ovs)
 {
     const struct db_row *row = row_ref_at(ovs, "bridges", 0);
     const char *type = row ? row_datapath_type(row) : "";
-    bool is_override = netdev_dummy_level() == NETDEV_DUMMY_OVERRIDE_ALL;
 
     if (b->brs) {
         return;
     }
-    if (!strcmp(type, "dummy") || (is_override && !strcmp(type, "netdev"))) {
-        dp_set_identity(b->dp, type, true);
-    } else if (is_override) {
-        dp_set_identity(b->dp, "system", true);
+    if (datapath_type_is_dummy(type)) {
+        bool has_name = !strcmp(type, "dummy") || !strcmp(type, "netdev");
+
+        dp_set_identity(b->dp, has_name ? type : "system", true);
     } else {
         dp_set_identity(b->dp, "netdev", false);
     }
@@ -157,8 +171,7 @@ static bool
 datapath_type_is_served(const struct bridges *b, const char *type)
 {
     return !*type || !strcmp(type, "netdev") || (!strcmp(type, "dummy") && b->cfg.enable_dummy) ||
-           (!strcmp(type, "system") &&
-            (!b->cfg.disable_system || netdev_dummy_level() == NETDEV_DUMMY_OVERRIDE_ALL));
+           (!strcmp(type, "system") && (!b->cfg.disable_system || datapath_type_is_dummy(type)));
 }
 
 void

@@ -216,6 +216,8 @@ void bridges_watch_stop(struct bridges *);
 void bridges_run(struct bridges *);
 /* Takes a bridge down. */
 void br_destroy(struct br *);
+/* A datapath of this type ("": the kernel's) plays one without devices; as --enable-dummy says. */
+bool datapath_type_is_dummy(const char *type);
 /* Lets the datapath go on, unless another one does until flows are restored. */
 void bridges_forward(struct bridges *);
 

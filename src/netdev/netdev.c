@@ -248,7 +248,7 @@ netdev_open(const char *name, const char *type, char **errorp)
     struct netdev *netdev = xzalloc_cacheline(ROUND_UP(class->size, (size_t)CACHE_LINE_SIZE));
     netdev->class = class;
     netdev->name = xstrdup(name);
-    netdev->type = xstrdup(class_is_dummy(class) ? class->type : type);
+    netdev->type = xstrdup(type); // What was asked for, whoever stands in for it.
     netdev->ethdev_id = NETDEV_NO_ETHDEV;
     netdev->rx = netdev_rx_nothing;
     netdev->tx = netdev_tx_nothing;

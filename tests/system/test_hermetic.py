@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hermetic runs: dummy datapath and ports, a clock that stands still, no root."""
+import os
+import re
+import stat
 import struct
 import time
 
@@ -130,12 +133,65 @@ def test_receive_queues_and_addresses(made):
     wait_for(lambda: n_rx(switch, "p1") == before + 1, what="the answer")
 
 
+@pytest.mark.parametrize("level", ["--enable-dummy", "--enable-dummy=system"])
+def test_what_dummies_stand_for(made, level):
+    """Without a word they are types of their own; "system" has them for the kernel's datapath and devices, too."""
+    said = []
+    for kind in ("sluice", "ovs"):
+        switch = Hermetic(kind, args=[level, "--disable-system"]).start()
+        made.append(switch)
+        switch.vsctl("add-br", "br0", "--", "set", "Bridge", "br0",
+                     "datapath_type=" + ("dummy" if level == "--enable-dummy" else '""'))
+        for i, type in enumerate(("dummy", "dummy-internal", "internal", '""'), 1):
+            switch.vsctl("add-port", "br0", "p%d" % i, "--", "set", "Interface", "p%d" % i, "type=" + type,
+                         "ofport_request=%d" % i, check=False)
+        switch.appctl("netdev-dummy/receive", "p1", BROADCAST)
+        wait_for(lambda: n_rx(switch, "p1") == 1, what="the frame")
+        said.append(([switch.get("Interface", "p%d" % i, "ofport") for i in range(1, 5)],
+                     sorted(line.strip() for line in switch.appctl("dpctl/show").splitlines() if "port" in line),
+                     switch.get("Open_vSwitch", ".", "datapath_types"),
+                     switch.appctl("dpctl/dump-dps"), switch.get("Bridge", "br0", "datapath_id") != "[]"))
+    assert said[0] == said[1]
+
+
+def test_lines_that_log_readers_look_for(made):
+    """sos, hotsos and operators' scripts read them."""
+    said = []
+    for kind in ("sluice", "ovs"):
+        switch = Hermetic(kind).start()
+        made.append(switch)
+        switch.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy",
+                     "other_config:datapath-id=0000000000000005", "--", "add-port", "br0", "p7", "--", "set",
+                     "Interface", "p7", "type=dummy-pmd", "ofport_request=7")
+        switch.vsctl("del-port", "p7")
+        text = open(switch.log, encoding="utf-8").read()
+        said.append({line.split("|", 2)[2] for line in text.splitlines()
+                     if re.search(r"\|bridge\|.*(ed interface|datapath ID)|\|dpif_netdev\|.*(PMD|pmd) thread", line)})
+        said[-1] = {re.sub("core id: +[0-9]+", "core id: N", line) for line in said[-1]}
+    assert said[0] == said[1]
+    for line in ("bridge|INFO|bridge br0: added interface p7 on port 7",
+                 "bridge|INFO|bridge br0: using datapath ID 0000000000000005",
+                 "dpif_netdev|INFO|There are 1 pmd threads on numa node 0"):
+        assert line in said[0]
+
+
+def test_who_may_use_the_sockets(made):
+    said = []
+    for kind in ("sluice", "ovs"):
+        switch = start(kind)
+        made.append(switch)
+        names = ["br0.mgmt", "br0.snoop", "db.sock"]
+        said.append([stat.filemode(os.stat(path).st_mode)
+                     for path in [switch.control_path()] + [switch.dir + "/" + name for name in names]])
+    assert said[0] == said[1] == ["srwxr-x---"] * 4
+
+
 def test_override_needs_no_device(made):
     """--enable-dummy=override: any type of port and datapath, nothing touched."""
     switch = Hermetic().start()
     made.append(switch)
     switch.vsctl("add-br", "br0", "--", "add-port", "br0", "eth7", "--", "add-port", "br0", "x")
     assert switch.get("Interface", "eth7", "ofport") != "-1"
-    assert "port 7: eth7 (dummy)" in switch.appctl("dpctl/show")
+    assert "port 7: eth7\n" in switch.appctl("dpctl/show") and "7: (system)" in switch.appctl("dpif/show")
     assert switch.appctl("dpctl/dump-dps") == "system@ovs-system\n"
     assert switch.get("Open_vSwitch", ".", "datapath_types") == "[dummy, netdev, system]"
