@@ -120,6 +120,22 @@ run_eal(void)
     return error;
 }
 
+// EAL put the thread where its first lcore is.  It stays where the keys want it, as the threads
+// that it makes from now on, and goes back where they say nothing.
+static void
+place_thread(const cpu_set_t *before)
+{
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    if (dpdk.args.mask_cpu >= 0) {
+        CPU_SET(dpdk.args.mask_cpu, &one);
+        sched_setaffinity(0, sizeof(one), &one);
+    } else if (!dpdk.args.has_lcores) {
+        sched_setaffinity(0, sizeof(*before), before);
+    }
+}
+
 static int
 eal_init(const struct smap *config)
 {
@@ -135,7 +151,11 @@ eal_init(const struct smap *config)
         return -ENOMEM;
     }
     int error = run_eal();
-    sched_setaffinity(0, sizeof(cpus), &cpus);
+    if (error == 0) {
+        place_thread(&cpus);
+    } else {
+        sched_setaffinity(0, sizeof(cpus), &cpus);
+    }
     remove_runtime_dir();
     if (error == 0) {
         log_info("%s started in %.1f ms", dpdk_version_text(),

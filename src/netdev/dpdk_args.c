@@ -90,17 +90,20 @@ put_extra(struct dpdk_args *args, const char *p)
     }
 }
 
-// A hex mask of CPUs as the list that --lcores takes; false when it is not one or is empty.
-static bool
+// A hex mask of CPUs as the list that --lcores takes; returns the lowest, or -1 when it is none or
+// empty.
+static int
 mask_to_list(const char *mask, struct str *list)
 {
+    int lowest = -1;
+
     if (mask[0] == '0' && (mask[1] == 'x' || mask[1] == 'X')) {
         mask += 2;
     }
     size_t n = strlen(mask);
     for (size_t i = 0; i < n; i++) {
         if (!isxdigit((unsigned char)mask[i])) {
-            return false;
+            return -1;
         }
     }
     for (size_t i = 0; i < n; i++) {
@@ -109,23 +112,29 @@ mask_to_list(const char *mask, struct str *list)
         for (unsigned int bit = 0; bit < 4; bit++) {
             if (digit & (1u << bit)) {
                 str_printf(list, "%s%zu", list->len ? "," : "", i * 4 + bit);
+                lowest = lowest < 0 ? (int)(i * 4 + bit) : lowest;
             }
         }
     }
-    return list->len > 0;
+    return lowest;
 }
 
 static void
 put_lcores(struct dpdk_args *args, const struct smap *config, const struct dpdk_machine *machine)
 {
-    static const char *const options[] = {"-c", "-l", "--lcores", "-s", "-S", NULL};
-    if (has_any_option(args, options)) {
+    static const char *const lcores[] = {"-c", "-l", "--lcores", NULL};
+    static const char *const services[] = {"-s", "-S", NULL};
+    args->has_lcores = has_any_option(args, lcores);
+    args->mask_cpu = -1;
+    if (args->has_lcores || has_any_option(args, services)) {
         return;
     }
 
     struct str list = STR_INIT, value = STR_INIT;
     const char *mask = smap_get(config, "dpdk-lcore-mask");
-    if (mask != NULL && mask_to_list(mask, &list)) {
+    args->mask_cpu = mask != NULL ? mask_to_list(mask, &list) : -1;
+    args->has_lcores = args->mask_cpu >= 0;
+    if (args->has_lcores) {
         str_printf(&value, "0@(%s)", str_cstr(&list));
     } else {
         args->bad_lcores = mask != NULL ? "dpdk-lcore-mask" : NULL;

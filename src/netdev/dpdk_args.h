@@ -25,6 +25,8 @@ struct dpdk_args {
     bool in_memory;    // nothing of EAL's is in a file system
     bool lazy_drivers; // no device is wanted at start: drivers may be read later
     bool missing_huge; // a memory key asks for huge pages, and none are free
+    bool has_lcores;   // dpdk-lcore-mask or dpdk-extra name some
+    int mask_cpu;      // the lowest of dpdk-lcore-mask; -1: it was not used
     // Keys that say nothing one could understand and are left out; NULL: none.
     const char *bad_lcores, *bad_memory;
 };

@@ -262,7 +262,9 @@ int netdev_rx_fd(const struct netdev *, uint16_t qid);
 // Without a memory key: on huge pages when enough are free, else on ordinary pages (--no-huge),
 // said once in the log.  Starts once; later calls only look at "dpdk-init" again and return the
 // first outcome.  Called by the first netdev_open() that needs packet buffers, with the keys that
-// dpdk_set_config() left; or directly.  Leaves no file behind and the thread's affinity as it was.
+// dpdk_set_config() left; or directly.  Leaves no file behind, and the thread's affinity as it was
+// unless the keys name lcores: then it stays on the lowest of dpdk-lcore-mask, or where dpdk-extra
+// put it.
 // Keys that EAL does not understand are left out, unless dpdk-init=true; then there are no ports of
 // its types.
 int dpdk_start(const struct smap *other_config, char **errorp);

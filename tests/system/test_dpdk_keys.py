@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """other_config:dpdk-* and its neighbours: words that DPDK does not understand, memory of each port's own,
 and as many queues as guests are told of."""
+import glob
 import os
 import re
 import stat
@@ -71,6 +72,35 @@ def test_sockets_of_guests_do_not_leave_the_run_directory(sw):
     p = sw.vsctl("add-port", "br0", "v1", "--", "set", "Interface", "v1", "type=dpdkvhostuser", check=False)
     assert "leaves the run directory" in p.stderr
     assert not os.path.exists("/tmp/v1")
+
+
+def cores_of_threads(pid):
+    """{name of a thread: cores that it may run on}, of main, handlers and revalidators."""
+    found = {}
+    for task in glob.glob("/proc/%d/task/*" % pid):
+        name = open(task + "/comm", encoding="utf-8").read().strip()
+        if task.endswith("/%d" % pid) or re.match("handler|revalidator", name):
+            found[name] = re.search(r"Cpus_allowed_list:\s*(\S+)", open(task + "/status", encoding="utf-8").read())[1]
+    return found
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="takes two cores")
+@pytest.mark.parametrize("key,wanted", [("dpdk-lcore-mask=%x", "both"), ("dpdk-lcore-mask=%x", "high"),
+                                        ("dpdk-extra=-l %d", "high"), (None, None)])
+def test_main_and_handlers_stay_where_lcores_are(sw, key, wanted):
+    """On the lowest core of the mask, so that PMDs have the others for themselves."""
+    low, high = sorted(os.sched_getaffinity(0))[-2:]
+    core = low if wanted == "both" else high
+    if key:
+        configure(sw, key % (core if "extra" in key else 1 << high | 1 << core), "true")
+    sw.add_bridge("br0")
+    found = cores_of_threads(sw.proc.pid)
+    assert {re.sub(r"\d+$", "", name) for name in found} >= {"handler", "revalidator"} and len(found) >= 3
+    assert len(set(found.values())) == 1
+    if key:
+        assert set(found.values()) == {str(core)}
+    else:
+        assert re.search("[-,]", found.popitem()[1])
 
 
 @pytest.mark.parametrize("init", ("true", "TRUE"))

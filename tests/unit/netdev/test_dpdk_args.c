@@ -135,6 +135,33 @@ test_lcore_mask(void **state)
           {"dpdk-lcore-mask", "0"});
 }
 
+// Where the thread that starts EAL is to stay.
+static void
+check_place(const char *key, const char *value, bool has_lcores, int mask_cpu)
+{
+    struct smap config = SMAP_INIT;
+    struct dpdk_args args;
+
+    smap_put(&config, key, value);
+    dpdk_args_init(&args, &config, &huge);
+    assert_int_equal(args.has_lcores, has_lcores);
+    assert_int_equal(args.mask_cpu, mask_cpu);
+    dpdk_args_free(&args);
+    smap_destroy(&config);
+}
+
+static void
+test_the_place_of_the_main_thread(void **state)
+{
+    check_place("dpdk-lcore-mask", "0x32", true, 1);
+    check_place("dpdk-lcore-mask", "10000000000000000", true, 64);
+    check_place("dpdk-lcore-mask", "0xyz", false, -1);
+    check_place("dpdk-lcore-mask", "0", false, -1);
+    check_place("dpdk-extra", "-l 1", true, -1);
+    check_place("dpdk-extra", "-S 0x2", false, -1);
+    check_place("dpdk-init", "true", false, -1);
+}
+
 static void
 test_extra_wins(void **state)
 {
@@ -257,6 +284,7 @@ main(void)
         cmocka_unit_test(test_huge_pages),
         cmocka_unit_test(test_a_spare_has_its_share),
         cmocka_unit_test(test_lcore_mask),
+        cmocka_unit_test(test_the_place_of_the_main_thread),
         cmocka_unit_test(test_extra_wins),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_drivers_are_read_later_unless_a_device_is_named),
