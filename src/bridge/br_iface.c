@@ -309,16 +309,27 @@ iface_sync(struct br *br, const struct db_row *port_row, const struct db_row *ro
     }
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+    return strverscmp(row_str(*(const struct db_row *const *)a, "name"),
+                      row_str(*(const struct db_row *const *)b, "name"));
+}
+
 void
 br_ifaces_sync(struct br *br, const struct db_row *port_row)
 {
-    for (size_t i = 0; i < row_n(port_row, "interfaces"); i++) {
-        const struct db_row *row = row_ref_at(port_row, "interfaces", i);
+    size_t n;
+    const struct db_row **rows = row_refs(port_row, "interfaces", &n);
 
-        if (row) {
-            iface_sync(br, port_row, row);
-        }
+    /* Members of a bond get numbers in the order of their names, as ports do. */
+    if (n > 1) {
+        qsort(rows, n, sizeof *rows, compare_names);
     }
+    for (size_t i = 0; i < n; i++) {
+        iface_sync(br, port_row, rows[i]);
+    }
+    free(rows);
 }
 
 /* --- numbers ------------------------------------------------------------------------------- */

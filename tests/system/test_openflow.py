@@ -230,7 +230,7 @@ def test_conjunctive_matches(br):
 
 
 def test_ports_of_one_transaction_are_numbered_in_a_known_order():
-    """First those that ask for a number, then by name; the set in the database has no order."""
+    """First those that ask for a number, then by name; the sets in the database have no order."""
     names = ["p%d" % i for i in range(1, 13)]
     switch = Hermetic().start()
     try:
@@ -240,6 +240,13 @@ def test_ports_of_one_transaction_are_numbered_in_a_known_order():
         switch.vsctl(*words, "--", "set", "Interface", "p12", "ofport_request=1")
         numbers = [int(switch.get("Interface", name, "ofport")) for name in names]
         assert numbers == list(range(2, 13)) + [1]
+        members = ["m%d" % i for i in range(1, 13)]
+        words = ["add-bond", "br0", "bond0", *reversed(members)]
+        for name in members:
+            words += ["--", "set", "Interface", name, "type=dummy"]
+        switch.vsctl(*words)
+        numbers = [int(switch.get("Interface", name, "ofport")) for name in members]
+        assert numbers == list(range(13, 25))
     finally:
         switch.close()
 
