@@ -40,7 +40,7 @@ fail(char **error, const char *name, const char *what)
     struct str text = STR_INIT;
 
     if (error != NULL) {
-        for (size_t i = 0; name[i] != '\0' && i < SHOWN_LEN; i++) {
+        for (size_t i = 0; i < SHOWN_LEN && name[i] != '\0'; i++) {
             unsigned char c = (unsigned char)name[i];
 
             if (c < ' ' || c >= 0x7f) {
