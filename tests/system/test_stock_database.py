@@ -396,10 +396,11 @@ def server_listens_on(c, *more):
     c.start_server = lambda: original(*more)
 
 
-def test_database_over_tcp(clients, hosts):
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_database_over_tcp(clients, hosts, host):
     c = clients(start=False)
     server_listens_on(c, "--remote=ptcp:6640:127.0.0.1")
-    start_over(c, "tcp:127.0.0.1:6640", [])
+    start_over(c, "tcp:%s:6640" % host, [])
     c.add_hosts(hosts)
     c.stop_server(signal.SIGKILL)
     hosts[0].ping("10.0.0.2", check=True)
