@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Controllers: over TCP, TLS and passively; roles among several; protocols; what BR.snoop shows; fail modes."""
 import json
+import os
 import socket
 import ssl
 import struct
@@ -214,7 +215,7 @@ def test_what_goes_to_a_controller_is_marked(br, listen):
 def test_sockets_that_a_database_may_name(make_hermetic, tmp_path, confined):
     """Those in the run directory; others only with --no-self-confinement."""
     options = ["--enable-dummy=override", "--disable-system"]
-    br = make_hermetic(args=options + ([] if confined else ["--no-self-confinement"]))
+    br = make_hermetic(args=options + ["--disable-system-route" if confined else "--no-self-confinement"])
     br.add_bridge("br0", "fail_mode=secure")
 
     def answers(path):
@@ -281,6 +282,56 @@ def test_tls_controller(br, listen, tmp_path):
     wait_for(lambda: "true" in br.vsctl("--bare", "--columns=is_connected", "list", "Controller"), 15,
              "is_connected")
     p.close()
+
+
+@pytest.fixture
+def pki(tmp_path):
+    """A directory with what ovs-pki makes: authorities, and keys "sw" and "ctl" that they signed."""
+    def run(*args):
+        sh(["env", "-C", str(tmp_path), "ovs-pki", "-b", "--dir=%s/pki" % tmp_path, "--log=%s/pki.log" % tmp_path,
+            *args])
+
+    run("init")
+    run("req+sign", "sw", "switch")
+    run("req+sign", "ctl", "controller")
+    return str(tmp_path)
+
+
+@pytest.mark.rootless
+def test_keys_of_ovs_pki_and_the_test_controller(br, pki):
+    """Only who shows a certificate of the right authority is spoken to; --bootstrap takes the first one for right."""
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    controller = subprocess.Popen(
+        ["ovs-testcontroller", "pssl:%d:127.0.0.1" % port, "--private-key=%s/ctl-privkey.pem" % pki,
+         "--certificate=%s/ctl-cert.pem" % pki, "--ca-cert=%s/pki/switchca/cacert.pem" % pki,
+         "--peer-ca-cert=%s/pki/controllerca/cacert.pem" % pki, "--unixctl=%s/ctl" % pki],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def is_connected():
+        return br.vsctl("--bare", "--columns=is_connected", "list", "Controller").strip() == "true"
+
+    def keys(ca, *options):
+        br.vsctl(*options, "set-ssl", pki + "/sw-privkey.pem", pki + "/sw-cert.pem", ca)
+        br.vsctl("del-controller", "br0", "--", "set-controller", "br0", "ssl:127.0.0.1:%d" % port, "--", "set",
+                 "Controller", "br0", "max_backoff=1000")
+
+    try:
+        keys(pki + "/pki/switchca/cacert.pem")
+        wait_for(lambda: "certificate verify failed" in open(br.log, encoding="utf-8").read(), 20, "the refusal")
+        assert not is_connected()
+        keys(pki + "/pki/controllerca/cacert.pem")
+        wait_for(is_connected, 20, "is_connected")
+        wait_for(lambda: any("CONTROLLER" in f for f in br.flows("br0")), 20, "the controller's flow")
+        if br.kind == "ovs":
+            return  # It makes no file once it has an authority.
+        keys(pki + "/first.pem", "--bootstrap")
+        wait_for(lambda: os.path.exists(pki + "/first.pem") and is_connected(), 20, "is_connected")
+        with open(pki + "/first.pem", encoding="utf-8") as first:
+            assert "BEGIN CERTIFICATE" in first.read()
+    finally:
+        controller.terminate()
+        controller.wait(10)
 
 
 @pytest.mark.rootless

@@ -293,18 +293,20 @@ def test_readiness_is_told_to_systemd(daemon):
         proc.wait(5)
 
 
-def test_another_user_keeps_network_capabilities(daemon):
+@pytest.mark.parametrize("options", [[], ["--hw-rawio-access"]])
+def test_another_user_keeps_network_capabilities(daemon, options):
     os.chmod(daemon.dir, 0o777)
     parent = os.path.dirname(daemon.dir)
     while parent != "/":
         os.chmod(parent, os.stat(parent).st_mode | 0o011)
         parent = os.path.dirname(parent)
-    assert daemon.detach("--user=nobody:nogroup") == 0
+    assert daemon.detach("--user=nobody:nogroup", *options) == 0
     with open("/proc/%d/status" % daemon.pid()) as f:
         status = dict(line.rstrip("\n").split(":", 1) for line in f)
     assert set(status["Uid"].split()) == {"65534"}
     assert int(status["CapEff"], 16) & (1 << 12)       # CAP_NET_ADMIN
     assert not int(status["CapEff"], 16) & (1 << 21)   # CAP_SYS_ADMIN
+    assert bool(int(status["CapEff"], 16) & (1 << 17)) == bool(options)   # CAP_SYS_RAWIO
     assert daemon.appctl("exit").returncode == 0
 
 

@@ -77,6 +77,9 @@ def test_ovs_ctl_starts_shows_restarts_and_stops_it(machine):
     assert m.out("readlink /proc/%s/exe" % pids["ovs-vswitchd"]) == "/usr/sbin/sluiced"
     assert "Sluice" in m.out("ovs-vswitchd --version")
     assert re.search(r"ovs-vswitchd \(Open vSwitch\) \d", m.out(CTL + " version"))
+    m.run(CTL + " load-kmod")
+    m.run(CTL + " record-hostname-if-not-set")
+    assert m.out("ovs-vsctl get Open_vSwitch . external_ids:hostname").strip('"') == m.out("hostname -f || hostname")
 
     # A switch with flows, through the server that is not ours.
     m.run("ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev"
@@ -87,6 +90,12 @@ def test_ovs_ctl_starts_shows_restarts_and_stops_it(machine):
           " ovs-ofctl -O OpenFlow15 add-group br0 group_id=1,type=all,bucket=actions=output:7")
     assert m.out("ovs-vsctl get interface p1 ofport") == "7"
     dpid = m.out("ovs-vsctl get bridge br0 datapath_id")
+
+    # Ports for the time of a run go when somebody says so, and the others stay.
+    m.run("ovs-vsctl --timeout=10 add-port br0 t1 -- set interface t1 type=internal -- set port t1"
+          " other_config:transient=true && " + CTL + " delete-transient-ports")
+    assert m.out("ovs-vsctl list-ports br0").split() == ["p1", "p2"]
+    assert "t1" not in m.out("ip -o link show")
 
     # Restart: flows are saved and restored by ovs-save, ports keep their numbers.
     out = m.run(START + "restart", timeout=120).stdout
