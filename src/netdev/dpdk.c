@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "netdev/dpdk_ahead.h"
 #include "netdev/dpdk_args.h"
 #include "netdev/dpdk_huge.h"
 #include "netdev/dpdk_log.h"
@@ -32,6 +33,9 @@
 #include "netdev/netdev_vhost_guard.h"
 
 LOG_MODULE(dpdk);
+
+// One clears some 5 GB each second: so many are as fast as memory is, or nearly.
+enum { AHEAD_THREADS = 8 };
 
 // EAL is one per process, and so is its state.
 static struct {
@@ -96,9 +100,24 @@ prepare_args(const struct smap *config, const cpu_set_t *cpus, uint64_t free_hug
     free(huge_dir);
 }
 
+// Huge pages are cleared by as many threads as may run, but for a standby: beside it another
+// process forwards, which has no processor to spare.
+static void
+begin_ahead(const cpu_set_t *cpus)
+{
+    struct dpdk_ahead_plan plan = {.make = dpdk_ahead_make};
+
+    if (!dpdk.standby && !dpdk.args.no_huge) {
+        plan.n_threads = MIN((unsigned int)CPU_COUNT(cpus), (unsigned int)AHEAD_THREADS);
+        dpdk_args_node_bytes(&dpdk.args, dpdk_huge_has_one_node(), plan.bytes,
+                             ARRAY_SIZE(plan.bytes));
+    }
+    dpdk_ahead_begin(&plan);
+}
+
 // Starts EAL with dpdk.args; returns 0 or a positive errno.
 static int
-run_eal(void)
+run_eal(const cpu_set_t *cpus)
 {
     struct str line = STR_INIT;
 
@@ -109,10 +128,12 @@ run_eal(void)
     netdev_vhost_guard_start();
     // EAL permutes what it gets; the words themselves must live on.
     char **argv = xmemdup(dpdk.args.argv, ((size_t)dpdk.args.argc + 1) * sizeof(*argv));
+    begin_ahead(cpus);
     dpdk_quick_begin(dpdk.args.lazy_drivers);
     int rc = rte_eal_init(dpdk.args.argc, argv);
     int error = rc < 0 ? (rte_errno != 0 ? rte_errno : EINVAL) : 0;
     dpdk_quick_end();
+    dpdk_ahead_end();
     free(argv);
     if (error != 0) {
         dpdk_huge_unlock();
@@ -150,7 +171,7 @@ eal_init(const struct smap *config)
     if (dpdk.wanted_huge >= 0 && dpdk.args.no_huge == (dpdk.wanted_huge == 1)) {
         return -ENOMEM;
     }
-    int error = run_eal();
+    int error = run_eal(&cpus);
     if (error == 0) {
         place_thread(&cpus);
     } else {

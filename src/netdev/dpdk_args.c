@@ -314,6 +314,36 @@ dpdk_args_init(struct dpdk_args *args, const struct smap *config,
     }
 }
 
+// The value of the last such option; NULL: there is none.
+static const char *
+last_value(const struct dpdk_args *args, const char *option)
+{
+    size_t len = strlen(option);
+    const char *value = NULL;
+
+    for (int i = 1; i < args->argc; i++) {
+        const char *word = args->argv[i];
+        if (word_is_option(word, option)) {
+            value = word[len] == '\0' ? args->argv[i + 1] : word + len + (word[len] == '=');
+        }
+    }
+    return value;
+}
+
+void
+dpdk_args_node_bytes(const struct dpdk_args *args, bool one_node, uint64_t *bytes, size_t n_nodes)
+{
+    const char *by_node = last_value(args, "--socket-mem"), *sum = last_value(args, "-m");
+    const char *p = by_node != NULL ? by_node : one_node && sum != NULL ? sum : "";
+
+    memset(bytes, 0, n_nodes * sizeof(*bytes));
+    for (size_t node = 0; node < (by_node != NULL ? n_nodes : 1) && *p != '\0'; node++) {
+        bytes[node] = ((uint64_t)strtoul(p, NULL, 10) & 0xffffff) << 20;
+        p += strcspn(p, ",");
+        p += *p == ',';
+    }
+}
+
 void
 dpdk_args_free(struct dpdk_args *args)
 {

@@ -45,6 +45,9 @@ void dpdk_args_free(struct dpdk_args *);
 // spare process, so that both together have what was asked for.  0: the keys ask for none, or for
 // too little.
 uint64_t dpdk_args_share_bytes(const struct smap *other_config, uint64_t huge_page_bytes);
+// How many bytes of memory EAL takes with these arguments on each of 'n_nodes' NUMA nodes, as far
+// as they say so.  'one_node': the machine has no other than node 0, so that all of "-m" is there.
+void dpdk_args_node_bytes(const struct dpdk_args *, bool one_node, uint64_t *bytes, size_t n_nodes);
 // The arguments on one line, for the log.
 void dpdk_args_format(const struct dpdk_args *, struct str *);
 

@@ -84,6 +84,19 @@ dpdk_huge_page_bytes(void)
     return find_free_pages().largest;
 }
 
+bool
+dpdk_huge_has_one_node(void)
+{
+    char path[64];
+    bool has_others = false;
+
+    for (int node = 1; node < 32 && !has_others; node++) {
+        snprintf(path, sizeof(path), "/sys/devices/system/node/node%d", node);
+        has_others = access(path, F_OK) == 0;
+    }
+    return !has_others;
+}
+
 static bool
 is_huge_dir(int fd)
 {

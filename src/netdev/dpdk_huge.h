@@ -11,6 +11,8 @@
 uint64_t dpdk_huge_free_bytes(void);
 // The largest size of which some are free, which EAL takes first; 0: there are none.
 uint64_t dpdk_huge_page_bytes(void);
+// The machine has no NUMA node but 0.
+bool dpdk_huge_has_one_node(void);
 // Waits for DPDK processes that are starting: each holds EAL's lock on its directories of huge
 // pages until it has taken its pages, and EAL would wait for it, too, but with a choice made before
 // and for ever.  'only': a directory, or NULL for all.  False if somebody keeps a lock.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Three functions of the C library stand in front of it here, as an allocator may stand in front of
+// Four functions of the C library stand in front of it here, as an allocator may stand in front of
 // malloc(): the executable's definitions win.  They do what the C library's do, except in the
 // thread that starts EAL, while it starts.  A library of DPDK that calls another function instead
 // (as a statically linked one would) only starts slower.
@@ -12,13 +12,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <rte_build_config.h>
 
 #include "base/log.h"
+#include "netdev/dpdk_ahead.h"
 
 LOG_MODULE(dpdk);
 
@@ -89,6 +92,14 @@ stat64(const char *restrict path, struct stat64 *restrict st)
         return -1;
     }
     return fstatat64(AT_FDCWD, path, st, 0);
+}
+
+int
+memfd_create(const char *name, unsigned int flags)
+{
+    int fd = eal_starts ? dpdk_ahead_take(name, flags) : -1;
+
+    return fd >= 0 ? fd : (int)syscall(SYS_memfd_create, name, flags);
 }
 
 // --- drivers -------------------------------------------------------------------------------

@@ -6,7 +6,8 @@
 // processor does not tell it, and asks 4096 times which CPU is on which NUMA node (8 ms).  Packets
 // wait meanwhile whenever the switch starts again.  Between begin and end, in the calling thread
 // only: drivers are not read (dpdk_load_driver() reads them when a port needs one), the sleep is a
-// tenth, and nodes that do not exist are not asked about.  Main thread only.
+// tenth, nodes that do not exist are not asked about, and memory files of huge pages are those of
+// dpdk_ahead.h where it has some.  Main thread only.
 #ifndef NETDEV_DPDK_QUICK_H
 #define NETDEV_DPDK_QUICK_H
 

@@ -4,6 +4,7 @@ and one that fails does not keep EAL's locks, which every DPDK process on the ma
 import fcntl
 import glob
 import os
+import re
 import subprocess
 import tempfile
 
@@ -153,3 +154,41 @@ def test_a_directory_that_another_mount_hides(reserved, pages, switch):
     switch.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
     assert switch.get("interface", "br0", "ofport") == "65534"
     assert log_has(switch, "--huge-dir") and not log_has(switch, "--no-huge")
+
+
+def n_free():
+    """Not the daemon's view, but what there is."""
+    with open(COUNTS[0]) as f:
+        return int(f.read())
+
+
+def n_of(switch):
+    """Huge pages that the daemon has mapped, and files of cleared ones that it has open."""
+    with open("/proc/%d/status" % switch.pid) as f:
+        mapped = int(re.search(r"HugetlbPages:\s+(\d+) kB", f.read()).group(1)) // 2048
+    links = [os.readlink(p) for p in glob.glob("/proc/%d/fd/*" % switch.pid) if os.path.islink(p)]
+    return mapped, sum("/memfd:cleared" in x for x in links)
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor clears them itself")
+def test_pages_are_cleared_by_several_threads(reserved, pages, switch):
+    """All that was asked for, and not a page more."""
+    switch.vsctl("set", "Open_vSwitch", ".", "other_config:dpdk-socket-mem=200",
+                 "other_config:dpdk-init=true")
+    wait_for(lambda: log_has(switch, "DPDK Enabled - initialized"), what="DPDK")
+    assert n_of(switch) == (100, 100)
+    assert "dpdk-clear" not in sh("ps -L -o comm= -p %d" % switch.pid)
+    switch.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    assert switch.get("interface", "br0", "ofport") == "65534"
+    assert n_of(switch) == (100, 100)
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(len(COUNTS) > 0 and n_free() > 0, reason="there are huge pages")
+def test_pages_that_are_not_there(pages, switch):
+    """The counters have promised them."""
+    switch.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-socket-mem=64")
+    switch.vsctl("--no-wait", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    wait_for(lambda: log_has(switch, "cannot start DPDK"), what="the failure")
+    assert "br0" in switch.vsctl("list-br")

@@ -220,6 +220,40 @@ test_drivers_are_read_later_unless_a_device_is_named(void **state)
 }
 
 static void
+check_node_bytes(const char *key, const char *value, bool one_node, const uint64_t expected_mb[4])
+{
+    struct smap config = SMAP_INIT;
+    struct dpdk_args args;
+    uint64_t bytes[4];
+
+    smap_put(&config, key, value);
+    dpdk_args_init(&args, &config, &huge);
+    dpdk_args_node_bytes(&args, one_node, bytes, ARRAY_SIZE(bytes));
+    for (size_t i = 0; i < ARRAY_SIZE(bytes); i++) {
+        assert_int_equal(bytes[i], expected_mb[i] << 20);
+    }
+    dpdk_args_free(&args);
+    smap_destroy(&config);
+}
+
+static void
+test_memory_of_each_node(void **state)
+{
+    static const uint64_t none[4] = {0}, two[4] = {1024, 0, 512}, one[4] = {600};
+    static const uint64_t all[4] = {1, 2, 3, 4};
+
+    check_node_bytes("dpdk-init", "true", true, none);
+    check_node_bytes("dpdk-socket-mem", "1024,0,512", false, two);
+    check_node_bytes("dpdk-socket-mem", "1,2,3,4,5", true, all);
+    check_node_bytes("dpdk-extra", "--socket-mem 7 --socket-mem=1024,,512", false, two);
+    check_node_bytes("dpdk-extra", "--socket-mem", true, none);
+    // How EAL shares a sum among nodes is its own matter.
+    check_node_bytes("dpdk-alloc-mem", "600", true, one);
+    check_node_bytes("dpdk-extra", "-m600", true, one);
+    check_node_bytes("dpdk-alloc-mem", "600", false, none);
+}
+
+static void
 test_says_that_huge_pages_are_missing(void **state)
 {
     struct smap config = SMAP_INIT;
@@ -288,6 +322,7 @@ main(void)
         cmocka_unit_test(test_extra_wins),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_drivers_are_read_later_unless_a_device_is_named),
+        cmocka_unit_test(test_memory_of_each_node),
         cmocka_unit_test(test_says_that_huge_pages_are_missing),
         cmocka_unit_test(test_names_what_it_leaves_out),
     };
