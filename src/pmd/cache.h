@@ -4,8 +4,9 @@
 // the hash covers only the bits that some megaflow of the packet's lane looks at, so packets that
 // no flow tells apart share an entry.
 //
-//   EMC  one word for each index, small enough for the first levels of the CPU's cache.  Fed with a
-//        probability of 1/emc-insert-inv-prob, and left alone while it thrashes.
+//   EMC  one word for each index, as many as emc-entries says; by default small enough for the
+//        first levels of the CPU's cache.  Fed with a probability of 1/emc-insert-inv-prob, and
+//        left alone while it thrashes.
 //   SMC  lines of eight words, sized to the active flows by the keeper (keeper.c).
 //
 // Only the owner writes; the keeper reads and clears words of the SMC (that is what the words are
@@ -17,21 +18,32 @@
 #include "pmd/bucket.h"
 
 enum {
-    EMC_ENTRIES = 8192,
-    EMC_WINDOW = 8192,     // lookups after which the hit rate is judged
-    EMC_REST_WINDOWS = 32, // windows to skip after a bad one
+    EMC_ENTRIES_MIN = 1 << 10,
+    EMC_ENTRIES_DEFAULT = 1 << 13,
+    EMC_ENTRIES_MAX = 1 << 20,
+    EMC_WINDOW = 8192, // lookups after which the hit rate is judged: so many, or one for each word
+    EMC_REST = 32 * EMC_WINDOW, // lookups to skip after a bad window
     SMC_MIN_BUCKETS = 1 << 10,
     SMC_MAX_BUCKETS_DEFAULT = 1 << 18, // 2 M words in 16 MB
     SMC_MAX_BUCKETS_LIMIT = 1 << 19,   // twice the flows that can be there
 };
 
-struct emc {
-    uint64_t w[EMC_ENTRIES];    // the PMD writes atomically: main counts those in use
+// The words of an EMC; replaced as a whole, by an empty one, when there are to be more or fewer.
+struct emc_table {
+    uint32_t n_entries;         // a power of two
     uint32_t n_lookups, n_hits; // in this window
     uint32_t rest;              // lookups to skip
-    int32_t countdown;          // candidates until the next insertion
-    _Atomic uint64_t n_evicted; /* pmd: w, main: r; words that had to go for another */
+    uint64_t *w;                // mapped; the PMD writes atomically: main counts those in use
 };
+
+struct emc {
+    RCU_PTR(struct emc_table) table; /* main: w, pmd: r; the table is the PMD's */
+    int32_t countdown;               // candidates until the next insertion
+    _Atomic uint64_t n_evicted;      /* pmd: w, main: r; words that had to go for another */
+};
+
+struct emc_table *emc_table_create(uint32_t n_entries);
+void emc_table_free(void *table);
 
 struct smc {
     uint32_t mask;

@@ -29,6 +29,7 @@ settings_default(struct dp_settings *set)
     set->rxq_isolate = true;
     set->perf_log = perf_log_defaults;
     set->emc_inv_prob = 100;
+    set->emc_entries = EMC_ENTRIES_DEFAULT;
     set->miss_share = DP_MISS_SHARE_DEFAULT;
     set->smc_enable = true;
     set->smc_max_buckets = SMC_MAX_BUCKETS_DEFAULT;
@@ -231,16 +232,14 @@ set_auto_lb(struct dp *dp, const struct smap *cfg)
     }
 }
 
-// The largest power of two of buckets that holds no more than 'n' words.
+// The largest power of two up to 'n', but from 'min' to 'max', which are such powers, too.
 static uint32_t
-buckets_for(uint32_t n)
+power_of_two(uint32_t n, uint32_t min, uint32_t max)
 {
-    uint32_t n_buckets = SMC_MIN_BUCKETS;
-
-    while (n_buckets < SMC_MAX_BUCKETS_LIMIT && n_buckets * 2 <= n / BUCKET_WORDS) {
-        n_buckets *= 2;
+    while (min < max && min * 2 <= n) {
+        min *= 2;
     }
-    return n_buckets;
+    return min;
 }
 
 void
@@ -256,10 +255,14 @@ dp_set_config(struct dp *dp, const struct smap *cfg)
         dp->want_schedule = true;
     }
     set->emc_inv_prob = smap_get_uint(cfg, "emc-insert-inv-prob", 100);
+    set->emc_entries = power_of_two(smap_get_uint(cfg, "emc-entries", EMC_ENTRIES_DEFAULT),
+                                    EMC_ENTRIES_MIN, EMC_ENTRIES_MAX);
     set->miss_share = MIN(smap_get_uint(cfg, "pmd-miss-share", DP_MISS_SHARE_DEFAULT), 100u);
     set->smc_enable = smap_get_bool(cfg, "smc-enable", true);
     set->smc_max_buckets =
-        buckets_for(smap_get_uint(cfg, "smc-max-entries", SMC_MAX_BUCKETS_DEFAULT * BUCKET_WORDS));
+        power_of_two(smap_get_uint(cfg, "smc-max-entries", SMC_MAX_BUCKETS_DEFAULT * BUCKET_WORDS) /
+                         BUCKET_WORDS,
+                     SMC_MIN_BUCKETS, SMC_MAX_BUCKETS_LIMIT);
     set->tx_flush_us = MIN(smap_get_uint(cfg, "tx-flush-interval", 0), 1000000u);
     set_max_sleep(set, cfg);
     set->perf_metrics = smap_get_bool(cfg, "pmd-perf-metrics", false);

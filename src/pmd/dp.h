@@ -42,7 +42,7 @@ const char *dp_type(const struct dp *);
 const char *dp_name(const struct dp *);
 
 // Open_vSwitch.other_config keys of the datapath: pmd-cpu-mask, pmd-rxq-assign, pmd-rxq-isolate,
-// emc-insert-inv-prob, smc-enable, smc-max-entries, pmd-miss-share, tx-flush-interval,
+// emc-insert-inv-prob, emc-entries, smc-enable, smc-max-entries, pmd-miss-share, tx-flush-interval,
 // pmd-sleep-max/pmd-maxsleep, pmd-auto-lb*, pmd-perf-metrics, flow-limit ceiling, dpdk-lcore-mask.
 // Idempotent.
 void dp_set_config(struct dp *, const struct smap *other_config);

@@ -40,7 +40,8 @@ struct dp_settings {
     enum rxq_assign rxq_assign;
     bool rxq_isolate;
     uint32_t emc_inv_prob;
-    uint32_t miss_share; // percent
+    uint32_t emc_entries; // a power of two
+    uint32_t miss_share;  // percent
     bool smc_enable;
     uint32_t smc_max_buckets; // a power of two
     uint64_t tx_flush_us;

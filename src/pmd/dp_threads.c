@@ -72,6 +72,18 @@ wanted_cores(const struct dp *dp, uint64_t *mask)
     }
 }
 
+// Flows come back into the new one as they did into the first.
+static void
+apply_emc_entries(struct pmd *pmd, uint32_t n_entries)
+{
+    struct emc_table *old = rcu_get_protected(&pmd->emc.table);
+
+    if (old->n_entries != n_entries) {
+        rcu_assign(&pmd->emc.table, emc_table_create(n_entries));
+        rcu_defer(emc_table_free, old);
+    }
+}
+
 void
 dp_apply_settings(struct dp *dp, struct pmd *pmd)
 {
@@ -79,6 +91,7 @@ dp_apply_settings(struct dp *dp, struct pmd *pmd)
     uint32_t sleep_us = 0;
 
     atomic_store(&pmd->emc_inv_prob, set->emc_inv_prob);
+    apply_emc_entries(pmd, set->emc_entries);
     atomic_store(&pmd->smc_max_buckets, set->smc_max_buckets);
     atomic_store(&pmd->miss_share, set->miss_share * 1024 / 100);
     if (!pmd->is_kernel) {

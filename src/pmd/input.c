@@ -158,17 +158,17 @@ verify(struct pmd *pmd, struct burst *b, uint32_t candidates)
 
 // A cache that most packets miss costs more than it saves: look away for a while, then try again.
 static bool
-emc_is_resting(struct emc *emc, uint32_t n)
+emc_is_resting(struct emc_table *t, uint32_t n)
 {
-    if (emc->rest) {
-        emc->rest -= MIN(emc->rest, n);
+    if (t->rest) {
+        t->rest -= MIN(t->rest, n);
         return true;
     }
-    if (emc->n_lookups >= EMC_WINDOW) {
-        if (emc->n_hits < emc->n_lookups / 2) {
-            emc->rest = EMC_WINDOW * EMC_REST_WINDOWS;
+    if (t->n_lookups >= MAX(t->n_entries, (uint32_t)EMC_WINDOW)) {
+        if (t->n_hits < t->n_lookups / 2) {
+            t->rest = EMC_REST;
         }
-        emc->n_lookups = emc->n_hits = 0;
+        t->n_lookups = t->n_hits = 0;
     }
     return false;
 }
@@ -189,21 +189,23 @@ emc_inv_prob(const struct pmd *pmd)
 static void
 emc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
 {
-    struct emc *emc = &pmd->emc;
+    struct emc_table *t = rcu_get(&pmd->emc.table);
     uint32_t candidates = 0;
 
-    if (!emc_inv_prob(pmd) || emc_is_resting(emc, b->n)) {
+    if (!emc_inv_prob(pmd) || emc_is_resting(t, b->n)) {
         return;
     }
+    const uint64_t *w = t->w;
+    const uint32_t mask = t->n_entries - 1;
     BURST_FOREACH (i, known) {
-        uint64_t word = emc->w[b->hash[i] % EMC_ENTRIES];
+        uint64_t word = w[b->hash[i] & mask];
         b->slot[i] = bucket_word_slot(word);
         prefetch_candidate(pmd, b->slot[i]);
         candidates |= (uint32_t)(bucket_word_hash(word) == b->hash[i]) << i;
     }
     uint32_t hits = verify(pmd, b, candidates);
-    emc->n_lookups += (uint32_t)__builtin_popcount(known);
-    emc->n_hits += (uint32_t)__builtin_popcount(hits);
+    t->n_lookups += (uint32_t)__builtin_popcount(known);
+    t->n_hits += (uint32_t)__builtin_popcount(hits);
     b->todo &= ~hits;
     perf_add(&pmd->perf, PMD_STAT_EMC_HIT, burst_count(b, hits));
 }
@@ -234,9 +236,9 @@ smc_lookup(struct pmd *pmd, struct burst *b, uint32_t known)
 }
 
 static void
-emc_insert(struct emc *emc, uint32_t hash, uint32_t slot)
+emc_insert(struct emc *emc, const struct emc_table *t, uint32_t hash, uint32_t slot)
 {
-    uint64_t *w = &emc->w[hash % EMC_ENTRIES];
+    uint64_t *w = &t->w[hash & (t->n_entries - 1)];
 
     if (*w && bucket_word_hash(*w) != hash) {
         uint64_t n = atomic_load_explicit(&emc->n_evicted, memory_order_relaxed);
@@ -252,13 +254,14 @@ promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
     struct smc *smc = rcu_get(&pmd->smc);
     uint32_t inv_prob = emc_inv_prob(pmd);
     struct emc *emc = &pmd->emc;
+    const struct emc_table *t = rcu_get(&emc->table);
 
     if (smc) {
         BURST_FOREACH (i, b->promote) {
             smc_insert(smc, b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
         }
     }
-    if (!inv_prob || emc->rest) {
+    if (!inv_prob || t->rest) {
         return;
     }
     emc->countdown -= __builtin_popcount(below_emc);
@@ -268,7 +271,7 @@ promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
     // Uniform with the right mean, so that no pattern of arrival keeps a flow out.
     emc->countdown = inv_prob > 1 ? (int32_t)random_range(2 * inv_prob - 1) : 0;
     BURST_FOREACH (i, below_emc) {
-        emc_insert(emc, b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
+        emc_insert(emc, t, b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
         if (inv_prob > 1) {
             break;
         }

@@ -106,12 +106,12 @@ put_masks(struct str *s, const struct dp *dp)
 }
 
 static uint32_t
-emc_n_used(const struct emc *emc)
+emc_n_used(const struct emc_table *t)
 {
     uint32_t n = 0;
 
-    for (unsigned i = 0; i < EMC_ENTRIES; i++) {
-        n += __atomic_load_n(&emc->w[i], __ATOMIC_RELAXED) != 0;
+    for (uint32_t i = 0; i < t->n_entries; i++) {
+        n += __atomic_load_n(&t->w[i], __ATOMIC_RELAXED) != 0;
     }
     return n;
 }
@@ -119,12 +119,13 @@ emc_n_used(const struct emc *emc)
 static void
 put_caches(struct str *s, const struct dp *dp, const struct pmd *pmd, const char *core)
 {
+    const struct emc_table *emc = rcu_get(&pmd->emc.table);
     const struct smc *smc = rcu_get(&pmd->smc);
 
     limit_put(s, &(struct limit){.name = "exact-match cache, words",
                                  .of = core,
-                                 .now = emc_n_used(&pmd->emc),
-                                 .max = EMC_ENTRIES,
+                                 .now = emc_n_used(emc),
+                                 .max = emc->n_entries,
                                  .beyond = "evicted",
                                  .n_beyond = atomic_load(&pmd->emc.n_evicted)});
     if (smc) {

@@ -46,6 +46,7 @@ pmd_create(struct dp *dp, unsigned index, int core_id, int numa_id)
     pmd->wake_fd = pmd->is_kernel ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
     pmd->epoll_fd = -1;
     pmd->half_ms_cycles = clock_tsc_hz() / 2000;
+    rcu_assign(&pmd->emc.table, emc_table_create(EMC_ENTRIES_DEFAULT));
     atomic_init(&pmd->smc_max_buckets, SMC_MAX_BUCKETS_DEFAULT);
     perf_init(&pmd->perf);
     rcu_assign(&pmd->poll, xzalloc(sizeof(struct poll_list)));
@@ -58,6 +59,7 @@ pmd_destroy(struct pmd *pmd)
 {
     inject_destroy(pmd->inject, &pmd->dp->mf);
     dp_unmap_counters(pmd->counters);
+    emc_table_free(rcu_get_protected(&pmd->emc.table));
     smc_free(rcu_get_protected(&pmd->smc));
     free(rcu_get_protected(&pmd->poll));
     for (unsigned i = 0; i < DP_MAX_PORTS; i++) {

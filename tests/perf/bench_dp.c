@@ -4,8 +4,8 @@
 // megaflows put straight through dp_flow_put().  Prints cycles per packet of the best window and
 // the hits of each stage.  Arguments are key=value: flows=N (five-tuples), mega=port|l3|exact|tuple
 // (what the megaflows match), masks=N (how many prefixes for "tuple"), size=N, emc=N (inverse
-// probability), smc=0|1, core=N, windows=N, ms=N (of a window), packets=N (of the warm-up and of a
-// window, in place of time), pcap=FILE (where to write the traffic).
+// probability), emc_entries=N, smc=0|1, core=N, windows=N, ms=N (of a window), packets=N (of the
+// warm-up and of a window, in place of time), pcap=FILE (where to write the traffic).
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@
 #include "pmd/dp_int.h"
 
 struct options {
-    unsigned flows, masks, size, emc, smc, core, windows, ms, packets;
+    unsigned flows, masks, size, emc, emc_entries, smc, core, windows, ms, packets;
     char mega[16];
     char pcap[256];
 };
@@ -43,6 +43,7 @@ parse_options(struct options *o, int argc, char *argv[])
                           .masks = 1,
                           .size = 60,
                           .emc = 100,
+                          .emc_entries = EMC_ENTRIES_DEFAULT,
                           .smc = 1,
                           .core = 1,
                           .windows = 40,
@@ -53,6 +54,7 @@ parse_options(struct options *o, int argc, char *argv[])
         if (sscanf(argv[i], "flows=%u", &o->flows) != 1 &&
             sscanf(argv[i], "masks=%u", &o->masks) != 1 &&
             sscanf(argv[i], "size=%u", &o->size) != 1 && sscanf(argv[i], "emc=%u", &o->emc) != 1 &&
+            sscanf(argv[i], "emc_entries=%u", &o->emc_entries) != 1 &&
             sscanf(argv[i], "smc=%u", &o->smc) != 1 && sscanf(argv[i], "core=%u", &o->core) != 1 &&
             sscanf(argv[i], "windows=%u", &o->windows) != 1 &&
             sscanf(argv[i], "ms=%u", &o->ms) != 1 && sscanf(argv[i], "mega=%15s", o->mega) != 1 &&
@@ -272,6 +274,7 @@ main(int argc, char *argv[])
     struct dp *dp = dp_create();
     smap_put_format(&cfg, "pmd-cpu-mask", "%x", 1u << o.core);
     smap_put_format(&cfg, "emc-insert-inv-prob", "%u", o.emc);
+    smap_put_format(&cfg, "emc-entries", "%u", o.emc_entries);
     smap_put(&cfg, "smc-enable", o.smc ? "true" : "false");
     dp_set_config(dp, &cfg);
     odp_port_t out = add_port(dp, "sink", "net_null0,no-rx=1");

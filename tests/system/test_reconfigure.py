@@ -36,6 +36,7 @@ def mirrors(sw):
 def settings(sw):
     for key, values in (("max-idle", (9000, 10000)), ("flow-limit", (1000, 200000)),
                         ("emc-insert-inv-prob", (1, 100)), ("smc-enable", ("false", "true")),
+                        ("emc-entries", (65536, 8192)),
                         ("n-handler-threads", (2, 1)), ("n-revalidator-threads", (3, 1)),
                         ("pmd-rxq-assign", ("roundrobin", "cycles")), ("pmd-cpu-mask", (2, 1))):
         for value in values:

@@ -110,6 +110,19 @@ def test_limits_count_what_they_refuse(switch):
     assert (now, most) == (0, 2), "what was seen stays"
 
 
+def test_the_size_of_the_exact_match_cache(switch):
+    def words():
+        out = switch.appctl("dpif-netdev/limits-show")
+        return set(re.findall(r"^exact-match cache, words, .*: \d+ of (\d+), ", out, re.M))
+    assert words() == {"8192"}
+    for asked, got in (("3000", "2048"), ("1", "1024"), ("99999999", "1048576"), ("many", "8192"),
+                       ("-1", "8192"), ("65536", "65536")):
+        switch.vsctl("set", "Open_vSwitch", ".", "other_config:emc-entries=" + asked)
+        assert words() == {got}, asked
+    switch.vsctl("remove", "Open_vSwitch", ".", "other_config", "emc-entries")
+    assert words() == {"8192"}
+
+
 def test_a_port_without_emc(switch):
     switch.vsctl("set", "Open_vSwitch", ".", "other_config:emc-insert-inv-prob=1", "--",
                  "set", "Interface", "p1", "other_config:emc-enable=false")

@@ -214,6 +214,7 @@ run_with(unsigned emc_inv_prob, bool smc)
 
     twin.dp = dp_create();
     twin.dp->set.emc_inv_prob = emc_inv_prob;
+    twin.dp->set.emc_entries = (uint32_t)EMC_ENTRIES_MIN << random_range(11);
     twin.dp->set.smc_enable = smc;
     twin.pmd = fake_pmd(twin.dp);
     upcall_set_inline(twin.dp, translate, NULL);

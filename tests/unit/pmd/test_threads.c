@@ -174,6 +174,7 @@ configure(const char *mask, const char *assign, bool smc)
     smap_put(&cfg, "pmd-rxq-assign", assign);
     smap_put(&cfg, "smc-enable", smc ? "true" : "false");
     smap_put_format(&cfg, "emc-insert-inv-prob", "%u", random_range(3));
+    smap_put_format(&cfg, "emc-entries", "%u", 1024u << random_range(5));
     smap_put_format(&cfg, "tx-flush-interval", "%u", random_range(2) * 100);
     dp_set_config(world.dp, &cfg);
     smap_destroy(&cfg);
