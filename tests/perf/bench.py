@@ -150,8 +150,8 @@ def run(args, rows, kinds, book):
             if any(book.done(row.name, kind) < row.rounds(options) for kind in kinds):
                 one_row(row, kinds, options, book, known)
             result, alone = book.data["rows"][row.name], book.data["source_and_sink"].get(row.name)
-            book.judge(row.name, report.judgements(row, result, alone))
-            report.print_row(row, result, alone)
+            book.judge(row.name, report.judgements(row, result, alone, book.data["rows"]))
+            report.print_row(row, result, alone, book.data["rows"])
             print("bench: %d of %d rows, %.1f min gone, about %.1f left"
                   % (i, len(rows), (time.monotonic() - begin) / 60,
                      left(rows, kinds, options, book) / 60), file=sys.stderr)

@@ -20,12 +20,18 @@ def figure(metric, result):
     return "%11.*f +-%7.*f" % (metric.digits, one["median"], metric.digits, one["spread"] / 2)
 
 
-def verdict(metric, result, pair=None):
-    """(ratio or None, "goal ... met", "goal ... MISSED" or "")."""
-    median = {kind: r["metrics"].get(metric.key, {}).get("median") for kind, r in result.items()}
-    s, o = median.get("sluice"), median.get("ovs")
+def median(metric, result, kind):
+    """The figure of one switch, or None."""
+    return result.get(kind, {}).get("metrics", {}).get(metric.key, {}).get("median")
+
+
+def verdict(metric, result, pair=None, results=None):
+    """(ratio or None, "goal ... met", "goal ... MISSED" or "").  'results': those of all rows, of which
+    one may be the measure."""
+    s, o = median(metric, result, "sluice"), median(metric, result, "ovs")
+    other = (results or {}).get(metric.flat[0], {}) if metric.flat else {}
     return (metric.ratio(s, o) if s is not None and o is not None else None,
-            metric.judge(s, o, pair))
+            metric.judge(s, o, pair) or metric.judge_flat(s, median(metric, other, "sluice")))
 
 
 def beside(metric, result):
@@ -37,11 +43,11 @@ def beside(metric, result):
             yield NAMES[kind] + " NOT SETTLED"
 
 
-def judgements(row, result, pair):
+def judgements(row, result, pair, results=None):
     """The table's right side, for the JSON file."""
     answer = {}
     for metric in row.metrics:
-        ratio, judged = verdict(metric, result, pair)
+        ratio, judged = verdict(metric, result, pair, results)
         answer[metric.key] = {"title": metric.title, "unit": metric.unit, "better": metric.best,
                               "ratio": ratio, "goal": metric.goal,
                               "goal_ratio": metric.goal_ratio(), "verdict": judged,
@@ -49,10 +55,10 @@ def judgements(row, result, pair):
     return answer
 
 
-def print_row(row, result, pair):
+def print_row(row, result, pair, results=None):
     """'pair': what source and sink cost alone, or None."""
     for metric in row.metrics:
-        ratio, judged = verdict(metric, result, pair)
+        ratio, judged = verdict(metric, result, pair, results)
         print("%-48s %s %s %8s  %s" % (
             metric.title[:48], figure(metric, result.get("sluice")),
             figure(metric, result.get("ovs")), "%.2fx" % ratio if ratio else "-",
@@ -93,7 +99,7 @@ def summary(rows, results, kinds, pairs=None):
     goals, missed = 0, []
     for row in rows:
         for metric in row.metrics:
-            judged = verdict(metric, results.get(row.name, {}), (pairs or {}).get(row.name))[1]
+            judged = verdict(metric, results.get(row.name, {}), (pairs or {}).get(row.name), results)[1]
             goals += bool(judged)
             if judged.endswith("MISSED"):
                 missed.append("%s (%s)" % (row.name, metric.key))

@@ -14,12 +14,15 @@ class Metric:
 
     'goal' is the design's, on its machine, where OVS-DPDK had 'ovs'.  Machines differ, so what is
     judged is the ratio of the two switches in one run, where there is one; where OVS-DPDK has none,
-    the ratio to source and sink alone, which took 'pair' there; the figure itself where there is neither."""
+    the ratio to source and sink alone, which took 'pair' there; the figure itself where there is neither.
+    With 'flat', (a row's name, times), Sluice's figure is to be no more than so many times its own of
+    that row: the load is another one, the cost has to stay."""
 
     def __init__(self, key, title, unit="cycles", goal=None, best="low", digits=1, ovs=None,
-                 pair=None):
+                 pair=None, flat=None):
         self.key, self.title, self.unit, self.goal = key, title, unit, goal
         self.best, self.digits, self.ovs, self.pair = best, digits, ovs, pair
+        self.flat = flat
 
     def goal_ratio(self):
         """How many times better than OVS-DPDK the design wants to be, or None."""
@@ -38,6 +41,14 @@ class Metric:
                 self.goal / self.pair,
                 "met" if sluice / pair <= self.goal / self.pair else "MISSED")
         return "goal %g %s" % (self.goal, self.met(sluice))
+
+    def judge_flat(self, sluice, other):
+        """The same of 'flat'; 'other' is the figure of the row that it names, or None."""
+        if not self.flat or sluice is None or not other:
+            return ""
+        name, times = self.flat
+        return "goal %.2f times %s: %.2f, %s" % (
+            times, name, sluice / other, "met" if sluice <= times * other else "MISSED")
 
     def met(self, sluice):
         """Of the goal itself: "met" or "MISSED"."""

@@ -196,6 +196,39 @@ def megaflow_memory(sw, options):
     return {"memory": (sw.resident() - before) / n, "megaflows": n}
 
 
+N_HELD, HOLD_LIMIT_S = 1000000, 120
+
+
+def million_megaflows(sw, options):
+    """A megaflow for each of a million flows: whether they are held, what they take, what forwarding
+    over them costs, and what is left of their memory when they are gone."""
+    sw.vsctl("set", "Open_vSwitch", ".", "other_config:flow-limit=2000000",
+             "other_config:max-idle=600000", "other_config:pmd-miss-share=100")
+    sw.bridge()
+    sw.sink()
+    sw.rules(["actions=output:1"])
+    sources = rows_forward.million_sources(sw, options, 65536)
+    rig.settle(sw)
+    before, begun = sw.resident(), time.monotonic()
+    sw.rules(["priority=1,udp,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],"
+              "move:NXM_OF_UDP_SRC[]->NXM_NX_REG1[0..15],output:1"])
+    while sw.n_megaflows() < N_HELD and time.monotonic() - begun < HOLD_LIMIT_S:
+        time.sleep(0.1)
+    answer = {"took": time.monotonic() - begun, "held": sw.n_megaflows()}
+    for _ in range(10):  # revalidators choose the limit anew with each walk
+        time.sleep(0.5)
+        answer["held"] = min(answer["held"], sw.n_megaflows())
+    answer["memory"] = (sw.resident() - before) / max(answer["held"], 1)
+    answer.update(rows_forward.cycles(sw, options, 60))
+    for port in sources:
+        sw.vsctl("del-port", port, timeout=60)
+    sw.appctl("revalidator/purge")
+    rig.switchlib.wait_for(lambda: sw.n_megaflows() == 0, 60, "the megaflows to be gone")
+    time.sleep(5)
+    answer["left"] = (sw.resident() - before) / 1e6
+    return answer
+
+
 def barrier(sw, options):
     """Milliseconds of packets that still went the old way after a barrier's answer."""
     sw.bridge()
@@ -274,6 +307,13 @@ ROWS = [
                          digits=0, ovs=137000)], setup_rate, limit=90, takes=(4, 10)),
     Row("memory-megaflow", [Metric("memory", "memory per megaflow", "bytes", digits=0)],
         megaflow_memory, limit=90, takes=(4, 22)),
+    Row("megaflows-1m", [
+        Metric("held", "1,000,000 megaflows asked for: held", "", N_HELD, "high", digits=0),
+        Metric("took", "1,000,000 megaflows: until they stand", "s"),
+        Metric("memory", "1,000,000 megaflows: memory of each", "bytes", digits=0),
+        Metric("cycles", "1,000,000 flows over as many megaflows"),
+        Metric("left", "1,000,000 megaflows: memory left after them", "MB"),
+    ], million_megaflows, limit=300, huge_mb=5120, takes=(45, 200), most_rounds=1),
     Row("barrier", [
         Metric("median", "barrier to effect on packets, median", "ms", digits=3),
         Metric("worst", "barrier to effect on packets, worst of 20", "ms", digits=3),

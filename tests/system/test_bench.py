@@ -19,6 +19,7 @@ import openflow10  # noqa: E402
 import record  # noqa: E402
 import report  # noqa: E402
 import rows_attack  # noqa: E402
+import rows_forward  # noqa: E402
 import traffic  # noqa: E402
 from row import Metric, Row  # noqa: E402
 
@@ -116,6 +117,25 @@ def test_what_is_judged_and_what_is_said_beside():
         assert report.verdict(cycles, results)[1] == "goal 180 MISSED"
 
 
+def test_a_row_may_be_measured_by_another():
+    base = Row("base", [Metric("cycles", "", goal=130, ovs=821)], None)
+    seed = Row("seed", [Metric("cycles", "", flat=("base", 1.3))], None)
+    for own, verdict, status in ((125, "1.25, met", 0), (140, "1.40, MISSED", 2)):
+        results = of((base, 100, 2000), (seed, own, 400))
+        assert report.verdict(seed.metrics[0], results["seed"], results=results) == \
+            (400 / own, "goal 1.30 times base: " + verdict)
+        assert report.summary([base, seed], results, ("sluice", "ovs"))[1] == status
+    # Alone it cannot be judged.
+    assert report.verdict(seed.metrics[0], results["seed"])[1] == ""
+    assert report.summary([seed], of((seed, 140, 400)), ("sluice", "ovs"))[0] == "0 of 0 goals met"
+
+
+def test_rows_are_measured_by_rows_that_come_before():
+    names = [row.name for row in rows_forward.ROWS]
+    likes = [(row.name, row.metrics[0].flat[0]) for row in rows_forward.ROWS if row.metrics[0].flat]
+    assert likes and all(names.index(like) < names.index(name) for name, like in likes)
+
+
 def test_windows_of_two_states_in_turn():
     class Clock:
         looks = iter([(0, 0), (2, 20), (2, 20), (3, 25), (3, 25), (4, 55)])
@@ -145,9 +165,18 @@ def test_a_counter_sums_its_ports(monkeypatch):
     monkeypatch.setattr(openflow10, "Connection", Connection)
 
     class Switch:
-        dir = "/dir"
-    assert alternate.Counter(Switch, 1, 2).look()[1] == 2070
-    assert alternate.Counter(Switch, 2, received=True).look()[1] == 70
+        dir, waited = "/dir", 0
+
+        def pmd_waited(self):
+            return self.waited
+    sw = Switch()
+    assert alternate.Counter(sw, 1, 2).look()[1] == 2070
+    counter = alternate.Counter(sw, 2, received=True)
+    begun, n = counter.look()
+    assert n == 70
+    # What others take of the PMD's core does not count as time.
+    sw.waited = 100
+    assert begun - 101 < counter.look()[0] < begun - 90
 
 
 def test_rules_are_the_same_whatever_they_do():
