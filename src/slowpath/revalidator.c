@@ -12,6 +12,7 @@
  * Few changes with few suspects are followed by main itself, without waking anybody.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,7 @@ COVERAGE_DEFINE(revalidator_expired);
 COVERAGE_DEFINE(revalidator_walk);
 COVERAGE_DEFINE(revalidator_follow);
 COVERAGE_DEFINE(revalidator_follow_in_main);
+COVERAGE_DEFINE(revalidator_trim); /* memory was given back */
 
 enum {
     LIMIT_STEP = 1000,
@@ -422,6 +424,10 @@ pass_end(struct slowpath *sp, uint64_t answers)
     pthread_mutex_unlock(&sp->lock);
     if (answered) {
         loop_post(sp->loop, sync_passes_finished, sp);
+    }
+    if (walked && trim_is_due(&sp->trim, dp_n_flows(sp->dp))) {
+        malloc_trim(0);
+        coverage_inc(revalidator_trim);
     }
 }
 

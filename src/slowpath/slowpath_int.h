@@ -22,6 +22,7 @@
 #include "slowpath/flow_index.h"
 #include "slowpath/pace.h"
 #include "slowpath/slowpath.h"
+#include "slowpath/trim.h"
 
 enum {
     SLOWPATH_MAX_HANDLERS = 16,
@@ -129,6 +130,7 @@ struct slowpath {
     _Atomic uint64_t followed_seq; /* the flows are right for changes up to here */
     struct pace pace;
     struct pace credit_pace; /* cohort.c's */
+    struct trim trim;        /* the leading revalidator's */
 
     pthread_mutex_t lock; /* the members below */
     pthread_cond_t wanted;

@@ -196,7 +196,7 @@ def megaflow_memory(sw, options):
     return {"memory": (sw.resident() - before) / n, "megaflows": n}
 
 
-N_HELD, HOLD_LIMIT_S = 1000000, 120
+N_HELD, HOLD_LIMIT_S = 1000000, 150
 
 
 def million_megaflows(sw, options):
@@ -224,7 +224,7 @@ def million_megaflows(sw, options):
         sw.vsctl("del-port", port, timeout=60)
     sw.appctl("revalidator/purge")
     rig.switchlib.wait_for(lambda: sw.n_megaflows() == 0, 60, "the megaflows to be gone")
-    time.sleep(5)
+    time.sleep(10)  # what was freed is given back after a while
     answer["left"] = (sw.resident() - before) / 1e6
     return answer
 
