@@ -33,6 +33,12 @@ struct history {
 
 _Thread_local _Atomic uint64_t *coverage_slots;
 
+static const char *const never[] = {
+#define NEVER(NAME) #NAME,
+#include "base/coverage_never.def"
+#undef NEVER
+};
+
 static struct {
     pthread_mutex_t lock;
     pthread_once_t once;
@@ -130,6 +136,12 @@ coverage_read(const char *name, uint64_t *total)
         }
     }
     pthread_mutex_unlock(&coverage.lock);
+    for (size_t i = 0; i < ARRAY_SIZE(never) && !found; i++) {
+        if (strcmp(never[i], name) == 0) {
+            *total = 0;
+            found = true;
+        }
+    }
     return found;
 }
 
@@ -225,7 +237,7 @@ coverage_show(struct str *out)
 {
     unsigned int ids[COVERAGE_MAX];
     uint64_t totals[COVERAGE_MAX];
-    unsigned int n_never = 0;
+    unsigned int n_never = ARRAY_SIZE(never);
 
     pthread_mutex_lock(&coverage.lock);
     unsigned int n = coverage.n_counters;

@@ -49,7 +49,7 @@ coverage_add_id(unsigned int id, uint64_t n)
 #define coverage_inc(NAME) coverage_add_id(coverage_counter_##NAME.id, 1)
 #define coverage_add(NAME, N) coverage_add_id(coverage_counter_##NAME.id, N)
 
-/* Total of a counter by name; false when there is none. */
+/* Total of a counter by name; false when there is none.  0 for those of coverage_never.def. */
 bool coverage_read(const char *name, uint64_t *total);
 /* The text of "coverage/show". */
 void coverage_show(struct str *out);

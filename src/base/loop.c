@@ -16,12 +16,19 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/rcu.h"
+
+COVERAGE_DEFINE(long_poll_interval); /* iterations of more than a second */
+COVERAGE_DEFINE(poll_zero_timeout);
+
+enum { LONG_ITERATION_US = 1000000 };
 
 struct work {
     loop_fn *fn;
@@ -57,6 +64,7 @@ struct loop {
     size_t n_heap;
     size_t heap_capacity;
     int64_t armed_ms; /* The deadline that timer_fd is armed for, or NOT_ARMED. */
+    int64_t began_us; /* When the wait of this iteration ended; 0: not yet. */
 };
 
 #define NOT_ARMED INT64_MIN
@@ -153,10 +161,23 @@ queue_drop(struct work_queue *q)
     }
 }
 
+/* Not of the clock that tests stop. */
+static int64_t
+real_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 void
 loop_enter(struct loop *loop)
 {
     rcu_online();
+    if (loop->began_us == 0) {
+        loop->began_us = real_us();
+    }
 }
 
 struct event_base *
@@ -577,14 +598,21 @@ loop_run_once(struct loop *loop, int timeout_ms)
 {
     bool wait = prepare_wait(loop, timeout_ms);
 
+    if (!wait) {
+        coverage_inc(poll_zero_timeout);
+    }
+    loop->began_us = 0;
     rcu_offline();
     event_base_loop(loop->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
-    rcu_online();
+    loop_enter(loop);
     run_timers(loop);
     run_posted(loop);
     queue_run(&loop->deferred);
     run_hooks(loop);
     rcu_quiesce();
+    if (real_us() - loop->began_us > LONG_ITERATION_US) {
+        coverage_inc(long_poll_interval);
+    }
 }
 
 void

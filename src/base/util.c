@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/coverage.h"
+
+COVERAGE_DEFINE(util_xalloc);
+
 static NO_RETURN void
 out_of_memory(void)
 {
@@ -20,11 +24,21 @@ out_of_memory(void)
     abort();
 }
 
+/* A thread's first allocation may be that of its counters. */
+static void
+count_allocation(void)
+{
+    if (coverage_slots != NULL) {
+        coverage_inc(util_xalloc);
+    }
+}
+
 void *
 xmalloc(size_t size)
 {
     void *p = malloc(size ? size : 1);
 
+    count_allocation();
     if (p == NULL) {
         out_of_memory();
     }
@@ -36,6 +50,7 @@ xcalloc(size_t n, size_t size)
 {
     void *p = n && size ? calloc(n, size) : calloc(1, 1);
 
+    count_allocation();
     if (p == NULL) {
         out_of_memory();
     }
@@ -51,6 +66,7 @@ xzalloc(size_t size)
 void *
 xrealloc(void *p, size_t size)
 {
+    count_allocation();
     p = realloc(p, size ? size : 1);
     if (p == NULL) {
         out_of_memory();
@@ -75,6 +91,7 @@ xzalloc_cacheline(size_t size)
     size_t rounded = ROUND_UP(size ? size : 1, CACHE_LINE_SIZE);
     void *p = aligned_alloc(CACHE_LINE_SIZE, rounded);
 
+    count_allocation();
     if (p == NULL) {
         out_of_memory();
     }

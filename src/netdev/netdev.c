@@ -7,11 +7,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/coverage.h"
 #include "base/log.h"
 #include "netdev/netdev_private.h"
 #include "netdev/netdev_watch.h"
 
 LOG_MODULE(netdev);
+
+COVERAGE_DEFINE(netdev_get_hwaddr);
+COVERAGE_DEFINE(netdev_get_ifindex);
+COVERAGE_DEFINE(netdev_get_stats);
+COVERAGE_DEFINE(netdev_set_hwaddr);
 
 enum { MAX_CLASSES = 64 };
 
@@ -406,6 +412,7 @@ netdev_rx_fd(const struct netdev *netdev, uint16_t qid)
 int
 netdev_get_mac(const struct netdev *netdev, struct rte_ether_addr *mac)
 {
+    coverage_inc(netdev_get_hwaddr);
     return netdev->class->get_mac != NULL ? netdev->class->get_mac(netdev, mac) : -EOPNOTSUPP;
 }
 
@@ -414,6 +421,7 @@ netdev_set_mac(struct netdev *netdev, const struct rte_ether_addr *mac)
 {
     int error = netdev->class->set_mac != NULL ? netdev->class->set_mac(netdev, mac) : -EOPNOTSUPP;
 
+    coverage_inc(netdev_set_hwaddr);
     if (error == 0) {
         netdev_changed(netdev);
     }
@@ -457,6 +465,7 @@ netdev_set_flags(struct netdev *netdev, int off, int on)
 int
 netdev_get_ifindex(const struct netdev *netdev)
 {
+    coverage_inc(netdev_get_ifindex);
     return netdev->class->get_ifindex != NULL ? netdev->class->get_ifindex(netdev) : -EOPNOTSUPP;
 }
 
@@ -530,6 +539,7 @@ add_policed(uint64_t *dropped, uint64_t policed)
 void
 netdev_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
 {
+    coverage_inc(netdev_get_stats);
     memset(stats, 0xff, sizeof(*stats));
     if (netdev->class->get_stats != NULL) {
         netdev->class->get_stats(netdev, stats);

@@ -11,7 +11,10 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
+#include "base/coverage.h"
 #include "base/util.h"
+
+COVERAGE_DEFINE(netdev_arp_lookup);
 
 enum {
     BUFFER_SIZE = 8192,
@@ -135,6 +138,7 @@ netdev_next_hop_mac(rte_be32_t ip, struct rte_ether_addr *mac)
     struct hop hop = {.ip = ip};
     int error = 0;
 
+    coverage_inc(netdev_arp_lookup);
     if (nl == NULL) {
         return -errno;
     }

@@ -16,7 +16,10 @@
 #include <linux/mii.h>
 #include <linux/sockios.h>
 
+#include "base/coverage.h"
 #include "netdev/netdev_provider.h"
+
+COVERAGE_DEFINE(netdev_get_ethtool);
 
 int
 netdev_kif_init(struct netdev_kif *kif, const char *name)
@@ -57,6 +60,7 @@ kif_ethtool(const struct netdev_kif *kif, void *command)
 {
     struct ifreq ifr = {.ifr_data = command};
 
+    coverage_inc(netdev_get_ethtool);
     return kif_ioctl(kif, SIOCETHTOOL, &ifr);
 }
 

@@ -12,9 +12,15 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
+#include "base/coverage.h"
 #include "base/log.h"
 
 LOG_MODULE(netdev_linux);
+
+COVERAGE_DEFINE(netlink_overflow);
+COVERAGE_DEFINE(netlink_received);
+COVERAGE_DEFINE(netlink_sent);
+COVERAGE_DEFINE(nln_changed);
 
 struct netdev_watch {
     struct mnl_socket *nl;
@@ -47,6 +53,7 @@ watch_msg_cb(const struct nlmsghdr *nlh, void *watch_)
     const struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
     mnl_attr_parse(nlh, sizeof(*info), name_attr_cb, &name);
     if (name != NULL) {
+        coverage_inc(nln_changed);
         watch->fn(name, info->ifi_index);
     }
     return MNL_CB_OK;
@@ -62,12 +69,14 @@ watch_readable(int fd, unsigned int events, void *watch_)
     for (int i = 0; i < 64; i++) {
         ssize_t n = mnl_socket_recvfrom(watch->nl, buf, sizeof(buf));
         if (n < 0 && errno == ENOBUFS) {
+            coverage_inc(netlink_overflow);
             watch->fn(NULL, 0);
             continue;
         }
         if (n <= 0) {
             return;
         }
+        coverage_inc(netlink_received);
         mnl_cb_run(buf, (size_t)n, 0, 0, watch_msg_cb, watch);
     }
 }
@@ -142,6 +151,8 @@ netdev_link_stats(int ifindex, struct rtnl_link_stats64 *stats)
 
     int error = 0;
     ssize_t n;
+    coverage_inc(netlink_sent);
+    coverage_inc(netlink_received);
     if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
         mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0 ||
         (n = mnl_socket_recvfrom(nl, buf, sizeof(buf))) <= 0 ||

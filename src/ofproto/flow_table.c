@@ -17,6 +17,8 @@
 #include "ofproto/ofproto_priv.h"
 #include "openflow/ofp_monitor.h"
 
+COVERAGE_DEFINE(ofproto_dpif_expired);
+COVERAGE_DEFINE(ofproto_flush);
 COVERAGE_DEFINE(rev_flow_table);
 
 /* Rules of one commit that wait for a grace period. */
@@ -563,6 +565,7 @@ flow_tables_flush(struct ofproto *p)
 {
     struct flush f = {0};
 
+    coverage_inc(ofproto_flush);
     flow_txn_begin(&f.txn, p);
     for (int i = 0; i < OFPROTO_N_TABLES; i++) {
         if (p->tables[i].n_flows) {
@@ -586,6 +589,7 @@ flow_tables_expire(struct ofproto *p)
         uint8_t reason = OFPRR_HARD_TIMEOUT;
 
         if (flow_rule_deadline(p->expirable[i], &reason) <= now) {
+            coverage_inc(ofproto_dpif_expired);
             flow_txn_remove(&txn, p->expirable[i], reason, false);
         }
     }

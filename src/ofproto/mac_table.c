@@ -22,6 +22,7 @@
 #include "base/uthash.h"
 #include "ofproto/mac_table_int.h"
 
+COVERAGE_DEFINE(rev_mac_learning);
 COVERAGE_DEFINE(mac_learning_learned);
 COVERAGE_DEFINE(mac_learning_evicted);
 COVERAGE_DEFINE(mac_learning_moved);
@@ -434,6 +435,7 @@ entry_update(struct mac_table *mt, struct mac_entry *e, const struct mac_source 
     }
     mt->moved++;
     coverage_inc(mac_learning_moved);
+    coverage_inc(rev_mac_learning);
     key_changed(mt, e->key);
     return MAC_MOVED;
 }

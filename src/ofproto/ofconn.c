@@ -13,9 +13,16 @@
 #include <event2/buffer.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/log.h"
 
 LOG_MODULE(rconn);
+
+COVERAGE_DEFINE(ofproto_recv_openflow);
+COVERAGE_DEFINE(rconn_queued);
+COVERAGE_DEFINE(rconn_sent);
+COVERAGE_DEFINE(vconn_received);
+COVERAGE_DEFINE(vconn_sent);
 
 /* One turn of a connection ends after this time or so many messages. */
 #define TURN_US 2000
@@ -117,12 +124,26 @@ disconnect(struct ofconn *c)
     }
 }
 
+static void
+count_sent(const struct wr *out)
+{
+    uint64_t n = 0;
+
+    for (size_t ofs = 0; ofs + OFP_HEADER_SIZE <= out->size; n++) {
+        ofs += MAX((size_t)ofp_msg_size(out->data + ofs), (size_t)OFP_HEADER_SIZE);
+    }
+    coverage_add(rconn_queued, n);
+    coverage_add(rconn_sent, n);
+    coverage_add(vconn_sent, n);
+}
+
 void
 ofconn_flush(struct ofconn *c)
 {
     if (!c->out.size || !c->stream) {
         return;
     }
+    count_sent(&c->out);
     if (c->is_primary) {
         connmgr_snoop(c->mgr, c->out.data, c->out.size);
     }
@@ -340,6 +361,8 @@ ofconn_process(void *c_)
             schedule(c);
             break;
         }
+        coverage_inc(vconn_received);
+        coverage_inc(ofproto_recv_openflow);
         c->last_rx_ms = clock_now_ms();
         c->echo_sent = false;
         handle_message(c, data, size);

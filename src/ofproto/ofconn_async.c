@@ -10,6 +10,7 @@
 #include "ofproto/ofconn.h"
 #include "openflow/ofp_continuation.h"
 
+COVERAGE_DEFINE(rconn_overflow);
 COVERAGE_DEFINE(packet_in_overflow);
 
 bool
@@ -110,6 +111,7 @@ send_now(void *c_, const void *data, size_t size)
 
     if (ofconn_is_congested(c) || queue_is_full(c)) {
         coverage_inc(packet_in_overflow);
+        coverage_inc(rconn_overflow);
         return;
     }
     wr_bytes(&c->out, data, size);
@@ -218,6 +220,7 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
     }
     if (!ps && (ofconn_is_congested(c) || queue_is_full(c))) {
         coverage_inc(packet_in_overflow); /* Before it costs anything. */
+        coverage_inc(rconn_overflow);
         return;
     }
     metadata_match(pin->flow, &out.metadata);
@@ -225,6 +228,7 @@ ofconn_send_packet_in(struct ofconn *c, const struct ofproto_packet_in *pin)
         if (!ofp_continuation_encode(pin->continuation, (enum ofp_version)c->version,
                                      ofproto_options(c->ofproto), &left)) {
             coverage_inc(packet_in_overflow); /* No message can carry so much. */
+            coverage_inc(rconn_overflow);
             wr_fini(&left);
             return;
         }

@@ -11,8 +11,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "ofproto/ofconn.h"
 #include "openflow/ofp_monitor.h"
+
+COVERAGE_DEFINE(ofmonitor_pause);
+COVERAGE_DEFINE(ofmonitor_resume);
 
 enum { MAX_MONITORS = 1024 };
 #define PAUSE_BYTES ((size_t)128 << 10)
@@ -146,6 +150,11 @@ ofconn_monitor_report(struct ofconn *c, const struct rule_event *e, const struct
 static void
 put_state(struct ofconn *c, uint8_t event)
 {
+    if (event == OFPFME_PAUSED) {
+        coverage_inc(ofmonitor_pause);
+    } else {
+        coverage_inc(ofmonitor_resume);
+    }
     if (c->version >= OFP14_VERSION) {
         ofp_flow_update_encode(open_updates(c), &(struct ofp_flow_update){.event = event});
     } else {

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "ofproto/ofconn.h"
 #include "openflow/ofp_queue.h"
+
+COVERAGE_DEFINE(ofproto_queue_req);
 
 static enum ofp_version
 version_of(const struct ofp_msg *msg)
@@ -215,6 +218,7 @@ handle_queue_stats(struct ofconn *c, const struct ofp_msg *msg)
     struct ofp_mp mp;
     enum ofperr error = ofp_queue_stats_request_decode(msg, &qr);
 
+    coverage_inc(ofproto_queue_req);
     if (error) {
         return error;
     }

@@ -17,6 +17,10 @@
 
 LOG_MODULE(dpif_netdev);
 
+COVERAGE_DEFINE(dpif_destroy);
+COVERAGE_DEFINE(dpif_flow_del);
+COVERAGE_DEFINE(dpif_flow_flush);
+COVERAGE_DEFINE(dpif_flow_get);
 COVERAGE_DEFINE(dpif_flow_put);
 
 enum { DP_MISS_SHARE_DEFAULT = 2 };
@@ -89,6 +93,7 @@ dp_destroy(struct dp *dp)
     if (!dp) {
         return;
     }
+    coverage_inc(dpif_destroy);
     for (odp_port_t odp = 0; odp < DP_MAX_PORTS; odp++) {
         dp_port_del(dp, odp);
     }
@@ -386,6 +391,7 @@ dp_flow_share(struct dp *dp, struct dp_flow *f, struct dp_shared *shared)
 void
 dp_flow_del(struct dp *dp, struct dp_flow *f, struct dp_flow_stats *stats)
 {
+    coverage_inc(dpif_flow_del);
     megaflow_del(&dp->mf, f);
     if (stats) {
         dp_flow_get_stats(f, stats);
@@ -434,12 +440,14 @@ flush_one(struct dp *dp, struct dp_flow *f, void *aux)
 void
 dp_flow_flush(struct dp *dp)
 {
+    coverage_inc(dpif_flow_flush);
     dp_flow_walk(dp, 0, 1, flush_one, NULL);
 }
 
 struct dp_flow *
 dp_flow_find(struct dp *dp, const struct uuid *ufid)
 {
+    coverage_inc(dpif_flow_get);
     return megaflow_find_ufid(&dp->mf, ufid);
 }
 

@@ -6,11 +6,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/coverage.h"
 #include "base/log.h"
 #include "pmd/dp_int.h"
 #include "pmd/policer.h"
 
 LOG_MODULE(dpif_netdev);
+
+COVERAGE_DEFINE(dpif_port_add);
+COVERAGE_DEFINE(dpif_port_del);
 
 struct dp_port *
 dp_port_find(const struct dp *dp, odp_port_t odp)
@@ -243,6 +247,7 @@ dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t 
     dp->most_ports = MAX(dp->most_ports, ++dp->n_ports);
     rxq_schedule(dp, false);
     *out = odp;
+    coverage_inc(dpif_port_add);
     return 0;
 }
 
@@ -254,6 +259,7 @@ dp_port_del(struct dp *dp, odp_port_t odp)
     if (!port) {
         return;
     }
+    coverage_inc(dpif_port_del);
     port_withdraw_rxqs(dp, port);
     rcu_assign(&dp->ports[odp], NULL);
     dp->n_ports--;

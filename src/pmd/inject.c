@@ -4,9 +4,12 @@
 // ring of work and a ring of free items; the thread that injects makes the action list ready and,
 // because a PMD never frees or locks, also gives up the list of the item's last use.
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/limits_report.h"
 #include "pmd/dp_int.h"
 #include "pmd/ring.h"
+
+COVERAGE_DEFINE(dpif_execute);
 
 enum { INJECT_RING = INJECT_MAX_WAITING + 1, INJECT_ITEMS_AT_ONCE = 64 };
 
@@ -119,6 +122,7 @@ inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
     struct inject_queue *q = inject_target(dp, pmd_index, &pmd);
     uint32_t reason;
 
+    coverage_add(dpif_execute, n);
     if (actions && plan_is_drop(actions, &reason)) {
         // No PMD needs to hear of it.
         _Atomic uint64_t *before = drop_begin_port(dp_port_drops(dp, from->md.in_port));

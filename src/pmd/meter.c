@@ -11,8 +11,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/rcu.h"
 #include "pmd/dp_int.h"
+
+COVERAGE_DEFINE(dpif_meter_del);
+COVERAGE_DEFINE(dpif_meter_get);
+COVERAGE_DEFINE(dpif_meter_set);
 
 struct meter_band {
     uint64_t rate;   // packets or kilobits per second; equal to 1/1000 of the same each millisecond
@@ -106,6 +111,7 @@ dp_meter_admits(struct dp *dp, uint32_t id, const struct rte_mbuf *p)
 int
 dp_meter_set(struct dp *dp, uint32_t id, const struct dp_meter_config *config)
 {
+    coverage_inc(dpif_meter_set);
     if (id >= DP_MAX_METERS || config->n_bands > DP_METER_MAX_BANDS) {
         return -EINVAL;
     }
@@ -135,6 +141,7 @@ dp_meter_del(struct dp *dp, uint32_t id)
 {
     struct meter *old = id < DP_MAX_METERS ? rcu_get_protected(&dp->meters->m[id]) : NULL;
 
+    coverage_inc(dpif_meter_del);
     if (!old) {
         return false;
     }
@@ -148,6 +155,7 @@ dp_meter_get_stats(struct dp *dp, uint32_t id, struct dp_meter_stats *stats)
 {
     struct meter *m = id < DP_MAX_METERS ? rcu_get(&dp->meters->m[id]) : NULL;
 
+    coverage_inc(dpif_meter_get);
     memset(stats, 0, sizeof *stats);
     if (!m) {
         return false;

@@ -19,6 +19,7 @@
 
 LOG_MODULE(stream_listen);
 
+COVERAGE_DEFINE(pstream_open);
 COVERAGE_DEFINE(tls_handshake_refused); /* too many at once, or no certificate to show */
 
 #define HANDSHAKE_TIMEOUT_MS 10000
@@ -307,6 +308,7 @@ listener_open(struct loop *loop, const char *name, uint16_t default_port, struct
 {
     struct stream_address address;
 
+    coverage_inc(pstream_open);
     *listenerp = NULL;
     int result = stream_address_parse(&address, name, default_port, error);
     if (result != 0) {

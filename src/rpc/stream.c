@@ -26,6 +26,7 @@
 
 LOG_MODULE(stream);
 
+COVERAGE_DEFINE(stream_open);
 COVERAGE_DEFINE(stream_peer_does_not_read); /* disconnected for it */
 
 #define DEFAULT_BACKLOG_LIMIT ((size_t)256 << 20)
@@ -341,6 +342,7 @@ stream_open(struct loop *loop, const char *name, uint16_t default_port, struct t
     SSL *ssl = NULL;
     int fd = -1;
 
+    coverage_inc(stream_open);
     *streamp = NULL;
     int result = stream_address_parse(&address, name, default_port, error);
     if (result == 0 && address.passive) {

@@ -10,6 +10,8 @@
 #include "netdev/netdev.h"
 #include "slowpath/slowpath_int.h"
 
+COVERAGE_DEFINE(flow_extract);
+COVERAGE_DEFINE(ofproto_packet_out);
 COVERAGE_DEFINE(packet_out_no_buffer);
 
 /* A new mbuf with 'len' bytes of 'data', chained when it has to be, or NULL. */
@@ -64,11 +66,13 @@ packet_out_execute(void *slowpath_, struct ofproto *ofproto, const struct ofprot
     struct flow flow;
     struct xlate_out out;
 
+    coverage_inc(ofproto_packet_out);
     if (!m) {
         coverage_inc(packet_out_no_buffer);
         return;
     }
     metadata_init(&md, sp, ofproto, po);
+    coverage_inc(flow_extract);
     if (key_extract_md(m, &md, &key, &layers) != EXTRACT_OK) {
         rte_pktmbuf_free(m);
         return;

@@ -4,6 +4,7 @@ same text byte for byte.
 
 Differences that are meant stand in docs/compat.md and are not compared here.
 """
+import os
 import re
 
 import pytest
@@ -463,13 +464,27 @@ def test_counters_that_dashboards_read(pair):
     pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
     pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1")
     names = ("netdev_sent", "netdev_received", "dpif_flow_put", "xlate_actions", "bridge_reconfigure",
-             "rev_flow_table")
+             "rev_flow_table", "dpif_execute", "rconn_sent", "vconn_received", "util_xalloc", "netdev_get_stats",
+             "ofproto_recv_openflow", "ofproto_packet_out", "pstream_open")
     before = [int(ours.run("coverage/read-counter", name)[1]) for name in names]
     pair.switches[0].ofctl("add-flow", "br0", "actions=in_port")
     assert ours.run("netdev-dummy/receive", "p1", IP4 % (17, "udp(src=8,dst=9)"))[0]
+    pair.switches[0].ofctl("packet-out", "br0", "in_port=none packet=%s actions=1" % ("00" * 60))
+    pair.vsctl("add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=dummy")
     pair.vsctl("set", "bridge", "br0", "other_config:mac-aging-time=301")
     for name, was in zip(names, before):
         wait_for(lambda: int(ours.run("coverage/read-counter", name)[1]) > was, 10, name)
+
+
+def test_counters_that_cannot_count(pair):
+    """Those that Open vSwitch has for what does not happen here are 0, not an error; and all of them are its own."""
+    with open(os.path.join(os.path.dirname(__file__), "../../src/base/coverage_never.def"), encoding="ascii") as f:
+        names = re.findall(r"^NEVER\((\w+)\)$", f.read(), re.M)
+    assert len(names) > 40
+    ours, theirs = pair.controls
+    for name in names:
+        assert ours.run("coverage/read-counter", name) == (True, "0\n"), name
+        assert theirs.run("coverage/read-counter", name)[0], name
 
 
 def test_small_answers(pair):
