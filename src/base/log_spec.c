@@ -19,13 +19,14 @@ find_name(const char *const *names, int n, const char *name)
     return -1;
 }
 
-/* "DEST:PATTERN", DEST may be ANY. */
+/* "DEST:PATTERN", DEST may be ANY; without a pattern it is empty. */
 static char *
 set_pattern(const char *spec)
 {
-    const char *colon = strchr(spec, ':');
+    spec += strspn(spec, ":");
+    const char *colon = spec + strcspn(spec, ":");
 
-    if (colon == NULL || colon == spec) {
+    if (colon == spec) {
         return xstrdup("missing destination");
     }
     char *name = xmemdup0(spec, (size_t)(colon - spec));
@@ -40,7 +41,7 @@ set_pattern(const char *spec)
     for (int d = 0; d < LOG_N_DESTS; d++) {
         if (dest < 0 || dest == d) {
             free(log_state.patterns[d]);
-            log_state.patterns[d] = xstrdup(colon + 1);
+            log_state.patterns[d] = xstrdup(*colon ? colon + 1 : colon);
         }
     }
     pthread_mutex_unlock(&log_state.lock);
@@ -93,6 +94,15 @@ parse_word(struct spec *spec, const char *word)
     return NULL;
 }
 
+/* Whether 'text' is 'word', or that with a colon behind it. */
+static bool
+is_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+
+    return strncasecmp(text, word, n) == 0 && (text[n] == ':' || text[n] == '\0');
+}
+
 char *
 log_set_spec(const char *text)
 {
@@ -102,11 +112,12 @@ log_set_spec(const char *text)
     if (text == NULL) {
         text = "";
     }
-    if (strncasecmp(text, "PATTERN:", 8) == 0) {
-        return set_pattern(text + 8);
+    if (is_word(text, "PATTERN")) {
+        return set_pattern(text + strlen("PATTERN"));
     }
-    if (strncasecmp(text, "FACILITY:", 9) == 0) {
-        return set_facility(text + 9);
+    if (is_word(text, "FACILITY")) {
+        text += strlen("FACILITY");
+        return set_facility(text + (*text == ':'));
     }
     char *copy = xstrdup(text);
     char *save = NULL;

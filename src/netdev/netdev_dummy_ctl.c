@@ -2,6 +2,7 @@
 //
 // netdev-dummy/*: commands of hermetic tests, registered with --enable-dummy.  Main thread.
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 #include "netdev/netdev_private.h"
 #include "rpc/unixctl.h"
 
-enum { MAX_FRAME = 65535 };
+enum { MAX_FRAME = 65535, MIN_PADDED = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN };
+
+static const char WHITE[] = " \t\n";
 
 static netdev_dummy_compose_fn *compose_flow;
 
@@ -23,22 +26,30 @@ netdev_dummy_set_compose(netdev_dummy_compose_fn *fn)
     compose_flow = fn;
 }
 
-// A frame as hex digits; NULL when 's' is not that, or too short for one.
+// A frame as pairs of hex digits, with white space between them or not; NULL when 's' is not that,
+// or too short for one.
 static uint8_t *
 packet_from_hex(const char *s, size_t *size)
 {
-    size_t len = strlen(s);
+    size_t len = strlen(s), n = 0;
 
-    if (len < 2 * sizeof(struct rte_ether_hdr) || len % 2 != 0 || len > 2 * MAX_FRAME ||
-        strspn(s, "0123456789abcdefABCDEF") != len) {
+    if (len < 2 * sizeof(struct rte_ether_hdr)) {
         return NULL;
     }
     uint8_t *bytes = xmalloc(len / 2);
-    for (size_t i = 0; i < len / 2; i++) {
-        char digits[3] = {s[2 * i], s[2 * i + 1], '\0'};
-        bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
+    for (s += strspn(s, WHITE); *s != '\0'; s += 2, s += strspn(s, WHITE)) {
+        if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]) || n == MAX_FRAME) {
+            free(bytes);
+            return NULL;
+        }
+        char digits[3] = {s[0], s[1], '\0'};
+        bytes[n++] = (uint8_t)strtoul(digits, NULL, 16);
     }
-    *size = len / 2;
+    if (n < sizeof(struct rte_ether_hdr)) {
+        free(bytes);
+        return NULL;
+    }
+    *size = n;
     return bytes;
 }
 
@@ -76,7 +87,7 @@ take_len(struct unixctl_conn *conn, int argc, const char *argv[], int *i, unsign
     if (*i + 1 >= argc || strcmp(argv[*i], "--len") != 0) {
         return true;
     }
-    if (!str_to_uint(argv[*i + 1], 10, len) || *len < sizeof(struct rte_ether_hdr)) {
+    if (!str_to_uint(argv[*i + 1], 10, len) || *len < MIN_PADDED) {
         unixctl_reply_error(conn, "too small packet len");
         return false;
     }

@@ -214,6 +214,8 @@ take_options(struct request *r, int argc, const char *argv[], const char *words[
             continue;
         } else if (!strcmp(argv[i], "--ct-next") && i + 1 < argc) {
             i++; /* Nothing recirculates through conntrack. */
+        } else if (argv[i][0] == '-') {
+            r->error = xasprintf("%s: unknown option", argv[i]);
         } else if (!r->frame && i > 1 && parse_frame(r, argv[i])) {
             r->generate = true;
         } else if (n < 4) {

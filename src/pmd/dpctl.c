@@ -6,6 +6,7 @@
 #include "pmd/dpctl.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "flow/match.h"
@@ -15,8 +16,8 @@
 // --- arguments ------------------------------------------------------------------------------
 
 bool
-dpctl_parse_args(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp,
-                 struct dpctl_args *a)
+dpctl_parse_options(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp,
+                    struct dpctl_args *a)
 {
     const struct {
         const char *name, *alias;
@@ -33,7 +34,7 @@ dpctl_parse_args(struct unixctl_conn *conn, int argc, const char *argv[], void *
         size_t j = 0;
 
         while (j < ARRAY_SIZE(options) && strcmp(argv[i], options[j].name) != 0 &&
-               strcmp(argv[i], options[j].alias) != 0) {
+               (!*options[j].alias || strcmp(argv[i], options[j].alias) != 0)) {
             j++;
         }
         if (j < ARRAY_SIZE(options)) {
@@ -46,6 +47,16 @@ dpctl_parse_args(struct unixctl_conn *conn, int argc, const char *argv[], void *
         } else if (a->n_words < DPCTL_MAX_WORDS) {
             a->words[a->n_words++] = argv[i];
         }
+    }
+    return true;
+}
+
+bool
+dpctl_parse_args(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp,
+                 struct dpctl_args *a)
+{
+    if (!dpctl_parse_options(conn, argc, argv, dpp, a)) {
+        return false;
     }
     if (!a->dp) {
         unixctl_reply_error(conn, "ovs-vswitchd: no datapaths exist\n"
@@ -132,6 +143,25 @@ put_port(struct str *s, const struct dp_port *port, bool stats)
     }
 }
 
+// False: some words are not the datapath's name, and an error with each of them was sent.
+static bool
+are_dp_names(struct unixctl_conn *conn, const struct dpctl_args *a, const char *before)
+{
+    struct str s = STR_INIT;
+
+    for (int i = 0; i < a->n_words; i++) {
+        if (!a->dp || !pmd_ctl_is_dp_name(a->dp, a->words[i])) {
+            str_printf(&s, "ovs-vswitchd: %s %s failed (No such device)\n", before, a->words[i]);
+        }
+    }
+    bool ok = s.len == 0;
+    if (!ok) {
+        unixctl_reply_error(conn, str_cstr(&s));
+    }
+    str_free(&s);
+    return ok;
+}
+
 // Without a datapath, an empty answer; a name that is not its, an error.
 static void
 dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
@@ -139,19 +169,11 @@ dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
     const struct dp *dp = pmd_ctl_dp(dpp);
     struct str s = STR_INIT;
     struct dp_stats stats;
-    bool verbose = false;
+    struct dpctl_args a;
 
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "-s") || !strcmp(argv[i], "--statistics")) {
-            verbose = true;
-        } else if (argv[i][0] == '-') {
-            unixctl_reply_errorf(conn, "Unrecognized option %s", argv[i]);
-            return;
-        } else if (!dp || !pmd_ctl_is_dp_name(dp, argv[i])) {
-            unixctl_reply_errorf(conn, "ovs-vswitchd: opening datapath %s failed (No such device)",
-                                 argv[i]);
-            return;
-        }
+    if (!dpctl_parse_options(conn, argc, argv, dpp, &a) ||
+        !are_dp_names(conn, &a, "opening datapath")) {
+        return;
     }
     if (!dp) {
         unixctl_reply(conn, NULL);
@@ -163,13 +185,13 @@ dpctl_show(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
                "\n  flows: %" PRIu64 "\n  port 0: %s (%s)\n",
                dp_type(dp), dp_name(dp), stats.n_hit, stats.n_missed, stats.n_lost, stats.n_flows,
                dp_name(dp), dp->is_dummy ? "dummy-internal" : "tap");
-    if (verbose) { // a name without a device
+    if (a.statistics) { // a name without a device
         str_put(&s, "    RX packets:0 errors:? dropped:? overruns:? frame:?\n"
                     "    TX packets:0 errors:? dropped:? aborted:? carrier:?\n"
                     "    collisions:?\n    RX bytes:0  TX bytes:0\n");
     }
     DP_FOREACH_PORT (port, dp) {
-        put_port(&s, port, verbose);
+        put_port(&s, port, a.statistics);
     }
     unixctl_reply(conn, str_cstr(&s));
     str_free(&s);
@@ -374,8 +396,13 @@ static void
 dpctl_cache_get_size(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
     const struct dp *dp = pmd_ctl_dp(dpp);
-    char *text = dp ? xasprintf("%s@%s:\n", dp_type(dp), dp_name(dp)) : NULL;
+    struct dpctl_args a;
 
+    if (!dpctl_parse_options(conn, argc, argv, dpp, &a) ||
+        !are_dp_names(conn, &a, "Opening datapath")) {
+        return;
+    }
+    char *text = dp ? xasprintf("%s@%s:\n", dp_type(dp), dp_name(dp)) : NULL;
     unixctl_reply(conn, text);
     free(text);
 }
@@ -435,7 +462,7 @@ dpctl_init(struct dp **dpp)
     unixctl_register("dpctl/cache-get-size", "[dp]", 0, 1, dpctl_cache_get_size, dpp);
     unixctl_register("dpctl/cache-set-size", "dp cache <size>", 3, 3, dpctl_cache_set_size, dpp);
     unixctl_register("dpctl/offload-stats-show", "[dp]", 0, 1, dpctl_offload_stats, dpp);
-    unixctl_register("dpctl/list-commands", "", 0, 0, dpctl_list_commands, dpp);
+    unixctl_register("dpctl/list-commands", "", 0, INT_MAX, dpctl_list_commands, dpp);
     dpctl_flow_init(dpp);
     dpctl_normalize_init(dpp);
 }

@@ -19,7 +19,10 @@ struct dpctl_args {
     int n_words;
 };
 
-// False: an error was sent, for an unknown option or because there is no datapath.
+// False: an error was sent, for an unknown option.  'dp' is NULL without a datapath.
+bool dpctl_parse_options(struct unixctl_conn *, int argc, const char *argv[], void *dpp,
+                         struct dpctl_args *);
+// The same, and no datapath is an error, too.
 bool dpctl_parse_args(struct unixctl_conn *, int argc, const char *argv[], void *dpp,
                       struct dpctl_args *);
 // Takes the name of the datapath off the front of 'n_max' words or more.  False: an error was sent,

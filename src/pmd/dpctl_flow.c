@@ -365,8 +365,8 @@ dpctl_flow_init(struct dp **dpp)
 {
     unixctl_register("dpctl/add-flow", "[dp] flow actions", 2, 3, dpctl_add_flow, dpp);
     unixctl_register("dpctl/mod-flow", "[dp] flow actions", 2, 3, dpctl_mod_flow, dpp);
-    unixctl_register("dpctl/get-flow", "[dp] ufid", 1, 3, dpctl_get_flow, dpp);
-    unixctl_register("dpctl/del-flow", "[dp] flow", 1, 3, dpctl_del_flow, dpp);
+    unixctl_register("dpctl/get-flow", "[dp] ufid", 1, 2, dpctl_get_flow, dpp);
+    unixctl_register("dpctl/del-flow", "[dp] flow", 1, 2, dpctl_del_flow, dpp);
     unixctl_register("dpctl/add-flows", "[dp] file", 1, 2, dpctl_add_flows, dpp);
     unixctl_register("dpctl/mod-flows", "[dp] file", 1, 2, dpctl_mod_flows, dpp);
     unixctl_register("dpctl/del-flows", "[dp] [file]", 0, 2, dpctl_del_flows, dpp);

@@ -35,7 +35,10 @@ parse_log_args(struct unixctl_conn *conn, int argc, const char *argv[],
         } else if (!strcmp(a, "-e") || !strcmp(a, "-ne")) {
             set->extend = a[1] == 'e';
         } else {
-            unixctl_reply_errorf(conn, "%s: unknown option", a);
+            unixctl_reply_errorf(conn,
+                                 "Usage: ovs-appctl %s [on|off] [-b before] [-a after] [-e|-ne] "
+                                 "[-us usec] [-q qlen]",
+                                 argv[0]);
             return false;
         }
     }

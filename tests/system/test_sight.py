@@ -181,7 +181,7 @@ def test_suspicious_iterations_are_logged(switch):
     p = switch.appctl("dpif-netdev/pmd-perf-log-set", "on", "-b", "101", check=False)
     assert p.returncode == 2 and "at most 100" in p.stderr
     p = switch.appctl("dpif-netdev/pmd-perf-log-set", "sometimes", check=False)
-    assert p.returncode == 2 and "sometimes: unknown option" in p.stderr
+    assert p.returncode == 2 and "Usage: ovs-appctl dpif-netdev/pmd-perf-log-set [on|off]" in p.stderr
     # Each iteration takes longer than no time at all.
     assert switch.appctl("dpif-netdev/pmd-perf-log-set", "on", "-b", "2", "-a", "0", "-us", "0",
                          "-q", "512", "-e") == ""

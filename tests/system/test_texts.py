@@ -216,7 +216,26 @@ dpctl/dump-flows --bogus
 dpctl/dump-flows pmd=77
 dpctl/dump-flows pmd=x
 dpctl/show nosuch
+dpctl/show nosuch more
 dpctl/show -x
+dpctl/show -m
+dpctl/show --names --more
+dpctl/cache-get-size nosuch
+dpctl/cache-get-size -x
+dpctl/cache-get-size -m
+dpctl/get-flow x y z
+dpctl/del-flow x y z
+dpif-netdev/pmd-perf-log-set bogus
+ofproto/trace -m
+ofproto/trace br0 in_port=1 -bogus
+vlog/set PATTERN
+vlog/set PATTERN:
+vlog/set PATTERN::x
+vlog/set PATTERN:file
+vlog/set PATTERN:file:%D{%Y-%m-%dT%H:%M:%S.###Z}|%05N|%c%T|%p|%m
+vlog/set FACILITY
+vlog/set FACILITY:bogus
+vlog/list-pattern
 dpif/dump-flows br9
 dpif-netdev/pmd-rxq-show -pmd 99
 dpif-netdev/pmd-rxq-show
@@ -251,6 +270,11 @@ netdev-dummy/receive p1 in_port(1),eth(
 netdev-dummy/receive p1 in_port(1),eth() --len x
 netdev-dummy/receive p1 --qid 9 in_port(1),eth()
 netdev-dummy/receive p1 0011
+netdev-dummy/receive p1 in_port(1),eth(),eth_type(0x1234) --len 59
+netdev-dummy/receive p1 in_port(1),eth(),eth_type(0x1234) --len 60
+netdev-dummy/receive p1 in_port(1),eth() --len 54
+netdev-dummy/receive p1 tunnel(tun_id=0x5,src=1.1.1.1,dst=2.2.2.2,flags(key)),in_port(1),eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a),eth_type(0x1234)
+netdev-dummy/receive p1 tunnel(tun_id=0x5,src=1.1.1.1,dst=2.2.2.2,ttl=64,flags(key)),in_port(1),eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a),eth_type(0x1234)
 netdev-dummy/receive p1 00112233445566778899aabb08
 netdev-dummy/receive nosuch 00
 time/warp x
@@ -274,6 +298,8 @@ def test_texts(bridged):
         assert lines(ours) == lines(theirs), line
     for line in TEXTS:
         bridged.same(line)
+    bridged.same("netdev-dummy/receive", "p1", " 00 11 22 33 44 55\n66 77 88 99 aa bb 08 06\t")
+    bridged.same("netdev-dummy/receive", "p1", "00 11 22 33 44 55 66 77 88 99 aa bb 08")
     for which in ("", "p1 ", "br0 "):
         bridged.same("netdev-dummy/set-admin-state %sdown" % which)
         bridged.same("netdev-dummy/set-admin-state %sup" % which)

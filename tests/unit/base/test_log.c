@@ -84,7 +84,10 @@ bad_specs_say_what_is_wrong(void **state)
     assert_bad("any:any:file:dbg:dbg", "cannot specify multiple levels");
     assert_bad("file:syslog", "cannot specify multiple destinations");
     assert_bad("PATTERN:xx:y", "unknown destination \"xx\"");
-    assert_bad("PATTERN:file", "missing destination");
+    assert_bad("PATTERN", "missing destination");
+    assert_bad("PATTERN:", "missing destination");
+    assert_bad("PATTERN::xx", "unknown destination \"xx\"");
+    assert_bad("FACILITY", "invalid facility");
     assert_bad("FACILITY:foo", "invalid facility");
     set("FACILITY:local3");
     set("FACILITY:daemon");
