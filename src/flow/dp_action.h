@@ -73,7 +73,11 @@ enum dp_drop_reason {
     DP_DROP_TUNNEL_ROUTING_FAILED,
     DP_DROP_TUNNEL_OUTPUT_NO_ETHERNET,
     DP_DROP_TUNNEL_NEIGH_CACHE_MISS,
+    DP_DROP_METER,
 };
+
+/* METER: no meter; the packet passes. */
+#define DP_METER_PASSED UINT32_MAX
 
 struct dp_act_push_vlan {
     struct dp_action hdr;

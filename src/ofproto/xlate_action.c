@@ -161,12 +161,13 @@ do_meter(struct xlate_ctx *ctx, const struct ofpact_meter *a)
     }
 }
 
-/* From here on actions go into the list of the record at 'pos': what they do is done after what
- * stands before the record, and what stands in the record's other lists is not done. */
+/* From here on actions go into one of the lists of the record at 'pos': what they do is done after
+ * what stands before the record, and what stands in the record's other list is not done. */
 static void
-nest_begin(struct xlate_ctx *ctx, uint32_t pos)
+nest_begin(struct xlate_ctx *ctx, uint32_t pos, bool larger)
 {
     if (ctx->n_nest < XLATE_MAX_NEST) {
+        ctx->nest_larger[ctx->n_nest] = larger;
         ctx->nest[ctx->n_nest] = pos;
         ctx->nest_header[ctx->n_nest] = ctx->out->actions.size - pos;
     }
@@ -187,7 +188,7 @@ do_check_pkt_larger(struct xlate_ctx *ctx, const struct ofpact_check_pkt *a,
     old_flow = ctx->flow;
     old_base = ctx->base;
     pos = dp_begin_check_pkt_len(acts, a->pkt_len);
-    nest_begin(ctx, pos);
+    nest_begin(ctx, pos, true);
     mf_set_subfield(&a->dst, 1, &ctx->flow);
     xlate_actions(ctx, rest, rest_size, true);
     end_branch(ctx);
@@ -197,7 +198,7 @@ do_check_pkt_larger(struct xlate_ctx *ctx, const struct ofpact_check_pkt *a,
     ctx->was_mpls = false; /* as it was: after a label was popped this list is not done */
     ctx->exit = old_exit;
     dp_check_pkt_len_else(acts, pos);
-    nest_begin(ctx, pos);
+    nest_begin(ctx, pos, false);
     mf_set_subfield(&a->dst, 0, &ctx->flow);
     xlate_actions(ctx, rest, rest_size, true);
     end_branch(ctx);

@@ -166,6 +166,7 @@ struct xlate_ctx {
     bool is_own;                   /* for a protocol of the switch itself: no action is done */
     uint32_t nest[XLATE_MAX_NEST]; /* where unfinished nested lists begin, in out->actions */
     uint32_t nest_header[XLATE_MAX_NEST]; /* and how long their own headers are */
+    bool nest_larger[XLATE_MAX_NEST];     /* the list is that for larger packets */
     int n_nest;
     bool sent; /* something was output */
 

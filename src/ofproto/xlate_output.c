@@ -287,12 +287,36 @@ xlate_packet_in_reason(const struct xlate_ctx *ctx)
                                 : OFPR_ACTION;
 }
 
-/* Does to 'm' what the datapath actions before this moment do to the packet's headers.  Where a
- * list is unfinished (check_pkt_len), what was done inside counts too. */
-static void
-apply_headers(struct rte_mbuf *m, struct packet_layers *ly, const uint8_t *data, uint32_t size)
+/* Whether a meter among the actions so far admits 'm', the packet as it is there.  The meter counts
+ * it once: what the datapath finds in its place lets the packet pass, or drops it.  (A trace shows
+ * the actions and nobody executes them.) */
+static bool
+pass_meter(struct xlate_ctx *ctx, struct dp_action *a, const struct rte_mbuf *m)
 {
-    DP_ACTION_FOREACH (a, data, size) {
+    struct dp *dp = ofprotos_dp(ofproto_set(ctx->view->ofproto));
+    struct dp_act_u32 *meter = (struct dp_act_u32 *)a;
+
+    _Static_assert(sizeof(struct dp_act_drop) == sizeof *meter, "one takes the other's place");
+    if (!dp || ctx->in->trace) {
+        return true;
+    }
+    if (dp_meter_admits(dp, meter->value, m)) {
+        meter->value = DP_METER_PASSED;
+        return true;
+    }
+    meter->hdr.type = DP_ACT_DROP;
+    ((struct dp_act_drop *)a)->reason = DP_DROP_METER;
+    return false;
+}
+
+/* Does to 'm' what the datapath actions before this moment do to the packet's headers.  Where a
+ * list is unfinished, what was done inside counts too.  False: a meter among them
+ * drops it. */
+static bool
+apply_actions(struct xlate_ctx *ctx, struct rte_mbuf *m, struct packet_layers *ly, uint32_t from,
+              uint32_t to)
+{
+    DP_ACTION_FOREACH (a, ctx->out->actions.data + from, to - from) {
         const void *p = a;
 
 #define APPLY_SET(STRUCT, CALL)     \
@@ -331,33 +355,51 @@ apply_headers(struct rte_mbuf *m, struct packet_layers *ly, const uint8_t *data,
             APPLY_SET(dp_act_push_mpls, packet_push_mpls(m, ly, s->ethertype, s->lse));
         } else if (a->type == DP_ACT_POP_MPLS) {
             APPLY_SET(dp_act_pop_mpls, packet_pop_mpls(m, ly, s->ethertype));
+        } else if (a->type == DP_ACT_METER) {
+            if (!pass_meter(ctx, (struct dp_action *)(uintptr_t)p, m)) {
+                return false;
+            }
+        } else if (a->type == DP_ACT_DROP) {
+            return false; /* a meter's verdict, see pass_meter() */
         }
 #undef APPLY_SET
     }
+    return true;
 }
 
-/* A copy of the packet as it is at this point of the pipeline; NULL if there is no buffer for it.
- */
+/* True if the packet's size, as it is at the check_pkt_len() that began unfinished list 'i', leads
+ * into that list. */
+static bool
+goes_into_list(const struct xlate_ctx *ctx, int i, const struct rte_mbuf *m)
+{
+    const struct dp_act_check_pkt_len *a =
+        (const struct dp_act_check_pkt_len *)(ctx->out->actions.data + ctx->nest[i]);
+
+    return (rte_pktmbuf_pkt_len(m) > a->pkt_len) == ctx->nest_larger[i];
+}
+
+/* A copy of the packet as it is at this point of the pipeline; NULL if it does not come here (its
+ * size leads elsewhere, a meter drops it), or there is no buffer for it. */
 static struct rte_mbuf *
 packet_as_now(struct xlate_ctx *ctx)
 {
-    const struct dp_actions *acts = &ctx->out->actions;
     struct rte_mbuf *m = packet_copy(ctx->in->packet, ctx->in->packet->pool);
     struct packet_layers ly;
     struct flow_key key;
     uint32_t pos = 0;
+    bool is_there = m && !ctx->out->actions.overflow &&
+                    key_extract(m, ctx->in->flow->in_port, &key, &ly) == EXTRACT_OK;
 
-    if (!m || key_extract(m, ctx->in->flow->in_port, &key, &ly) != EXTRACT_OK) {
+    for (int i = 0; is_there && i < MIN(ctx->n_nest, (int)XLATE_MAX_NEST); i++) {
+        uint32_t begin = ctx->nest[i];
+
+        is_there = apply_actions(ctx, m, &ly, pos, begin) && goes_into_list(ctx, i, m);
+        pos = begin + ctx->nest_header[i];
+    }
+    if (!is_there || !apply_actions(ctx, m, &ly, pos, ctx->out->actions.size)) {
         rte_pktmbuf_free(m);
         return NULL;
     }
-    for (int i = 0; i < MIN(ctx->n_nest, (int)XLATE_MAX_NEST); i++) {
-        uint32_t begin = ctx->nest[i];
-
-        apply_headers(m, &ly, acts->data + pos, begin - pos);
-        pos = begin + ctx->nest_header[i];
-    }
-    apply_headers(m, &ly, acts->data + pos, acts->size - pos);
     return m;
 }
 

@@ -95,6 +95,8 @@ drop_from_action(uint32_t reason)
         return DROP_TUNNEL_OUTPUT_NO_ETHERNET;
     case DP_DROP_TUNNEL_NEIGH_CACHE_MISS:
         return DROP_TUNNEL_NEIGH_CACHE_MISS;
+    case DP_DROP_METER:
+        return DROP_METER;
     }
     return DROP_OF_PIPELINE;
 }

@@ -115,6 +115,61 @@ def test_what_traces_show(make_hermetic):
     assert [t for kind, t in texts if kind == "sluice"] == [t for kind, t in texts if kind == "ovs"]
 
 
+def flow13(sw, flow):
+    ofctl13(sw, "add-flow", "br0", flow)
+
+
+@pytest.mark.parametrize("actions, seen, out", [
+    ("controller,output:2", 1, 1), ("output:2,controller", 1, 1), ("controller,controller", 2, 0), ("resubmit(,1)", 1, 1),
+    ("push_vlan:0x8100,controller,pop_vlan,output:2", 1, 1), ("clone(controller),output:2", 1, 1),
+    ("write_actions(controller)", 1, 0), ("goto_table:1", 1, 1), ("controller(pause),output:2", 1, 0),
+    ("output:2,resubmit(,2),output:2", 1, 2)])
+def test_a_flow_s_meter_limits_its_packet_ins(sw, actions, seen, out):
+    """Frames beyond it go neither out nor to the controllers, and it counts each frame once."""
+    sw.appctl("time/stop")
+    add_meter(sw, 1, 3)
+    flow13(sw, "in_port=1,actions=meter:1," + actions)
+    flow13(sw, "table=1,actions=controller,output:2")
+    flow13(sw, "table=2,actions=controller")
+    send(sw, 8, 1, 3 * seen)
+    assert metered(sw, 1) == (8, 5)
+    sw.appctl("time/warp", "2000")
+    send(sw, 4, 1, 5 * seen)
+    assert metered(sw, 1) == (12, 7)
+    wait_for(lambda: "tx pkts=%d," % (5 * out) in sw.ofctl("dump-ports", "br0", "p2"), what="frames at p2")
+
+
+def test_a_meter_by_rate_counts_the_frame_as_it_is(sw):
+    """In kilobits: 60 bytes and a tag are 512 bits."""
+    sw.appctl("time/stop")
+    ofctl13(sw, "add-meter", "br0", "meter=1,kbps,burst,stats,bands=type=drop,rate=1,burst_size=1")
+    flow13(sw, "in_port=1,actions=meter:1,controller,output:2")
+    send(sw, 4, 1, 2)
+    assert "byte_in_count:240" in ofctl13(sw, "meter-stats", "br0", "meter=1")
+    wait_for(lambda: "tx pkts=2," in sw.ofctl("dump-ports", "br0", "p2"), what="frames at p2")
+
+
+def test_a_packet_out_s_flow_has_a_meter(sw):
+    sw.appctl("time/stop")
+    add_meter(sw, 1, 2)
+    flow13(sw, "in_port=1,actions=meter:1,controller,output:2")
+    for _ in range(5):
+        ofctl13(sw, "packet-out", "br0", "in_port=1,packet=%s,actions=table" % FRAME)
+    wait_for(lambda: metered(sw, 1) == (5, 3), what="the meter's count")
+    assert sw.listener.count() == 2
+
+
+def test_a_packet_s_size_leads_to_the_controllers(sw):
+    """Only what takes the way is sent: of two lists that check_pkt_larger() begins, one."""
+    sw.ofctl("add-flow", "br0", "in_port=1,actions=check_pkt_larger(100)->NXM_NX_REG0[0],resubmit(,1)")
+    sw.ofctl("add-flow", "br0", "table=1,reg0=1,actions=controller,output:2")
+    sw.ofctl("add-flow", "br0", "table=1,priority=1,reg0=0,actions=output:2")
+    for size in (60, 100, 101, 400, 100):
+        sw.appctl("netdev-dummy/receive", "p1", FRAME.ljust(2 * size, "0"))
+    wait_for(lambda: "tx pkts=5," in sw.ofctl("dump-ports", "br0", "p2"), what="all frames at p2")
+    assert sw.listener.count() == 2
+
+
 def test_flows_have_no_virtual_meter(sw):
     add_meter(sw, "controller")
     p = sw.listener.peer
