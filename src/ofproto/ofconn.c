@@ -231,13 +231,20 @@ negotiate(struct ofconn *c, const struct ofp_msg *msg)
     uint32_t theirs = 0;
     unsigned version;
 
-    if (ofp_hello_decode(msg, &theirs)) {
-        theirs = ofp_version_bitmap_up_to(msg->version);
+    if (!ofp_hello_decode(msg, &theirs)) {
+        log_warn_rl(&rl, "%s: hello (%zu bytes) with elements that are unknown or damaged",
+                    stream_name(c->stream), msg->size);
     }
     version = ofp_version_negotiate(c->allowed_versions, theirs);
     if (!version) {
-        log_warn_rl(&rl, "%s: version negotiation failed (we support 0x%x, peer supports 0x%x)",
-                    stream_name(c->stream), c->allowed_versions, theirs);
+        struct str us = STR_INIT, peer = STR_INIT;
+
+        ofp_versions_format(c->allowed_versions, &us);
+        ofp_versions_format(theirs, &peer);
+        log_warn_rl(&rl, "%s: version negotiation failed (we support %s, peer supports %s)",
+                    stream_name(c->stream), str_cstr(&us), str_cstr(&peer));
+        str_free(&us);
+        str_free(&peer);
         ofp_hello_failed_encode(c->allowed_versions, theirs, msg->xid, &c->out);
         ofconn_close(c);
         return;

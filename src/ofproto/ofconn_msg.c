@@ -200,6 +200,14 @@ handle_nothing(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
+/* The first one is for negotiate(); a version once agreed on stays. */
+static enum ofperr
+handle_hello_again(struct ofconn *c, const struct ofp_msg *msg)
+{
+    (void)c;
+    return msg->version ? OFPERR_OFPBRC_BAD_TYPE : OFPERR_OFPBRC_BAD_VERSION;
+}
+
 static enum ofperr
 handle_peer_error(struct ofconn *c, const struct ofp_msg *msg)
 {
@@ -240,7 +248,7 @@ static const struct {
     handler_fn *fn;
     bool modifies; /* refused in role secondary; a barrier waits for its effect */
 } handlers[] = {
-    [OFPTYPE_HELLO] = {handle_nothing, false},
+    [OFPTYPE_HELLO] = {handle_hello_again, false},
     [OFPTYPE_ERROR] = {handle_peer_error, false},
     [OFPTYPE_ECHO_REQUEST] = {handle_echo, false},
     [OFPTYPE_ECHO_REPLY] = {handle_nothing, false},

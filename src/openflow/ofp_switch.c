@@ -26,40 +26,61 @@ ofp_hello_encode(uint32_t versions, uint32_t xid, struct wr *out)
     ofp_msg_end(out, start);
 }
 
-enum ofperr
+/* OpenFlow 1.3.1 section A.5.1.  Only the first word counts: nobody speaks what the others stand
+ * for.  False if the element says nothing. */
+static bool
+pull_bitmap(struct rd *body, uint32_t *versions)
+{
+    bool whole = rd_left(body) && rd_left(body) % 4 == 0;
+    uint32_t bitmap = whole ? rd_u32(body) & ~OFP_VERSION_BIT(0) : 0;
+
+    if (bitmap) {
+        *versions = bitmap;
+    }
+    return bitmap != 0;
+}
+
+bool
 ofp_hello_decode(const struct ofp_msg *msg, uint32_t *versions)
 {
     struct rd in = msg->body;
+    bool is_clean = true;
 
     *versions = ofp_version_bitmap_up_to(msg->version);
-    while (rd_left(&in) >= 4) {
+    while (rd_left(&in)) {
         uint16_t type = rd_u16(&in);
         uint16_t len = rd_u16(&in);
         struct rd body;
 
-        if (len < 4 || len - 4u > rd_left(&in)) {
-            break; /* A damaged element: what stood before it counts. */
+        if (!rd_ok(&in) || len < 4) {
+            return false;
         }
         body = rd_sub(&in, len - 4u);
         rd_skip(&in, OFP_ROUND8(len) - len);
-        if (type == HELLO_VERSION_BITMAP && rd_left(&body) >= 4) {
-            *versions = rd_u32(&body);
-            break;
+        if (!rd_ok(&in)) {
+            return false;
         }
+        is_clean = type == HELLO_VERSION_BITMAP && pull_bitmap(&body, versions) && is_clean;
     }
-    return 0;
+    return is_clean;
 }
 
-static void
-put_versions(struct str *s, uint32_t versions)
+void
+ofp_versions_format(uint32_t versions, struct str *s)
 {
-    bool first = true;
+    unsigned int highest = versions ? 31 - (unsigned int)__builtin_clz(versions) : 0;
+    bool is_one = versions == OFP_VERSION_BIT(highest);
 
-    str_put(s, "version ");
-    for (unsigned int v = 0; v < 32; v++) {
-        if (versions & OFP_VERSION_BIT(v)) {
-            str_printf(s, "%s0x%02x", first ? "" : ", ", v);
-            first = false;
+    if (!versions) {
+        str_put(s, "no version");
+    } else if (is_one || versions == ofp_version_bitmap_up_to((uint8_t)highest)) {
+        str_printf(s, "version 0x%02x%s", highest, is_one ? "" : " and earlier");
+    } else {
+        str_put(s, "versions ");
+        for (unsigned int v = 0; v <= highest; v++) {
+            if (versions & OFP_VERSION_BIT(v)) {
+                str_printf(s, "0x%02x%s", v, v < highest ? ", " : "");
+            }
         }
     }
 }
@@ -67,15 +88,19 @@ put_versions(struct str *s, uint32_t versions)
 void
 ofp_hello_failed_encode(uint32_t ours, uint32_t theirs, uint32_t xid, struct wr *out)
 {
-    unsigned int version = ofp_version_negotiate(ours, OFP_VERSIONS_ALL);
+    /* The peer should understand it: its highest version, or, if nobody knows that, 1.0. */
+    unsigned int version = theirs >> (OFP_VERSION_MAX + 1)
+                               ? OFP10_VERSION
+                               : ofp_version_negotiate(theirs, OFP_VERSIONS_ALL);
     struct str s = STR_INIT;
 
     str_put(&s, "We support ");
-    put_versions(&s, ours);
+    ofp_versions_format(ours, &s);
     str_put(&s, ", you support ");
-    put_versions(&s, theirs);
+    ofp_versions_format(theirs, &s);
     str_put(&s, ", no common versions.");
-    ofperr_encode(OFPERR_OFPHFC_INCOMPATIBLE, version, xid, str_cstr(&s), s.len, out);
+    ofperr_encode(OFPERR_OFPHFC_INCOMPATIBLE, version ? version : OFP10_VERSION, xid, str_cstr(&s),
+                  s.len, out);
     str_free(&s);
 }
 

@@ -11,12 +11,16 @@
 #include "openflow/ofp_packet.h"
 #include "openflow/ofp_port.h"
 
+struct str;
+
 /* HELLO: the header's version is the highest of 'versions', and the bitmap is sent where it says
  * more than that. */
 void ofp_hello_encode(uint32_t versions, uint32_t xid, struct wr *out);
-/* The versions that the peer speaks.  Unknown or damaged elements are skipped, as the specification
- * asks. */
-enum ofperr ofp_hello_decode(const struct ofp_msg *msg, uint32_t *versions);
+/* The versions that the peer speaks: what the last version bitmap says that is sound, else all up
+ * to the header's.  False if there was something else, or damaged, which changes nothing. */
+bool ofp_hello_decode(const struct ofp_msg *msg, uint32_t *versions);
+/* "version 0x04 and earlier", for people. */
+void ofp_versions_format(uint32_t versions, struct str *);
 /* The ERROR that ends a connection without a common version. */
 void ofp_hello_failed_encode(uint32_t ours, uint32_t theirs, uint32_t xid, struct wr *out);
 
