@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * group.c - OpenFlow groups: a sorted array of them, replaced as a whole with each transaction that
- * changes some, so that handlers search it without a lock.
+ * group.c - OpenFlow groups: what group-mods mean, and how others find groups.
  *
- * Like rules, groups of a transaction become visible in one version: it works on an array of its
- * own, which takes the place of the old one when it ends.  Translations that began in an earlier
- * version find the array of theirs behind the new one.
+ * They are in a sorted array, replaced as a whole with each transaction that changes some, so that
+ * handlers search it without a lock.  Like rules, groups of a transaction become visible in one
+ * version: group_stage.c.  Translations that began in an earlier version find the array of theirs
+ * behind the new one.
  *
  * Main writes; group.h says what others may do.
  */
@@ -14,32 +14,16 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "ofproto/ofproto_priv.h"
+#include "ofproto/group_int.h"
 
-struct ofgroup_map {
-    cls_version_t version;             /* the first that it is for */
-    const struct ofgroup_map *earlier; /* for those before; gone when nobody can ask for one */
-    size_t n;
-    struct ofgroup *groups[]; /* by group_id, each with a reference */
-};
-
-/* What a transaction makes of the groups. */
-struct group_stage {
-    struct ofgroup_map *map; /* references of those that were there before are the old map's */
-    struct ofgroup_map *old; /* the map before it, once it is published; may be NULL */
-    size_t allocated;
-    struct ofgroup **gone; /* were there before */
-    size_t n_gone, allocated_gone;
-    uint32_t *changed; /* ids, some of them more than once */
-    size_t n_changed, allocated_changed;
-};
+/* How many groups the walks of one transaction may meet, about a second's worth. */
+enum { MAX_WALK = 16 << 20 };
 
 /* --- reading
  * ------------------------------------------------------------------------------------------ */
 
-/* Place of the first group whose id is not below 'id'. */
-static size_t
-lower_bound(const struct ofgroup_map *map, uint32_t id)
+size_t
+ofgroup_map_place(const struct ofgroup_map *map, uint32_t id)
 {
     size_t lo = 0, hi = map ? map->n : 0;
 
@@ -55,10 +39,10 @@ lower_bound(const struct ofgroup_map *map, uint32_t id)
     return lo;
 }
 
-static struct ofgroup *
-map_find(const struct ofgroup_map *map, uint32_t id)
+struct ofgroup *
+ofgroup_map_find(const struct ofgroup_map *map, uint32_t id)
 {
-    size_t i = lower_bound(map, id);
+    size_t i = ofgroup_map_place(map, id);
 
     return map && i < map->n && map->groups[i]->group_id == id ? map->groups[i] : NULL;
 }
@@ -71,7 +55,7 @@ ofproto_group_lookup(const struct ofproto *p, cls_version_t version, uint32_t gr
     while (map && map->version > version) {
         map = map->earlier;
     }
-    return map_find(map, group_id);
+    return ofgroup_map_find(map, group_id);
 }
 
 bool
@@ -130,17 +114,10 @@ ofgroup_credit(struct ofgroup *g, struct ofbucket *bucket, uint64_t packets, uin
 /* --- writing: main
  * ------------------------------------------------------------------------------------ */
 
-/* The groups as the transaction that is under way, if any, has them. */
-static const struct ofgroup_map *
-groups_now(const struct ofproto *p)
-{
-    return p->group_stage ? p->group_stage->map : rcu_get_protected(&p->groups);
-}
-
 bool
 group_exists(const struct ofproto *p, uint32_t group_id)
 {
-    return map_find(groups_now(p), group_id) != NULL;
+    return group_stage_find(p, group_id) != NULL;
 }
 
 /* Weights that no table can show make a group choose for each flow, whatever is asked for. */
@@ -188,184 +165,30 @@ group_create(struct ofproto *p, const struct ofp_group *spec)
     return g;
 }
 
-static struct group_stage *
-stage_get(struct ofproto *p)
-{
-    const struct ofgroup_map *map = rcu_get_protected(&p->groups);
-    struct group_stage *stage = p->group_stage;
-    size_t n = map ? map->n : 0;
-
-    if (!stage) {
-        stage = p->group_stage = xzalloc(sizeof *stage);
-        stage->allocated = n + 8;
-        stage->map = xmalloc(sizeof *map + stage->allocated * sizeof map->groups[0]);
-        stage->map->n = n;
-        if (n) {
-            memcpy(stage->map->groups, map->groups, n * sizeof map->groups[0]);
-        }
-    }
-    return stage;
-}
-
-/* A group is not to be in the stage any more. */
-static void
-stage_drop(struct group_stage *stage, struct ofgroup *g)
-{
-    if (g->is_staged) {
-        ofgroup_unref(g);
-        return;
-    }
-    if (stage->n_gone >= stage->allocated_gone) {
-        stage->allocated_gone = MAX(stage->allocated_gone * 2, (size_t)8);
-        stage->gone = xreallocarray(stage->gone, stage->allocated_gone, sizeof *stage->gone);
-    }
-    stage->gone[stage->n_gone++] = g;
-}
-
-static void
-stage_mark_changed(struct group_stage *stage, uint32_t id)
-{
-    if (stage->n_changed >= stage->allocated_changed) {
-        stage->allocated_changed = MAX(stage->allocated_changed * 2, (size_t)8);
-        stage->changed =
-            xreallocarray(stage->changed, stage->allocated_changed, sizeof *stage->changed);
-    }
-    stage->changed[stage->n_changed++] = id;
-}
-
-/* From the next version on 'new' (taken, may be NULL) stands for the group 'id'. */
-static void
-stage_replace(struct ofproto *p, uint32_t id, struct ofgroup *new)
-{
-    struct group_stage *stage = stage_get(p);
-    struct ofgroup_map *map = stage->map;
-    size_t at = lower_bound(map, id);
-    struct ofgroup *old = map_find(map, id);
-
-    if (new && !old && map->n >= stage->allocated) {
-        stage->allocated *= 2;
-        map = stage->map = xrealloc(map, sizeof *map + stage->allocated * sizeof map->groups[0]);
-    }
-    if (!old != !new) {
-        size_t from = at + (old != NULL), to = at + (new != NULL);
-
-        memmove(&map->groups[to], &map->groups[from], (map->n - from) * sizeof map->groups[0]);
-        map->n += to - from;
-    }
-    if (new) {
-        new->is_staged = true;
-        map->groups[at] = new;
-    }
-    if (old) {
-        stage_drop(stage, old);
-    }
-    stage_mark_changed(stage, id);
-}
-
-static void
-stage_free(struct ofproto *p)
-{
-    free(p->group_stage->gone);
-    free(p->group_stage->changed);
-    free(p->group_stage);
-    p->group_stage = NULL;
-}
-
-void
-groups_publish(struct ofproto *p, cls_version_t version)
-{
-    struct group_stage *stage = p->group_stage;
-    struct ofgroup_map *old = rcu_get_protected(&p->groups);
-
-    if (stage) {
-        stage->map->version = version;
-        stage->map->earlier = old;
-        rcu_assign(&p->groups, stage->map);
-        stage->old = old;
-    }
-}
-
-static int
-compare_ids(const void *a_, const void *b_)
-{
-    const uint32_t *a = a_, *b = b_;
-
-    return *a < *b ? -1 : *a > *b;
-}
-
-bool
-groups_tell(struct ofproto *p)
-{
-    struct group_stage *stage = p->group_stage;
-
-    if (!stage) {
-        return false;
-    }
-    /* Not sooner: who begins before the version is there looks into the old map as well. */
-    if (stage->old) {
-        rcu_free(stage->old);
-    }
-    qsort(stage->changed, stage->n_changed, sizeof *stage->changed, compare_ids);
-    for (size_t i = 0; i < stage->n_changed; i++) {
-        uint32_t id = stage->changed[i];
-        struct ofgroup *g = map_find(stage->map, id);
-
-        if (i && id == stage->changed[i - 1]) {
-            continue;
-        }
-        if (g) {
-            g->is_staged = false;
-        }
-        flow_journal_group(p, id, g ? g->spec : NULL);
-        changes_put(p->all, OFPROTO_CHANGE_GROUP, p, id);
-    }
-    for (size_t i = 0; i < stage->n_gone; i++) {
-        ofgroup_unref(stage->gone[i]);
-    }
-    stage_free(p);
-    return true;
-}
-
-void
-groups_abort(struct ofproto *p)
-{
-    struct group_stage *stage = p->group_stage;
-
-    if (stage) {
-        for (size_t i = 0; i < stage->map->n; i++) {
-            if (stage->map->groups[i]->is_staged) {
-                ofgroup_unref(stage->map->groups[i]);
-            }
-        }
-        free(stage->map);
-        stage_free(p);
-    }
-}
-
 /* Groups that a walk has yet to follow; each is followed once, however many ways lead to it. */
 struct walk {
-    const struct ofgroup_map *map;
-    uint64_t *seen;
-    struct ofgroup **todo; /* no more than there are groups */
-    size_t n_todo;
+    struct ofproto *ofproto;
+    uint64_t number; /* of the walk, which the groups have that it met */
+    struct ofgroup **todo;
+    size_t n_todo, allocated;
+    size_t n_met;
 };
 
 static void
 walk_to(struct walk *w, uint32_t group_id)
 {
-    size_t at = lower_bound(w->map, group_id);
+    struct ofgroup *g = group_stage_find(w->ofproto, group_id);
 
-    if (!w->map || at >= w->map->n || w->map->groups[at]->group_id != group_id) {
+    w->n_met++;
+    if (!g || g->walk == w->number) {
         return;
     }
-    if (!w->seen) {
-        w->seen = xcalloc(w->map->n / 64 + 1, sizeof *w->seen);
-        w->todo = xcalloc(w->map->n, sizeof *w->todo);
+    g->walk = w->number;
+    if (w->n_todo >= w->allocated) {
+        w->allocated = MAX(w->allocated * 2, (size_t)16);
+        w->todo = xreallocarray(w->todo, w->allocated, sizeof(struct ofgroup *));
     }
-    if (!(w->seen[at / 64] >> at % 64 & 1)) {
-        w->seen[at / 64] |= UINT64_C(1) << at % 64;
-        w->todo[w->n_todo++] = w->map->groups[at];
-    }
+    w->todo[w->n_todo++] = g;
 }
 
 /* True if a bucket of 'spec' leads to 'id'; else the groups that its buckets lead to come next. */
@@ -390,23 +213,25 @@ walk_buckets(struct walk *w, const struct ofp_group *spec, uint32_t id)
     return false;
 }
 
-/* Does following groups from 'spec' lead back to it? */
-static bool
-is_loop(const struct ofproto *p, const struct ofp_group *spec)
+/* Following groups from 'spec' must not lead back to it. */
+static enum ofperr
+check_loop(struct flow_txn *txn, const struct ofp_group *spec)
 {
-    struct walk w = {.map = groups_now(p)};
+    struct walk w = {.ofproto = txn->ofproto, .number = ++txn->ofproto->group_walks};
     bool found = walk_buckets(&w, spec, spec->group_id);
 
-    while (!found && w.n_todo) {
+    while (!found && w.n_todo && txn->n_walked + w.n_met <= MAX_WALK) {
         found = walk_buckets(&w, w.todo[--w.n_todo]->spec, spec->group_id);
     }
-    free(w.seen);
     free(w.todo);
-    return found;
+    txn->n_walked += w.n_met;
+    return found                      ? OFPERR_OFPGMFC_LOOP
+           : txn->n_walked > MAX_WALK ? OFPERR_OFPGMFC_CHAINING_UNSUPPORTED
+                                      : OFPERR_OK;
 }
 
 static enum ofperr
-check_group(const struct ofproto *p, const struct ofp_group *spec)
+check_group(struct flow_txn *txn, const struct ofp_group *spec)
 {
     if (spec->group_id > OFP_GROUP_MAX) {
         return OFPERR_OFPGMFC_INVALID_GROUP;
@@ -417,27 +242,19 @@ check_group(const struct ofproto *p, const struct ofp_group *spec)
     if (spec->type == OFPGT_INDIRECT && spec->n_buckets != 1) {
         return OFPERR_OFPGMFC_INVALID_GROUP;
     }
-    if (is_loop(p, spec)) {
-        return OFPERR_OFPGMFC_LOOP;
-    }
-    return OFPERR_OK;
+    return txn->is_restore ? OFPERR_OK : check_loop(txn, spec);
 }
 
 /* Rules whose actions lead to a group go with it. */
 static void
 group_delete(struct flow_txn *txn, uint32_t group_id)
 {
-    struct ofproto *p = txn->ofproto;
-    const struct ofgroup_map *map = groups_now(p);
-
     if (group_id == OFP_GROUP_ALL) {
         flow_txn_remove_by_group(txn, group_id);
-        for (size_t n = map ? map->n : 0; n > 0; n--) {
-            stage_replace(p, groups_now(p)->groups[n - 1]->group_id, NULL);
-        }
-    } else if (map_find(map, group_id)) {
+        group_stage_clear(txn->ofproto);
+    } else if (group_exists(txn->ofproto, group_id)) {
         flow_txn_remove_by_group(txn, group_id);
-        stage_replace(p, group_id, NULL);
+        group_stage_put(txn->ofproto, group_id, NULL);
     }
 }
 
@@ -532,17 +349,17 @@ edit_buckets(const struct ofp_group *old, const struct ofp_group *cmd, struct of
 }
 
 static enum ofperr
-replace_group(struct ofproto *p, const struct ofp_group *spec, const struct ofgroup *old)
+replace_group(struct flow_txn *txn, const struct ofp_group *spec, const struct ofgroup *old)
 {
-    enum ofperr error = check_group(p, spec);
+    enum ofperr error = check_group(txn, spec);
 
     if (!error) {
-        struct ofgroup *g = group_create(p, spec);
+        struct ofgroup *g = group_create(txn->ofproto, spec);
 
         if (old) {
             g->created_ms = old->created_ms;
         }
-        stage_replace(p, spec->group_id, g);
+        group_stage_put(txn->ofproto, spec->group_id, g);
     }
     return error;
 }
@@ -550,20 +367,19 @@ replace_group(struct ofproto *p, const struct ofp_group *spec, const struct ofgr
 enum ofperr
 group_mod_apply(struct flow_txn *txn, const struct ofp_group *cmd)
 {
-    struct ofproto *p = txn->ofproto;
-    const struct ofgroup *old = map_find(groups_now(p), cmd->group_id);
+    const struct ofgroup *old = group_stage_find(txn->ofproto, cmd->group_id);
     struct ofp_group spec;
     enum ofperr error = OFPERR_OFPGMFC_BAD_COMMAND;
 
     switch ((enum ofp_group_command)cmd->command) {
     case OFPGC_ADD:
-        error = old ? OFPERR_OFPGMFC_GROUP_EXISTS : replace_group(p, cmd, NULL);
+        error = old ? OFPERR_OFPGMFC_GROUP_EXISTS : replace_group(txn, cmd, NULL);
         break;
     case OFPGC_MODIFY:
-        error = old ? replace_group(p, cmd, old) : OFPERR_OFPGMFC_UNKNOWN_GROUP;
+        error = old ? replace_group(txn, cmd, old) : OFPERR_OFPGMFC_UNKNOWN_GROUP;
         break;
     case OFPGC_ADD_OR_MOD:
-        error = replace_group(p, cmd, old);
+        error = replace_group(txn, cmd, old);
         break;
     case OFPGC_DELETE:
         group_delete(txn, cmd->group_id);
@@ -577,7 +393,7 @@ group_mod_apply(struct flow_txn *txn, const struct ofp_group *cmd)
         }
         error = edit_buckets(old->spec, cmd, &spec);
         if (!error) {
-            error = replace_group(p, &spec, old);
+            error = replace_group(txn, &spec, old);
             ofp_group_fini(&spec);
         }
         break;

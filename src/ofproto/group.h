@@ -39,7 +39,7 @@ struct ofgroup {
     int64_t created_ms, modified_ms;
     _Atomic uint32_t n_refs;
     struct ofp_group *spec; /* as the controller gave it, for descriptions; main only */
-    bool is_staged;         /* of a transaction that has not ended yet; main only */
+    uint64_t walk;          /* the last that met it, see group.c; main only */
     struct rule_stats stats;
     size_t n_buckets;
     struct ofbucket buckets[];

@@ -3,8 +3,9 @@
  * group_users.c - flows go with the groups that they lead to.
  *
  * The first group that a transaction deletes pays for a look at all rules.  What it finds is kept
- * in order of groups until the transaction ends, so that a bundle that deletes a thousand of them
- * looks there, and at what itself did since.  Main thread.
+ * by group until the transaction ends, and with each deletion that follows the rules come in
+ * addition that the transaction made since.  A group's rules go with it and are looked at no more:
+ * whatever a bundle does, each of its messages is looked at once.  Main thread.
  */
 #include <stdlib.h>
 
@@ -12,26 +13,34 @@
 
 struct group_user {
     uint32_t group_id;
-    struct rule *rule;
+    size_t n, allocated;
+    struct rule **rules; /* some are removed already, some are there twice */
+    UT_hash_handle hh;
 };
 
 struct group_users {
-    struct group_user *v; /* by group_id */
-    size_t n, allocated;
-    size_t n_ops;      /* of the transaction, when this was made */
-    struct rule *rule; /* that is being looked at */
+    struct group_user *all; /* by group_id */
+    size_t n_ops;           /* of the transaction: so many were looked at */
+    struct rule *rule;      /* that is being looked at */
 };
 
 static void
 put_user(uint32_t group_id, void *users_)
 {
     struct group_users *users = users_;
+    struct group_user *u;
 
-    if (users->n >= users->allocated) {
-        users->allocated = MAX(users->allocated * 2, (size_t)16);
-        users->v = xreallocarray(users->v, users->allocated, sizeof *users->v);
+    HASH_FIND(hh, users->all, &group_id, sizeof group_id, u);
+    if (!u) {
+        u = xzalloc(sizeof *u);
+        u->group_id = group_id;
+        HASH_ADD(hh, users->all, group_id, sizeof group_id, u);
     }
-    users->v[users->n++] = (struct group_user){group_id, users->rule};
+    if (u->n >= u->allocated) {
+        u->allocated = MAX(u->allocated * 2, (size_t)2);
+        u->rules = xreallocarray(u->rules, u->allocated, sizeof(struct rule *));
+    }
+    u->rules[u->n++] = users->rule;
 }
 
 static bool
@@ -47,24 +56,9 @@ put_rule(struct cls_rule *cls_rule, void *users_)
     return true;
 }
 
-static int
-compare_users(const void *a_, const void *b_)
+static void
+put_all_rules(struct flow_txn *txn, struct group_users *users)
 {
-    const struct group_user *a = a_, *b = b_;
-
-    return a->group_id < b->group_id ? -1 : a->group_id > b->group_id;
-}
-
-static struct group_users *
-users_get(struct flow_txn *txn)
-{
-    struct group_users *users = txn->users;
-
-    if (users) {
-        return users;
-    }
-    users = txn->users = xzalloc(sizeof *users);
-    users->n_ops = txn->n_ops;
     for (int i = 0; i < OFPROTO_N_TABLES; i++) {
         struct oftable *t = &txn->ofproto->tables[i];
 
@@ -72,65 +66,76 @@ users_get(struct flow_txn *txn)
             cls_visit_loose(t->cls, txn->version, NULL, put_rule, users);
         }
     }
-    if (users->n) {
-        qsort(users->v, users->n, sizeof *users->v, compare_users);
+}
+
+static struct group_users *
+users_get(struct flow_txn *txn)
+{
+    struct group_users *users = txn->users;
+
+    if (!users) {
+        users = txn->users = xzalloc(sizeof *users);
+        put_all_rules(txn, users);
+    } else {
+        for (size_t i = users->n_ops; i < txn->n_ops; i++) {
+            if (txn->ops[i].kind == FLOW_OP_ADD) {
+                put_rule(&txn->ops[i].rule->cls, users);
+            }
+        }
     }
+    users->n_ops = txn->n_ops;
     return users;
+}
+
+static void
+forget_user(struct group_users *users, struct group_user *u)
+{
+    HASH_DEL(users->all, u);
+    free(u->rules);
+    free(u);
 }
 
 void
 flow_txn_forget_users(struct flow_txn *txn)
 {
-    if (txn->users) {
-        free(txn->users->v);
-        free(txn->users);
+    struct group_users *users = txn->users;
+    struct group_user *u, *next;
+
+    if (users) {
+        HASH_ITER (hh, users->all, u, next) {
+            forget_user(users, u);
+        }
+        free(users);
         txn->users = NULL;
     }
 }
 
-/* The first user of a group whose id is not below 'group_id'. */
-static size_t
-first_user(const struct group_users *users, uint32_t group_id)
-{
-    size_t lo = 0, hi = users->n;
-
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-
-        if (users->v[mid].group_id < group_id) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo;
-}
-
 static void
-remove_user(struct flow_txn *txn, struct rule *r)
+remove_rules(struct flow_txn *txn, const struct group_user *u)
 {
-    if (!rule_is_removed(r, txn->version)) {
-        flow_txn_remove(txn, r, OFPRR_GROUP_DELETE, false);
+    for (size_t i = 0; i < u->n; i++) {
+        if (!rule_is_removed(u->rules[i], txn->version)) {
+            flow_txn_remove(txn, u->rules[i], OFPRR_GROUP_DELETE, false);
+        }
     }
 }
 
 void
 flow_txn_remove_by_group(struct flow_txn *txn, uint32_t group_id)
 {
-    const struct group_users *users = users_get(txn);
-    bool all = group_id == OFP_GROUP_ALL;
-    size_t n_ops = txn->n_ops;
+    struct group_users *users = users_get(txn);
+    struct group_user *u, *next;
 
-    for (size_t i = all ? 0 : first_user(users, group_id);
-         i < users->n && (all || users->v[i].group_id == group_id); i++) {
-        remove_user(txn, users->v[i].rule);
-    }
-    for (size_t i = users->n_ops; i < n_ops; i++) {
-        struct rule *r = txn->ops[i].rule;
-
-        if (txn->ops[i].kind == FLOW_OP_ADD && r->actions->has_groups &&
-            (all || ofpacts_output_to_group(rule_acts(r->actions), r->actions->size, group_id))) {
-            remove_user(txn, r);
+    if (group_id == OFP_GROUP_ALL) {
+        HASH_ITER (hh, users->all, u, next) {
+            remove_rules(txn, u);
+            forget_user(users, u);
         }
+        return;
+    }
+    HASH_FIND(hh, users->all, &group_id, sizeof group_id, u);
+    if (u) {
+        remove_rules(txn, u);
+        forget_user(users, u);
     }
 }

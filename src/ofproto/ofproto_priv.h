@@ -183,6 +183,7 @@ struct ofproto {
     size_t n_expirable, allocated_expirable;
     RCU_PTR(struct ofgroup_map) groups; /* w main, r all (group.c) */
     struct group_stage *group_stage;    /* what a transaction makes of them, or NULL; main */
+    uint64_t group_walks;               /* over groups that lead to groups, so far; main */
     RCU_PTR(struct ofmeter_map) meters; /* w main, r all (meter.c) */
     struct ofp_tlv_map tlv_maps[OFP_TUN_METADATA_FIELDS];
     size_t n_tlv_maps;
@@ -268,11 +269,12 @@ struct flow_txn {
     struct ofproto *ofproto;
     cls_version_t version; /* in which it will be visible */
     int64_t now_ms;        /* clock_now_ms() of its beginning */
-    bool is_restore;       /* flows were there before: whether they overlap was asked then */
+    bool is_restore;       /* flows, groups were there before: overlaps, loops were looked for */
     struct flow_txn_op *ops;
     size_t n_ops, allocated_ops;
     size_t n_removals;                              /* of the operations */
     struct group_users *users;                      /* group_users.c; or NULL */
+    size_t n_walked;                                /* groups that group.c met on its walks */
     uint64_t touched[(OFPROTO_N_TABLES + 64) / 64]; /* a bit for each table of an operation */
 };
 void flow_txn_begin(struct flow_txn *, struct ofproto *);

@@ -219,6 +219,79 @@ chains_of_groups_are_followed_once(void **state)
     fx_fini(&fx);
 }
 
+/* One transaction does not follow a chain for ever: a bundle could hold a million such groups. */
+static void
+long_chains_are_not_followed_for_ever(void **state)
+{
+    enum { N = 8192 };
+    struct flow_txn txn;
+    enum ofperr error = 0;
+    struct ofproto *p;
+    uint32_t id = 1;
+    char text[32];
+    struct fx fx;
+
+    fx_init(&fx);
+    p = fx_bridge(&fx, "br0");
+    flow_txn_begin(&txn, p);
+    assert_int_equal(change(&txn, OFPGC_ADD, 0, "output:1", 1), 0);
+    for (; !error && id < N; id++) {
+        snprintf(text, sizeof text, "group:%u", id - 1);
+        error = change(&txn, OFPGC_ADD, id, text, 1);
+    }
+    assert_int_equal(error, OFPERR_OFPGMFC_CHAINING_UNSUPPORTED);
+    assert_true(id > 1000);
+    flow_txn_abort(&txn);
+    assert_false(group_exists(p, 0));
+    /* Group by group it is well. */
+    for (id = 0; id < 3000; id++) {
+        snprintf(text, sizeof text, id ? "group:%u" : "output:1", id - 1);
+        put(p, id, text, 1);
+    }
+    fx_fini(&fx);
+}
+
+/* In which order they come does not matter: each is put in its place when all are there. */
+static void
+many_groups_of_one_transaction(void **state)
+{
+    enum { N = 100000 };
+    struct flow_txn txn;
+    struct ofproto *p;
+    struct fx fx;
+
+    fx_init(&fx);
+    p = fx_bridge(&fx, "br0");
+    put(p, 2 * N + 1, "output:9", 1);
+    flow_txn_begin(&txn, p);
+    for (uint32_t id = 2 * N; id > 0; id -= 2) {
+        assert_int_equal(change(&txn, OFPGC_ADD, id, "output:1", 1), 0);
+    }
+    for (uint32_t id = 4; id <= 2 * N; id += 4) {
+        assert_int_equal(change(&txn, OFPGC_DELETE, id, "", 0), 0);
+    }
+    flow_txn_commit(&txn);
+    for (uint32_t id = 1; id <= 2 * N + 1; id++) {
+        int port = id == 2 * N + 1 ? 9 : id % 4 == 2 ? 1 : 0;
+
+        assert_int_equal(leads_to(p, ofproto_version(p), id), port);
+    }
+    put(p, 3, "output:3", 1);
+    assert_int_equal(leads_to(p, ofproto_version(p), 2), 1);
+    assert_int_equal(leads_to(p, ofproto_version(p), 3), 3);
+    flow_txn_begin(&txn, p);
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(change(&txn, OFPGC_ADD_OR_MOD, 5, "output:5", 1), 0);
+        assert_int_equal(change(&txn, OFPGC_DELETE, OFP_GROUP_ALL, "", 0), 0);
+    }
+    assert_int_equal(change(&txn, OFPGC_ADD, 6, "output:6", 1), 0);
+    flow_txn_commit(&txn);
+    assert_int_equal(leads_to(p, ofproto_version(p), 2), 0);
+    assert_int_equal(leads_to(p, ofproto_version(p), 5), 0);
+    assert_int_equal(leads_to(p, ofproto_version(p), 6), 6);
+    fx_fini(&fx);
+}
+
 /* Ports, and a flow that leads to group 1 and then to port 2. */
 static struct ofproto *
 bridge_to_groups(struct fx *fx)
@@ -336,6 +409,38 @@ flows_go_with_their_groups(void **state)
     fx_fini(&fx);
 }
 
+/* Each message is looked at once: with a look at all that came before, this would take long. */
+static void
+a_group_comes_and_goes_with_its_flow(void **state)
+{
+    struct flow_txn txn;
+    struct ofproto *p;
+    struct fx fx;
+
+    fx_init(&fx);
+    p = fx_bridge(&fx, "br0");
+    put(p, 1, "output:1", 1);
+    put(p, 2, "output:1", 1);
+    flow_txn_begin(&txn, p);
+    add_flow_to(&txn, 1, "group:1");
+    add_flow_to(&txn, 2, "group:2");
+    flow_txn_commit(&txn);
+
+    flow_txn_begin(&txn, p);
+    for (int i = 0; i < 50000; i++) {
+        assert_int_equal(change(&txn, OFPGC_DELETE, 1, "", 0), 0);
+        assert_int_equal(p->tables[0].n_flows, 1);
+        assert_int_equal(change(&txn, OFPGC_ADD, 1, "output:1", 1), 0);
+        add_flow_to(&txn, (uint16_t)(10 + i), "group:1,group:2");
+    }
+    assert_int_equal(p->tables[0].n_flows, 2);
+    assert_int_equal(change(&txn, OFPGC_DELETE, 2, "", 0), 0);
+    assert_int_equal(p->tables[0].n_flows, 0);
+    flow_txn_commit(&txn);
+    assert_int_equal(p->tables[0].n_flows, 0);
+    fx_fini(&fx);
+}
+
 int
 main(void)
 {
@@ -344,9 +449,12 @@ main(void)
         cmocka_unit_test(the_old_groups_live_until_the_version_is_there),
         cmocka_unit_test(agrees_with_a_list),
         cmocka_unit_test(chains_of_groups_are_followed_once),
+        cmocka_unit_test(long_chains_are_not_followed_for_ever),
+        cmocka_unit_test(many_groups_of_one_transaction),
         cmocka_unit_test(buckets_of_a_translation_are_limited),
         cmocka_unit_test(groups_that_watch_each_other_end),
         cmocka_unit_test(flows_go_with_their_groups),
+        cmocka_unit_test(a_group_comes_and_goes_with_its_flow),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
