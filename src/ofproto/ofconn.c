@@ -340,7 +340,7 @@ next_message(struct ofconn *c, struct evbuffer *in, size_t *size)
 static bool
 is_blocked(const struct ofconn *c)
 {
-    return c->barrier || c->dump || c->closing || c->dead;
+    return c->barrier || c->dump || c->late || c->closing || c->dead;
 }
 
 void

@@ -47,6 +47,7 @@ struct ofconn {
     struct dump *dump;             /* or NULL */
     uint64_t mod_seq;              /* ofprotos_seq() after its last change */
     struct ofbundle_msgs *bundles; /* open ones, by id */
+    struct ofbundle_msgs *late;    /* committed, with packets still to be sent; or NULL */
     struct ofmonitors *monitors;   /* flow monitors, or NULL */
     int64_t last_rx_ms;
     bool echo_sent;

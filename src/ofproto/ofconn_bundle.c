@@ -5,7 +5,8 @@
  *
  * Main thread.  Flow-mods and group-mods of a bundle become visible in one version.  Ports have no
  * versions, and packets go out when all is visible: both follow at the end, when nothing can fail
- * any more.  The rule of a flow-mod that adds is made and linked when the message comes, for no
+ * any more.  A million packets take their time; so they have turns, and the connection waits.  The
+ * rule of a flow-mod that adds is made and linked when the message comes, for no
  * version yet: a commit has little left to do then, and the work was done while the peer was
  * sending. Other messages are decoded again at commit.
  */
@@ -42,7 +43,16 @@ struct ofbundle_msgs {
     size_t cost;          /* bytes, as all bundles together are bounded */
     size_t n_linked;      /* the rules of so many messages, from the first on, are linked */
     bool has_others;      /* than flow-mods */
+
+    /* Once committed: what follows, and the reply when it is done. */
+    size_t late; /* so many of 'bytes' are done */
+    struct ofp_bundle_ctrl reply;
+    uint8_t reply_version;
+    uint32_t reply_xid;
 };
+
+/* What the packets of a committed bundle may take of one turn of the loop. */
+enum { LATE_US = 2000 };
 
 static struct ofbundle_msgs **
 find_bundle(struct ofconn *c, uint32_t id)
@@ -64,11 +74,8 @@ link_rules(struct ofconn *c, struct ofbundle_msgs *b)
 }
 
 static void
-remove_bundle(struct ofconn *c, struct ofbundle_msgs **slot)
+free_bundle(struct ofconn *c, struct ofbundle_msgs *b)
 {
-    struct ofbundle_msgs *b = *slot;
-
-    *slot = b->next;
     link_rules(c, b);
     if (b->n_prepared) {
         flow_discard(c->ofproto, b->prepared, b->n);
@@ -79,12 +86,13 @@ remove_bundle(struct ofconn *c, struct ofbundle_msgs **slot)
     free(b);
 }
 
-void
-ofconn_bundles_destroy(struct ofconn *c)
+static void
+remove_bundle(struct ofconn *c, struct ofbundle_msgs **slot)
 {
-    while (c->bundles) {
-        remove_bundle(c, &c->bundles);
-    }
+    struct ofbundle_msgs *b = *slot;
+
+    *slot = b->next;
+    free_bundle(c, b);
 }
 
 void
@@ -137,23 +145,6 @@ apply(struct ofconn *c, struct flow_txn *txn, struct ofbundle_msgs *b, size_t i,
     return msg.type == OFPTYPE_PORT_MOD ? check_port_mod(c, &msg) : check_packet_out(c, &msg);
 }
 
-/* Ports and packets follow when nothing can fail any more, but for a group that a packet-out names
- * and that a later message of the bundle takes away. */
-static void
-apply_late(struct ofconn *c, const struct ofp_msg *msg)
-{
-    enum ofperr error = OFPERR_OK;
-
-    if (msg->type == OFPTYPE_PORT_MOD) {
-        error = handle_port_mod(c, msg);
-    } else if (msg->type == OFPTYPE_PACKET_OUT) {
-        error = handle_packet_out(c, msg);
-    }
-    if (error) {
-        ofperr_encode_reply(error, msg->data, msg->size, &c->out);
-    }
-}
-
 /* Rules that were made with another map of tunnel options are made again of their messages. */
 static void
 forget_outdated(struct ofconn *c, struct ofbundle_msgs *b)
@@ -204,17 +195,110 @@ commit(struct ofconn *c, struct ofbundle_msgs *b)
         return OFPERR_OFPBFC_MSG_FAILED;
     }
     flow_txn_commit(&txn);
-    in = rd_init(b->bytes.data, b->bytes.size);
-    while (b->has_others && rd_left(&in)) {
-        size_t size = ofp_msg_size(in.p);
+    return OFPERR_OK;
+}
+
+/* --- after the commit --------------------------------------------------------------------------
+ */
+
+/* Ports and packets follow when nothing can fail any more, but for a group that a packet-out names
+ * and that a later message of the bundle takes away. */
+static void
+apply_late(struct ofconn *c, const struct ofp_msg *msg, bool packets)
+{
+    enum ofperr error = OFPERR_OK;
+
+    if (msg->type == OFPTYPE_PORT_MOD) {
+        error = handle_port_mod(c, msg);
+    } else if (msg->type == OFPTYPE_PACKET_OUT && packets) {
+        error = handle_packet_out(c, msg);
+    }
+    if (error) {
+        ofperr_encode_reply(error, msg->data, msg->size, &c->out);
+    }
+}
+
+/* Does what follows the commit until 'deadline' (clock_now_us()); true when all is done. */
+static bool
+late_piece(struct ofconn *c, struct ofbundle_msgs *b, int64_t deadline, bool packets)
+{
+    while (b->has_others && b->late < b->bytes.size) {
+        const uint8_t *data = b->bytes.data + b->late;
+        size_t size = ofp_msg_size(data);
         struct ofp_msg msg;
 
-        ofp_msg_decode(rd_bytes(&in, size), size, &msg);
+        ofp_msg_decode(data, size, &msg);
         msg.body.options = &c->ofproto->options;
-        apply_late(c, &msg);
+        apply_late(c, &msg, packets);
         connmgr_forward_request(c->mgr, c, &msg);
+        b->late += size;
+        if (clock_now_us() > deadline) {
+            break;
+        }
     }
-    return OFPERR_OK;
+    return !b->has_others || b->late == b->bytes.size;
+}
+
+/* The rest of what was committed is done though the peer is gone; only packets get lost. */
+static void
+late_finish(struct ofconn *c, struct ofbundle_msgs *b)
+{
+    late_piece(c, b, INT64_MAX, false);
+    free_bundle(c, b);
+}
+
+static void bundle_continue(void *);
+
+/* One turn of a committed bundle, which is taken: false if it is to have another. */
+static bool
+late_turn(struct ofconn *c, struct ofbundle_msgs *b)
+{
+    bool done = late_piece(c, b, clock_now_us() + LATE_US, true);
+
+    if (c->dead) {
+        late_finish(c, b);
+    } else if (done) {
+        free_bundle(c, b);
+    } else {
+        c->late = b;
+        loop_post(c->ofproto->all->loop, bundle_continue, c);
+    }
+    return c->dead || done;
+}
+
+static void
+bundle_continue(void *c_)
+{
+    struct ofconn *c = c_;
+    struct ofbundle_msgs *b = c->late;
+    struct ofp_bundle_ctrl reply = b->reply;
+    enum ofp_version version = (enum ofp_version)b->reply_version;
+    uint32_t xid = b->reply_xid;
+
+    c->late = NULL;
+    c->in_process = true;
+    c->last_rx_ms = clock_now_ms(); /* It is our turn, not the peer's. */
+    if (late_turn(c, b)) {
+        c->mod_seq = ofprotos_seq(c->ofproto->all);
+        ofp_bundle_ctrl_encode(&reply, version, xid, &c->out);
+    }
+    c->in_process = false;
+    ofconn_process(c);
+}
+
+void
+ofconn_bundles_destroy(struct ofconn *c)
+{
+    struct ofbundle_msgs *b = c->late;
+
+    if (b) {
+        c->late = NULL;
+        loop_cancel(c->ofproto->all->loop, bundle_continue, c);
+        late_finish(c, b);
+    }
+    while (c->bundles) {
+        remove_bundle(c, &c->bundles);
+    }
 }
 
 /* --- control and add
@@ -264,20 +348,23 @@ close_bundle(struct ofconn *c, struct ofbundle_msgs **slot, uint16_t flags)
     return OFPERR_OK;
 }
 
+/* Sets c->late if the reply has to wait. */
 static enum ofperr
 commit_bundle(struct ofconn *c, struct ofbundle_msgs **slot, uint16_t flags)
 {
+    struct ofbundle_msgs *b = *slot;
     enum ofperr error;
 
-    if (!*slot) {
+    if (!b) {
         return OFPERR_OFPBFC_BAD_ID;
     }
-    if ((*slot)->flags != flags) {
-        error = OFPERR_OFPBFC_BAD_FLAGS;
+    error = b->flags != flags ? OFPERR_OFPBFC_BAD_FLAGS : commit(c, b);
+    *slot = b->next;
+    if (error) {
+        free_bundle(c, b);
     } else {
-        error = commit(c, *slot);
+        late_turn(c, b);
     }
-    remove_bundle(c, slot);
     return error;
 }
 
@@ -317,6 +404,12 @@ handle_bundle_control(struct ofconn *c, const struct ofp_msg *msg)
     }
     if (!error) {
         bc.type++; /* Each reply's number follows its request's. */
+    }
+    if (!error && c->late) {
+        c->late->reply = bc;
+        c->late->reply_version = msg->version;
+        c->late->reply_xid = msg->xid;
+    } else if (!error) {
         ofp_bundle_ctrl_encode(&bc, (enum ofp_version)msg->version, msg->xid, &c->out);
     }
     return error;

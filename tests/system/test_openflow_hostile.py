@@ -321,6 +321,56 @@ def test_a_bundle_with_ports_and_packets_is_all_or_nothing(br):
     p.close()
 
 
+def slow_bundle(br, p, n, *last):
+    """Sends a bundle of 'n' packets, each of which meets tables over and over, and of 'last'; not what commits it."""
+    version = of.OF14
+    br.ofctl("del-flows", "br0")
+    for i in range(2):
+        br.ofctl("add-flow", "br0", "table=%d,actions=%s" % (i, ",".join(["resubmit(,%d)" % (1 - i)] * 2)))
+    br.ofctl("add-flow", "br0", "priority=40000,reg0=1,actions=2")
+    out = of.packet_out(version, of.nx_action(14, struct.pack("!HB", 0xFFF8, 0)), bytes(12) + b"\x08\0" + bytes(50), in_port=1)
+    add = of.message(version, 34, struct.pack("!IHH", 1, 0, 2) + out)
+    assert p.errors(of.message(version, 33, struct.pack("!IHH", 1, 0, 2)), *[add] * n) == []
+    assert p.errors(*[of.message(version, 34, struct.pack("!IHH", 1, 0, 2) + m) for m in last]) == []
+    return of.message(version, 33, struct.pack("!IHH", 1, 4, 2), xid=5)
+
+
+@pytest.mark.rootless
+def test_packets_of_a_bundle_take_turns(br):
+    """While those of a great bundle are sent others are answered; the reply comes when all are."""
+    if br.kind != "sluice":
+        pytest.skip("Open vSwitch is busy until all is done")
+    p, other = (of.Peer(br.dir + "/br0.mgmt", of.OF14, timeout=120) for _ in range(2))
+    last = of.packet_out(of.OF14, of.output(of.OF14, 2), bytes(60), in_port=1)
+    commit = slow_bundle(br, p, 3000, last)
+    p.send(commit)
+    for _ in range(3):
+        assert other.answers(of.message(of.OF14, of.FEATURES_REQUEST)) != []
+    p.s.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        p.s.recv(1)
+    p.s.settimeout(120)
+    assert p.receive()[1:3] == (33, 5)
+    assert p.answers() == []
+    wait_for(lambda: "tx pkts=1," in br.ofctl("dump-ports", "br0", "p2"), what="the last packet")
+    p.close()
+    other.close()
+
+
+@pytest.mark.rootless
+def test_who_commits_and_hangs_up(br):
+    """Ports are as the bundle says, though packets before get lost."""
+    if br.kind != "sluice":
+        pytest.skip("Open vSwitch is busy until all is done")
+    p = of.Peer(br.dir + "/br0.mgmt", of.OF14, timeout=120)
+    mac = bytes.fromhex(re.search(r" 1\(p1\): addr:(\S+)", br.ofctl("show", "br0")).group(1).replace(":", ""))
+    port_mod = of.message(of.OF14, 16, struct.pack("!I4x", 1) + mac + bytes(2) + struct.pack("!IIHHI", 0x20, 0x20, 0, 8, 0))
+    p.send(slow_bundle(br, p, 20000, port_mod))
+    assert "NO_FWD" not in br.ofctl("show", "br0")
+    p.close()
+    wait_for(lambda: "NO_FWD" in br.ofctl("show", "br0"), what="the port")
+
+
 @pytest.mark.rootless
 def test_a_tunnel_option_that_goes_while_a_bundle_is_open(br):
     """The bundle fails as a flow-mod would that came now; with the option back, it is done."""
