@@ -314,7 +314,7 @@ modify_flows(struct flow_txn *txn, const struct ofp_flow_mod *fm)
     choose(txn, fm, &c);
     if (!c.n) {
         free(c.rules);
-        /* OpenFlow 1.0 to 1.2: a modify that changes nothing adds, unless it was for a cookie. */
+        /* OpenFlow 1.0 and 1.1: a modify that changes nothing adds, unless it was for a cookie. */
         return fm->cookie_mask || fm->new_cookie == UINT64_MAX ? OFPERR_OK : add_flow(txn, fm);
     }
     actions = rule_actions_get(txn->ofproto->all, ofpacts_data(&fm->actions), fm->actions.size);

@@ -162,8 +162,10 @@ pull_payload(struct rd *in, const struct tlv *t, const struct mf_field *mf, unio
     }
     if (all_ones(mask->b, mf->n_bytes)) {
         mf_exact_mask(mf, mask);
+        return 0;
     }
-    return mf_is_mask_valid(mf, mask) ? 0 : OFPERR_OFPBMC_BAD_MASK;
+    /* A field that has no masks is matched as a whole, all bytes of it, or not at all. */
+    return mf->maskable == MF_MASK_FULL || mf_is_zero(mf, mask) ? 0 : OFPERR_OFPBMC_BAD_MASK;
 }
 
 enum ofperr

@@ -55,6 +55,8 @@ void oxm_put_match(struct wr *out, const struct match *match, enum ofp_version v
 
 /* OpenFlow 1.0's 40-byte and OpenFlow 1.1's 88-byte struct ofp_match. */
 enum ofperr ofp10_match_pull(struct rd *in, struct match *match);
+/* Takes out of 'match' what no packet has that matches the rest, as a flow's is meant. */
+void ofp10_match_normalize(struct match *match);
 void ofp10_match_put(struct wr *out, const struct match *match);
 enum ofperr ofp11_match_pull(struct rd *in, struct match *match);
 void ofp11_match_put(struct wr *out, const struct match *match);

@@ -73,6 +73,7 @@ decode10(const struct ofp_msg *msg, bool table_id_in_command, struct ofp_flow_mo
     enum ofperr error = ofp10_match_pull(body, &fm->match);
     uint16_t flags;
 
+    ofp10_match_normalize(&fm->match);
     fm->new_cookie = rd_u64(body);
     error = error ? error : set_command(rd_u16(body), table_id_in_command, fm);
     fm->idle_timeout = rd_u16(body);
@@ -152,7 +153,9 @@ decode11(const struct ofp_msg *msg, struct ofp_flow_mod *fm, struct rd *body)
     if (!ofp_port_from_wire32(out_port, &fm->out_port) && is_delete(fm->command)) {
         return OFPERR_OFPBAC_BAD_OUT_PORT;
     }
-    if (fm->command == OFPFC_ADD) {
+    /* In OpenFlow 1.1 a modify that is not for a cookie and changes nothing adds. */
+    if (fm->command == OFPFC_ADD ||
+        (msg->version == OFP11_VERSION && !is_delete(fm->command) && !cookie_mask)) {
         fm->new_cookie = cookie;
     } else {
         fm->cookie = cookie;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The fixed-size matches of OpenFlow 1.0 (40 bytes) and OpenFlow 1.1 (88 bytes).
  *
- * OpenFlow 1.0 has no rule against matching, say, a TCP port without the IP protocol: such fields
- * are ignored, which drop_unreachable() does.  OpenFlow 1.1 answers with an error.  Layouts:
+ * There is no rule against matching, say, a TCP port without the IP protocol: in a flow such fields
+ * are ignored.  As what OpenFlow 1.0's statistics are asked for they count.  Layouts:
  * OpenFlow 1.0.0 section 5.2.3, OpenFlow 1.1.0 section A.2.3.
  */
 #include "openflow/nxm.h"
@@ -59,9 +59,8 @@ mask_to_wild(rte_be32_t mask)
     return mask ? (unsigned int)__builtin_ctz(rte_be_to_cpu_32(mask)) : 32;
 }
 
-/* Clears the L4 ports where the match does not lead to a protocol that has them. */
-static void
-drop_unreachable(struct match *m)
+void
+ofp10_match_normalize(struct match *m)
 {
     struct flow_mask *w = &m->mask;
     bool ip = flow_is_ip(&m->flow);
@@ -166,7 +165,6 @@ ofp10_match_pull(struct rd *in, struct match *m)
     w->bits.nw_dst = wild_to_mask((wild >> FW10_NW_DST_SHIFT) & FW10_NW_MASK);
     flow_apply_mask(f, w);
     set_vlan10(wild, dl_vlan, pcp, m);
-    drop_unreachable(m);
     return 0;
 }
 
@@ -181,7 +179,7 @@ put_vlan10(const struct match *m, uint16_t *dl_vlan, uint8_t *pcp)
     *pcp = 0;
     if ((mask & VLAN_CFI) && !(tci & VLAN_CFI)) {
         *dl_vlan = VLAN10_NONE;
-        return FW10_DL_VLAN_PCP;
+        return 0;
     }
     if (mask & VLAN_VID_MASK) {
         *dl_vlan = tci & VLAN_VID_MASK;
@@ -286,8 +284,8 @@ set_port11(const struct match11 *o, bool src, struct match *m)
     if (o->wild & (src ? FW11_TP_SRC : FW11_TP_DST)) {
         return 0;
     }
-    if (!flow_is_ip(&m->flow) || m->mask.bits.nw_proto != 0xff) {
-        return OFPERR_OFPBMC_BAD_FIELD;
+    if (!flow_dl_type_is(&m->flow, ETH_TYPE_IP) || m->mask.bits.nw_proto != 0xff) {
+        return 0;
     }
     value.be16 = rte_cpu_to_be_16(port);
     switch (m->flow.nw_proto) {
@@ -301,17 +299,14 @@ set_port11(const struct match11 *o, bool src, struct match *m)
         id = src ? MF_SCTP_SRC : MF_SCTP_DST;
         break;
     case IP_PROTO_ICMP:
-    case IP_PROTO_ICMPV6:
-        if (port > UINT8_MAX ||
-            (m->flow.nw_proto == IP_PROTO_ICMPV6) != flow_dl_type_is(&m->flow, ETH_TYPE_IPV6)) {
+        if (port > UINT8_MAX) {
             return OFPERR_OFPBMC_BAD_FIELD;
         }
         value.b[0] = (uint8_t)port;
-        id = m->flow.nw_proto == IP_PROTO_ICMP ? (src ? MF_ICMPV4_TYPE : MF_ICMPV4_CODE)
-                                               : (src ? MF_ICMPV6_TYPE : MF_ICMPV6_CODE);
+        id = src ? MF_ICMPV4_TYPE : MF_ICMPV4_CODE;
         break;
     default:
-        return OFPERR_OFPBMC_BAD_FIELD;
+        return 0;
     }
     set_all(mf_from_id(id), &value, m);
     return 0;
@@ -320,7 +315,7 @@ set_port11(const struct match11 *o, bool src, struct match *m)
 static enum ofperr
 set_network11(const struct match11 *o, struct match *m)
 {
-    bool ip = flow_is_ip(&m->flow), arp = flow_is_arp(&m->flow);
+    bool ip = flow_dl_type_is(&m->flow, ETH_TYPE_IP), arp = flow_is_arp(&m->flow);
 
     if (ip && !(o->wild & FW11_NW_TOS)) {
         if (o->nw_tos & ~IP_DSCP_MASK) {
@@ -333,7 +328,7 @@ set_network11(const struct match11 *o, struct match *m)
         m->flow.nw_proto = o->nw_proto;
         FLOW_MASK_SET(&m->mask, nw_proto);
     }
-    if (arp || flow_dl_type_is(&m->flow, ETH_TYPE_IP)) {
+    if (arp || ip) {
         m->mask.bits.nw_src = ~o->nw_src_mask;
         m->mask.bits.nw_dst = ~o->nw_dst_mask;
         m->flow.nw_src = o->nw_src & ~o->nw_src_mask;
