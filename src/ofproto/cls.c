@@ -192,6 +192,7 @@ void
 cls_unmark_removed(struct cls_rule *rule)
 {
     atomic_store_explicit(&rule->remove, CLS_VERSION_NEVER, memory_order_release);
+    rule->subtable->n_undone++;
 }
 
 void

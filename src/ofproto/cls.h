@@ -67,7 +67,8 @@ enum { CLS_LINK_MAX = 16 };
 void cls_link_many(struct cls *, struct cls_rule *const *rules, size_t n); /* 'n': CLS_LINK_MAX */
 /* Says that cls_find_like() is about to come. */
 void cls_prefetch_like(const struct cls_rule *);
-/* Makes a rule that was inserted for CLS_VERSION_NEVER visible from 'version' on. */
+/* Makes a rule that was inserted for CLS_VERSION_NEVER visible from 'version' on, in which
+ * cls_find_like() for it was the last question about its match and priority. */
 void cls_show(struct cls_rule *, cls_version_t version);
 /* The rule is no longer visible from 'version' on. */
 void cls_mark_removed(struct cls_rule *, cls_version_t version);

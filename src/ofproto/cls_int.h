@@ -51,6 +51,7 @@ struct cls_subtable {
     size_t n_rules;                  /* main: those that cls_rule_init() made count already */
     size_t n_removed;                /* main: since 'bound' was computed */
     struct cls_long *longs;          /* main: indices of long lists */
+    uint64_t n_undone;               /* main: removals, so far */
     RCU_PTR(struct cls_slots) slots; /* w main, r all */
     struct cls_filter filter[CLS_N_STAGES - 1]; /* w main, r all */
     struct cls_trie ports;                      /* w main, r all */

@@ -10,7 +10,9 @@
  * that is visible.
  *
  * A bundle may hold thousands of rules with one match and one priority, too, each of which replaces
- * the one before: 'recent' leads to the one that was asked for last.
+ * the one before, or comes when that has gone: an entry remembers what was found the last time, so
+ * that only rules which came since are looked at.  Of those before none can have become visible but
+ * the one that somebody asked for in order to show it, unless removals were undone.
  *
  * Main only; readers follow slots and lists meanwhile.
  */
@@ -25,7 +27,13 @@
 struct list_entry {
     int32_t priority;
     struct cls_rule *first;        /* of this priority */
-    const struct cls_rule *recent; /* of this priority: a guess which one is visible, or NULL */
+    const struct cls_rule *recent; /* of this priority: that is visible, or was to be, or NULL */
+    /* Of this priority: the first rule that was there when the entry was last asked, NULL: none is
+     * left of those; of them none but 'recent' is visible in 'version' and later. */
+    const struct cls_rule *asked;
+    bool was_asked;
+    cls_version_t version;
+    uint64_t n_undone; /* the subtable's, then */
 };
 
 struct cls_long {
@@ -215,6 +223,9 @@ unlink_from_long(struct cls_subtable *st, _Atomic uint64_t *slot, struct cls_rul
     if (e->recent == rule) {
         e->recent = NULL;
     }
+    if (e->asked == rule) {
+        e->asked = next && next->priority == rule->priority ? next : NULL;
+    }
     if (e->first == rule) {
         if (next && next->priority == rule->priority) {
             e->first = next;
@@ -248,21 +259,39 @@ cls_list_unlink(struct cls_subtable *st, _Atomic uint64_t *slot, struct cls_rule
     return next || rule->prev;
 }
 
+/* As cls_list_find(), with the index. */
+static const struct cls_rule *
+find_in_long(const struct cls_subtable *st, struct list_entry *e, cls_version_t version,
+             const struct cls_rule *recent)
+{
+    bool knows = e->was_asked && e->n_undone == st->n_undone && version >= e->version;
+    const struct cls_rule *stop = knows ? e->asked : NULL, *r = e->first, *found = NULL;
+
+    if (e->recent && cls_rule_is_visible(e->recent, version)) {
+        found = e->recent;
+    }
+    for (; !found && r && r != stop && r->priority == e->priority; r = next_of(r)) {
+        found = cls_rule_is_visible(r, version) ? r : NULL;
+    }
+    e->recent = recent ? recent : found;
+    e->asked = e->first;
+    e->was_asked = true;
+    e->version = version;
+    e->n_undone = st->n_undone;
+    return found;
+}
+
 const struct cls_rule *
 cls_list_find(struct cls_subtable *st, _Atomic uint64_t *slot, cls_version_t version,
               int32_t priority, const struct cls_rule *recent)
 {
     const struct cls_rule *r = slot_first(slot);
-    struct list_entry *e = NULL;
     unsigned n_steps = 0;
 
     if (slot_is_long(slot)) {
-        e = long_entry(long_find(st, r), priority);
-        if (!e) {
-            return NULL;
-        }
-        r = e->recent && cls_rule_is_visible(e->recent, version) ? e->recent : e->first;
-        e->recent = recent;
+        struct list_entry *e = long_entry(long_find(st, r), priority);
+
+        return e ? find_in_long(st, e, version, recent) : NULL;
     }
     for (; r && r->priority >= priority; r = next_of(r)) {
         if (r->priority == priority && cls_rule_is_visible(r, version)) {
@@ -270,7 +299,7 @@ cls_list_find(struct cls_subtable *st, _Atomic uint64_t *slot, cls_version_t ver
         }
         n_steps++;
     }
-    if (!e && n_steps > LONG_STEPS) {
+    if (n_steps > LONG_STEPS) {
         long_create(st, slot);
     }
     return r && r->priority == priority ? r : NULL;
