@@ -8,8 +8,9 @@
 
 #include <stdbool.h>
 
-/* Whether 'fd' is in such a file system.  Who reads, maps or only closes it waits for an answer, as
- * long as the other one likes; who asks this may, too, but then SIGKILL ends it. */
+/* Whether 'fd' is in such a file system, or in one that lies upon another (overlayfs).  Who reads,
+ * maps or only closes it waits for an answer, as long as the other one likes, and not even SIGKILL
+ * ends that.  This asks nobody of whom a stranger could make us wait. */
 bool fd_is_served_by_others(int fd);
 
 #endif

@@ -27,6 +27,7 @@
 #include "netdev/netdev_private.h"
 #include "netdev/netdev_steer.h"
 #include "netdev/netdev_vhost_call.h"
+#include "netdev/netdev_vhost_inspect.h"
 #include "netdev/netdev_vhost_relay.h"
 
 LOG_MODULE(netdev_dpdk);
@@ -159,6 +160,9 @@ start_socket(struct netdev_vhost *vhost, char **errorp)
     if (wants_relay) {
         vhost->relay =
             netdev_vhost_relay_open(vhost->up.name, path, !vhost->is_client, netdev_loop());
+    }
+    if (vhost->relay == NULL) {
+        netdev_vhost_inspect_start();
     }
     // The library, which cannot have it either, would remove what is there.
     if (!vhost->is_client && vhost->relay == NULL &&

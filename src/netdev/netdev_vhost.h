@@ -16,6 +16,7 @@
 #include "netdev/netdev_pool.h"
 #include "netdev/netdev_provider.h"
 #include "netdev/netdev_vhost_cut.h"
+#include "netdev/netdev_vhost_rings.h"
 
 enum {
     VHOST_NO_VID = -1,
@@ -63,8 +64,9 @@ struct netdev_vhost {
     bool tx_enabled[VHOST_MAX_PAIRS];
     uint16_t n_pairs; // that the guest has
     int numa_id;
-    int64_t ended_ms; // when its last connection did
-    bool is_advised;  // of postcopy, by this connection, which has not ended it
+    int64_t ended_ms;                // when its last connection did
+    bool is_advised;                 // of postcopy, by this connection, which has not ended it
+    struct netdev_vhost_rings rings; // of this connection
     uint64_t link_resets;
     struct log_rate comings; // of lines about its connections
 

@@ -119,7 +119,10 @@ accepted_supers(const struct netdev_vhost *vhost, int vid)
 
 // Requests of a front-end that are looked at here, by their numbers in vhost-user.rst.
 enum {
+    HEADER_SIZE = 12,
+    SET_FEATURES = 2,
     SET_MEM_TABLE = 5,
+    SET_VRING_NUM = 8,
     SET_VRING_ENABLE = 18,
     IOTLB_MSG = 22,
     POSTCOPY_ADVISE = 28,
@@ -148,7 +151,7 @@ may_advise(struct netdev_vhost *vhost)
 static bool
 is_memory(const char *msg)
 {
-    enum { HEADER_SIZE = 12, REGIONS = 8, MAX_REGIONS = 8 };
+    enum { REGIONS = 8, MAX_REGIONS = 8 };
     static const uint64_t too_much = 1ULL << 48;
     struct {
         uint64_t guest, size, user, offset;
@@ -190,7 +193,7 @@ is_refused(struct netdev_vhost *vhost, const void *msg)
         vhost->is_advised = false;
         return false;
     default:
-        return false;
+        return !netdev_vhost_rings_may(&vhost->rings, request, (const char *)msg + HEADER_SIZE);
     }
 }
 
@@ -214,7 +217,6 @@ set_ring(struct netdev_vhost *vhost, uint16_t vring, bool enable)
 static void
 on_ring_enable(int vid, const void *msg)
 {
-    enum { HEADER_SIZE = 12 };
     uint32_t state[2]; // ring, 1: on
     uint64_t features = 0;
 
@@ -262,6 +264,13 @@ after_message(int vid, void *msg)
 {
     netdev_vhost_guard_note(NULL);
     netdev_vhost_caller = NULL;
+    if (request == SET_VRING_NUM || request == SET_FEATURES) {
+        struct netdev_vhost *vhost = lock_port_of(vid);
+        if (vhost != NULL) {
+            netdev_vhost_rings_did(&vhost->rings, request, (const char *)msg + HEADER_SIZE);
+            pthread_mutex_unlock(&vhost->lock);
+        }
+    }
     if (request == SET_VRING_ENABLE) {
         on_ring_enable(vid, msg);
     }
@@ -283,6 +292,7 @@ on_new_connection(int vid)
     }
     atomic_store_explicit(&vhost->is_broken, false, memory_order_relaxed);
     vhost->is_advised = false;
+    vhost->rings = (struct netdev_vhost_rings){0};
     pthread_mutex_unlock(&vhost->lock);
     return rte_vhost_extern_callback_register(vid, &around, NULL);
 }

@@ -29,6 +29,7 @@
 
 #include "base/fd_served.h"
 #include "netdev/netdev_vhost.h"
+#include "netdev/netdev_vhost_inspect.h"
 
 enum {
     MAX_REGIONS = 16384, // 1,024 devices of the library, 8 regions and some logs each
@@ -195,6 +196,24 @@ libc_recvmsg(void)
     return function;
 }
 
+// How much of a header may be received: as much as is there while its descriptors are looked at, as
+// what comes later may bring others.  0 at the end of the connection, or -1.
+static ssize_t
+look_first(int sock, int flags)
+{
+    char header[MESSAGE_HEADER_SIZE];
+    struct iovec iov = {.iov_base = header, .iov_len = sizeof(header)};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    ssize_t n = libc_recvmsg()(sock, &msg, flags | MSG_PEEK);
+
+    // There is no room for them here, so that they stay where they are.
+    if (n > 0 && (msg.msg_flags & MSG_CTRUNC) != 0 && !netdev_vhost_inspect(sock)) {
+        errno = EPROTO;
+        return -1;
+    }
+    return n;
+}
+
 // In front of the C library's.  The library reads a message's header, and with it all that came
 // along, as nobody else in this process reads anything.
 ssize_t
@@ -202,6 +221,14 @@ recvmsg(int sock, struct msghdr *msg, int flags)
 {
     bool is_header = msg->msg_iovlen == 1 && msg->msg_iov[0].iov_len == MESSAGE_HEADER_SIZE &&
                      msg->msg_controllen == CMSG_SPACE(MESSAGE_FDS * sizeof(int));
+
+    if (is_header && netdev_vhost_inspect_is_on()) {
+        ssize_t there = look_first(sock, flags);
+        if (there < 0) {
+            return -1;
+        }
+        msg->msg_iov[0].iov_len = (size_t)there;
+    }
     ssize_t n = libc_recvmsg()(sock, msg, flags);
 
     if (is_header && n > 0 &&

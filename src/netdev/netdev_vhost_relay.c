@@ -6,15 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -25,6 +22,7 @@
 #include "base/util.h"
 #include "netdev/netdev_vhost.h"
 #include "netdev/netdev_vhost_relay_old.h"
+#include "netdev/netdev_vhost_spawn.h"
 #include "relay/control.h"
 
 LOG_MODULE(netdev_dpdk);
@@ -32,7 +30,8 @@ LOG_MODULE(netdev_dpdk);
 #define BACKLOG 16
 #define RETRY_MS 200
 #define RETRY_AGAIN_MS 1000
-#define RELEASE_SILENCE_MS 250 // without any answer
+#define RELEASE_SILENCE_MS 250   // without any answer
+#define TAKEOVER_SILENCE_MS 2500 // of one that was taken over, which answers its library first
 
 struct netdev_vhost_relay {
     char *name, *outer, *dir, *control_path, *inner_path;
@@ -40,12 +39,14 @@ struct netdev_vhost_relay {
     struct loop *loop;
     int control; // -1: the relay is gone
     struct loop_fd watch;
-    struct loop_timer retry; // of a relay that ended
-    bool is_catching_up;     // taken over: the library is being told what its predecessor knew
-    bool is_asked;           // to stop its rings or to end; 'watch' is stopped
-    bool is_due;             // its answer
-    bool hangs;              // did not hear that it is to go
-    bool has_none;           // was said: there is no other for one that ended
+    struct loop_timer retry;   // of a relay that ended
+    struct loop_timer silence; // of one that was taken over
+    bool was_silent;           // for half of the time that it has
+    bool is_catching_up;       // taken over: the library is being told what its predecessor knew
+    bool is_asked;             // to stop its rings or to end; 'watch' is stopped
+    bool is_due;               // its answer
+    bool hangs;                // did not hear that it is to go
+    bool has_none;             // was said: there is no other for one that ended
     struct netdev_vhost_relay *next;
 };
 
@@ -55,70 +56,7 @@ static bool keep;
 
 static int start(struct netdev_vhost_relay *relay);
 
-// --- the process ---------------------------------------------------------------------------
-
-// Beside our own program as it is built, or where it is installed.  Returns a new string.
-static char *
-find_program(void)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    if (n > 0) {
-        self[n] = '\0';
-        char *slash = strrchr(self, '/');
-        char *path = xasprintf("%.*s/relay/" RELAY_PROGRAM, (int)(slash - self), self);
-        if (faccessat(AT_FDCWD, path, X_OK, 0) == 0) {
-            return path;
-        }
-        free(path);
-    }
-    return xstrdup(RELAY_LIBEXECDIR "/" RELAY_PROGRAM);
-}
-
-// The child has 'fds' from RELAY_FD_CONTROL on and nothing else beside standard streams.
-static int
-spawn(const struct netdev_vhost_relay *relay, const int fds[RELAY_N_FDS])
-{
-    char *program = find_program();
-    char *argv[] = {(char *)RELAY_PROGRAM, relay->control_path, relay->inner_path,
-                    (char *)(relay->is_server ? "server" : "client"), NULL};
-    char *envp[] = {NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    pid_t pid;
-    int high[RELAY_N_FDS], status = 0;
-
-    // Out of the way of those numbers, so that one does not overwrite another.
-    for (int i = 0; i < RELAY_N_FDS; i++) {
-        high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, RELAY_FD_CONTROL + RELAY_N_FDS);
-    }
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_RDWR, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_RDWR, 0);
-    for (int i = 0; i < RELAY_N_FDS; i++) {
-        posix_spawn_file_actions_adddup2(&actions, high[i], RELAY_FD_CONTROL + i);
-    }
-    posix_spawn_file_actions_addclosefrom_np(&actions, RELAY_FD_CONTROL + RELAY_N_FDS);
-    posix_spawnattr_init(&attr);
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attr, &none); // the event loop has signals blocked
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-    int error = posix_spawn(&pid, program, &actions, &attr, argv, envp);
-    // It forks and ends at once.
-    if (error == 0 && waitpid(pid, &status, 0) == pid && status != 0) {
-        error = ECHILD;
-    }
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
-    for (int i = 0; i < RELAY_N_FDS; i++) {
-        close(high[i]);
-    }
-    free(program);
-    return -error;
-}
+// --- its sockets ---------------------------------------------------------------------------
 
 static int
 listen_at(const char *path, int type, mode_t mode)
@@ -174,7 +112,9 @@ start_process(const struct netdev_vhost_relay *relay)
         fds[0] = pair[1];
         // Which of the ends does not wait is not inherited: each is a file of its own.
         (void)fcntl(pair[1], F_SETFL, 0);
-        error = spawn(relay, fds);
+        char *argv[] = {(char *)RELAY_PROGRAM, relay->control_path, relay->inner_path,
+                        (char *)(relay->is_server ? "server" : "client"), NULL};
+        error = netdev_vhost_spawn(argv, fds, RELAY_N_FDS);
     }
     for (int i = 0; i < RELAY_N_FDS; i++) {
         if (fds[i] >= 0) {
@@ -249,6 +189,40 @@ on_retry(void *relay_)
 }
 
 static void
+start_another(struct netdev_vhost_relay *relay)
+{
+    loop_fd_stop(&relay->watch);
+    loop_timer_stop(&relay->silence);
+    close(relay->control);
+    relay->control = -1;
+    relay->is_catching_up = false;
+    loop_timer_once(&relay->retry, relay->loop, RETRY_MS, on_retry, relay);
+}
+
+// What takes connections and does nothing with them has what another relay needs.  It has the time
+// twice: a machine that stands still takes it from both of us.
+static void
+on_silence(void *relay_)
+{
+    struct netdev_vhost_relay *relay = relay_;
+    struct pollfd pollfd = {.fd = relay->control, .events = POLLIN};
+
+    if (poll(&pollfd, 1, 0) != 0) {
+        return; // It has said something that is not read yet, or has ended.
+    }
+    if (!relay->was_silent) {
+        relay->was_silent = true;
+        loop_timer_once(&relay->silence, relay->loop, TAKEOVER_SILENCE_MS, on_silence, relay);
+        return;
+    }
+    netdev_vhost_relay_kill(relay->name, relay->control_path);
+    if (relay->is_server) {
+        unlink(relay->outer); // its own, also when it cannot be ended
+    }
+    start_another(relay);
+}
+
+static void
 on_control(int fd, unsigned int events, void *relay_)
 {
     struct netdev_vhost_relay *relay = relay_;
@@ -257,6 +231,7 @@ on_control(int fd, unsigned int events, void *relay_)
 
     if (n > 0) {
         message[n] = '\0';
+        loop_timer_stop(&relay->silence);
         relay->is_catching_up = relay->is_catching_up && message[0] != RELAY_READY;
         if (message[0] == RELAY_LOG) {
             log_info("%s: %s", relay->name, message + 1);
@@ -269,11 +244,7 @@ on_control(int fd, unsigned int events, void *relay_)
         return;
     }
     log_warn("%s: the relay of its guest has ended, starting another", relay->name);
-    loop_fd_stop(&relay->watch);
-    close(relay->control);
-    relay->control = -1;
-    relay->is_catching_up = false;
-    loop_timer_once(&relay->retry, relay->loop, RETRY_MS, on_retry, relay);
+    start_another(relay);
 }
 
 static int
@@ -281,8 +252,15 @@ start(struct netdev_vhost_relay *relay)
 {
     relay->control = netdev_vhost_relay_connect(relay->control_path, SOCK_SEQPACKET);
     relay->is_catching_up = relay->control >= 0;
+    if (relay->control < 0 && errno == EAGAIN) {
+        // Nobody takes what waits there.
+        netdev_vhost_relay_kill(relay->name, relay->control_path);
+    }
     if (relay->control < 0) {
         relay->control = start_process(relay);
+    } else {
+        relay->was_silent = false;
+        loop_timer_once(&relay->silence, relay->loop, TAKEOVER_SILENCE_MS, on_silence, relay);
     }
     if (relay->control < 0) {
         return -EIO;
@@ -331,6 +309,7 @@ ask(struct netdev_vhost_relay *relay)
 {
     if (relay->control >= 0 && !relay->is_asked) {
         loop_fd_stop(&relay->watch);
+        loop_timer_stop(&relay->silence);
         relay->is_asked = true;
         relay->is_due = tell(relay, keep ? RELAY_STOP : RELAY_DELETE, "");
     }
@@ -427,6 +406,7 @@ netdev_vhost_relay_close(struct netdev_vhost_relay *relay)
         unlink(relay->outer); // when its directory is not the relay's user's
     }
     loop_timer_stop(&relay->retry);
+    loop_timer_stop(&relay->silence);
     for (struct netdev_vhost_relay **p = &relays; *p != NULL; p = &(*p)->next) {
         if (*p == relay) {
             *p = relay->next;

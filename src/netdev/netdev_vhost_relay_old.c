@@ -118,16 +118,20 @@ netdev_vhost_relay_kill(const char *name, const char *control_path)
     if (pidfd < 0) {
         return; // It has just ended, or is none of ours.
     }
-    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) == 0 && poll(&pollfd, 1, KILL_MS) == 1) {
-        char *inner_path =
-            xasprintf("%.*s", (int)(strlen(control_path) - strlen(".ctl")), control_path);
-        log_warn("%s: a relay of its guest that hung was ended", name);
-        unlink(control_path);
-        unlink(inner_path);
-        free(inner_path);
-    } else {
+    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) != 0) {
         log_warn("%s: a relay of its guest hangs and cannot be ended: %s", name, err_str(errno));
+    } else if (poll(&pollfd, 1, KILL_MS) == 1) {
+        log_warn("%s: a relay of its guest that hung was ended", name);
+    } else {
+        log_warn("%s: a relay of its guest hangs and has not ended yet: it waits for a file system",
+                 name);
     }
+    // Whatever becomes of it, nobody is to find it any more.
+    char *inner_path =
+        xasprintf("%.*s", (int)(strlen(control_path) - strlen(".ctl")), control_path);
+    unlink(control_path);
+    unlink(inner_path);
+    free(inner_path);
     close(pidfd);
 }
 

@@ -16,7 +16,8 @@ int netdev_vhost_relay_connect(const char *path, int type);
 // control socket 'own' stays; may be NULL.
 void netdev_vhost_relay_dismiss_others(const char *name, const char *dir, const char *own);
 // Ends the relay of port 'name' with this control socket, which does not hear, and removes its
-// sockets' files but for a front-end's.
+// sockets' files but for a front-end's.  One that waits for a file system ends when that answers:
+// its files go all the same.
 void netdev_vhost_relay_kill(const char *name, const char *control_path);
 
 #endif

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -35,7 +37,7 @@
 enum rule { ANY, ARG_IS, ARG_LACKS };
 
 // A system call that stays: whatever its arguments, when one of them is 'value', or when one lacks
-// the bits of 'value'.
+// the bits of 'value'.  Where there are several for one number, each is tried.
 struct allowed {
     unsigned int nr;
     enum rule rule;
@@ -55,6 +57,7 @@ static const struct allowed allowed[] = {
     {SYS_write, ANY, 0, 0},
     {SYS_close, ANY, 0, 0},
     {SYS_fcntl, ARG_IS, 1, F_DUPFD_CLOEXEC},
+    {SYS_fcntl, ARG_IS, 1, F_GET_SEALS},
     {SYS_unlinkat, ANY, 0, 0},
 #ifdef SYS_poll // and others that newer machines have in one form only
     {SYS_poll, ANY, 0, 0},
@@ -62,6 +65,8 @@ static const struct allowed allowed[] = {
     {SYS_rmdir, ANY, 0, 0},
 #endif
     {SYS_fstatfs, ANY, 0, 0},
+    {SYS_statx, ANY, 0, 0},
+    {SYS_name_to_handle_at, ANY, 0, 0},
     // What the C library does for it.
     {SYS_clock_gettime, ANY, 0, 0},
     {SYS_clock_nanosleep, ANY, 0, 0},
@@ -125,7 +130,7 @@ add_allowed(struct program *p, const struct allowed *a)
         add(p, BPF_JMP | BPF_JSET | BPF_K, a->value, 1, 0);
     }
     add(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
-    add(p, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
+    load(p, offsetof(struct seccomp_data, nr));
 }
 
 static int
@@ -193,7 +198,7 @@ limit_files(const char *const paths[])
     for (size_t i = 0; error == 0 && paths[i] != NULL; i++) {
         error = permit_removal(ruleset, paths[i], 1, LANDLOCK_ACCESS_FS_REMOVE_FILE);
     }
-    if (error == 0) {
+    if (error == 0 && paths[0] != NULL) {
         error = permit_removal(ruleset, paths[0], 2, LANDLOCK_ACCESS_FS_REMOVE_DIR);
     }
     if (error == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
@@ -216,6 +221,22 @@ drop_capabilities(void)
     }
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); // follows from the next one
     return syscall(SYS_capset, &header, none) == 0 ? 0 : -errno;
+}
+
+// --- others ---------------------------------------------------------------------------------
+
+void
+relay_leave_parent(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    // Who ends the switch with its whole group means the switch: we end when it does not come back.
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    pid_t pid = fork();
+    if (pid != 0) {
+        _exit(pid > 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    (void)setsid(); // Fails only for a leader of a group, which a new child is not.
 }
 
 struct relay_kept

@@ -8,6 +8,9 @@
 // The relay's program, argv[0]; its first argument is its control socket, by which a switch finds
 // one that hangs.
 #define RELAY_PROGRAM "sluice-vhost-relay"
+// Its only argument when it is no relay but an inspector (inspect.h): RELAY_FD_CONTROL is then the
+// channel on which it gets connections of front-ends, and answers RELAY_GOOD or RELAY_BAD and ends.
+#define RELAY_INSPECT "inspect"
 
 enum relay_control {
     // Switch to relay.
@@ -20,6 +23,10 @@ enum relay_control {
     RELAY_READY = 'R',   // the vhost library is connected and knows all that its predecessor knew
     RELAY_LOG = 'I',     // text for the log
     RELAY_CONNECT = 'C', // try to connect to the front-end: the relay itself may not
+    // Switch to inspector, with a connection, and its answers.
+    RELAY_LOOK = 'L', // at the descriptors that come next
+    RELAY_GOOD = 'g',
+    RELAY_BAD = 'b', // and it ends
 };
 
 enum {

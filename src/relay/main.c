@@ -31,6 +31,7 @@
 #include "base/fd_served.h"
 #include "relay/confine.h"
 #include "relay/control.h"
+#include "relay/inspect.h"
 #include "relay/relay.h"
 
 enum {
@@ -581,6 +582,10 @@ main(int argc, char *argv[])
                              .outer_listen = RELAY_FD_OUTER_LISTEN,
                              .lost_session = UINT32_MAX};
 
+    if (argc == 2 && strcmp(argv[1], RELAY_INSPECT) == 0) {
+        inspect_run(RELAY_FD_CONTROL);
+        return EXIT_SUCCESS;
+    }
     if (argc != 4) {
         fprintf(stderr, "usage: %s CONTROL INNER client|server (the switch starts it)\n", argv[0]);
         return EXIT_FAILURE;
@@ -590,16 +595,7 @@ main(int argc, char *argv[])
     }
     r.control_path = argv[1];
     r.inner_path = argv[2];
-    signal(SIGPIPE, SIG_IGN);
-    // Who ends the switch with its whole group means the switch: we end when it does not come back.
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    // Nobody's child: whoever started us may end, and need not bury us.
-    pid_t pid = fork();
-    if (pid != 0) {
-        _exit(pid > 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-    }
-    (void)setsid(); // Fails only for a leader of a group, which a new child is not.
+    relay_leave_parent();
     r.record = record_create();
     set_timeout(r.control);
     confine(&r);

@@ -22,8 +22,8 @@ vhu_close_fds(struct vhu_msg *msg)
     msg->n_fds = 0;
 }
 
-static void
-take_fds(struct msghdr *hdr, struct vhu_msg *msg)
+void
+vhu_take_fds(struct msghdr *hdr, struct vhu_msg *msg)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c != NULL; c = CMSG_NXTHDR(hdr, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
@@ -64,7 +64,7 @@ read_some(int sock, void *p, size_t size, bool is_first, struct vhu_msg *msg)
         return n == 0 ? 0 : -errno;
     }
     if (is_first) {
-        take_fds(&hdr, msg);
+        vhu_take_fds(&hdr, msg);
     }
     return is_first && (hdr.msg_flags & MSG_CTRUNC) != 0 ? -EPROTO : n;
 }

@@ -53,6 +53,8 @@ enum {
     VHU_RING_FD_NONE = 0x100, // in the payload of KICK, CALL, ERR: no descriptor comes
 };
 
+struct msghdr;
+
 struct vhu_msg {
     uint32_t request, flags, size; // as on the wire, in the order of this machine
     uint8_t payload[VHU_MAX_PAYLOAD];
@@ -80,6 +82,9 @@ int vhu_receive(int sock, struct vhu_msg *);
 // Sends it with its descriptors, which stay the caller's.  0 or a negative errno.
 int vhu_send(int sock, const struct vhu_msg *);
 void vhu_close_fds(struct vhu_msg *);
+// Adds the descriptors that came beside a header to those of the message; what is too many is
+// closed.
+void vhu_take_fds(struct msghdr *, struct vhu_msg *);
 // True when a back-end answers this request.
 int vhu_wants_reply(const struct vhu_msg *);
 

@@ -312,6 +312,26 @@ def test_a_relay_of_another_version_that_hangs(made, kind):
     assert not os.path.exists(inner) and not os.path.exists(inner + ".ctl")
 
 
+@pytest.mark.parametrize("kind", ["dpdkvhostuserclient", "dpdkvhostuser"])
+def test_a_relay_that_hangs_when_it_is_taken_over(made, kind):
+    """It takes the next switch's connections and does nothing with them: the front-end comes anew."""
+    sw = switch(made)
+    a, b = add_ports(sw, made, kind)
+    exchange(a, b, 0)
+    old, = relays(sw, "v0.")
+    sw.stop()
+    freeze(old)
+    sw.start()
+    wait_for(lambda: old not in relays(sw, "v0.") and relays(sw, "v0."), SOON_S, "another relay")
+    assert not is_open(a) and is_open(b)
+    if kind == "dpdkvhostuserclient":
+        os.unlink(a.path)
+    again = Driver(a.path, listen=kind == "dpdkvhostuserclient")
+    made.append(again)
+    wait_for(lambda: sw.get("Interface", "v0", "link_state") == "up", SOON_S, "the link")
+    exchange(again, b, 0)
+
+
 def test_a_port_goes_although_its_relay_hangs(made):
     sw = switch(made)
     a, b = add_ports(sw, made, "dpdkvhostuser")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests' files in a file system that does not answer: FUSE, spoken by hand."""
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -55,6 +56,8 @@ SILENT_FILE_SYSTEM = textwrap.dedent(r'''
             elif opcode == OPEN:
                 body = bytes(16)
             elif opcode == STATFS:
+                if is_held_up(pid):
+                    continue
                 body = bytes(80)
             elif opcode == READ:
                 out.send(b"touched")
@@ -144,25 +147,92 @@ def test_memory_of_a_file_system_that_does_not_answer(sw, drivers, silent_file):
     wait_for(lambda: near.exchange() or drivers[-1].receive(), 20, "frames for an honest guest")
 
 
+@pytest.mark.parametrize("relay", ("true", "false"), ids=("relay", "no-relay"))
 @pytest.mark.parametrize("request_", (vf.SET_MEM_TABLE, vf.SET_VRING_CALL, vf.SET_LOG_FD, vf.SET_OWNER),
                          ids=("memory", "call", "log", "unwanted"))
-def test_a_file_that_cannot_be_closed(sw, drivers, silent_file, tmp_path, request_):  # noqa: F811
-    """Its server is asked when it is closed.  That may cost its own port, not those of others."""
+def test_a_file_that_cannot_be_closed(sw, drivers, silent_file, tmp_path, request_, relay):  # noqa: F811
+    """Its server is asked when it is closed, and what kind of file system it is.  That may cost its own port,
+    not those of others, nor the end of the daemon."""
     fd, _ = silent_file
     open(str(tmp_path) + ".hold", "w").close()
-    begin(sw)
+    begin(sw, "other_config:vhost-relay=" + relay)
     path = add_server(sw, "h")
+    before = descriptors(sw)
     payload = struct.pack("<IIQQQQ", 1, 0, 0, 1 << 20, vf.USER, 0) if request_ == vf.SET_MEM_TABLE \
         else struct.pack("<Q", 0)
-    fe = Frontend(path)
-    fe.send(request_, payload, [fd])
-    try:
-        assert fe.s.recv(1000) == b""  # it was read
-    except ConnectionResetError:
-        pass
-    fe.close()
+    # More than once: who was hung by the first one is not asked again.
+    for _ in range(1 if relay == "true" else 3):
+        fe = Frontend(path)
+        fe.send(request_, payload, [fd])
+        assert is_over(fe)  # it was read
+        fe.close()
     other = Frontend(add_server(sw, "g"))
     assert other.ask(vf.GET_FEATURES)
     other.close()
+    if relay == "false":
+        drivers.append(Driver(path))  # the same port, for an honest one
+        wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "the link")
+        assert descriptors(sw) < before + 20
     sw.vsctl("del-port", "h")
     assert sw.vsctl("list-ports", "br0").split() == ["g"]
+    if relay == "true":
+        # The old relay can be ended by nobody, but is in nobody's way.
+        drivers.append(Driver(add_server(sw, "h")))
+        wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "the link")
+    sw.stop()
+
+
+def is_over(fe):
+    try:
+        return fe.s.recv(1000) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_a_header_in_pieces(sw, drivers, silent_file, tmp_path):  # noqa: F811
+    """Descriptors that come with the second half are looked at as well, or not received."""
+    fd, _ = silent_file
+    open(str(tmp_path) + ".hold", "w").close()
+    begin(sw, "other_config:vhost-relay=false")
+    path = add_server(sw, "h")
+    header = struct.pack("<III", vf.SET_VRING_CALL, 1, 8)
+    for split in (1, 4, 11):
+        fe = Frontend(path)
+        fe.s.send(header[:split])
+        socket.send_fds(fe.s, [header[split:] + bytes(8)], [fd])
+        assert is_over(fe)
+        fe.close()
+    other = Frontend(add_server(sw, "g"))
+    assert other.ask(vf.GET_FEATURES)
+    other.close()
+
+
+def test_an_inspector_that_was_ended(sw, drivers):  # noqa: F811
+    """There is another one at once, and no front-end notices."""
+    begin(sw, "other_config:vhost-relay=false")
+    path = add_server(sw, "h")
+
+    def inspectors():
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/cmdline" % pid, encoding="ascii", errors="replace") as f:
+                    words = f.read().split("\0")
+                if words[:2] == ["sluice-vhost-relay", "inspect"] and is_netns_of(sw, pid):
+                    found.append(int(pid))
+            except OSError:
+                pass
+        return found
+    (old,) = wait_for(inspectors, 20, "an inspector")
+    os.kill(old, signal.SIGKILL)
+    drivers.append(Driver(path))
+    wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "the link")
+    wait_for(lambda: inspectors() not in ([], [old]), 20, "another one")
+    sw.stop()
+    wait_for(lambda: not inspectors(), 20, "its end")
+
+
+def is_netns_of(sw, pid):
+    wanted = os.stat("/run/netns/" + sw.ns.name)
+    have = os.stat("/proc/%s/ns/net" % pid)
+    return (wanted.st_dev, wanted.st_ino) == (have.st_dev, have.st_ino)

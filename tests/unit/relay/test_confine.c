@@ -20,6 +20,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
+#include "base/fd_served.h"
 #include "relay/confine.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
@@ -215,7 +216,14 @@ test_its_own_files_only(void **state)
     assert_int_equal(access(own, F_OK), -1);
 }
 
-static int pair[2];
+static int pair[2], memory = -1;
+
+// It can tell so, by asking nobody.
+static bool
+is_memory_of_here(void)
+{
+    return fcntl(memory, F_GET_SEALS) >= 0 && !fd_is_served_by_others(memory);
+}
 
 // Says that it is confined, and waits: all that a relay does.
 static int
@@ -229,6 +237,9 @@ speak(void)
         return 1;
     }
     free(p);
+    if (fd_is_served_by_others(pair[1]) || !is_memory_of_here()) {
+        return 3;
+    }
     return close(fd) == 0 && recv(pair[1], &byte, 1, 0) == 1 ? 0 : 2;
 }
 
@@ -252,6 +263,7 @@ test_no_capabilities(void **state)
     int status;
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    memory = memfd_create("memory", MFD_CLOEXEC);
     pid_t pid = fork();
     if (pid == 0) {
         close(pair[0]);
