@@ -6,9 +6,9 @@
 //
 // EAL pins the thread that starts it and leaves an empty directory under /var/run/dpdk: both are
 // undone here, and so are the locks that a failed start leaves.  A failed start is remembered: EAL
-// cannot be started twice, unless it did not like its arguments.  Then, if dpdk-init does not
-// insist, it is started without those of the database: bridges need packet buffers, not DPDK's
-// ports.
+// cannot be started twice, unless it did not like its arguments or would lack huge pages.  Then, if
+// dpdk-init does not insist, it is started without those of the database: bridges need packet
+// buffers, not DPDK's ports.
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -157,6 +157,35 @@ place_thread(const cpu_set_t *before)
     }
 }
 
+static bool
+must_start(void)
+{
+    return strcasecmp(smap_get_def(&dpdk.config, "dpdk-init", "false"), "true") == 0;
+}
+
+// Those of a process that has just ended may be on their way.
+#define PAGES_MS 2000
+#define PAGES_POLL_MS 20
+
+// Waits for the huge pages that EAL is to take at once; false if they are missing.
+static bool
+await_pages(void)
+{
+    bool fit = dpdk_args_fit(&dpdk.args, dpdk_huge_free_mb);
+
+    for (int ms = 0; !fit && ms < PAGES_MS; ms += PAGES_POLL_MS) {
+        usleep(PAGES_POLL_MS * 1000);
+        fit = dpdk_args_fit(&dpdk.args, dpdk_huge_free_mb);
+    }
+    if (!fit) {
+        log_warn(
+            "DPDK is to have more huge pages than the %llu MB that are free, on a NUMA node or "
+            "on all",
+            (unsigned long long)dpdk_huge_free_mb(-1));
+    }
+    return fit;
+}
+
 static int
 eal_init(const struct smap *config)
 {
@@ -169,6 +198,11 @@ eal_init(const struct smap *config)
     bool can_have = dpdk_huge_wait(smap_get(config, "dpdk-hugepage-dir"));
     prepare_args(config, &cpus, can_have ? dpdk_huge_free_bytes() : 0);
     if (dpdk.wanted_huge >= 0 && dpdk.args.no_huge == (dpdk.wanted_huge == 1)) {
+        return -ENOMEM;
+    }
+    // EAL would find out when it is too late to start once more, and who does not insist on DPDK is
+    // to have his bridges.
+    if (!await_pages() && !must_start()) {
         return -ENOMEM;
     }
     int error = run_eal(&cpus);
@@ -227,8 +261,7 @@ dpdk_start(const struct smap *other_config, char **errorp)
             dpdk.error_text =
                 xasprintf("cannot start DPDK (%s); its log lines say why", err_str(dpdk.error));
             log_at(dpdk.standby ? LOG_LVL_INFO : LOG_LVL_ERR, "%s", dpdk.error_text);
-            if (!dpdk.standby &&
-                strcasecmp(smap_get_def(&dpdk.config, "dpdk-init", "false"), "true") != 0) {
+            if (!dpdk.standby && !must_start()) {
                 start_without_keys();
             }
         }

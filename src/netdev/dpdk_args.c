@@ -344,6 +344,24 @@ dpdk_args_node_bytes(const struct dpdk_args *args, bool one_node, uint64_t *byte
     }
 }
 
+bool
+dpdk_args_fit(const struct dpdk_args *args, uint64_t (*free_mb)(int node))
+{
+    const char *sockets = last_value(args, "--socket-mem"), *all = last_value(args, "-m");
+    bool fit = true;
+
+    if (args->no_huge) {
+        return true;
+    }
+    for (int node = 0; fit && sockets != NULL && *sockets != '\0'; node++) {
+        uint64_t wanted = strtoul(sockets, NULL, 10);
+        fit = wanted == 0 || wanted <= free_mb(node);
+        sockets += strcspn(sockets, ",");
+        sockets += *sockets == ',';
+    }
+    return fit && (all == NULL || strtoul(all, NULL, 10) <= free_mb(-1));
+}
+
 void
 dpdk_args_free(struct dpdk_args *args)
 {

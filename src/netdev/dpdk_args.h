@@ -40,6 +40,10 @@ struct dpdk_args {
 
 void dpdk_args_init(struct dpdk_args *, const struct smap *other_config,
                     const struct dpdk_machine *);
+// Whether EAL finds the huge pages for which the arguments ask at its start; what is no number is
+// EAL's to refuse.  'free_mb': megabytes of huge pages that nobody uses on a node, or with -1 on
+// all.
+bool dpdk_args_fit(const struct dpdk_args *, uint64_t (*free_mb)(int node));
 void dpdk_args_free(struct dpdk_args *);
 // Of the huge pages that dpdk-socket-mem or dpdk-alloc-mem name, what the switch leaves to its
 // spare process, so that both together have what was asked for.  0: the keys ask for none, or for

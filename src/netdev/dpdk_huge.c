@@ -29,11 +29,13 @@ struct free_pages {
     uint64_t largest; // the largest size of which there are any
 };
 
+#define ALL_NODES "/sys/kernel/mm/hugepages"
+
 // Of the kernel's counters for pages of 'kb' kB; 0 when it has none.
 static unsigned int
-read_count(unsigned int kb, const char *name)
+read_count(const char *where, unsigned int kb, const char *name)
 {
-    char *path = xasprintf("/sys/kernel/mm/hugepages/hugepages-%ukB/%s", kb, name);
+    char *path = xasprintf("%s/hugepages-%ukB/%s", where, kb, name);
     FILE *f = fopen(path, "re");
     unsigned int n = 0;
 
@@ -48,10 +50,10 @@ read_count(unsigned int kb, const char *name)
 }
 
 static struct free_pages
-find_free_pages(void)
+find_free_pages(const char *where)
 {
     struct free_pages found = {0};
-    DIR *dir = opendir("/sys/kernel/mm/hugepages");
+    DIR *dir = opendir(where);
     if (dir == NULL) {
         return found;
     }
@@ -60,9 +62,9 @@ find_free_pages(void)
         if (sscanf(d->d_name, "hugepages-%ukB", &kb) != 1) {
             continue;
         }
-        n = read_count(kb, "free_hugepages");
-        // Promised to mappings that have not touched them yet.
-        n -= MIN(n, read_count(kb, "resv_hugepages"));
+        n = read_count(where, kb, "free_hugepages");
+        // Promised to mappings that have not touched them yet; a node has no such counter.
+        n -= MIN(n, read_count(where, kb, "resv_hugepages"));
         if (n > 0) {
             found.bytes += (uint64_t)n * kb * 1024;
             found.largest = MAX(found.largest, (uint64_t)kb * 1024);
@@ -75,13 +77,25 @@ find_free_pages(void)
 uint64_t
 dpdk_huge_free_bytes(void)
 {
-    return find_free_pages().bytes;
+    return find_free_pages(ALL_NODES).bytes;
+}
+
+uint64_t
+dpdk_huge_free_mb(int node)
+{
+    char *where = node < 0 ? NULL : xasprintf("/sys/devices/system/node/node%d/hugepages", node);
+    // A kernel without NUMA has one node, without a directory.
+    bool is_all = node < 0 || (node == 0 && access(where, F_OK) != 0);
+    uint64_t bytes = find_free_pages(is_all ? ALL_NODES : where).bytes;
+
+    free(where);
+    return bytes >> 20;
 }
 
 uint64_t
 dpdk_huge_page_bytes(void)
 {
-    return find_free_pages().largest;
+    return find_free_pages(ALL_NODES).largest;
 }
 
 bool

@@ -9,6 +9,8 @@
 
 // In huge pages of any size that nobody uses.
 uint64_t dpdk_huge_free_bytes(void);
+// Megabytes in those of NUMA node 'node'; of all with -1.  0 when there is no such node.
+uint64_t dpdk_huge_free_mb(int node);
 // The largest size of which some are free, which EAL takes first; 0: there are none.
 uint64_t dpdk_huge_page_bytes(void);
 // The machine has no NUMA node but 0.

@@ -28,8 +28,8 @@
 LOG_MODULE(dpdk);
 
 #define NOTE_MAX 65536
-// A spare that was killed is gone before its pages are back.
-enum { ROOM_MS = 1000, ROOM_POLL_MS = 20 };
+// A spare that was killed is gone before its pages are back; who lingers forwards meanwhile.
+enum { ROOM_MS = 5000, ROOM_POLL_MS = 20 };
 
 static const char huge_word[] = "huge", ordinary_word[] = "ordinary";
 

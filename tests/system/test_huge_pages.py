@@ -116,13 +116,40 @@ def test_a_lock_that_is_kept(pages, switch):
 
 def test_a_failed_start_keeps_no_lock(pages, switch):
     switch.vsctl("--no-wait", "set", "Open_vSwitch", ".",
-                 "other_config:dpdk-socket-mem=900000000")
+                 "other_config:dpdk-extra=--socket-me=900000000")  # EAL's own look finds too few
     switch.vsctl("--no-wait", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
     wait_for(lambda: log_has(switch, "cannot start DPDK"), what="the failure")
     lock = pages.lock(switch)
     assert lock is not None
     os.close(lock)
     assert "br0" in switch.vsctl("list-br")
+
+
+@pytest.mark.parametrize("keys,init", [("dpdk-socket-mem=1024", "try"), ("dpdk-socket-mem=1024", None),
+                                       ("dpdk-alloc-mem=1024", "try"), ("dpdk-socket-mem=\"0,32\"", "try"),
+                                       ("dpdk-extra=\"--socket-mem=1024\"", "try")])
+def test_bridges_do_without_pages_that_are_missing(pages, switch, keys, init):
+    """As with Open vSwitch; EAL, once it has failed like this, could not be started again."""
+    pages.set(32)
+    switch.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:" + keys,
+                 *(["other_config:dpdk-init=" + init] if init else []))
+    switch.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    switch.add_ports("br0", "p1")
+    assert switch.get("interface", "p1", "ofport") == "1"
+    assert switch.get("Open_vSwitch", ".", "dpdk_initialized") == "false"
+    assert log_has(switch, "more huge pages than the 64 MB that are free")
+    assert log_has(switch, "DPDK runs without other_config:dpdk-*")
+
+
+def test_pages_that_are_on_their_way(pages, switch):
+    """Of a process that has just ended: they are waited for."""
+    pages.set(32)
+    switch.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=try",
+                 "other_config:dpdk-socket-mem=128")
+    wait_for(lambda: log_has(switch, "DPDK Enabled - initializing"), what="the start")
+    pages.set(512)
+    wait_for(lambda: log_has(switch, "EAL ARGS"), what="EAL")
+    assert log_has(switch, "--socket-mem 128") and not log_has(switch, "MB that are free")
 
 
 @pytest.fixture

@@ -121,6 +121,48 @@ test_a_spare_has_its_share(void **state)
           {"dpdk-extra", "--legacy-mem"}, {"dpdk-socket-mem", "1024"});
 }
 
+// Node 0 has 512 MB, node 1 none, and there are no more.
+static uint64_t
+free_of_nodes(int node)
+{
+    return node <= 0 ? 512 : 0;
+}
+
+static bool
+fits(const struct dpdk_machine *machine, const char *key, const char *value)
+{
+    struct smap config = SMAP_INIT;
+    struct dpdk_args args;
+
+    smap_put(&config, key, value);
+    dpdk_args_init(&args, &config, machine);
+    bool fit = dpdk_args_fit(&args, free_of_nodes);
+    dpdk_args_free(&args);
+    smap_destroy(&config);
+    return fit;
+}
+
+static void
+test_pages_that_are_missing(void **state)
+{
+    assert_true(fits(&huge, "dpdk-init", "true"));
+    assert_true(fits(&huge, "dpdk-socket-mem", "512"));
+    assert_true(fits(&huge, "dpdk-socket-mem", "512,0,0"));
+    assert_false(fits(&huge, "dpdk-socket-mem", "513"));
+    assert_false(fits(&huge, "dpdk-socket-mem", "0,1"));
+    assert_false(fits(&huge, "dpdk-socket-mem", "64,0,64"));
+    assert_true(fits(&huge, "dpdk-alloc-mem", "512"));
+    assert_false(fits(&huge, "dpdk-alloc-mem", "513"));
+    assert_true(fits(&huge, "dpdk-extra", "--socket-mem=512,0"));
+    assert_false(fits(&huge, "dpdk-extra", "--socket-mem=512,1"));
+    assert_false(fits(&huge, "dpdk-extra", "--socket-mem 513"));
+    assert_false(fits(&huge, "dpdk-extra", "-m 513"));
+    // Words that lack their value are EAL's to refuse, and ordinary pages are not counted.
+    assert_true(fits(&huge, "dpdk-extra", "--file-prefix x --socket-mem=,"));
+    assert_true(fits(&no_huge, "dpdk-socket-mem", "4096"));
+    assert_true(fits(&huge, "dpdk-extra", "--no-huge -m 4096"));
+}
+
 static void
 test_lcore_mask(void **state)
 {
@@ -317,6 +359,7 @@ main(void)
         cmocka_unit_test(test_no_huge_pages),
         cmocka_unit_test(test_huge_pages),
         cmocka_unit_test(test_a_spare_has_its_share),
+        cmocka_unit_test(test_pages_that_are_missing),
         cmocka_unit_test(test_lcore_mask),
         cmocka_unit_test(test_the_place_of_the_main_thread),
         cmocka_unit_test(test_extra_wins),
