@@ -131,6 +131,49 @@ test_roundrobin_ignores_load(void **state)
     unmake();
 }
 
+// Of the queues of 'port', how many this PMD has.
+static unsigned
+n_of_port(const struct pmd *pmd, const struct dp_port *port)
+{
+    const struct poll_list *list = rcu_get(&pmd->poll);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < list->n; i++) {
+        n += list->rxq[i]->port == port;
+    }
+    return n;
+}
+
+// A guest's queues are polled where its memory is, if anybody polls there.
+static void
+test_queues_stay_on_their_node(void **state)
+{
+    static const enum rxq_assign policies[] = {RXQ_ASSIGN_CYCLES, RXQ_ASSIGN_GROUP,
+                                               RXQ_ASSIGN_ROUNDROBIN};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(policies); i++) {
+        make((uint64_t[]){90, 90, 90, 1, 1, 1});
+        dp->set.rxq_assign = policies[i];
+        pmds[1]->numa_id = pmds[2]->numa_id = 1;
+        devs[0]->queues.numa_id = 0;
+        devs[1]->queues.numa_id = 1;
+        rxq_schedule(dp, true);
+        assert_int_equal(n_of_port(pmds[0], &ports[0]), 3);
+        assert_int_equal(n_of(pmds[0]), 3);
+        assert_int_equal(n_of_port(pmds[1], &ports[1]) + n_of_port(pmds[2], &ports[1]), 3);
+        // It has come again, with its memory elsewhere.
+        devs[0]->queues.numa_id = 1;
+        rxq_schedule(dp, true);
+        assert_int_equal(n_of(pmds[0]), 0);
+        // A node without a thread: any is better than none.
+        devs[0]->queues.numa_id = 5;
+        rxq_schedule(dp, true);
+        assert_int_equal(n_of(pmds[0]) + n_of(pmds[1]) + n_of(pmds[2]), 6);
+        assert_int_not_equal(n_of(pmds[0]), 0);
+        unmake();
+    }
+}
+
 static void
 test_a_pin_isolates_its_core(void **state)
 {
@@ -322,6 +365,7 @@ main(void)
         cmocka_unit_test(test_cycles_pairs_heavy_with_light),
         cmocka_unit_test(test_group_balances_one_heavy_queue),
         cmocka_unit_test(test_roundrobin_ignores_load),
+        cmocka_unit_test(test_queues_stay_on_their_node),
         cmocka_unit_test(test_a_pin_isolates_its_core),
         cmocka_unit_test(test_a_new_queue_moves_nobody),
         cmocka_unit_test(test_auto_lb_moves_off_an_overloaded_pmd),
