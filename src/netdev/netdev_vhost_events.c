@@ -147,7 +147,8 @@ may_advise(struct netdev_vhost *vhost)
 }
 
 // Memory that can be somewhere.  Of any other the library has taken the first descriptors when it
-// finds out, and does not close them.
+// finds out, and does not close them; and it has given up the memory that there was, while rings
+// still lie in it, which forwarding threads go on to touch.
 static bool
 is_memory(const char *msg)
 {
@@ -165,7 +166,8 @@ is_memory(const char *msg)
     }
     for (uint32_t i = 0; i < n; i++) {
         memcpy(&region, msg + HEADER_SIZE + REGIONS + i * sizeof(region), sizeof(region));
-        if (region.size == 0 || region.size >= too_much || region.offset >= too_much) {
+        if (region.size == 0 || region.size >= too_much || region.offset >= too_much ||
+            !netdev_vhost_guard_can_map(i, region.size + region.offset)) {
             return false;
         }
     }

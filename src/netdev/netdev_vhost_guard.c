@@ -303,6 +303,23 @@ map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
     return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
 }
 
+bool
+netdev_vhost_guard_can_map(unsigned int i, uint64_t size)
+{
+    struct stat st;
+
+    if (i >= came.n || fstat(came.fds[i], &st) != 0 || st.st_blksize <= 0 ||
+        fd_is_served_by_others(came.fds[i])) {
+        return false;
+    }
+    size_t length = DIV_ROUND_UP(size, (uint64_t)st.st_blksize) * (uint64_t)st.st_blksize;
+    void *at = map(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, came.fds[i], 0);
+    if (at != MAP_FAILED) {
+        syscall(SYS_munmap, at, length);
+    }
+    return at != MAP_FAILED;
+}
+
 void *
 mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {

@@ -18,6 +18,9 @@
 #ifndef NETDEV_NETDEV_VHOST_GUARD_H
 #define NETDEV_NETDEV_VHOST_GUARD_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct netdev_vhost;
 
 // Catches SIGBUS from now on, and sigaction() for it speaks of the calling thread only; again is
@@ -29,6 +32,9 @@ void netdev_vhost_guard_start(void);
 // before its mappings.  Vhost thread.
 void netdev_vhost_guard_note(struct netdev_vhost *);
 
+// Whether 'size' bytes from the beginning of descriptor number 'i' of the message that this thread
+// has read can be mapped as the library does it.  Vhost thread.
+bool netdev_vhost_guard_can_map(unsigned int i, uint64_t size);
 // Closes the descriptors of the message that this thread has read, which the library does not see
 // then.  Vhost thread.
 void netdev_vhost_guard_drop_fds(void);
