@@ -35,7 +35,13 @@ flow_key_from_flow(const struct flow *flow, struct flow_key *k)
 void
 flow_key_from_mask(const struct flow_mask *mask, struct flow_key *k)
 {
-    pack(&mask->bits, flow_words_map(&mask->bits) & FLOW_KEY_WORDS_MAP, k);
+    flow_key_from_mask_words(mask, flow_words_map(&mask->bits) & FLOW_KEY_WORDS_MAP, k);
+}
+
+void
+flow_key_from_mask_words(const struct flow_mask *mask, uint64_t map, struct flow_key *k)
+{
+    pack(&mask->bits, map, k);
 }
 
 void

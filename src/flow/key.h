@@ -136,6 +136,8 @@ void flow_key_from_flow(const struct flow *flow, struct flow_key *k);
 
 /* The sparse form of a mask, and of the value under it (same map). */
 void flow_key_from_mask(const struct flow_mask *mask, struct flow_key *k);
+/* The same of some words: 'map' of them. */
+void flow_key_from_mask_words(const struct flow_mask *mask, uint64_t map, struct flow_key *k);
 void flow_key_value(const struct flow *flow, const struct flow_key *mask, struct flow_key *value);
 
 #endif

@@ -52,32 +52,11 @@ prefix_len(enum cls_trie_field field, const struct flow_mask *mask)
     return len;
 }
 
-/* Most words of a mask are zero: four at once are passed over. */
-static uint64_t
-mask_map(const struct flow_mask *mask)
-{
-    const uint64_t *bits = mask->bits.w;
-    uint64_t map = 0;
-    unsigned w = 0;
-
-    for (; w + 4 <= FLOW_WORDS; w += 4) {
-        if (bits[w] | bits[w + 1] | bits[w + 2] | bits[w + 3]) {
-            for (unsigned i = w; i < w + 4; i++) {
-                map |= (uint64_t)(bits[i] != 0) << i;
-            }
-        }
-    }
-    for (; w < FLOW_WORDS; w++) {
-        map |= (uint64_t)(bits[w] != 0) << w;
-    }
-    return map;
-}
-
 /* Fills in what follows from the mask alone. */
 static void
 subtable_init(struct cls_subtable *st, const struct flow_mask *mask)
 {
-    st->map = mask_map(mask);
+    st->map = flow_words_map(&mask->bits);
     for (int s = 0; s < CLS_N_STAGES; s++) {
         for (uint64_t map = st->map & stage_words[s]; map; map &= map - 1) {
             unsigned w = (unsigned)__builtin_ctzll(map);
@@ -150,7 +129,7 @@ has_mask(const struct cls_subtable *st, const struct flow_mask *mask, uint64_t m
 struct cls_subtable *
 cls_subtable_by_mask(struct cls *cls, const struct flow_mask *mask)
 {
-    uint64_t map = mask_map(mask);
+    uint64_t map = flow_words_map(&mask->bits);
     struct cls_subtable **recent = recent_place(cls, mask, map);
     struct cls_subtable key, *st;
 

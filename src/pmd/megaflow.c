@@ -196,14 +196,14 @@ flow_make_ufid(const struct lane *lane, const struct subtable *st, const uint64_
 static struct flow_key *
 flow_asked_outside(const struct flow_mask *mask, uint64_t shape)
 {
-    struct flow_mask outside = *mask;
+    uint64_t outside = flow_words_map(&mask->bits) & FLOW_KEY_WORDS_MAP & ~shape;
     struct flow_key k;
 
-    for (uint64_t map = shape; map; map &= map - 1) {
-        outside.bits.w[__builtin_ctzll(map)] = 0;
+    if (!outside) {
+        return NULL;
     }
-    flow_key_from_mask(&outside, &k);
-    return k.map ? xmemdup(&k, flow_key_size(&k)) : NULL;
+    flow_key_from_mask_words(mask, outside, &k);
+    return xmemdup(&k, flow_key_size(&k));
 }
 
 static void

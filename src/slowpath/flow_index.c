@@ -51,8 +51,11 @@ static struct flow_group *
 group_get(struct flow_index *x, const uint64_t *key, uint32_t n_words)
 {
     size_t size = (n_words + 1) * sizeof *key;
-    struct flow_group *g;
+    struct flow_group *g = x->last_group;
 
+    if (g && g->n_words == n_words && !memcmp(&g->map, key, size)) {
+        return g;
+    }
     HASH_FIND(hh, x->groups, key, size, g);
     if (!g) {
         g = xzalloc(sizeof *g + n_words * sizeof g->mask[0]);
@@ -61,6 +64,7 @@ group_get(struct flow_index *x, const uint64_t *key, uint32_t n_words)
         memcpy(&g->map, key, size);
         HASH_ADD_KEYPTR(hh, x->groups, &g->map, size, g);
     }
+    x->last_group = g;
     return g;
 }
 
@@ -80,6 +84,9 @@ group_resize(struct flow_group *g, uint32_t n)
 static void
 group_free(struct flow_index *x, struct flow_group *g)
 {
+    if (x->last_group == g) {
+        x->last_group = NULL;
+    }
     HASH_DEL(x->groups, g);
     for (uint32_t w = 0; w < g->n_words; w++) {
         free(g->values[w]);
@@ -111,12 +118,9 @@ place_add(struct flow_index *x, struct ukey *ukey, const struct flow *key,
     uint32_t n_words = 0;
     struct flow_group *g;
 
-    id[0] = 0;
-    for (uint32_t k = 0; k < FLOW_KEY_WORDS; k++) {
-        if (mask->bits.w[k] && !(sum->changed >> k & 1)) {
-            id[0] |= UINT64_C(1) << k;
-            id[++n_words] = mask->bits.w[k];
-        }
+    id[0] = flow_words_map(&mask->bits) & FLOW_KEY_WORDS_MAP & ~sum->changed;
+    for (uint64_t map = id[0]; map; map &= map - 1) {
+        id[++n_words] = mask->bits.w[__builtin_ctzll(map)];
     }
     g = group_get(x, id, n_words);
     if (g->n >= g->allocated) {

@@ -33,6 +33,7 @@ struct flow_index {
     pthread_mutex_t door; /* held while waiting for 'lock' in turn: see index_lock() */
     pthread_mutex_t lock; /* leaf: all below, and the places, cohorts and 'suspect' of the ukeys */
     struct flow_group *groups;
+    struct flow_group *last_group; /* that a flow was put into, or NULL */
     uint64_t seq;
     struct ukey **suspects;
     size_t n_suspects, allocated_suspects;
