@@ -158,10 +158,11 @@ table_lookup(struct xlate_ctx *ctx, uint8_t table_id)
     if (ctx->in->first_rule && !ctx->looked_up) {
         rule = ctx->in->first_rule;
     } else {
-        rule = ofproto_lookup(ctx->view->ofproto, ctx->bridge->version, table_id, flow, ctx->wc);
+        rule = xlate_look_up(ctx, table_id, flow);
     }
     xlate_dep_lookup(ctx, ctx->view->ofproto, table_id, flow, rule);
     ctx->looked_up = true;
+    ctx->untouched = flow == &ctx->flow; /* But for the port that a resubmit may name. */
     return rule;
 }
 
@@ -277,15 +278,12 @@ xlate_table(struct xlate_ctx *ctx, ofp_port_t in_port, uint8_t table_id, bool ma
     }
     ctx->flow.ofp_in_port = old_in_port;
     xlate_report_table(ctx, table_id, rule, &trace);
-    if (ctx->is_own) {
-        ctx->trace = trace;
-        return;
-    }
-    if (rule) {
+    if (rule && !ctx->is_own) {
         run_rule(ctx, rule, table_id);
-    } else {
+    } else if (!ctx->is_own) {
         table_miss(ctx, table_id, may_packet_in);
     }
+    ctx->untouched = false;
     ctx->trace = trace;
 }
 
@@ -368,7 +366,7 @@ find_start(struct xlate_ctx *ctx)
 static void
 begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
 {
-    memset(out, 0, sizeof *out);
+    memset(out, 0, offsetof(struct xlate_out, final_flow));
     ctx->in = in;
     ctx->out = out;
     ctx->wc = &out->mask;
@@ -379,7 +377,7 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     for (unsigned i = FLOW_KEY_WORDS; i < FLOW_WORDS; i++) {
         ctx->first.w[i] = 0;
     }
-    ctx->looked_up = false;
+    ctx->looked_up = ctx->untouched = false;
     ctx->base = ctx->first;
     ctx->orig_priority = in->flow->skb_priority;
     ctx->n_bridges = 0;
@@ -521,8 +519,16 @@ xlate(const struct xlate_in *in, struct xlate_out *out)
     if (in->flow->recirc_id ? xlate_thaw_begin(&ctx) : find_start(&ctx)) {
         run(&ctx);
     }
-    out->final_flow = ctx.flow;
+    if (in->trace) {
+        out->final_flow = ctx.flow;
+    }
     end(&ctx);
+}
+
+void
+xlate_share_init(struct xlate_share *share)
+{
+    memset(share, 0, offsetof(struct xlate_share, seen));
 }
 
 void

@@ -25,9 +25,24 @@ struct xlate_cache;
 struct xlate_deps;
 struct xlate_trace;
 
+/* What a table answered to an earlier packet of a batch, which is the answer to each packet that
+ * agrees with it in the bits that were looked at; see xlate_seen.c. */
+enum { XLATE_SEEN = 64, XLATE_SEEN_WORDS = 6 };
+struct xlate_seen {
+    const struct ofproto *ofproto;
+    cls_version_t version;
+    struct rule *rule; /* borrowed, or NULL: none matched */
+    uint8_t table_id;
+    uint8_t n_useless; /* lookups in a row that found another packet's answer here */
+    uint8_t n_words;   /* more than XLATE_SEEN_WORDS: too many to compare */
+    uint8_t word[XLATE_SEEN_WORDS];
+    uint64_t mask[XLATE_SEEN_WORDS], value[XLATE_SEEN_WORDS];
+};
+
 /* What the translations of one batch have in common: most of their caches and deps come out equal,
- * and then they are one, which also gets the batch's credits in one go.  One thread's, for the time
- * of a batch; zeroed memory is an empty one.  A share holds references. */
+ * and then they are one, which also gets the batch's credits in one go; and most of their tables
+ * answer as they did to the packet before.  One thread's, for the time of a batch, in which the
+ * thread does not quiesce.  A share holds references. */
 enum { XLATE_SHARED = 4 };
 struct xlate_share {
     struct xlate_shared_cache {
@@ -36,7 +51,11 @@ struct xlate_share {
     } caches[XLATE_SHARED];
     struct xlate_deps *deps[XLATE_SHARED];
     unsigned n_caches, next_cache, n_deps, next_deps;
+    uint64_t seen_map; /* which of 'seen' say something */
+    struct xlate_seen seen[XLATE_SEEN];
 };
+/* An empty one. */
+void xlate_share_init(struct xlate_share *);
 /* Credits what is due, and lets go. */
 void xlate_share_fini(struct xlate_share *);
 
@@ -80,7 +99,7 @@ struct xlate_out {
                                 * nobody: install nothing */
     struct xlate_cache *cache; /* whom to credit later packets to; the caller's */
     struct xlate_deps *deps;   /* what the result depends on; the caller's */
-    struct flow final_flow;    /* what the pipeline made of the packet, for ofproto/trace */
+    struct flow final_flow; /* what the pipeline made of the packet; only with in->trace.  Last */
 };
 /* "Recursion too deep", for out->error. */
 const char *xlate_out_error_text(const struct xlate_out *);

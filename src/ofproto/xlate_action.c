@@ -431,6 +431,9 @@ xlate_actions(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size, boo
             break;
         }
         report_action(ctx, a);
+        if (a->type != OFPACT_RESUBMIT && a->type != OFPACT_GOTO_TABLE) {
+            ctx->untouched = false;
+        }
         if (a->type == OFPACT_DEC_TTL) {
             if (xlate_dec_ttl(ctx, OFPACT_CAST(ofpact_cnt_ids, a))) {
                 break;

@@ -16,6 +16,7 @@
  *   xlate_mirror.c   mirrors
  *   xlate_own.c      what is for the switch itself
  *   normal.c         NORMAL
+ *   xlate_seen.c     what tables answered to earlier packets of a batch
  *   xlate_cache.c    whom to credit packets to
  *   xlate_deps.c     what the result depends on
  *
@@ -126,6 +127,7 @@ struct xlate_ctx {
     struct flow base;
     struct flow first; /* as it came, with pipeline words clear */
     bool looked_up;    /* in some table */
+    bool untouched;    /* nothing was done since the last lookup: the flow is as it was then */
 
     const struct xlate_bridge *bridge;
     const struct ofproto_view *view; /* bridge->view */
@@ -332,6 +334,10 @@ bool xlate_is_reserved(const struct rte_ether_addr *);
 /* --- xlate_mirror.c --- */
 void xlate_mirror_in(struct xlate_ctx *);
 void xlate_mirror_out(struct xlate_ctx *, const struct view_port *);
+
+/* --- xlate_seen.c --- */
+/* ofproto_lookup() in the present bridge, which adds to ctx->wc. */
+struct rule *xlate_look_up(struct xlate_ctx *, uint8_t table_id, const struct flow *);
 
 /* --- xlate_cache.c --- */
 /* Room for one more credit; NULL if nobody wants them. */

@@ -128,7 +128,8 @@ handle_packet(struct slowpath *sp, struct upcall *up, const struct flow *flow)
     xlate_out_fini(&out);
 }
 
-/* 'n' misses with the key of ups[0]: translates once, installs, sends all of them. */
+/* 'n' misses with the key of ups[0]: translates once, installs, sends all of them.  'share' is NULL
+ * if nothing else is in the batch. */
 static void
 handle_misses(struct slowpath *sp, struct upcall **ups, unsigned n, struct xlate_share *share)
 {
@@ -174,19 +175,64 @@ handle_action(struct slowpath *sp, struct upcall *up)
     }
 }
 
-/* Takes the misses of 'ups' that share the key of the first one out into 'same', in order. */
-static unsigned
-take_same(struct upcall **ups, unsigned n, struct upcall **same)
+/* A number that misses with the same key have in common, to be compared first: most keys of a batch
+ * differ.  Who makes them collide makes a batch compare keys instead. */
+static uint32_t
+signature(const struct upcall *up)
 {
-    unsigned n_same = 0;
-    const struct upcall *first = ups[0];
+    uint64_t h = up->key.map;
 
+    for (uint32_t i = 0; i < up->key.n; i++) {
+        h = (h ^ up->key.w[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 29;
+    }
+    return (uint32_t)(h >> 32);
+}
+
+struct batch {
+    struct upcall **ups; /* NULL: done with an earlier one */
+    unsigned n;
+    uint32_t signature[SLOWPATH_BATCH]; /* of misses */
+};
+
+/* Upcalls were written by another core: so many are fetched at a time. */
+enum { FETCH_AHEAD = 4 };
+
+static void
+prefetch_upcall(const struct upcall *up)
+{
+    __builtin_prefetch(up);
+    __builtin_prefetch((const char *)up + CACHE_LINE_SIZE);
+    __builtin_prefetch((const char *)up + 2 * CACHE_LINE_SIZE);
+}
+
+static void
+batch_init(struct batch *b, struct upcall **ups, unsigned n)
+{
+    b->ups = ups;
+    b->n = n;
     for (unsigned i = 0; i < n; i++) {
-        if (ups[i] && ups[i]->type == UPCALL_MISS && flow_key_equal(&ups[i]->key, &first->key)) {
-            same[n_same++] = ups[i];
-            if (i) {
-                ups[i] = NULL;
-            }
+        if (i + FETCH_AHEAD < n) {
+            prefetch_upcall(ups[i + FETCH_AHEAD]);
+        }
+        __builtin_prefetch(ups[i]->mbuf);
+        b->signature[i] = ups[i]->type == UPCALL_MISS ? signature(ups[i]) : 0;
+    }
+}
+
+/* Takes the misses that share the key of the one at 'first' out into 'same', in order. */
+static unsigned
+take_same(struct batch *b, unsigned first, struct upcall **same)
+{
+    struct upcall *up = b->ups[first];
+    unsigned n_same = 0;
+
+    same[n_same++] = up;
+    for (unsigned i = first + 1; i < b->n; i++) {
+        if (b->signature[i] == b->signature[first] && b->ups[i] && b->ups[i]->type == UPCALL_MISS &&
+            flow_key_equal(&b->ups[i]->key, &up->key)) {
+            same[n_same++] = b->ups[i];
+            b->ups[i] = NULL;
         }
     }
     return n_same;
@@ -197,15 +243,18 @@ handle_batch(struct upcall **ups, unsigned n, void *slowpath_)
 {
     struct slowpath *sp = slowpath_;
     struct upcall *all[SLOWPATH_BATCH], *same[SLOWPATH_BATCH];
-    struct xlate_share share = {0};
+    struct xlate_share share;
+    struct batch b;
 
+    xlate_share_init(&share);
     memcpy(all, ups, n * sizeof *ups);
+    batch_init(&b, ups, n);
     for (unsigned i = 0; i < n; i++) {
         if (!ups[i]) {
             continue;
         }
         if (ups[i]->type == UPCALL_MISS) {
-            handle_misses(sp, same, take_same(&ups[i], n - i, same), &share);
+            handle_misses(sp, same, take_same(&b, i, same), n > 1 ? &share : NULL);
         } else {
             handle_action(sp, ups[i]);
         }

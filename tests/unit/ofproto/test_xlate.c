@@ -255,6 +255,74 @@ a_share_is_bounded(void **state)
     fx_fini(&fx);
 }
 
+/* Translates in a batch; the actions must be these. */
+static void
+expect_in_batch(struct fx *fx, const char *text, struct xlate_share *share, const char *expected)
+{
+    struct xlate_out out;
+    struct text t = {0};
+
+    xlate_shared(fx, text, share, &out);
+    dp_actions_format(out.actions.data, out.actions.size, NULL, &t);
+    assert_string_equal(text_cstr(&t), expected);
+    text_fini(&t);
+    xlate_out_fini(&out);
+}
+
+/* The answers of tables that a batch remembers are those of one version, one bridge, one table, and
+ * of packets that agree in what was looked at. */
+static void
+a_batch_follows_its_tables(void **state)
+{
+    struct fx fx;
+    struct xlate_share share;
+    struct ofpacts acts = {0};
+
+    (void)state;
+    fx_init(&fx);
+    struct ofproto *p = fx_bridge(&fx, "br0");
+    for (uint16_t i = 1; i <= 4; i++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "p%u", i);
+        fx_port(&fx, p, name, i, NULL, NULL);
+    }
+    ofproto_commit(p);
+    rules_for_sharing(p);
+    xlate_share_init(&share);
+    expect_in_batch(&fx, "udp,nw_src=10.0.0.1,tp_src=1", &share, "2");
+    assert_int_equal(__builtin_popcountll(share.seen_map), 2);
+    expect_in_batch(&fx, "tcp,nw_src=10.0.0.1,tp_src=1", &share, "drop");
+    expect_in_batch(&fx, "udp,nw_src=10.0.0.2,tp_src=1", &share, "2");
+
+    /* A rule that comes counts from the next translation on. */
+    fx_output(&acts, 3);
+    fx_flow_acts(p, 1, "udp,nw_src=10.0.0.2", 3, &acts);
+    expect_in_batch(&fx, "udp,nw_src=10.0.0.2,tp_src=1", &share, "3");
+    expect_in_batch(&fx, "udp,nw_src=10.0.0.1,tp_src=1", &share, "2");
+
+    /* A table whose packets differ is left alone, and answers all the same. */
+    for (int i = 0; i < 40; i++) {
+        bool second = i % 2;
+
+        expect_in_batch(&fx, second ? "udp,nw_src=10.0.0.2" : "udp,nw_src=10.0.0.1", &share,
+                        second ? "3" : "2");
+    }
+
+    /* A mask with more words than are compared. */
+    fx_output(&acts, 4);
+    fx_flow_acts(p, 1,
+                 "udp,reg0=0,reg2=0,reg4=0,reg6=0,reg8=0,metadata=0,dl_src=00:00:00:00:00:00,"
+                 "nw_src=10.0.0.3,tp_src=1",
+                 9, &acts);
+    for (int i = 0; i < 3; i++) {
+        expect_in_batch(&fx, "udp,nw_src=10.0.0.3,tp_src=1", &share, "4");
+        expect_in_batch(&fx, "udp,nw_src=10.0.0.3,tp_src=2", &share, "2");
+    }
+    xlate_share_fini(&share);
+    fx_fini(&fx);
+}
+
 /* True if what was translated for 'flow' is affected by the changes that were made since. */
 static bool
 is_affected(struct fx *fx, const struct flow *flow, const struct xlate_out *out)
@@ -351,6 +419,7 @@ main(void)
         cmocka_unit_test(packets_are_credited),
         cmocka_unit_test(equal_results_of_a_batch_are_one),
         cmocka_unit_test(a_share_is_bounded),
+        cmocka_unit_test(a_batch_follows_its_tables),
         cmocka_unit_test(only_what_a_change_can_affect),
         cmocka_unit_test(a_moved_mac_affects_who_sends_to_it),
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * test_xlate_mask.c - the property that makes megaflows right: packets that agree in the mask get
- * the same actions, whatever the rules are.
+ * the same actions, whatever the rules are, and whatever came before them in a batch.
  */
 #include "xlate_fixture.h"
 
@@ -177,7 +177,44 @@ random_flow(struct flow *flow, uint16_t dl_type)
 }
 
 static void
-check_property(struct fx *fx)
+expect_equal(const struct flow *a, const struct xlate_out *out_a, const struct flow *b,
+             const struct xlate_out *out_b)
+{
+    struct text t = {0};
+
+    if (out_a->actions.size == out_b->actions.size &&
+        !memcmp(out_a->actions.data, out_b->actions.data, out_a->actions.size)) {
+        return;
+    }
+    text_put(&t, "\n");
+    flow_format(a, NULL, &t);
+    text_put(&t, "\n");
+    dp_actions_format(out_a->actions.data, out_a->actions.size, NULL, &t);
+    text_put(&t, "\n");
+    flow_format(b, NULL, &t);
+    text_put(&t, "\n");
+    dp_actions_format(out_b->actions.data, out_b->actions.size, NULL, &t);
+    fail_msg("%s", text_cstr(&t));
+}
+
+/* In a batch: what tables answered to the packets before may be used for this one. */
+static void
+xlate_in_batch(struct fx *fx, odp_port_t port, struct flow *flow, struct xlate_share *share,
+               struct xlate_out *out)
+{
+    const struct xlate_in in = {
+        .ofprotos = fx->all, .flow = flow, .want_cache = true, .share = share};
+    struct xlate_out alone;
+
+    fx_xlate(fx, port, flow, false, &alone);
+    xlate(&in, out);
+    expect_equal(flow, &alone, flow, out);
+    xlate_out_fini(&alone);
+}
+
+/* 'share' is NULL for a packet that is no batch's. */
+static void
+check_property(struct fx *fx, struct xlate_share *share)
 {
     static const uint16_t types[] = {ETH_TYPE_IP, ETH_TYPE_IP, ETH_TYPE_ARP, 0x1234};
     uint16_t dl_type = types[pick(4)];
@@ -186,7 +223,11 @@ check_property(struct fx *fx)
     struct xlate_out out_a, out_b;
 
     random_flow(&a, dl_type);
-    fx_xlate(fx, port, &a, false, &out_a);
+    if (share) {
+        xlate_in_batch(fx, port, &a, share, &out_a);
+    } else {
+        fx_xlate(fx, port, &a, false, &out_a);
+    }
     for (int i = 0; i < 8; i++) {
         random_flow(&b, dl_type);
         if (!i) {
@@ -210,20 +251,7 @@ check_property(struct fx *fx)
             continue;
         }
         fx_xlate(fx, port, &mixed, false, &out_b);
-        if (out_a.actions.size != out_b.actions.size ||
-            memcmp(out_a.actions.data, out_b.actions.data, out_a.actions.size)) {
-            struct text t = {0};
-
-            text_put(&t, "\n");
-            flow_format(&a, NULL, &t);
-            text_put(&t, "\n");
-            dp_actions_format(out_a.actions.data, out_a.actions.size, NULL, &t);
-            text_put(&t, "\n");
-            flow_format(&mixed, NULL, &t);
-            text_put(&t, "\n");
-            dp_actions_format(out_b.actions.data, out_b.actions.size, NULL, &t);
-            fail_msg("%s", text_cstr(&t));
-        }
+        expect_equal(&a, &out_a, &mixed, &out_b);
         xlate_out_fini(&out_b);
     }
     xlate_out_fini(&out_a);
@@ -262,7 +290,16 @@ packets_of_a_megaflow_are_alike(void **state)
             mac_table_learn(ofproto_view(br0)->mac_table, &src);
         }
         for (int i = 0; i < 200; i++) {
-            check_property(&fx);
+            check_property(&fx, NULL);
+        }
+        for (int i = 0; i < 5; i++) {
+            struct xlate_share share;
+
+            xlate_share_init(&share);
+            for (int j = 0; j < 40; j++) {
+                check_property(&fx, &share);
+            }
+            xlate_share_fini(&share);
         }
         fx_fini(&fx);
     }
