@@ -99,6 +99,10 @@ follow_later(void *slowpath_)
 {
     struct slowpath *sp = slowpath_;
 
+    if (atomic_load_explicit(&sp->followed_seq, memory_order_acquire) >=
+        ofprotos_seq(sp->ofprotos)) {
+        return; /* A barrier came with the changes. */
+    }
     if (pace_rests(&sp->pace) && dp_n_flows(sp->dp) && !ofprotos_has_other_changes(sp->ofprotos)) {
         revalidators_request_soon(sp);
     } else if (!sync_try(sp) && sp->asked_seq < ofprotos_seq(sp->ofprotos)) {

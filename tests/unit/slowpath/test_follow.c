@@ -305,6 +305,41 @@ a_stream_is_followed_together(void **state)
     sp = NULL;
 }
 
+/* A change that a barrier's answer followed leaves nothing to wake a revalidator for. */
+static void
+what_main_followed_wakes_nobody(void **state)
+{
+    struct smap config = SMAP_INIT;
+
+    (void)state;
+    smap_put(&config, "max-revalidator", "60000");
+    sp = slowpath_create(fx.loop, fx.all);
+    slowpath_start(sp, dp, &config);
+    flow_index = sp->index;
+    for (unsigned i = 0; i < 10; i++) {
+        install(false);
+    }
+    follow();
+    loop_run_once(fx.loop, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        uint64_t requested = sp->requested;
+
+        run_rule(rule_above, i % 2 ? "output:1" : "output:2", OFPFC_ADD);
+        assert_true(sync_try(sp));
+        loop_run_once(fx.loop, 0);
+        pthread_mutex_lock(&sp->lock);
+        assert_false(sp->soon);
+        assert_int_equal(sp->requested, requested);
+        pthread_mutex_unlock(&sp->lock);
+        rcu_quiesce();
+    }
+    dp_flow_walk(dp, 0, 1, check_flow, NULL);
+    run_rule(rule_above, "drop", OFPFC_DELETE_STRICT);
+    slowpath_destroy(sp);
+    sp = NULL;
+    smap_destroy(&config);
+}
+
 int
 main(void)
 {
@@ -312,6 +347,7 @@ main(void)
         /* First: conjunctions, of which random rules have some, rule out short cuts. */
         cmocka_unit_test(a_waiting_suspect_does_not_keep_its_rule),
         cmocka_unit_test(a_pass_before_the_news_loses_no_change),
+        cmocka_unit_test(what_main_followed_wakes_nobody),
         cmocka_unit_test(datapath_equals_fresh_translation),
         cmocka_unit_test(a_stream_is_followed_together),
         cmocka_unit_test(cohorts_equal_fresh_translation),
