@@ -43,6 +43,7 @@ struct ofconn {
     uint8_t version; /* 0 until HELLO has come */
 
     struct wr out;                 /* replies of this turn, not yet given to the stream */
+    bool barrier_answered;         /* 'out' has the answer to a barrier */
     struct barrier_wait *barrier;  /* or NULL */
     struct dump *dump;             /* or NULL */
     uint64_t mod_seq;              /* ofprotos_seq() after its last change */

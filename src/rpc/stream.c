@@ -508,6 +508,29 @@ stream_input(struct stream *s)
     return s->bev ? bufferevent_get_input(s->bev) : s->empty;
 }
 
+bool
+stream_read_more(struct stream *s)
+{
+    uint8_t bytes[2048]; /* A peer that waits for each answer has not sent much. */
+    struct evbuffer *in;
+    ssize_t n;
+
+    if (s->is_tls || s->state != STREAM_OPEN || s->flushing ||
+        !(bufferevent_get_enabled(s->bev) & EV_READ)) {
+        return false;
+    }
+    n = recv(bufferevent_getfd(s->bev), bytes, sizeof bytes, MSG_DONTWAIT);
+    if (n <= 0) {
+        return false;
+    }
+    /* Its end is frozen except while libevent reads. */
+    in = bufferevent_get_input(s->bev);
+    evbuffer_unfreeze(in, 0);
+    evbuffer_add(in, bytes, (size_t)n);
+    evbuffer_freeze(in, 0);
+    return true;
+}
+
 size_t
 stream_backlog(const struct stream *s)
 {

@@ -77,6 +77,10 @@ int stream_send(struct stream *stream, const void *p, size_t len);
 int stream_send_evbuffer(struct stream *stream, struct evbuffer *buf);
 /* What has arrived and is not consumed. */
 struct evbuffer *stream_input(struct stream *stream);
+/* Takes what has arrived at a plain stream meanwhile, without a turn through the loop: for who just
+ * answered a peer that waited for the answer.  False if nothing has, or the stream does not read;
+ * errors and the end are the loop's to report. */
+bool stream_read_more(struct stream *stream);
 /* Bytes queued and not yet given to the kernel. */
 size_t stream_backlog(const struct stream *stream);
 /* Default 256 MB. */

@@ -546,6 +546,46 @@ tls_verifies_both_ends_and_bootstraps(void **state)
     shell(command);
 }
 
+/* Without the loop: what the peer has sent, once, and not where the owner does not want to read. */
+static void
+more_is_read_at_once(void **state)
+{
+    char name[100];
+    struct evbuffer *in;
+
+    (void)state;
+    snprintf(name, sizeof(name), "punix:%s/more", test_dir);
+    struct listener *listener = listen_on(name, NULL);
+    connect_to(name + 1, NULL);
+    RUN_UNTIL(client.n_opens && server.n_opens);
+    loop_run_once(loop, 0);
+    assert_false(stream_read_more(server.stream));
+
+    assert_int_equal(stream_send(client.stream, "abc", 3), 0);
+    assert_true(stream_read_more(server.stream));
+    in = stream_input(server.stream);
+    assert_int_equal(evbuffer_get_length(in), 3);
+    assert_memory_equal(evbuffer_pullup(in, 3), "abc", 3);
+    evbuffer_drain(in, 3);
+    assert_false(stream_read_more(server.stream));
+
+    stream_set_reading(server.stream, false);
+    assert_int_equal(stream_send(client.stream, "def", 3), 0);
+    assert_false(stream_read_more(server.stream));
+    stream_set_reading(server.stream, true);
+    RUN_UNTIL(server.received.len == 3);
+
+    /* The end is reported by the loop. */
+    stream_close(client.stream);
+    client.stream = NULL;
+    assert_false(stream_read_more(server.stream));
+    assert_int_equal(server.n_closes, 0);
+    RUN_UNTIL(server.n_closes == 1);
+    assert_false(stream_read_more(server.stream));
+    listener_close(listener);
+    reset();
+}
+
 int
 main(void)
 {
@@ -559,6 +599,7 @@ main(void)
         cmocka_unit_test(a_peer_that_never_reads_is_dropped),
         cmocka_unit_test(bytes_arrive_in_order_whatever_the_pieces),
         cmocka_unit_test(callbacks_may_close_and_data_before_the_end_arrives),
+        cmocka_unit_test(more_is_read_at_once),
         cmocka_unit_test(reconnects_with_growing_backoff),
         cmocka_unit_test(tls_verifies_both_ends_and_bootstraps),
     };
