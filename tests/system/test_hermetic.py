@@ -164,8 +164,12 @@ def test_lines_that_log_readers_look_for(made):
                      "other_config:datapath-id=0000000000000005", "--", "add-port", "br0", "p7", "--", "set",
                      "Interface", "p7", "type=dummy-pmd", "ofport_request=7")
         switch.vsctl("del-port", "p7")
-        text = open(switch.log, encoding="utf-8").read()
-        said.append({line.split("|", 2)[2] for line in text.splitlines()
+
+        def text():  # Open vSwitch writes from another thread
+            with open(switch.log, encoding="utf-8") as f:
+                return f.read()
+        wait_for(lambda: re.search("core id: +[0-9]+ destroyed", text()), 10, "the last line")
+        said.append({line.split("|", 2)[2] for line in text().splitlines()
                      if re.search(r"\|bridge\|.*(ed interface|datapath ID)|\|dpif_netdev\|.*(PMD|pmd) thread", line)})
         said[-1] = {re.sub("core id: +[0-9]+", "core id: N", line) for line in said[-1]}
     assert said[0] == said[1]

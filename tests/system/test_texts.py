@@ -502,9 +502,13 @@ def test_counters_that_dashboards_read(pair):
         wait_for(lambda: int(ours.run("coverage/read-counter", name)[1]) > was, 10, name)
 
 
+NEVER = os.path.join(os.path.dirname(__file__), "../../src/base/coverage_never.def")
+
+
+@pytest.mark.skipif(not os.path.exists(NEVER), reason="tests that were copied without the sources")
 def test_counters_that_cannot_count(pair):
     """Those that Open vSwitch has for what does not happen here are 0, not an error; and all of them are its own."""
-    with open(os.path.join(os.path.dirname(__file__), "../../src/base/coverage_never.def"), encoding="ascii") as f:
+    with open(NEVER, encoding="ascii") as f:
         names = re.findall(r"^NEVER\((\w+)\)$", f.read(), re.M)
     assert len(names) > 40
     ours, theirs = pair.controls
