@@ -51,6 +51,18 @@ dpctl_parse_options(struct unixctl_conn *conn, int argc, const char *argv[], voi
     return true;
 }
 
+int
+dpctl_parse_leading_options(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp,
+                            struct dpctl_args *a)
+{
+    int n = 0;
+
+    while (n + 1 < argc && argv[n + 1][0] == '-') {
+        n++;
+    }
+    return dpctl_parse_options(conn, n + 1, argv, dpp, a) ? n : -1;
+}
+
 bool
 dpctl_parse_args(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp,
                  struct dpctl_args *a)
@@ -410,7 +422,23 @@ dpctl_cache_get_size(struct unixctl_conn *conn, int argc, const char *argv[], vo
 static void
 dpctl_cache_set_size(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    unixctl_reply_error(conn, "ovs-vswitchd: setting cache size failed (Operation not supported)");
+    struct dpctl_args a;
+    unsigned int size;
+
+    if (!dpctl_parse_options(conn, argc, argv, dpp, &a)) {
+        return;
+    }
+    if (a.n_words != 3) {
+        unixctl_reply_error(conn, "ovs-vswitchd: Invalid number of arguments (Invalid argument)");
+    } else if (!str_to_uint(a.words[2], 10, &size)) {
+        unixctl_reply_error(conn, "ovs-vswitchd: size is malformed (Invalid argument)");
+    } else if (!a.dp || !pmd_ctl_is_dp_name(a.dp, a.words[0])) {
+        unixctl_reply_errorf(conn, "ovs-vswitchd: Opening datapath %s failed (No such device)",
+                             a.words[0]);
+    } else {
+        unixctl_reply_error(conn,
+                            "ovs-vswitchd: Setting caches not supported (Operation not supported)");
+    }
 }
 
 static void
@@ -418,9 +446,33 @@ dpctl_offload_stats(struct unixctl_conn *conn, int argc, const char *argv[], voi
 {
     struct dpctl_args a;
 
-    if (dpctl_parse_args(conn, argc, argv, dpp, &a)) {
+    if (dpctl_parse_args(conn, argc, argv, dpp, &a) && dpctl_take_dp_name(conn, &a, 0)) {
         unixctl_reply_error(conn, "ovs-vswitchd: retrieving offload statistics (Invalid argument)");
     }
+}
+
+// By topic, as scripts and people know the list.
+static const char *const by_topic[] = {
+    "add-dp",           "del-dp",         "add-if",        "del-if",
+    "set-if",           "dump-dps",       "show",          "dump-flows",
+    "add-flow",         "mod-flow",       "get-flow",      "del-flow",
+    "add-flows",        "mod-flows",      "del-flows",     "offload-stats-show",
+    "cache-get-size",   "cache-set-size", "list-commands", "parse-actions",
+    "normalize-actions"};
+
+// Puts the line of 'command' in 'all', the text of list-commands.
+static void
+put_usage(struct str *s, const char *all, const char *command)
+{
+    char *name = xasprintf("\n  dpctl/%s ", command);
+    const char *line = strstr(all, name);
+
+    if (line) {
+        const char *usage = line + strlen(name);
+        usage += strspn(usage, " ");
+        str_printf(s, "  dpctl/%-23s %.*s\n", command, (int)strcspn(usage, "\n"), usage);
+    }
+    free(name);
 }
 
 static void
@@ -428,19 +480,16 @@ dpctl_list_commands(struct unixctl_conn *conn, int argc, const char *argv[], voi
 {
     const char *list[] = {"list-commands", NULL};
     struct str s = STR_INIT;
+    struct dpctl_args a;
     bool ok;
-    char *all = unixctl_run(1, list, &ok), *rest = NULL;
 
+    if (dpctl_parse_leading_options(conn, argc, argv, dpp, &a) < 0) {
+        return;
+    }
+    char *all = unixctl_run(1, list, &ok);
     str_put(&s, "The available commands are:\n");
-    for (char *line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        char *name = line + strspn(line, " ");
-        size_t n = strcspn(name, " ");
-
-        if (!strncmp(name, "dpctl/", 6)) {
-            const char *usage = name + n + strspn(name + n, " ");
-            name[n] = '\0';
-            str_printf(&s, "  %-29s %s\n", name, *usage ? usage : "");
-        }
+    for (size_t i = 0; i < ARRAY_SIZE(by_topic); i++) {
+        put_usage(&s, all, by_topic[i]);
     }
     free(all);
     unixctl_reply(conn, str_cstr(&s));

@@ -22,7 +22,10 @@ struct dpctl_args {
 // False: an error was sent, for an unknown option.  'dp' is NULL without a datapath.
 bool dpctl_parse_options(struct unixctl_conn *, int argc, const char *argv[], void *dpp,
                          struct dpctl_args *);
-// The same, and no datapath is an error, too.
+// Options in front only: how many there are, or -1 and an error was sent.
+int dpctl_parse_leading_options(struct unixctl_conn *, int argc, const char *argv[], void *dpp,
+                                struct dpctl_args *);
+// As dpctl_parse_options(), and no datapath is an error, too.
 bool dpctl_parse_args(struct unixctl_conn *, int argc, const char *argv[], void *dpp,
                       struct dpctl_args *);
 // Takes the name of the datapath off the front of 'n_max' words or more.  False: an error was sent,

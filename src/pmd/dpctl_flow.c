@@ -338,9 +338,14 @@ dpctl_parse_actions(struct unixctl_conn *conn, int argc, const char *argv[], voi
 {
     struct dp_port_names names = {0};
     struct text t = {0};
+    struct dpctl_args a;
     bool ok = true;
+    int n_options = dpctl_parse_leading_options(conn, argc, argv, dpp, &a);
 
-    for (int i = 1; i < argc && ok; i++) {
+    if (n_options < 0) {
+        return;
+    }
+    for (int i = n_options + 1; i < argc && ok; i++) {
         struct dp_actions actions = {0};
         char *error = dp_actions_parse(argv[i], &names, &actions);
 
@@ -355,7 +360,8 @@ dpctl_parse_actions(struct unixctl_conn *conn, int argc, const char *argv[], voi
     if (ok) {
         unixctl_reply(conn, text_cstr(&t));
     } else {
-        unixctl_reply_error(conn, "ovs-vswitchd: odp_actions_from_string (Invalid argument)");
+        unixctl_reply_errorf(conn, "%sovs-vswitchd: odp_actions_from_string (Invalid argument)",
+                             text_cstr(&t));
     }
     text_fini(&t);
 }

@@ -75,6 +75,36 @@ compare_groups(const void *a_, const void *b_)
     return by_vlan ? by_vlan : la < lb ? -1 : la > lb;
 }
 
+static int
+compare_outputs(const void *a_, const void *b_)
+{
+    const struct dp_act_port *a = a_, *b = b_;
+
+    return a->port < b->port ? -1 : a->port > b->port;
+}
+
+// Outputs in a row go by the port's number: none of them sees what another does.
+static void
+sort_outputs(struct dp_actions *actions)
+{
+    struct dp_act_port *first = NULL;
+    size_t n = 0;
+
+    DP_ACTION_FOREACH (a, actions->data, actions->size) {
+        if (a->type == DP_ACT_OUTPUT) {
+            first = n++ ? first : (struct dp_act_port *)a;
+            continue;
+        }
+        if (n) {
+            qsort(first, n, sizeof *first, compare_outputs);
+        }
+        n = 0;
+    }
+    if (n) {
+        qsort(first, n, sizeof *first, compare_outputs);
+    }
+}
+
 static void
 put_group(struct text *t, const struct group *g)
 {
@@ -117,10 +147,66 @@ put_input(struct text *t, const struct flow *key)
     text_fini(&all);
 }
 
+// Words NAME=NUMBER.
+struct named_ports {
+    const char **words;
+    int n;
+};
+
+static bool
+parse_named_port(const char *word, odp_port_t *odp)
+{
+    const char *eq = strchr(word, '=');
+    unsigned int number;
+
+    if (!eq || eq == word || !str_to_uint(eq + 1, 10, &number)) {
+        return false;
+    }
+    *odp = number;
+    return true;
+}
+
+// The last word of a name counts.
+static bool
+lookup_named_port(const void *named_, const char *name, odp_port_t *odp)
+{
+    const struct named_ports *named = named_;
+    size_t len = strlen(name);
+
+    for (int i = named->n; i-- > 0;) {
+        const char *word = named->words[i];
+        if (!strncmp(word, name, len) && word[len] == '=') {
+            return parse_named_port(word, odp);
+        }
+    }
+    return false;
+}
+
 static void
 dpctl_normalize_actions(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    static const struct dp_port_names names;
+    struct dpctl_args a;
+    int n_options = dpctl_parse_leading_options(conn, argc, argv, dpp, &a);
+
+    if (n_options < 0) {
+        return;
+    }
+    argv += n_options;
+    argc -= n_options;
+    if (argc < 3) {
+        unixctl_reply_error(conn, "ovs-vswitchd: a flow and its actions are needed");
+        return;
+    }
+    for (int i = 3; i < argc; i++) {
+        odp_port_t odp;
+        if (!parse_named_port(argv[i], &odp)) {
+            unixctl_reply_errorf(conn, "ovs-vswitchd: %s: expected NAME=NUMBER", argv[i]);
+            return;
+        }
+    }
+
+    const struct named_ports named = {.words = argv + 3, .n = argc - 3};
+    const struct dp_port_names names = {.lookup = lookup_named_port, .aux = &named};
     struct dp_actions actions = {0};
     struct groups gs = {0};
     struct text t = {0};
@@ -141,9 +227,15 @@ dpctl_normalize_actions(struct unixctl_conn *conn, int argc, const char *argv[],
     } else {
         const struct tags tags = {
             .tpid = key.vlans[0].tpid, .tci = key.vlans[0].tci, .lse = key.mpls_lse[0]};
+        if (a.more) {
+            text_put(&t, "input actions: ");
+            dp_actions_format(actions.data, actions.size, &names, &t);
+            text_putc(&t, '\n');
+        }
         sort_into_groups(&gs, tags, &actions);
         qsort(gs.all, gs.n, sizeof *gs.all, compare_groups);
         for (size_t i = 0; i < gs.n; i++) {
+            sort_outputs(&gs.all[i].actions);
             put_group(&t, &gs.all[i]);
             dp_actions_fini(&gs.all[i].actions);
         }

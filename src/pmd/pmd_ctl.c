@@ -352,6 +352,22 @@ lookup_info_get(struct unixctl_conn *conn, int argc, const char *argv[], void *d
     free(text);
 }
 
+// "0,1": the cores of all PMD threads; "none".  Takes memory that the caller frees.
+static char *
+pmd_cores(const struct dp *dp)
+{
+    struct str s = STR_INIT;
+
+    DP_FOREACH_PMD (pmd, dp) {
+        if (!pmd->is_kernel) {
+            str_printf(&s, "%s%d", s.len ? "," : "", pmd->core_id);
+        }
+    }
+    char *text = xstrdup(s.len ? str_cstr(&s) : "none");
+    str_free(&s);
+    return text;
+}
+
 static void
 dpif_impl_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
@@ -361,18 +377,28 @@ dpif_impl_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp
         unixctl_reply(conn, NULL);
         return;
     }
-    char *text =
-        xasprintf("Available DPIF implementations:\n  dpif_scalar (pmds: %u)\n", dp_n_pmds(dp));
+    char *cores = pmd_cores(dp);
+    char *text = xasprintf("Available DPIF implementations:\n  dpif_scalar (pmds: %s)\n", cores);
     unixctl_reply(conn, text);
     free(text);
+    free(cores);
 }
 
 static void
 miniflow_parser_get(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    unixctl_reply(conn, pmd_ctl_dp(dpp) ? "Available MFEX implementations:\n"
-                                          "  scalar (available: True pmds: all)\n"
-                                        : NULL);
+    const struct dp *dp = pmd_ctl_dp(dpp);
+
+    if (!dp) {
+        unixctl_reply(conn, NULL);
+        return;
+    }
+    char *cores = pmd_cores(dp);
+    char *text =
+        xasprintf("Available MFEX implementations:\n  scalar (available: True pmds: %s)\n", cores);
+    unixctl_reply(conn, text);
+    free(text);
+    free(cores);
 }
 
 // Setting the one implementation there is works; any other is unknown.
@@ -404,17 +430,57 @@ dpif_impl_set(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp
                   "DPIF implementation not available: Unknown DPIF implementation ", argv[1], ".");
 }
 
+// NULL, or a new error text, without the end of the line.
+static char *
+check_core(const struct dp *dp, const char *text, unsigned int *core)
+{
+    static const char unchanged[] = "Error: miniflow extract parser not changed, PMD thread";
+
+    if (!str_to_uint(text, 10, core) || *core > INT_MAX) {
+        return xasprintf("%s passed is not valid: '%s'. Pass a valid pmd thread ID.", unchanged,
+                         text);
+    }
+    if (dp) {
+        DP_FOREACH_PMD (pmd, dp) {
+            if (!pmd->is_kernel && pmd->core_id == (int)*core) {
+                return NULL;
+            }
+        }
+    }
+    return xasprintf("%s %u not in use, pass a valid pmd thread ID.", unchanged, *core);
+}
+
 static void
 miniflow_parser_set(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp)
 {
-    const char *name = argv[argc - 1];
+    bool has_core = !strcmp(argv[1], "-pmd");
+    int i = has_core ? 3 : 1;
+    unsigned int core = 0;
+    char *error = NULL;
 
-    for (int i = 1; i < argc; i++) {
-        name =
-            argv[i][0] == '-' || strspn(argv[i], "0123456789") == strlen(argv[i]) ? name : argv[i];
+    if (has_core && argc < 3) {
+        error = xstrdup("Error: -pmd option requires a thread id argument.");
+    } else if (i >= argc) {
+        error = xstrdup("Error: no miniflow extract name provided. Output of miniflow-parser-get "
+                        "shows implementation list.");
+    } else if (i + 1 < argc) {
+        error = xasprintf("Error: unknown argument %s.", argv[i + 1]);
+    } else if (strcmp(argv[i], "scalar") != 0) {
+        error = xasprintf("Error: unknown miniflow extract implementation %s.", argv[i]);
+    } else if (has_core) {
+        error = check_core(pmd_ctl_dp(dpp), argv[2], &core);
     }
-    answer_choice(conn, !strcmp(name, "scalar"), "Miniflow extract implementation set to scalar.\n",
-                  "Error: unknown miniflow extract implementation ", name, ".");
+    if (error) {
+        unixctl_reply_error(conn, error);
+        free(error);
+    } else if (has_core) {
+        char *text =
+            xasprintf("Miniflow extract implementation set to scalar, on pmd thread %u.\n", core);
+        unixctl_reply(conn, text);
+        free(text);
+    } else {
+        unixctl_reply(conn, "Miniflow extract implementation set to scalar.\n");
+    }
 }
 
 static void
@@ -468,7 +534,7 @@ dp_ctl_init(struct dp **dpp)
     unixctl_register("odp-execute/action-impl-set", "name", 1, 1, actions_impl_set, dpp);
     unixctl_register("dpif-netdev/miniflow-parser-get", "", 0, 0, miniflow_parser_get, dpp);
     unixctl_register("dpif-netdev/miniflow-parser-set",
-                     "[-pmd core] miniflow_implementation_name [study_pkt_cnt]", 1, 4,
+                     "[-pmd core] miniflow_implementation_name [study_pkt_cnt]", 1, 5,
                      miniflow_parser_set, dpp);
     unixctl_register("dpif-netdev/bond-show", "[dp]", 0, 1, bond_show, dpp);
     perf_ctl_init(dpp);

@@ -530,3 +530,68 @@ def test_small_answers(pair):
         assert len({(a.returncode, re.sub(r"xid=\w+", "", a.stderr)) for a in answers}) == 1, answers
     ports = [switch.ofctl("dump-ports-desc", "br0").split(" 1(p1)")[1] for switch in pair.switches]
     assert ["NO_STP" in text for text in ports] == [True, True]
+
+
+WRONG_WORDS = """dpctl/cache-set-size x y z
+dpctl/cache-set-size x y 1
+dpctl/cache-set-size dummy@ovs-dummy y 1
+dpctl/cache-set-size -m y 5
+dpctl/offload-stats-show
+dpctl/offload-stats-show x
+dpctl/offload-stats-show dummy@ovs-dummy
+dpctl/parse-actions -m
+dpctl/parse-actions -x 1
+dpctl/parse-actions -s -m --clear 2
+dpctl/parse-actions 1 2 x 3
+dpctl/normalize-actions x y z
+dpctl/normalize-actions x y z w v
+dpctl/normalize-actions x y =2
+dpctl/normalize-actions x y p1=
+dpctl/normalize-actions -x in_port(1) 1
+dpctl/list-commands -q
+dpif-netdev/dpif-impl-get
+dpif-netdev/miniflow-parser-set scalar
+dpif-netdev/miniflow-parser-set scalar 5
+dpif-netdev/miniflow-parser-set scalar -pmd 0
+dpif-netdev/miniflow-parser-set scalar 5 6 7 8
+dpif-netdev/miniflow-parser-set 5 scalar
+dpif-netdev/miniflow-parser-set x
+dpif-netdev/miniflow-parser-set x y z
+dpif-netdev/miniflow-parser-set -pmd
+dpif-netdev/miniflow-parser-set -pmd 0
+dpif-netdev/miniflow-parser-set -pmd x scalar
+dpif-netdev/miniflow-parser-set -pmd 9 scalar""".splitlines()
+
+
+def test_wrong_words(pair):
+    """Which of them is named, and what could stand there."""
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    for line in WRONG_WORDS:
+        pair.same(line)
+    flow = "in_port(p1),eth(),eth_type(0x800),ipv4()"
+    assert pair.same("dpctl/normalize-actions", flow, "p2,1", "p1=5", "p2=3", "p2=9")[1].endswith(": 1,9\n")
+    pair.same("dpctl/normalize-actions", "-m", flow, "push_vlan(vid=5,pcp=0),p1", "p1=5")
+    pair.same("dpctl/normalize-actions", flow, "p2", "p1=5")
+    for actions in ("2,1", "10,9,2,trunc(100),5,4", "clone(3,2),2,2,1",
+                    "3,push_vlan(vid=1,pcp=0),2,1,set(eth(src=00:00:00:00:00:01)),9,4,pop_vlan,1"):
+        pair.same("dpctl/normalize-actions", flow, actions, "p1=1")
+    assert not pair.controls[0].run("dpctl/normalize-actions", flow, "1", "p1=4294967296")[0]
+
+
+def test_order_of_dpctls_commands(pair):
+    ours, theirs = [control.run("dpctl/list-commands", "-m")[1].splitlines() for control in pair.controls]
+    assert [line for line in theirs if line in ours] == ours
+    assert len(ours) == 22
+
+
+def test_who_reads_frames(pair):
+    """Implementations are listed with the cores that have them."""
+    pair.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-cpu-mask=3")
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    mine = pair.controls[0].run("dpif-netdev/miniflow-parser-get")[1].splitlines()[1]
+    assert mine in pair.controls[1].run("dpif-netdev/miniflow-parser-get")[1].splitlines()
+    pair.vsctl("add-port", "br0", "q1", "--", "set", "Interface", "q1", "type=dummy-pmd")
+    wait_for(lambda: pair.same("dpif-netdev/dpif-impl-get")[1].endswith("(pmds: 0,1)\n"), what="two threads")
+    mine = pair.controls[0].run("dpif-netdev/miniflow-parser-get")[1].splitlines()[1]
+    assert mine in pair.controls[1].run("dpif-netdev/miniflow-parser-get")[1].splitlines()
+    pair.same("dpif-netdev/miniflow-parser-set -pmd 1 scalar")
