@@ -22,7 +22,10 @@
 #include "packet/packet.h"
 #include "rpc/unixctl.h"
 
-enum { MAX_FRAME = 65535 };
+enum {
+    MAX_FRAME = 65535,
+    MAX_WORDS = 3, /* besides options */
+};
 
 struct request {
     struct ofprotos *all;
@@ -142,21 +145,18 @@ find_frozen(struct request *r)
     frozen_unref(frozen);
 }
 
+/* The bridge and port of the datapath flow in 'r', which was read from 'text'. */
 static void
-parse_odp_flow(struct request *r, const char *text)
+find_odp_port(struct request *r, const char *text)
 {
-    const struct dp_port_names names = {.lookup = lookup_odp_port, .aux = r->all};
     struct ofproto_port_ref ref;
-    char *error = dpkey_parse(text, &names, &r->flow, NULL);
 
-    if (error) {
-        r->error = xasprintf("Bad datapath flow syntax: %s: %s", text, error);
-        free(error);
-        return;
-    }
     if (r->flow.recirc_id) {
         find_frozen(r);
         return;
+    }
+    if (!strstr(text, "in_port(")) {
+        r->flow.in_port = ODPP_NONE;
     }
     ref = ofprotos_port_by_odp(r->all, r->flow.in_port);
     if (!ref.ofproto) {
@@ -167,39 +167,61 @@ parse_odp_flow(struct request *r, const char *text)
     r->flow.ofp_in_port = ref.ofp_port;
 }
 
-/* True if 'text' is nothing but pairs of hex digits, at least a whole Ethernet header. */
-static bool
-parse_frame(struct request *r, const char *text)
+static int
+hex_digit(char c)
 {
-    size_t n = strlen(text);
-
-    if (n % 2 || n < 2 * ETH_HEADER_SIZE || n > 2 * MAX_FRAME ||
-        strspn(text, "0123456789abcdefABCDEF") != n) {
-        return false;
-    }
-    r->frame_size = (uint32_t)(n / 2);
-    r->frame = xmalloc(r->frame_size);
-    for (uint32_t i = 0; i < r->frame_size; i++) {
-        char digits[3] = {text[2 * i], text[2 * i + 1], 0};
-
-        r->frame[i] = (uint8_t)strtoul(digits, NULL, 16);
-    }
-    return true;
+    return c >= '0' && c <= '9'                     ? c - '0'
+           : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                    : -1;
 }
 
+/* Takes the frame from pairs of hex digits, with white space between them or not.  NULL, or what is
+ * wrong with the text. */
+static const char *
+parse_frame(struct request *r, const char *text)
+{
+    uint8_t *frame = xmalloc(MAX_FRAME);
+    const char *error = NULL;
+    uint32_t size = 0;
+
+    for (const char *s = text; *(s += strspn(s, " \t\r\n")) && !error; s += 2) {
+        int high = hex_digit(s[0]), low = high < 0 ? -1 : hex_digit(s[1]);
+
+        if (low < 0) {
+            error = "Trailing garbage in packet data";
+        } else if (size == MAX_FRAME) {
+            error = "Packet data is longer than any frame";
+        } else {
+            frame[size++] = (uint8_t)(high << 4 | low);
+        }
+    }
+    if (!error && size < ETH_HEADER_SIZE) {
+        error = "Packet data too short for Ethernet";
+    }
+    if (error) {
+        free(frame);
+    } else {
+        r->frame = frame;
+        r->frame_size = size;
+        r->generate = true;
+    }
+    return error;
+}
+
+/* "ovs-netdev", "netdev@ovs-netdev", "netdev". */
 static bool
 is_dp_name(const struct ofprotos *all, const char *s)
 {
     const struct dp *dp = ofprotos_dp(all);
     size_t n = dp ? strlen(dp_type(dp)) : 0;
 
-    return dp && (!strcmp(s, dp_name(dp)) ||
+    return dp && (!strcmp(s, dp_name(dp)) || !strcmp(s, dp_type(dp)) ||
                   (!strncmp(s, dp_type(dp), n) && s[n] == '@' && !strcmp(s + n + 1, dp_name(dp))));
 }
 
 /* Takes options out of 'argv'; returns the number of what is left in 'words'. */
 static int
-take_options(struct request *r, int argc, const char *argv[], const char *words[4])
+take_options(struct request *r, int argc, const char *argv[], const char *words[MAX_WORDS])
 {
     int n = 0;
 
@@ -210,15 +232,16 @@ take_options(struct request *r, int argc, const char *argv[], const char *words[
             r->with_names = true;
         } else if (!strcmp(argv[i], "--no-names")) {
             r->with_names = false;
-        } else if (!strcmp(argv[i], "-consistent") || !strcmp(argv[i], "--consistent")) {
+        } else if (r->is_packet_out &&
+                   (!strcmp(argv[i], "-consistent") || !strcmp(argv[i], "--consistent"))) {
             continue;
-        } else if (!strcmp(argv[i], "--ct-next") && i + 1 < argc) {
-            i++; /* Nothing recirculates through conntrack. */
+        } else if (!strcmp(argv[i], "--ct-next")) {
+            if (++i == argc) { /* Nothing recirculates through conntrack. */
+                r->error = xstrdup("Missing argument for option --ct-next");
+            }
         } else if (argv[i][0] == '-') {
             r->error = xasprintf("%s: unknown option", argv[i]);
-        } else if (!r->frame && i > 1 && parse_frame(r, argv[i])) {
-            r->generate = true;
-        } else if (n < 4) {
+        } else if (n < MAX_WORDS) {
             words[n++] = argv[i];
         } else {
             r->error = xstrdup("too many arguments");
@@ -227,37 +250,62 @@ take_options(struct request *r, int argc, const char *argv[], const char *words[
     return n;
 }
 
+/* Takes the frame off the end of 'words', if there is one; returns the number of the others. */
+static int
+take_frame_word(struct request *r, const char *words[MAX_WORDS], int n)
+{
+    const char *error;
+
+    if (n == 0 || (n == MAX_WORDS && r->generate)) {
+        r->error = xstrdup("Syntax error");
+    } else if (n == MAX_WORDS) {
+        error = parse_frame(r, words[--n]);
+        r->error = error ? xstrdup(error) : NULL;
+    } else if (n == MAX_WORDS - 1 && !r->generate && !parse_frame(r, words[n - 1])) {
+        n--;
+    }
+    return n;
+}
+
+/* A word: a datapath flow.  Two: a datapath and its flow, or a bridge and an OpenFlow flow. */
+static void
+parse_flow(struct request *r, const char *words[MAX_WORDS], int n)
+{
+    const struct dp_port_names names = {.lookup = lookup_odp_port, .aux = r->all};
+    char *error = dpkey_parse(words[n - 1], &names, &r->flow, NULL);
+
+    if (!error && n > 1 && !is_dp_name(r->all, words[0])) {
+        r->error = xstrdup("Cannot find the datapath");
+    } else if (!error) {
+        find_odp_port(r, words[n - 1]);
+    } else if (n == 1) {
+        r->error = xasprintf("%s (or the bridge name was omitted)", error);
+    } else if (is_dp_name(r->all, words[0]) && !ofprotos_find(r->all, words[0])) {
+        r->error = xasprintf("Bad datapath flow syntax: %s: %s", words[1], error);
+    } else {
+        parse_ofp_flow(r, words[0], words[1]);
+    }
+    free(error);
+}
+
 static void
 parse_request(struct request *r, int argc, const char *argv[])
 {
-    const char *words[4];
-    int n = take_options(r, argc, argv, words);
+    const char *words[MAX_WORDS];
+    int n;
 
-    if (r->error) {
-        return;
-    }
     if (r->is_packet_out) {
-        if (n < 2) {
-            r->error = xstrdup("a flow and actions are needed");
+        r->error = ofpacts_parse(argv[--argc], NULL, false, &r->acts);
+        if (r->error) {
             return;
         }
-        r->error = ofpacts_parse(words[--n], NULL, false, &r->acts);
     }
-    if (r->error) {
-        return;
+    n = take_options(r, argc, argv, words);
+    if (!r->error) {
+        n = take_frame_word(r, words, n);
     }
-    if (n == 0 || n > 2) {
-        r->error = xstrdup("a bridge and a flow, or a datapath flow, is needed");
-    } else if (strchr(words[n - 1], '(')) {
-        if (n == 2 && !is_dp_name(r->all, words[0])) {
-            r->error = xasprintf("Cannot find the datapath");
-            return;
-        }
-        parse_odp_flow(r, words[n - 1]);
-    } else if (n == 1) {
-        r->error = xasprintf("syntax error at %s (or the bridge name was omitted)", words[0]);
-    } else {
-        parse_ofp_flow(r, words[0], words[1]);
+    if (!r->error) {
+        parse_flow(r, words, n);
     }
 }
 

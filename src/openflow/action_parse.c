@@ -167,7 +167,7 @@ parse_one(struct action_parser *p, char *text)
             return action_put_output(p, text, NULL);
         }
     }
-    return text_error("unknown action %s", text);
+    return text_error("unknown action %.*s", (int)strcspn(text, "="), text);
 }
 
 char *

@@ -595,3 +595,55 @@ def test_who_reads_frames(pair):
     mine = pair.controls[0].run("dpif-netdev/miniflow-parser-get")[1].splitlines()[1]
     assert mine in pair.controls[1].run("dpif-netdev/miniflow-parser-get")[1].splitlines()
     pair.same("dpif-netdev/miniflow-parser-set -pmd 1 scalar")
+
+
+FRAME = "50540000000a50540000000908004500"
+TRACES = [words.split() for words in """in_port(1
+foo(1)
+x
+br0 in_port(1)
+br0 zz
+br9 in_port=1
+br9 in_port=1 zz
+dummy in_port(1)
+ovs-dummy in_port(1)
+x in_port(1)
+br0 in_port=1 zz
+br0 in_port=1 5054
+br0 in_port=1 zz -generate
+br0 in_port=1 -generate 00
+br0 in_port=1 a b
+x y z w --bogus
+x y z --bogus
+-generate
+--names
+br0 -generate
+br0 in_port=1 --ct-next
+br0 in_port=1 -consistent
+br0 in_port=1 FRAME
+br0 in_port=1 FRAME -generate
+br0 in_port=1 FRAMEx
+br0 in_port=1 FRAME5
+br0 FRAME
+br9 in_port=1 FRAME
+in_port(1) FRAME
+ovs-dummy in_port(1) FRAME
+in_port(1) FRAME x
+FRAME""".replace("FRAME", FRAME).splitlines()]
+TRACES += [[""], ["br0", ""], ["", ""], ["in_port(1)", ""], ["br0", "in_port=1", ""],
+           ["br0", "in_port=1", " 50 5450540000000a50540000000908004500\n"]]
+
+
+def test_words_of_traces(pair):
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1")
+    for words in TRACES:
+        pair.same("ofproto/trace", *words)
+        pair.same("ofproto/trace-packet-out", *words, "1")
+        pair.same("ofproto/trace-packet-out", *words, "zz=5")
+    for words in (["br0", "in_port=1", "-generate"], ["br0", "in_port=1", "--names"],
+                  ["br0", "in_port=1", "-consistent", "1"]):
+        pair.same("ofproto/trace-packet-out", *words)
+    for words in (["br0", "in_port=1", "50" * 65536], ["br0", "in_port=1", "5" * 131071]):
+        assert not pair.controls[0].run("ofproto/trace", *words)[0]
+    assert pair.controls[0].run("ofproto/trace", "br0", "in_port=1", "50" * 65535)[0]
