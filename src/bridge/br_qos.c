@@ -209,7 +209,7 @@ qos_show(struct unixctl_conn *conn, int argc, const char *argv[], void *bridges_
     const struct dp_qos *qos = dp_port_qos(iface->br->all->dp, iface->odp_port);
     if (qos->type == DP_QOS_NONE) {
         str_printf(&s, "QoS not configured on %s\n", iface->name);
-        unixctl_reply_error(conn, str_cstr(&s));
+        unixctl_reply(conn, str_cstr(&s));
     } else {
         str_printf(&s, "QoS: %s %s\n", iface->name, qos_types[qos->type - 1].name);
         put_rates(&s, "", qos->type, &qos->rates);

@@ -231,12 +231,13 @@ bridges_put_statistics(struct bridges *b, struct db_txn *txn)
 
 /* --- status of interfaces ------------------------------------------------------------------ */
 
+/* How often the link changed stays, for a port that had one. */
 static void
 iface_clear_status(struct db_txn *txn, const struct db_row *row)
 {
-    static const char *const columns[] = {"admin_state", "duplex",     "ifindex",    "link_resets",
-                                          "link_speed",  "link_state", "mac_in_use", "mtu",
-                                          "statistics",  "status"};
+    static const char *const columns[] = {"admin_state", "duplex",     "ifindex",
+                                          "link_speed",  "link_state", "mac_in_use",
+                                          "mtu",         "statistics", "status"};
 
     for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
         db_txn_clear(txn, row, columns[i]);

@@ -3,6 +3,7 @@
  * dpif_ctl.c - the group "dpif" for ovs-appctl: the datapath as one bridge sees it.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,8 +230,8 @@ dpif_ctl_init(struct slowpath *sp)
 {
     unixctl_register("dpif/show", "", 0, 0, dpif_show, sp);
     unixctl_register("dpif/dump-dps", "", 0, 0, dpif_dump_dps, sp);
-    unixctl_register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, dpif_dump_flows,
-                     sp);
+    unixctl_register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, INT_MAX,
+                     dpif_dump_flows, sp);
     unixctl_register("dpif/show-dp-features", "bridge", 1, 1, dpif_show_dp_features, sp);
     unixctl_register("dpif/set-dp-features", "bridge", 1, 3, dpif_set_dp_features, sp);
 }

@@ -102,15 +102,20 @@ static void
 set_flow_limit(struct unixctl_conn *conn, int argc, const char *argv[], void *sp_)
 {
     struct slowpath *sp = sp_;
-    unsigned long n = strtoul(argv[1], NULL, 10);
+    long long value = strtoll(argv[1], NULL, 10);
+    uint32_t n = (uint32_t)value; /* -1: as many as there can be */
     char *text;
 
     (void)argc;
+    if (value < INT32_MIN || value > UINT32_MAX) {
+        unixctl_reply_errorf(conn, "%s: a flow limit has 32 bits", argv[1]);
+        return;
+    }
     if (sp->dp) {
         atomic_store(&sp->settings.flow_limit, n);
         dp_set_flow_limit(sp->dp, n);
     }
-    text = xasprintf("set flow_limit to %lu\n", n);
+    text = xasprintf("set flow_limit to %" PRIu32 "\n", n);
     unixctl_reply(conn, text);
     free(text);
 }

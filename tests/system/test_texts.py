@@ -596,6 +596,32 @@ def test_who_reads_frames(pair):
     assert mine in pair.controls[1].run("dpif-netdev/miniflow-parser-get")[1].splitlines()
     pair.same("dpif-netdev/miniflow-parser-set -pmd 1 scalar")
 
+    for words in (["dpif/dump-flows", "br0", "x", "y", "z", "w"], ["dpif/dump-flows", "-m", "--names", "-m", "br0"],
+                  ["upcall/set-flow-limit", "-1"], ["upcall/set-flow-limit", "-5"],
+                  ["upcall/set-flow-limit", "4294967295"], ["upcall/set-flow-limit", "x"]):
+        pair.same(*words)
+    for number in ("4294967296", "-2147483649", "99999999999999999999"):
+        assert not pair.controls[0].run("upcall/set-flow-limit", number)[0]
+    assert "(limit " in pair.controls[0].run("upcall/show")[1]
+
+
+def test_ports_without_a_device(pair):
+    """What is shown of a type that is not known, and QoS where there is none."""
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    for switch in pair.switches:
+        switch.vsctl("add-port", "br0", "p9", "--", "set", "Interface", "p9", "type=nix", check=False)
+    pair.vsctl("add-port", "br0", "p8", "--", "set", "Interface", "p8", "type=dummy")
+    for switch in pair.switches:
+        switch.vsctl("set", "Interface", "p8", "type=nix", check=False)
+        wait_for(lambda: switch.get("Interface", "p8", "ofport") == "-1", what="no device")
+    columns = ("link_resets", "admin_state", "link_state", "mac_in_use", "mtu", "ifindex", "statistics", "status")
+    for port, resets in (("p9", "[]"), ("p8", "0")):
+        for column in columns:
+            shown = [switch.get("Interface", port, column) for switch in pair.switches]
+            assert shown[0] == shown[1], (port, column, shown)
+        assert pair.switches[0].get("Interface", port, "link_resets") == resets
+    pair.same("qos/show", "br0")
+
 
 FRAME = "50540000000a50540000000908004500"
 TRACES = [words.split() for words in """in_port(1
