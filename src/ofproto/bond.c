@@ -17,6 +17,7 @@
 
 LOG_MODULE(bond);
 
+COVERAGE_DEFINE(rev_bond); /* changes of bonds that flows must follow */
 COVERAGE_DEFINE(bond_run); /* logical ports that were looked at, with a bond or without */
 
 enum { LESSONS_PAUSE_MS = 5 }; /* between two parts of them */
@@ -83,6 +84,7 @@ bond_hash_mac(struct rte_ether_addr mac, uint16_t vlan, uint32_t basis)
 static void
 changed(struct ofproto *p)
 {
+    coverage_inc(rev_bond);
     p->all->bond_seq++;
     ofproto_view_changed(p);
 }

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "ofproto/ofproto_priv.h"
+
+COVERAGE_DEFINE(ofproto_update_port); /* ports that came, went or were looked at anew */
+COVERAGE_DEFINE(rev_port_toggled);    /* links that went up or down */
 
 /* A number is not used again for this long, so that flows for a port that went do not catch another
  * port. */
@@ -102,10 +106,14 @@ refresh(struct ofport *port)
 {
     struct ofp_port d;
 
+    coverage_inc(ofproto_update_port);
     port->netdev_seq = netdev_change_seq(port->netdev);
     describe(port, &d);
     if (!memcmp(&d, &port->desc, sizeof d)) {
         return;
+    }
+    if ((d.state ^ port->desc.state) & OFPPS_LINK_DOWN) {
+        coverage_inc(rev_port_toggled);
     }
     port->desc = d;
     port->config = d.config;
@@ -248,6 +256,7 @@ ofproto_port_add(struct ofproto *p, const struct ofproto_port_cfg *cfg, ofp_port
     if (p->connmgr) {
         connmgr_send_port_status(p->connmgr, &port->desc, OFPPR_ADD);
     }
+    coverage_inc(ofproto_update_port);
     *out = n;
     return 0;
 }
@@ -277,6 +286,7 @@ ofproto_port_del(struct ofproto *p, ofp_port_t ofp_port)
     if (p->connmgr) {
         connmgr_send_port_status(p->connmgr, &port->desc, OFPPR_DELETE);
     }
+    coverage_inc(ofproto_update_port);
     port_free(port);
     ofproto_view_changed(p);
 }

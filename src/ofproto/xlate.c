@@ -21,6 +21,7 @@
 LOG_MODULE(ofproto_dpif_xlate);
 
 COVERAGE_DEFINE(xlate_actions);
+COVERAGE_DEFINE(xlate_actions_oversize);
 COVERAGE_DEFINE(xlate_resume);
 
 static enum dp_drop_reason
@@ -484,6 +485,7 @@ end(struct xlate_ctx *ctx)
     struct xlate_out *out = ctx->out;
 
     if (out->actions.overflow) {
+        coverage_inc(xlate_actions_oversize);
         xlate_report_error(ctx, "more than %d kB of datapath actions", DP_ACTIONS_MAX_SIZE / 1024);
         xlate_fail(ctx, XLATE_TOO_MANY_RESUBMITS);
     }

@@ -502,6 +502,35 @@ def test_counters_that_dashboards_read(pair):
         wait_for(lambda: int(ours.run("coverage/read-counter", name)[1]) > was, 10, name)
 
 
+def test_counters_of_ports_and_bonds(pair):
+    ours = pair.controls[0]
+    switch = pair.switches[0]
+
+    def count(name):
+        return int(ours.run("coverage/read-counter", name)[1])
+
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    before = count("ofproto_update_port")
+    pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1")
+    wait_for(lambda: count("ofproto_update_port") > before, what="a port that came")
+    pair.vsctl("add-port", "br0", "p2", "--", "set", "Interface", "p2", "type=dummy", "ofport_request=2")
+    before = count("rev_port_toggled")
+    ours.run("netdev-dummy/set-admin-state", "p1", "up")
+    ours.run("netdev-dummy/set-admin-state", "p1", "down")
+    wait_for(lambda: count("rev_port_toggled") > before, what="a link that went")
+    before = count("rev_bond")
+    switch.vsctl("add-bond", "br0", "b0", "m1", "m2", "--", "set", "Interface", "m1", "type=dummy", "--",
+                 "set", "Interface", "m2", "type=dummy")
+    wait_for(lambda: count("rev_bond") > before, what="a bond")
+    # 62 kB of actions, where a resubmit is still taken, and 98 kB from there.
+    pairs = ["mod_dl_src:00:00:00:00:00:%02x,output:2" % (i % 2) for i in range(2040)]
+    switch.ofctl("add-flows", "br0", "-", input="actions=%s,resubmit(,1)\ntable=1,actions=%s\n" % (
+        ",".join(pairs[:1000]), ",".join(pairs)))
+    before = count("xlate_actions_oversize")
+    text = ours.run("ofproto/trace", "br0", "in_port=1")[1]
+    assert count("xlate_actions_oversize") == before + 1, text[-300:]
+
+
 NEVER = os.path.join(os.path.dirname(__file__), "../../src/base/coverage_never.def")
 
 
