@@ -187,7 +187,7 @@ fdb_del(struct unixctl_conn *conn, int argc, const char *argv[], void *all)
     uint16_t vlan;
 
     (void)argc;
-    if (!view || !parse_vlan(conn, argv[2], &vlan) || !parse_mac(conn, argv[3], &mac)) {
+    if (!view || !parse_mac(conn, argv[3], &mac) || !parse_vlan(conn, argv[2], &vlan)) {
         return;
     }
     if (mac_table_del_static(view->mac_table, vlan, mac)) {

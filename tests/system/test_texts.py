@@ -549,7 +549,8 @@ def test_counters_that_cannot_count(pair):
 def test_small_answers(pair):
     pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
     pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1")
-    for line in ("vlog/disable-rate-limit bogus", "bond/hash 1:2:3:4:5", "bond/hash x"):
+    for line in ("vlog/disable-rate-limit bogus", "bond/hash 1:2:3:4:5", "bond/hash x", "bond/hash x 0 y",
+                 "bond/hash x y z", "fdb/del br0 x y", "fdb/del br0 5 y"):
         pair.same(line)
     assert pair.controls[0].run("bond/hash", "1:2:3:4:5:6") == pair.controls[0].run(
         "bond/hash", "01:02:03:04:05:06")
