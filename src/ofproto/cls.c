@@ -594,6 +594,12 @@ subtable_looks_at(const struct cls_subtable *st, const struct flow_mask *bits)
     return false;
 }
 
+bool
+cls_rule_looks_at(const struct cls_rule *r, const struct flow_mask *bits)
+{
+    return subtable_looks_at(r->subtable, bits);
+}
+
 /* False if 'cb' wants no more. */
 static bool
 visit_subtable(const struct cls_subtable *st, cls_version_t version, cls_visit_fn *cb, void *aux)

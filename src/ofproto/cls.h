@@ -119,6 +119,9 @@ bool cls_overlaps(struct cls *, cls_version_t, const struct match *, int priorit
 typedef bool cls_visit_fn(struct cls_rule *, void *aux);
 void cls_visit_loose(struct cls *, cls_version_t, const struct match *, cls_visit_fn *, void *aux);
 
+/* True if the rule's match looks at any of 'bits'. */
+bool cls_rule_looks_at(const struct cls_rule *, const struct flow_mask *bits);
+
 /* Calls 'cb' for each rule visible in 'version' whose match looks at any of 'bits' (NULL: all
  * rules), until it returns false.  Masks that do not look there cost one look each.  'cb' must
  * leave the table as it is. */

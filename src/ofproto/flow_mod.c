@@ -32,6 +32,7 @@ struct choice {
     uint64_t cookie, cookie_mask;
     ofp_port_t out_port;
     uint32_t out_group;
+    const struct flow_mask *looks_at; /* bits of which its match has one at least; NULL: any */
     struct rule **rules;
     size_t n, allocated;
 };
@@ -42,6 +43,7 @@ is_chosen(const struct choice *c, const struct rule *r)
     const struct rule_actions *a = r->actions;
 
     return r->cls.priority <= UINT16_MAX && !((r->cookie ^ c->cookie) & c->cookie_mask) &&
+           (!c->looks_at || cls_rule_looks_at(&r->cls, c->looks_at)) &&
            (c->out_port == OFPP_NONE ||
             ofpacts_output_to_port(rule_acts(a), a->size, (uint16_t)c->out_port)) &&
            (c->out_group == OFP_GROUP_ANY ||
@@ -64,18 +66,43 @@ choose_rule(struct cls_rule *cls_rule, void *c_)
     return true;
 }
 
+/* The bits that only a frame has, and that a packet is one. */
+static void
+set_frame_bits(struct flow_mask *m)
+{
+    memset(m, 0, sizeof *m);
+    for (size_t w = FLOW_WORD_OF(dl_dst); w <= FLOW_WORD_OF(nd_reserved); w++) {
+        m->bits.w[w] = UINT64_MAX;
+    }
+    FLOW_MASK_CLEAR(m, pkt_mark);
+    FLOW_MASK_CLEAR(m, dp_hash);
+    FLOW_MASK_CLEAR(m, skb_priority);
+}
+
 static void
 choose_loose(struct ofproto *p, cls_version_t version, uint8_t table_id, const struct match *match,
              struct choice *c)
 {
+    struct flow_mask frame_bits;
+    struct match rest;
     int first, last;
 
+    /* A match of any field of a frame says that packets are frames, whether it names packet_type
+     * or not: a request that asks for packet_type=(0,0) means all of those. */
+    if (match && match->mask.bits.packet_type && !match->flow.packet_type) {
+        rest = *match;
+        FLOW_MASK_CLEAR(&rest.mask, packet_type);
+        match = &rest;
+        set_frame_bits(&frame_bits);
+        c->looks_at = &frame_bits;
+    }
     table_range(table_id, &first, &last);
     for (int i = first; i <= last; i++) {
         if (p->tables[i].n_flows || i == OFPROTO_TABLE_HIDDEN) { /* Hidden flows are not counted. */
             cls_visit_loose(p->tables[i].cls, version, match, choose_rule, c);
         }
     }
+    c->looks_at = NULL;
 }
 
 static void
@@ -329,14 +356,17 @@ modify_flows(struct flow_txn *txn, const struct ofp_flow_mod *fm)
 static enum ofperr
 delete_flows(struct flow_txn *txn, const struct ofp_flow_mod *fm)
 {
+    bool may = fm->table_id != OFPROTO_TABLE_HIDDEN; /* Those flows are the switch's own. */
+    enum ofperr error;
     struct choice c;
 
     choose(txn, fm, &c);
-    for (size_t i = 0; i < c.n; i++) {
+    error = may || !c.n ? OFPERR_OK : OFPERR_OFPBRC_EPERM;
+    for (size_t i = 0; may && i < c.n; i++) {
         flow_txn_remove(txn, c.rules[i], OFPRR_DELETE, false);
     }
     free(c.rules);
-    return OFPERR_OK;
+    return error;
 }
 
 void
@@ -441,14 +471,15 @@ enum ofperr
 flow_mod_apply(struct flow_txn *txn, const struct ofp_flow_mod *fm)
 {
     size_t mark = txn->n_ops;
+    bool is_delete = fm->command == OFPFC_DELETE || fm->command == OFPFC_DELETE_STRICT;
     enum ofperr error = OFPERR_OFPFMFC_BAD_COMMAND;
     int first, last;
 
-    if (!table_range(fm->table_id, &first, &last)) {
+    if (!table_range(fm->table_id, &first, &last) &&
+        !(is_delete && fm->table_id == OFPROTO_TABLE_HIDDEN)) {
         return OFPERR_OFPBRC_BAD_TABLE_ID;
     }
-    if (fm->buffer_id != OFP_BUFFER_NONE && fm->command != OFPFC_DELETE &&
-        fm->command != OFPFC_DELETE_STRICT) {
+    if (fm->buffer_id != OFP_BUFFER_NONE && !is_delete) {
         return OFPERR_OFPBRC_BUFFER_UNKNOWN;
     }
     switch ((enum ofp_flow_mod_command)fm->command) {

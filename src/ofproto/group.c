@@ -306,13 +306,6 @@ edit_buckets(const struct ofp_group *old, const struct ofp_group *cmd, struct of
 {
     size_t at = old->n_buckets, skip = 0;
 
-    if (cmd->command == OFPGC_INSERT_BUCKET) {
-        for (size_t i = 0; i < cmd->n_buckets; i++) {
-            if (bucket_index(old, cmd->buckets[i].bucket_id) < old->n_buckets) {
-                return OFPERR_OFPGMFC_BUCKET_EXISTS;
-            }
-        }
-    }
     if (cmd->command_bucket_id == OFPG_BUCKET_FIRST) {
         at = 0;
         skip = old->n_buckets ? 1 : 0;
@@ -335,6 +328,11 @@ edit_buckets(const struct ofp_group *old, const struct ofp_group *cmd, struct of
     }
     if (cmd->command == OFPGC_INSERT_BUCKET) {
         skip = 0;
+        for (size_t i = 0; i < cmd->n_buckets; i++) {
+            if (bucket_index(old, cmd->buckets[i].bucket_id) < old->n_buckets) {
+                return OFPERR_OFPGMFC_BUCKET_EXISTS;
+            }
+        }
     }
 
     *spec = *old;

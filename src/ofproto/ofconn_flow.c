@@ -81,8 +81,8 @@ ofconn_decode_flow_mod(struct ofconn *c, const struct ofp_msg *msg, struct ofp_f
         return error;
     }
     is_delete = fm->command == OFPFC_DELETE || fm->command == OFPFC_DELETE_STRICT;
-    if (fm->table_id != OFP_TABLE_ALL && fm->table_id >= OFPROTO_N_TABLES) {
-        return OFPERR_OFPBRC_EPERM; /* The hidden table is the switch's own. */
+    if (!is_delete && fm->table_id == OFPROTO_TABLE_HIDDEN) {
+        return OFPERR_OFPBRC_EPERM; /* The switch's own: a delete that meets none of it is fine. */
     }
     if (!is_delete && (fm->match.mask.bits.recirc_id || fm->match.mask.bits.dp_hash)) {
         return OFPERR_OFPBRC_EPERM; /* These are the datapath's. */
@@ -246,10 +246,6 @@ handle_table_mod(struct ofconn *c, const struct ofp_msg *msg)
         last = OFPROTO_N_TABLES - 1;
     } else if (tm.table_id >= OFPROTO_N_TABLES) {
         return OFPERR_OFPTMFC_EPERM;
-    }
-    if (tm.has_miss && tm.miss == OFP_TABLE_MISS_CONTINUE && last == OFPROTO_N_TABLES - 1 &&
-        first == last) {
-        return OFPERR_OFPTMFC_BAD_CONFIG; /* There is no next table. */
     }
     for (int i = first; i <= last; i++) {
         struct oftable *t = &p->tables[i];

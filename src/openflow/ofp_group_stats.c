@@ -5,6 +5,8 @@
 /* OFPAT_OUTPUT, and OFPAT_SET_MPLS_TTL to OFPAT_SET_FIELD. */
 #define ACTIONS12 0x03ff8001u
 #define ACTIONS10 0xfffu
+/* With setters of fields, to OFPAT_DEC_NW_TTL, without copy-TTL. */
+#define ACTIONS11 0x01ffe7ffu
 
 enum ofperr
 ofp_group_stats_request_decode(const struct ofp_msg *msg, uint32_t *group_id)
@@ -53,7 +55,9 @@ ofp_group_features_init(struct ofp_group_features *f, enum ofp_version version)
         f->max_groups[i] = OFP_GROUP_MAX;
         /* By the numbers of the version.  OpenFlow 1.5's two newer actions are left out, as ever.
          */
-        f->actions[i] = version == OFP10_VERSION ? ACTIONS10 : ACTIONS12;
+        f->actions[i] = version == OFP10_VERSION   ? ACTIONS10
+                        : version == OFP11_VERSION ? ACTIONS11
+                                                   : ACTIONS12;
     }
 }
 
