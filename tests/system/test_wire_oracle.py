@@ -54,6 +54,10 @@ def match10(rng):
     for shift in (8, 14):
         wild |= rng.choice([0, 8, 24, 31, 32, 33, 63, 32, 32]) << shift
     wild |= rng.choice([0, 0, 0, 0x3FF << 22])
+    of_ethernet, of_ip = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 20, 7 << 5 | 1 << 21
+    addresses = [wild >> shift & 63 for shift in (8, 14)]
+    if not ~wild & of_ethernet and (~wild & of_ip or min(addresses) < 32):
+        wild &= ~(1 << 2)  # else nothing might be left, which is another match there (docs/compat.md)
     return struct.pack("!IH", wild, f["port"]) + f["src"] + f["dst"] + struct.pack("!HBxHBB2x", f["vlan"], f["pcp"], f["type"], f["tos"],
                                                                                   f["proto"]) + f["nw_src"] + f["nw_dst"] + struct.pack(
         "!HH", f["tp_src"], f["tp_dst"])
