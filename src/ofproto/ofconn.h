@@ -158,6 +158,9 @@ void ofconn_monitors_destroy(struct ofconn *);
 enum ofperr handle_port_desc(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_port_stats(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_port_mod(struct ofconn *, const struct ofp_msg *);
+/* Decodes into 'pm' and finds the port that it is for. */
+enum ofperr find_port_to_mod(const struct ofconn *, const struct ofp_msg *, struct ofp_port_mod *pm,
+                             struct ofport **port);
 /* The error that it would get. */
 enum ofperr check_port_mod(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_queue_stats(struct ofconn *, const struct ofp_msg *);

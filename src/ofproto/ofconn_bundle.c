@@ -204,13 +204,13 @@ commit(struct ofconn *c, struct ofbundle_msgs *b)
 /* Ports and packets follow when nothing can fail any more, but for a group that a packet-out names
  * and that a later message of the bundle takes away. */
 static void
-apply_late(struct ofconn *c, const struct ofp_msg *msg, bool packets)
+apply_late(struct ofconn *c, const struct ofp_msg *msg)
 {
     enum ofperr error = OFPERR_OK;
 
     if (msg->type == OFPTYPE_PORT_MOD) {
         error = handle_port_mod(c, msg);
-    } else if (msg->type == OFPTYPE_PACKET_OUT && packets) {
+    } else if (msg->type == OFPTYPE_PACKET_OUT) {
         error = handle_packet_out(c, msg);
     }
     if (error) {
@@ -218,20 +218,32 @@ apply_late(struct ofconn *c, const struct ofp_msg *msg, bool packets)
     }
 }
 
+/* The next message that follows the commit; false if there is none. */
+static bool
+late_next(struct ofconn *c, struct ofbundle_msgs *b, struct ofp_msg *msg)
+{
+    const uint8_t *data = b->bytes.data + b->late;
+    size_t size;
+
+    if (!b->has_others || b->late == b->bytes.size) {
+        return false;
+    }
+    size = ofp_msg_size(data);
+    ofp_msg_decode(data, size, msg);
+    msg->body.options = &c->ofproto->options;
+    b->late += size;
+    return true;
+}
+
 /* Does what follows the commit until 'deadline' (clock_now_us()); true when all is done. */
 static bool
-late_piece(struct ofconn *c, struct ofbundle_msgs *b, int64_t deadline, bool packets)
+late_piece(struct ofconn *c, struct ofbundle_msgs *b, int64_t deadline)
 {
-    while (b->has_others && b->late < b->bytes.size) {
-        const uint8_t *data = b->bytes.data + b->late;
-        size_t size = ofp_msg_size(data);
-        struct ofp_msg msg;
+    struct ofp_msg msg;
 
-        ofp_msg_decode(data, size, &msg);
-        msg.body.options = &c->ofproto->options;
-        apply_late(c, &msg, packets);
+    while (late_next(c, b, &msg)) {
+        apply_late(c, &msg);
         connmgr_forward_request(c->mgr, c, &msg);
-        b->late += size;
         if (clock_now_us() > deadline) {
             break;
         }
@@ -239,11 +251,49 @@ late_piece(struct ofconn *c, struct ofbundle_msgs *b, int64_t deadline, bool pac
     return !b->has_others || b->late == b->bytes.size;
 }
 
-/* The rest of what was committed is done though the peer is gone; only packets get lost. */
+/* What the rest of a bundle makes of a port. */
+struct late_port {
+    UT_hash_handle hh;
+    ofp_port_t ofp_port;
+    uint32_t config, mask;
+};
+
+static void
+add_late_port(struct late_port **ports, const struct ofp_port_mod *pm)
+{
+    struct late_port *lp;
+
+    HASH_FIND(hh, *ports, &pm->port_no, sizeof pm->port_no, lp);
+    if (!lp) {
+        lp = xzalloc(sizeof *lp);
+        lp->ofp_port = pm->port_no;
+        HASH_ADD(hh, *ports, ofp_port, sizeof lp->ofp_port, lp);
+    }
+    lp->config = (lp->config & ~pm->mask) | (pm->config & pm->mask);
+    lp->mask |= pm->mask;
+}
+
+/* The rest of what was committed is done though the peer is gone; only packets get lost.  Nobody
+ * shares the time with it, so a port changes once, however often the bundle changes it. */
 static void
 late_finish(struct ofconn *c, struct ofbundle_msgs *b)
 {
-    late_piece(c, b, INT64_MAX, false);
+    struct late_port *ports = NULL, *lp, *next;
+    struct ofp_port_mod pm;
+    struct ofport *port;
+    struct ofp_msg msg;
+
+    while (late_next(c, b, &msg)) {
+        if (msg.type == OFPTYPE_PORT_MOD && !find_port_to_mod(c, &msg, &pm, &port)) {
+            add_late_port(&ports, &pm);
+        }
+        connmgr_forward_request(c->mgr, c, &msg);
+    }
+    HASH_ITER (hh, ports, lp, next) {
+        ofport_update_config(ofport_find(c->ofproto, lp->ofp_port), lp->config, lp->mask);
+        HASH_DEL(ports, lp);
+        free(lp);
+    }
     free_bundle(c, b);
 }
 
@@ -253,7 +303,7 @@ static void bundle_continue(void *);
 static bool
 late_turn(struct ofconn *c, struct ofbundle_msgs *b)
 {
-    bool done = late_piece(c, b, clock_now_us() + LATE_US, true);
+    bool done = late_piece(c, b, clock_now_us() + LATE_US);
 
     if (c->dead) {
         late_finish(c, b);

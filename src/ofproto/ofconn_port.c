@@ -164,8 +164,7 @@ handle_port_stats(struct ofconn *c, const struct ofp_msg *msg)
     return OFPERR_OK;
 }
 
-/* Decodes into 'pm' and finds the port that it is for. */
-static enum ofperr
+enum ofperr
 find_port_to_mod(const struct ofconn *c, const struct ofp_msg *msg, struct ofp_port_mod *pm,
                  struct ofport **port)
 {

@@ -365,10 +365,17 @@ def test_who_commits_and_hangs_up(br):
     p = of.Peer(br.dir + "/br0.mgmt", of.OF14, timeout=120)
     mac = bytes.fromhex(re.search(r" 1\(p1\): addr:(\S+)", br.ofctl("show", "br0")).group(1).replace(":", ""))
     port_mod = of.message(of.OF14, 16, struct.pack("!I4x", 1) + mac + bytes(2) + struct.pack("!IIHHI", 0x20, 0x20, 0, 8, 0))
-    p.send(slow_bundle(br, p, 20000, port_mod))
+    back = port_mod[:-16] + struct.pack("!IIHHI", 0, 0x30, 0, 8, 0)
+    other = of.Peer(br.dir + "/br0.mgmt", of.OF14, timeout=120)
+    assert other.errors(of.message(of.OF14, of.SET_CONFIG, struct.pack("!HH", 0, 128))) == []  # from now on it is told of ports
+    p.send(slow_bundle(br, p, 20000, *[port_mod, back] * 1000, port_mod))
     assert "NO_FWD" not in br.ofctl("show", "br0")
     p.close()
     wait_for(lambda: "NO_FWD" in br.ofctl("show", "br0"), what="the port")
+    # Nobody waits while the port goes there and back: it changes once.
+    told = [m for m in other.answers() if m[1] == of.PORT_STATUS]
+    assert len(told) == 1
+    other.close()
 
 
 @pytest.mark.rootless

@@ -110,7 +110,7 @@ def match_oxm(rng):
         if masked:
             mask = rng.choice([b"\xff" * size, bytes(size), b"\xff" + bytes(size - 1), bytes(size - 1) + b"\x0f"])
             if field == 6 and not any(mask):
-                continue  # theirs matches nothing with it
+                continue  # theirs says packet_type=(0,0) of it (docs/compat.md)
             if rng.random() < 0.9:
                 value = bytes(a & b for a, b in zip(value, mask))
             value += mask
