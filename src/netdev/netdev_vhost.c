@@ -180,6 +180,8 @@ start_socket(struct netdev_vhost *vhost, char **errorp)
     }
     const char *lib = netdev_vhost_library_path(vhost);
     vhost->is_registered = true;
+    // Of connections that ended with a socket nothing was told.
+    vhost->served = vhost->waiting = VHOST_NO_VID;
     netdev_vhost_list(vhost, true);
     if (rte_vhost_driver_callback_register(lib, &netdev_vhost_ops) != 0 ||
         rte_vhost_driver_disable_features(lib, withheld_features(vhost)) != 0 ||
@@ -234,6 +236,7 @@ vhost_open(struct netdev *netdev, char **errorp)
     vhost->is_client = netdev->class == &netdev_vhostuserclient_class;
     vhost->offloads = smap_get_bool(dpdk_config(), "userspace-tso-enable", false);
     vhost->vid = VHOST_NO_VID;
+    vhost->served = vhost->waiting = VHOST_NO_VID;
     vhost->n_pairs = 1;
     vhost->numa_id = -1;
     vhost->comings = (struct log_rate)LOG_RATE_INIT(COMINGS_PER_MINUTE, 2 * COMINGS_PER_MINUTE);

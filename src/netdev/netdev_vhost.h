@@ -65,8 +65,10 @@ struct netdev_vhost {
     uint16_t n_pairs; // that the guest has
     int numa_id;
     int64_t ended_ms;                // when its last connection did
-    bool is_advised;                 // of postcopy, by this connection, which has not ended it
-    struct netdev_vhost_rings rings; // of this connection
+    int served;                      // the connection (vid) that is listened to, or VHOST_NO_VID
+    int waiting;                     // another one, until that ends
+    bool is_advised;                 // of postcopy, by 'served', which has not ended it
+    struct netdev_vhost_rings rings; // of 'served'
     uint64_t link_resets;
     struct log_rate comings; // of lines about its connections
 

@@ -233,10 +233,51 @@ on_ring_enable(int vid, const void *msg)
         return;
     }
     // Of one that does not run yet it tells when it does.
-    if (atomic_load_explicit(&vhost->vid, memory_order_relaxed) == vid) {
+    if (atomic_load_explicit(&vhost->vid, memory_order_relaxed) == vid &&
+        (state[1] == 0 || netdev_vhost_rings_has_started(&vhost->rings, state[0]))) {
         set_ring(vhost, (uint16_t)state[0], state[1] != 0);
     }
     pthread_mutex_unlock(&vhost->lock);
+}
+
+// One connection of a port at a time: the library has more at server sockets, and tells of the
+// rings of each.
+static void
+serve(struct netdev_vhost *vhost, int vid)
+{
+    vhost->served = vid;
+    vhost->waiting = VHOST_NO_VID;
+    atomic_store_explicit(&vhost->is_broken, false, memory_order_relaxed);
+    vhost->is_advised = false;
+    vhost->rings = (struct netdev_vhost_rings){0};
+}
+
+// A front-end that comes back may be seen before it is seen that it went; nothing of it is handled
+// until then.  More than one need not wait.
+static bool
+may_connect(struct netdev_vhost *vhost, int vid)
+{
+    if (vhost->served == VHOST_NO_VID) {
+        serve(vhost, vid);
+        return true;
+    }
+    if (vhost->waiting != VHOST_NO_VID) {
+        return false;
+    }
+    vhost->waiting = vid;
+    return true;
+}
+
+static bool
+is_served(struct netdev_vhost *vhost, int vid)
+{
+    if (vhost->served == VHOST_NO_VID && vhost->waiting == vid) {
+        serve(vhost, vid);
+    }
+    if (vhost->served != vid) {
+        log_warn_rl(&vhost->comings, "%s: another front-end is connected", vhost->path);
+    }
+    return vhost->served == vid;
 }
 
 // Around each message of a front-end: what is mapped meanwhile is its guest's.
@@ -248,7 +289,7 @@ before_message(int vid, void *msg)
 
     memcpy(&request, msg, sizeof(request)); // it begins as on the wire
     if (vhost != NULL) {
-        refused = is_refused(vhost, msg);
+        refused = !is_served(vhost, vid) || is_refused(vhost, msg);
         pthread_mutex_unlock(&vhost->lock);
     }
     netdev_vhost_call_never_wait();
@@ -292,10 +333,11 @@ on_new_connection(int vid)
     if (vhost == NULL) {
         return -1;
     }
-    atomic_store_explicit(&vhost->is_broken, false, memory_order_relaxed);
-    vhost->is_advised = false;
-    vhost->rings = (struct netdev_vhost_rings){0};
+    bool may = may_connect(vhost, vid);
     pthread_mutex_unlock(&vhost->lock);
+    if (!may) {
+        return -1;
+    }
     return rte_vhost_extern_callback_register(vid, &around, NULL);
 }
 
@@ -306,7 +348,13 @@ on_destroy_connection(int vid)
 
     netdev_vhost_guard_note(NULL);
     if (vhost != NULL) {
-        vhost->ended_ms = clock_now_ms();
+        if (vhost->waiting == vid) {
+            vhost->waiting = VHOST_NO_VID;
+        }
+        if (vhost->served == vid) {
+            vhost->served = VHOST_NO_VID;
+            vhost->ended_ms = clock_now_ms();
+        }
         pthread_mutex_unlock(&vhost->lock);
     }
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define F_MQ (1ULL << 22)
+#define F_LOG_ALL (1ULL << 26)
 #define F_RING_PACKED (1ULL << 34)
 
 // By their numbers in vhost-user.rst.
@@ -21,11 +23,17 @@ struct state {
     uint32_t ring, value;
 };
 
-static void
-set_size(struct netdev_vhost_rings *r, struct netdev_vhost_ring *ring, uint32_t size)
+static bool
+is_packed(const struct netdev_vhost_rings *r)
 {
-    r->n_entries += size - ring->size;
-    ring->size = size;
+    return (r->features & F_RING_PACKED) != 0;
+}
+
+static void
+set_held(struct netdev_vhost_rings *r, struct netdev_vhost_ring *ring, uint32_t held)
+{
+    r->n_entries += held - ring->held;
+    ring->held = held;
 }
 
 // Whether a packed ring of 'size' has the places that 'base' names, of the driver's and of ours.
@@ -35,6 +43,7 @@ base_is_within(uint32_t base, uint32_t size)
     return (base & 0x7fff) < size && (base >> 16 & 0x7fff) < size;
 }
 
+// The library's ring lengths are those of the features of when it learned of the place.
 static bool
 has_a_placed_ring(const struct netdev_vhost_rings *r)
 {
@@ -46,21 +55,39 @@ has_a_placed_ring(const struct netdev_vhost_rings *r)
     return false;
 }
 
-// What the library has for a ring depends on the kind, which is that of all rings.
+static bool
+has_a_ring_of_a_second_pair(const struct netdev_vhost_rings *r)
+{
+    for (uint32_t i = 2; i < VHOST_RINGS_MAX; i++) {
+        if (r->rings[i].size != 0 || r->rings[i].is_placed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What the library has for a ring depends on the kind, which is that of all rings: it keeps it, and
+// where the ring was, but can use neither.  Without MQ it frees all rings but two, also while a
+// forwarding thread has them.
 static bool
 may_set_features(struct netdev_vhost_rings *r, const void *payload)
 {
     uint64_t features;
 
     memcpy(&features, payload, sizeof(features));
-    if (((features & F_RING_PACKED) != 0) == r->is_packed) {
-        return true;
-    }
-    if (has_a_placed_ring(r)) {
+    uint64_t changed = features ^ r->features;
+    if (((changed & ~F_LOG_ALL) != 0 && has_a_placed_ring(r)) ||
+        ((features & F_MQ) == 0 && has_a_ring_of_a_second_pair(r))) {
         return false;
     }
+    if ((changed & F_RING_PACKED) == 0) {
+        return true;
+    }
     for (uint32_t i = 0; i < VHOST_RINGS_MAX; i++) {
-        set_size(r, &r->rings[i], 0);
+        r->rings[i].size = 0;
+        if (r->rings[i].base != 0) { // where both begin
+            r->rings[i].base = VHOST_RING_NO_BASE;
+        }
     }
     return true;
 }
@@ -68,30 +95,47 @@ may_set_features(struct netdev_vhost_rings *r, const void *payload)
 static bool
 may_set_size(struct netdev_vhost_rings *r, struct netdev_vhost_ring *ring, uint32_t size)
 {
-    if (size == 0 || size > VHOST_RING_MAX_SIZE || (!r->is_packed && (size & (size - 1)) != 0) ||
+    if (size == 0 || size > VHOST_RING_MAX_SIZE || (!is_packed(r) && (size & (size - 1)) != 0) ||
+        (is_packed(r) && ring->base != VHOST_RING_NO_BASE && !base_is_within(ring->base, size)) ||
         (ring->is_placed && size != ring->size) ||
-        r->n_entries - ring->size + size > VHOST_RINGS_MAX_ENTRIES) {
+        r->n_entries - ring->held + size > VHOST_RINGS_MAX_ENTRIES) {
         return false;
     }
-    set_size(r, ring, 0); // until the library has the memory for it
+    // Until the library has the memory for it; of what it had a part may stay if there is none.
+    ring->size = 0;
+    if (ring->held < size) {
+        set_held(r, ring, size);
+    }
     return true;
 }
 
 static bool
 may_set_base(const struct netdev_vhost_rings *r, struct netdev_vhost_ring *ring, uint32_t base)
 {
-    if (r->is_packed && ring->size != 0 && !base_is_within(base, ring->size)) {
+    if (is_packed(r) && ring->size != 0 && !base_is_within(base, ring->size)) {
         return false;
     }
     ring->base = base;
     return true;
 }
 
+// It may have a place from before it was stopped, which the library remembers.
 static bool
-may_start(const struct netdev_vhost_rings *r, const struct netdev_vhost_ring *ring)
+may_start(const struct netdev_vhost_rings *r, struct netdev_vhost_ring *ring)
 {
-    return ring->size != 0 && (!r->is_packed || (ring->base != VHOST_RING_NO_BASE &&
-                                                 base_is_within(ring->base, ring->size)));
+    if (ring->size == 0 || (is_packed(r) && (ring->base == VHOST_RING_NO_BASE ||
+                                             !base_is_within(ring->base, ring->size)))) {
+        return false;
+    }
+    ring->is_placed = ring->is_started = true;
+    return true;
+}
+
+static void
+stop(struct netdev_vhost_rings *r, struct netdev_vhost_ring *ring)
+{
+    set_held(r, ring, 0);
+    *ring = (struct netdev_vhost_ring){.base = VHOST_RING_NO_BASE};
 }
 
 bool
@@ -104,8 +148,7 @@ netdev_vhost_rings_may(struct netdev_vhost_rings *r, uint32_t request, const voi
         return may_set_features(r, payload);
     }
     if (request == RESET_OWNER) {
-        *r = (struct netdev_vhost_rings){0};
-        return true;
+        return false;
     }
     // Of a kick's number one byte counts; other rings that there cannot be are the library's to
     // refuse.
@@ -125,9 +168,7 @@ netdev_vhost_rings_may(struct netdev_vhost_rings *r, uint32_t request, const voi
         ring->is_placed |= ring->size != 0;
         return ring->size != 0;
     default: // GET_VRING_BASE stops it, and the library frees what it had for it.
-        set_size(r, ring, 0);
-        ring->base = VHOST_RING_NO_BASE;
-        ring->is_placed = false;
+        stop(r, ring);
         return true;
     }
 }
@@ -136,15 +177,20 @@ void
 netdev_vhost_rings_did(struct netdev_vhost_rings *r, uint32_t request, const void *payload)
 {
     struct state state;
-    uint64_t features;
 
     if (request == SET_FEATURES) {
-        memcpy(&features, payload, sizeof(features));
-        r->is_packed = (features & F_RING_PACKED) != 0;
+        memcpy(&r->features, payload, sizeof(r->features));
         return;
     }
     memcpy(&state, payload, sizeof(state));
     if (request == SET_VRING_NUM && state.ring < VHOST_RINGS_MAX) {
-        set_size(r, &r->rings[state.ring], state.value);
+        r->rings[state.ring].size = state.value;
+        set_held(r, &r->rings[state.ring], state.value);
     }
+}
+
+bool
+netdev_vhost_rings_has_started(const struct netdev_vhost_rings *r, uint32_t ring)
+{
+    return ring < VHOST_RINGS_MAX && r->rings[ring].is_started;
 }

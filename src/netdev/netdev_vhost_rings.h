@@ -4,10 +4,15 @@
 // told: a ring that is started again without a size has no memory for what is used, one whose size,
 // kind or place changes while it runs is read and written beyond its end, by forwarding threads.
 // So a ring needs its size before its place, keeps both until it is stopped, and begins within
-// itself.  QEMU and DPDK's virtio-user do so.
+// itself; features stay while a ring has its place, as its length is that of the features of then.
+// Where a ring of one kind was says nothing to one of the other.  QEMU and DPDK's virtio-user do
+// so.
 //
-// One struct for each connection.  The caller has messages as the library has them, with whatever
-// stands behind a payload that is too short: the library reads that, too.
+// RESET_OWNER, which front-ends have not sent for ten years, is never for the library: it forgets
+// what it has for rings without giving it back.
+//
+// One struct for the connection that is served.  The caller has messages as the library has them,
+// with whatever stands behind a payload that is too short: the library reads that, too.
 #ifndef NETDEV_NETDEV_VHOST_RINGS_H
 #define NETDEV_NETDEV_VHOST_RINGS_H
 
@@ -24,12 +29,14 @@ enum {
 
 // All zero: a connection that has said nothing.
 struct netdev_vhost_rings {
-    bool is_packed;
-    uint32_t n_entries;
+    uint64_t features;  // that the library has accepted
+    uint32_t n_entries; // sum of 'held'
     struct netdev_vhost_ring {
         uint32_t size; // 0: the library has none that it could use
+        uint32_t held; // entries that it has memory for, also of the other kind
         uint32_t base; // as in SET_VRING_BASE; of packed rings VHOST_RING_NO_BASE: nobody knows
         bool is_placed;
+        bool is_started;
     } rings[VHOST_RINGS_MAX];
 };
 
@@ -39,5 +46,7 @@ struct netdev_vhost_rings {
 bool netdev_vhost_rings_may(struct netdev_vhost_rings *, uint32_t request, const void *payload);
 // After the library has accepted it.
 void netdev_vhost_rings_did(struct netdev_vhost_rings *, uint32_t request, const void *payload);
+// Whether a ring was started and not stopped since: of others nobody has said where they begin.
+bool netdev_vhost_rings_has_started(const struct netdev_vhost_rings *, uint32_t ring);
 
 #endif

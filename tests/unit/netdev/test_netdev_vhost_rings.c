@@ -12,6 +12,9 @@
 
 #include "netdev/netdev_vhost_rings.h"
 
+#define MQ (1ULL << 22)
+#define LOG_ALL (1ULL << 26)
+#define EVENT_IDX (1ULL << 29)
 #define PACKED (1ULL << 34)
 
 enum { FEATURES = 2, RESET = 4, NUM = 8, ADDR, BASE, STOP, KICK };
@@ -63,7 +66,7 @@ test_as_front_ends_do(void **state)
             assert_true(say(STOP, i, 0));
         }
         // Another driver of the guest.
-        assert_true(set_features(turn % 2 == 0 ? PACKED : 0));
+        assert_true(set_features(turn % 2 == 0 ? PACKED | MQ : 0));
     }
     assert_int_equal(rings.n_entries, 0);
 }
@@ -78,10 +81,9 @@ test_a_size_comes_first(void **state)
     assert_false(say(ADDR, 0, 0));
     assert_false(say(KICK, 0, 0));
     assert_true(start(0, 256, 0));
-    // All is forgotten.
-    assert_true(say(RESET, 0, 0));
-    assert_false(say(KICK, 0, 0));
-    assert_int_equal(rings.n_entries, 0);
+    // The library would forget what it has for it.
+    assert_false(say(RESET, 0, 0));
+    assert_int_equal(rings.n_entries, 256);
 }
 
 static void
@@ -153,10 +155,14 @@ test_packed_rings_begin_within_themselves(void **state)
     assert_true(say(KICK, 0, 0));
     // A place that was said before the size.
     assert_true(say(BASE, 1, 0x7fff));
-    assert_true(say(NUM, 1, 256));
-    assert_true(say(ADDR, 1, 0));
+    assert_false(say(NUM, 1, 256));
+    assert_false(say(ADDR, 1, 0));
     assert_false(say(KICK, 1, 0));
-    assert_false(say(KICK, 1 | 256, 0)); // no descriptor comes with it
+    assert_true(say(BASE, 1, 255));
+    assert_true(say(NUM, 1, 256));
+    assert_false(say(NUM, 1, 255));
+    assert_true(say(ADDR, 1, 0) && say(KICK, 1, 0));
+    assert_false(say(KICK, 2 | 256, 0)); // no descriptor comes with it
 }
 
 static void
@@ -167,9 +173,74 @@ test_the_kind_of_rings(void **state)
     assert_false(say(ADDR, 0, 0)); // what the library has is of the other kind
     assert_true(start(0, 256, 0));
     assert_false(set_features(0));
-    assert_true(set_features(PACKED | 1));
+    assert_true(set_features(PACKED | LOG_ALL));
     assert_true(say(STOP, 0, 0));
     assert_true(set_features(0));
+}
+
+// A split ring is anywhere of 65,536, a packed one within itself, with 15 bits.
+static void
+test_where_a_ring_of_the_other_kind_was(void **state)
+{
+    assert_true(say(BASE, 0, 0x80ff) && say(BASE, 1, 5));
+    assert_true(set_features(PACKED));
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(say(NUM, i, 256));
+        assert_true(say(ADDR, i, 0));
+        assert_false(say(KICK, i, 0));
+        assert_true(say(BASE, i, 0x80058005) && say(KICK, i, 0));
+        assert_true(say(STOP, i, 0));
+    }
+    // Ring 2 was nowhere yet: both kinds begin there.
+    assert_true(say(NUM, 2, 256) && say(ADDR, 2, 0) && say(KICK, 2, 0));
+}
+
+// What the library has for rings of one kind it keeps until they have another size.
+static void
+test_all_together_of_both_kinds(void **state)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_true(say(NUM, i, 32768));
+    }
+    assert_false(set_features(PACKED)); // the library would free all but two
+    assert_true(set_features(PACKED | MQ));
+    assert_false(say(NUM, 8, 1));
+    assert_true(say(STOP, 0, 0));
+    assert_true(say(NUM, 8, 32768));
+    assert_false(say(NUM, 0, 1));
+}
+
+// The length of a ring that was looked at is that of its features.
+static void
+test_features_of_placed_rings(void **state)
+{
+    assert_true(set_features(MQ));
+    assert_true(say(NUM, 2, 256));
+    assert_false(set_features(0));
+    assert_true(set_features(MQ | EVENT_IDX));
+    assert_true(say(ADDR, 2, 0));
+    assert_false(set_features(MQ));
+    assert_true(set_features(MQ | EVENT_IDX | LOG_ALL));
+    assert_true(set_features(MQ | EVENT_IDX));
+    assert_true(say(STOP, 2, 0));
+    assert_true(set_features(0));
+    // The library remembers the place of a ring that is started again without.
+    assert_true(say(NUM, 0, 256) && say(KICK, 0, 0));
+    assert_false(say(NUM, 0, 512));
+    assert_false(set_features(EVENT_IDX));
+}
+
+static void
+test_started_rings(void **state)
+{
+    assert_false(netdev_vhost_rings_has_started(&rings, 0));
+    assert_true(say(NUM, 0, 256) && say(ADDR, 0, 0));
+    assert_false(netdev_vhost_rings_has_started(&rings, 0));
+    assert_true(say(KICK, 0, 0));
+    assert_true(netdev_vhost_rings_has_started(&rings, 0));
+    assert_true(say(STOP, 0, 0));
+    assert_false(netdev_vhost_rings_has_started(&rings, 0));
+    assert_false(netdev_vhost_rings_has_started(&rings, UINT32_MAX));
 }
 
 int
@@ -183,6 +254,10 @@ main(void)
         cmocka_unit_test_setup(test_all_together, set_up),
         cmocka_unit_test_setup(test_packed_rings_begin_within_themselves, set_up),
         cmocka_unit_test_setup(test_the_kind_of_rings, set_up),
+        cmocka_unit_test_setup(test_where_a_ring_of_the_other_kind_was, set_up),
+        cmocka_unit_test_setup(test_all_together_of_both_kinds, set_up),
+        cmocka_unit_test_setup(test_features_of_placed_rings, set_up),
+        cmocka_unit_test_setup(test_started_rings, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
