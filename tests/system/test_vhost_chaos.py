@@ -6,6 +6,7 @@ Where it matters what comes of it, a test of its own says so: see also test_vhos
 """
 import os
 import random
+import re
 import struct
 import time
 
@@ -424,3 +425,83 @@ def test_wrap_counters_that_lie(near_and_path, sw, relay):
             near.exchange(10)
         h.close()
     near.exchange(100)
+
+
+@RELAY
+@pytest.mark.parametrize("resized", (False, True), ids=("other-kind", "resized"))
+def test_a_base_from_before(near_and_path, sw, resized, relay):
+    """Where a ring is was said to split rings, with 16 bits, or before its size: as packed ones they would begin far
+    behind their end, in another guest's memory."""
+    near, path = near_and_path(relay)
+    sw.ofctl("add-flow", "br0", "in_port=h,actions=drop")
+    h = Restarts(path, packed=resized)
+    for ring in h.rings:
+        h.stop(ring)
+        assert h.fe.ask(vf.SET_VRING_BASE, struct.pack("<II", ring.index, 0x80ff), flags=vf.NEED_REPLY) == 0
+    h.fe.ask(vf.SET_FEATURES, struct.pack("<Q", h.features | 1 << vf.PACKED), flags=vf.NEED_REPLY)
+    for ring in h.rings:
+        assert not h.begin(ring, size=128 if resized else h.N, base=None)
+    for flags in (AVAIL, USED, AVAIL | USED, 0):
+        h.fill_packed(flags)
+        near.exchange(10)
+    # With a base of the kind it runs.
+    for ring in h.rings:
+        h.stop(ring)
+        assert h.begin(ring, size=h.N, base=0x8000)
+    h.close()
+    near.exchange(50)
+
+
+def free_heap(sw):
+    return int(re.search(r"Free_size:(\d+)", sw.appctl("dpdk/get-malloc-stats")).group(1))
+
+
+@RELAY
+@pytest.mark.parametrize("how", ("reset", "kinds", "pairs"))
+def test_no_message_takes_the_heap(near_and_path, sw, how, relay):
+    """The library forgets what it has for rings when it is reset, and keeps it when they are of another kind."""
+    near, path = near_and_path(relay)
+    fe = wait_for(lambda: begun(path), 20, "a connection")
+    before = free_heap(sw)
+    features = vf.F_VERSION_1 | vf.F_PROTOCOL_FEATURES
+    for turn in range(40):
+        first = 8 * (turn % 16) if how == "kinds" else 0
+        bits = features | (1 << vf.MQ if how != "reset" else 0) | (1 << vf.PACKED if how == "kinds" and turn % 2 else 0)
+        fe.send(vf.SET_OWNER)
+        fe.send(vf.SET_FEATURES, struct.pack("<Q", bits))
+        for i in range(first, first + 8):
+            fe.send(vf.SET_VRING_NUM, struct.pack("<II", i, 32768))
+        if how == "reset":
+            fe.send(RESET_OWNER)
+        elif how == "pairs":
+            fe.send(vf.SET_FEATURES, struct.pack("<Q", features))
+        if not fe.ask(vf.GET_FEATURES):
+            fe.close()
+            fe = wait_for(lambda: begun(path), 20, "another connection")
+        assert before - free_heap(sw) < 48 << 20
+    fe.close()
+    near.exchange()
+
+
+@RELAY
+def test_another_front_end(near_and_path, sw, relay):
+    """At a socket that serves one already it is not heard, nor does it change what is known of the first's rings."""
+    near, path = near_and_path(relay)
+    h = Driver(path)
+    wait_for(lambda: near.exchange(1) or h.receive(), 20, "a frame")
+    before = free_heap(sw)
+    others = [Frontend(path) for _ in range(20)]
+    for other in others:
+        other.send(vf.SET_VRING_NUM, struct.pack("<II", 1, 32768))
+        other.send(vf.SET_VRING_ENABLE, struct.pack("<II", 3, 1))
+    for size in (1, 128, 32768):
+        assert h.fe.ask(vf.SET_VRING_NUM, struct.pack("<II", 1, size), flags=vf.NEED_REPLY) == 1
+    near.exchange()
+    h.receive()
+    near.exchange(1)
+    assert h.expect(1)
+    assert before - free_heap(sw) < 16 << 20
+    for other in others:
+        other.close()
+    h.close()
+    wait_for(lambda: honest(near, path), 30, "the next guest")
