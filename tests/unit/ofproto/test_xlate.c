@@ -139,7 +139,8 @@ packets_are_credited(void **state)
 
 /* Translates a packet of 100 bytes in a batch. */
 static void
-xlate_shared(struct fx *fx, const char *text, struct xlate_share *share, struct xlate_out *out)
+xlate_shared_from(struct fx *fx, odp_port_t port, const char *text, struct xlate_share *share,
+                  struct xlate_out *out)
 {
     struct flow flow = fx_flow_of(text);
     const struct xlate_in in = {
@@ -152,8 +153,14 @@ xlate_shared(struct fx *fx, const char *text, struct xlate_share *share, struct 
         .share = share,
     };
 
-    flow.in_port = 1;
+    flow.in_port = port;
     xlate(&in, out);
+}
+
+static void
+xlate_shared(struct fx *fx, const char *text, struct xlate_share *share, struct xlate_out *out)
+{
+    xlate_shared_from(fx, 1, text, share, out);
 }
 
 static void
@@ -257,16 +264,23 @@ a_share_is_bounded(void **state)
 
 /* Translates in a batch; the actions must be these. */
 static void
-expect_in_batch(struct fx *fx, const char *text, struct xlate_share *share, const char *expected)
+expect_in_batch_from(struct fx *fx, odp_port_t port, const char *text, struct xlate_share *share,
+                     const char *expected)
 {
     struct xlate_out out;
     struct text t = {0};
 
-    xlate_shared(fx, text, share, &out);
+    xlate_shared_from(fx, port, text, share, &out);
     dp_actions_format(out.actions.data, out.actions.size, NULL, &t);
     assert_string_equal(text_cstr(&t), expected);
     text_fini(&t);
     xlate_out_fini(&out);
+}
+
+static void
+expect_in_batch(struct fx *fx, const char *text, struct xlate_share *share, const char *expected)
+{
+    expect_in_batch_from(fx, 1, text, share, expected);
 }
 
 /* The answers of tables that a batch remembers are those of one version, one bridge, one table, and
@@ -318,6 +332,44 @@ a_batch_follows_its_tables(void **state)
     for (int i = 0; i < 3; i++) {
         expect_in_batch(&fx, "udp,nw_src=10.0.0.3,tp_src=1", &share, "4");
         expect_in_batch(&fx, "udp,nw_src=10.0.0.3,tp_src=2", &share, "2");
+    }
+    xlate_share_fini(&share);
+    fx_fini(&fx);
+}
+
+/* Tables 0 and 64 of a bridge are remembered in one place, and so is table 0 of whichever bridge a
+ * packet comes to first, table 7 of that and table 0 of the second one that it comes to. */
+static void
+a_batch_tells_tables_apart(void **state)
+{
+    struct fx fx;
+    struct xlate_share share;
+    struct ofpacts acts = {0};
+
+    (void)state;
+    fx_init(&fx);
+    struct ofproto *br0 = fx_bridge(&fx, "br0"), *br1 = fx_bridge(&fx, "br1");
+    fx_port(&fx, br0, "p1", 1, NULL, NULL);
+    fx_port(&fx, br0, "p2", 2, NULL, NULL);
+    fx_port(&fx, br1, "p3", 3, NULL, NULL);
+    ofp_port_t p4 = fx_port(&fx, br1, "p4", 4, NULL, NULL);
+    fx_port(&fx, br0, "patch0", ODPP_NONE, "patch1", NULL);
+    ofp_port_t patch1 = fx_port(&fx, br1, "patch1", ODPP_NONE, "patch0", NULL);
+    fx_resubmit(&acts, XLATE_SEEN);
+    fx_flow_acts(br0, 0, "", 1, &acts);
+    fx_output(&acts, 2);
+    fx_flow_acts(br0, XLATE_SEEN, "", 1, &acts);
+    fx_resubmit(&acts, 7);
+    fx_flow_acts(br1, 0, "", 1, &acts);
+    fx_output(&acts, p4);
+    fx_output(&acts, patch1);
+    fx_flow_acts(br1, 7, "", 1, &acts);
+    assert_int_equal(ofproto_version(br0), ofproto_version(br1)); /* It does not tell them apart. */
+
+    xlate_share_init(&share);
+    for (int i = 0; i < 3; i++) {
+        expect_in_batch_from(&fx, 1, "udp", &share, "2");
+        expect_in_batch_from(&fx, 3, "udp", &share, "4,2");
     }
     xlate_share_fini(&share);
     fx_fini(&fx);
@@ -381,6 +433,80 @@ only_what_a_change_can_affect(void **state)
     fx_fini(&fx);
 }
 
+/* As if by ovs-ofctl add-flow. */
+static void
+add_flow(struct ofproto *p, const char *text)
+{
+    struct ofp_flow_mod fm;
+    char *error = ofp_flow_mod_parse(text, OFPFC_ADD, NULL, &fm);
+
+    if (error) {
+        fail_msg("%s: %s", text, error);
+    }
+    assert_int_equal(flow_mod_run(p, &fm), 0);
+    ofp_flow_mod_fini(&fm);
+}
+
+/* Of a packet that came in on port 1 of br0, which has these rules and one that outputs in table 2:
+ * does a rule that comes to table 2 matter? */
+static bool
+new_rule_matters(const char *const *rules, const char *new_rule)
+{
+    struct flow flow = fx_flow_of("udp,nw_src=10.0.0.1");
+    struct xlate_out out;
+    struct fx fx;
+    bool matters;
+
+    fx_init(&fx);
+    struct ofproto *br0 = fx_bridge(&fx, "br0");
+    fx_port(&fx, br0, "p1", 1, NULL, NULL);
+    fx_port(&fx, br0, "p2", 2, NULL, NULL);
+    for (; *rules; rules++) {
+        add_flow(br0, *rules);
+    }
+    add_flow(br0, "table=2,priority=1,actions=output:2");
+    fx_xlate(&fx, 1, &flow, false, &out);
+    is_affected(&fx, &flow, &out); /* What was before. */
+    add_flow(br0, new_rule);
+    matters = is_affected(&fx, &flow, &out);
+    xlate_out_fini(&out);
+    fx_fini(&fx);
+    return matters;
+}
+
+/* A clone gives back what it changed, also if its last lookup found nothing to do: table 1 saw the
+ * register as packets come, table 2 does not. */
+static void
+what_a_clone_changed_is_not_known_after_it(void **state)
+{
+    static const char *const rules[] = {
+        "table=0,actions=load:7->NXM_NX_REG0[],clone(load:0->NXM_NX_REG0[],resubmit(,1)),"
+        "resubmit(,2)",
+        NULL,
+    };
+
+    (void)state;
+    assert_true(new_rule_matters(rules, "table=2,priority=5,reg0=7,actions=drop"));
+    assert_false(new_rule_matters(rules, "table=2,priority=5,reg0=0,actions=drop"));
+}
+
+/* Table 2 sees the port that its resubmit names, also if nothing else was done since table 1 saw
+ * port 0, which with that port in the action set is as packets come, with no port in either. */
+static void
+the_port_of_a_resubmit_is_known(void **state)
+{
+    static const char *const rules[] = {
+        "table=0,actions=write_actions(output:0),goto_table:3",
+        "table=3,actions=load:7->NXM_NX_REG0[],resubmit(0,1)",
+        "table=1,actions=resubmit(2,2)",
+        NULL,
+    };
+
+    (void)state;
+    assert_true(new_rule_matters(rules, "table=2,priority=5,in_port=2,actions=drop"));
+    assert_false(new_rule_matters(rules, "table=2,priority=5,in_port=1,actions=drop"));
+}
+
 static void
 a_moved_mac_affects_who_sends_to_it(void **state)
 {
@@ -420,7 +546,10 @@ main(void)
         cmocka_unit_test(equal_results_of_a_batch_are_one),
         cmocka_unit_test(a_share_is_bounded),
         cmocka_unit_test(a_batch_follows_its_tables),
+        cmocka_unit_test(a_batch_tells_tables_apart),
         cmocka_unit_test(only_what_a_change_can_affect),
+        cmocka_unit_test(what_a_clone_changed_is_not_known_after_it),
+        cmocka_unit_test(the_port_of_a_resubmit_is_known),
         cmocka_unit_test(a_moved_mac_affects_who_sends_to_it),
     };
 
