@@ -22,7 +22,7 @@ enum {
     EMC_ENTRIES_DEFAULT = 1 << 13,
     EMC_ENTRIES_MAX = 1 << 20,
     EMC_WINDOW = 8192, // lookups after which the hit rate is judged: so many, or one for each word
-    EMC_REST = 32 * EMC_WINDOW, // lookups to skip after a bad window
+    EMC_REST = 32,     // windows' lookups to skip after a bad one
     SMC_MIN_BUCKETS = 1 << 10,
     SMC_MAX_BUCKETS_DEFAULT = 1 << 18, // 2 M words in 16 MB
     SMC_MAX_BUCKETS_LIMIT = 1 << 19,   // twice the flows that can be there

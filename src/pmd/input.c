@@ -164,9 +164,10 @@ emc_is_resting(struct emc_table *t, uint32_t n)
         t->rest -= MIN(t->rest, n);
         return true;
     }
-    if (t->n_lookups >= MAX(t->n_entries, (uint32_t)EMC_WINDOW)) {
+    const uint32_t window = MAX(t->n_entries, (uint32_t)EMC_WINDOW);
+    if (t->n_lookups >= window) {
         if (t->n_hits < t->n_lookups / 2) {
-            t->rest = EMC_REST;
+            t->rest = EMC_REST * window;
         }
         t->n_lookups = t->n_hits = 0;
     }

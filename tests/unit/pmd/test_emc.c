@@ -84,41 +84,44 @@ rest_now(void)
     return rcu_get(&pmd->emc.table)->rest;
 }
 
-// All flows in turn, 'rounds' times; percent of the last round's packets that the cache knew.
+// The first 'n_flows' flows in turn, 'rounds' times; percent of the last round's packets that the
+// cache knew.
 static unsigned
-percent_found(unsigned rounds)
+percent_found(unsigned n_flows, unsigned rounds)
 {
     uint64_t before = 0;
 
     for (unsigned r = 0; r < rounds; r++) {
         before = perf_get(&pmd->perf, PMD_STAT_EMC_HIT);
-        for (uint32_t i = 0; i < N_FLOWS; i += BURST_MAX) {
+        for (uint32_t i = 0; i < n_flows; i += BURST_MAX) {
             receive(i, BURST_MAX);
         }
     }
-    return (unsigned)((perf_get(&pmd->perf, PMD_STAT_EMC_HIT) - before) * 100 / N_FLOWS);
+    return (unsigned)((perf_get(&pmd->perf, PMD_STAT_EMC_HIT) - before) * 100 / n_flows);
 }
 
 static void
 test_as_many_flows_as_there_are_words(void **state)
 {
-    // Flows whose hashes lead to one word take it from each other: of 8,192 words one in seven of
-    // these flows has one alone, of a million nearly all.
-    assert_in_range(percent_found(1), 0, 25);
+    // Flows whose hashes lead to one word take it from each other.  By default there are 8,192
+    // words: of 2,048 flows four in five have one alone, of 1,024 words one in seven, of a million
+    // nearly all.  So few packets are no window: nothing rests.
+    assert_int_equal(rcu_get(&pmd->emc.table)->n_entries, 8192);
+    assert_in_range(percent_found(2048, 2), 65, 90);
+    set_entries(EMC_ENTRIES_MIN);
+    assert_in_range(percent_found(2048, 2), 5, 30);
     set_entries(EMC_ENTRIES_MAX);
-    assert_in_range(percent_found(2), 90, 100);
+    assert_in_range(percent_found(N_FLOWS, 2), 90, 100);
     // Where nothing changes nothing is lost.
     set_entries(EMC_ENTRIES_MAX);
-    assert_in_range(percent_found(1), 90, 100);
-    set_entries(EMC_ENTRIES_MIN);
-    assert_in_range(percent_found(1), 0, 5);
+    assert_in_range(percent_found(N_FLOWS, 1), 90, 100);
 }
 
 static void
 test_a_cache_that_is_missed_rests(void **state)
 {
     set_entries(EMC_ENTRIES_MIN);
-    assert_in_range(percent_found(3), 0, 5);
+    assert_in_range(percent_found(N_FLOWS, 3), 0, 5);
     assert_true(rest_now() > 0);
     // It is not asked meanwhile, and asked again when that is over.
     uint64_t hits = perf_get(&pmd->perf, PMD_STAT_EMC_HIT);
@@ -131,12 +134,40 @@ test_a_cache_that_is_missed_rests(void **state)
     assert_true(perf_get(&pmd->perf, PMD_STAT_EMC_HIT) > hits);
 }
 
+// Hardly any flow is put into a cache of 'n' words, so most packets miss it; how long it rests
+// after a window of them.
+static uint32_t
+rest_of_empty(uint32_t n)
+{
+    dp->set.emc_inv_prob = UINT32_C(1) << 30;
+    set_entries(n);
+    const struct emc_table *t = rcu_get(&pmd->emc.table);
+    assert_int_equal(t->n_entries, n);
+    for (uint32_t i = 0; i <= 2 * n + 2 * EMC_WINDOW && !t->rest; i += BURST_MAX) {
+        receive(7, BURST_MAX);
+    }
+    return t->rest;
+}
+
+// A larger cache is judged by more packets: it is left alone for as many times more, so that all
+// are asked of the same share of packets when they are of no use.
+static void
+test_the_rest_is_as_much_longer_as_the_window(void **state)
+{
+    assert_int_equal(rest_of_empty(EMC_ENTRIES_MIN), 262144);
+    assert_int_equal(rest_of_empty(EMC_ENTRIES_DEFAULT), 262144);
+    assert_int_equal(rest_of_empty(65536), 8 * 262144);
+    assert_int_equal(rest_of_empty(EMC_ENTRIES_MAX), 128 * 262144);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_as_many_flows_as_there_are_words, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_cache_that_is_missed_rests, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_rest_is_as_much_longer_as_the_window, setup,
+                                        teardown),
     };
 
     rcu_init(64);
