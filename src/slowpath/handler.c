@@ -260,6 +260,7 @@ handle_batch(struct upcall **ups, unsigned n, void *slowpath_)
         }
     }
     xlate_share_fini(&share);
+    atomic_fetch_add_explicit(&sp->n_upcalls, n, memory_order_relaxed);
     upcall_free_all(sp->dp, all, n);
 }
 

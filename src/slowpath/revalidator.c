@@ -425,7 +425,9 @@ pass_end(struct slowpath *sp, uint64_t answers)
     if (answered) {
         loop_post(sp->loop, sync_passes_finished, sp);
     }
-    if (walked && trim_is_due(&sp->trim, dp_n_flows(sp->dp))) {
+    if (walked &&
+        trim_is_due(&sp->trim, dp_n_flows(sp->dp),
+                    atomic_load_explicit(&sp->n_upcalls, memory_order_relaxed), clock_now_ms())) {
         malloc_trim(0);
         coverage_inc(revalidator_trim);
     }

@@ -115,6 +115,7 @@ struct slowpath {
     unsigned n_handlers;
     struct handler handlers[SLOWPATH_MAX_HANDLERS];
     _Atomic bool stop_handlers;
+    _Atomic uint64_t n_upcalls; /* that were handled; w handlers, r the leading revalidator */
 
     unsigned n_revalidators;
     struct revalidator revalidators[SLOWPATH_MAX_REVALIDATORS];

@@ -5,6 +5,10 @@
  */
 #include "follow_fixture.h"
 
+#include <malloc.h>
+
+#include "base/coverage.h"
+
 static unsigned n_checked;
 
 /* Random packets of the megaflow: each gets what is installed. */
@@ -340,6 +344,110 @@ what_main_followed_wakes_nobody(void **state)
     smap_destroy(&config);
 }
 
+/* --- memory that is given back ---------------------------------------------------------------- */
+
+static _Atomic unsigned n_trims;
+
+/* Instead of libc's. */
+int
+malloc_trim(size_t pad)
+{
+    n_trims++;
+    return pad == 0;
+}
+
+static void
+put_flow(uint32_t i)
+{
+    struct flow flow = random_packet();
+    struct xlate_in in = {.ofprotos = fx.all, .flow = &flow, .want_cache = true};
+    struct xlate_out out;
+    struct dp_flow *dp_flow;
+    struct dp_flow_put put = {
+        .key = &flow,
+        .mask = &out.mask,
+        .shape = flow_words_map(&flow),
+        .actions = &out.actions,
+    };
+
+    flow.in_port = 1 + i % N_PORTS;
+    flow.nw_src = htonl(i);
+    xlate(&in, &out);
+    out.mask.bits.nw_src = UINT32_MAX;
+    assert_int_equal(dp_flow_put(dp, &put, &dp_flow), 0);
+    dp_flow_set_aux(dp_flow, ukey_create(dp_flow, &out, ofprotos_seq(fx.all), xlate_state_seq()));
+    flow_index_add(flow_index, dp_flow_aux(dp_flow));
+    xlate_out_fini(&out);
+}
+
+/* A pass; the one before has done all that it does. */
+static void
+pass_of_kind(enum pass_kind kind)
+{
+    uint64_t pass = revalidators_request(sp, kind);
+    bool done = false;
+
+    while (!done) {
+        loop_run_once(fx.loop, 1);
+        pthread_mutex_lock(&sp->lock);
+        done = sp->finished >= pass;
+        pthread_mutex_unlock(&sp->lock);
+    }
+    rcu_quiesce();
+}
+
+static void
+handle_a_miss(void)
+{
+    uint64_t n = atomic_load(&sp->n_upcalls);
+    struct pmd *pmd = fake_pmd(dp);
+    struct rte_mbuf *m = fake_packet("not a frame that a rule knows, but one", 38);
+
+    fake_pmd_receive(pmd, 1, &m, 1);
+    for (unsigned i = 0; i < 2000 && atomic_load(&sp->n_upcalls) == n; i++) {
+        loop_run_once(fx.loop, 5);
+    }
+    assert_int_equal(atomic_load(&sp->n_upcalls), n + 1);
+    fake_pmd_free(dp, pmd);
+}
+
+/* When a great many megaflows have gone malloc() is told to let go, once, and not while handlers
+ * have much to do: it would make them wait. */
+static void
+memory_of_many_flows_is_given_back(void **state)
+{
+    struct smap config = SMAP_INIT;
+    uint64_t n;
+
+    (void)state;
+    smap_put(&config, "max-revalidator", "60000");
+    sp = slowpath_create(fx.loop, fx.all);
+    slowpath_start(sp, dp, &config);
+    flow_index = sp->index;
+    n_trims = 0;
+    for (uint32_t i = 0; i < TRIM_FLOWS + 100; i++) {
+        put_flow(i);
+    }
+    pass_of_kind(PASS_WALK);
+    pass_of_kind(PASS_PURGE);
+    assert_int_equal(dp_n_flows(dp), 0);
+    for (unsigned i = 0; i < 3 * TRIM_WALKS; i++) {
+        atomic_fetch_add(&sp->n_upcalls, 1000000);
+        pass_of_kind(PASS_WALK);
+    }
+    assert_int_equal(n_trims, 0);
+    handle_a_miss();
+    for (unsigned i = 0; i < 3 * TRIM_WALKS; i++) {
+        pass_of_kind(PASS_WALK);
+    }
+    assert_int_equal(n_trims, 1);
+    assert_true(coverage_read("revalidator_trim", &n));
+    assert_int_equal(n, 1);
+    slowpath_destroy(sp);
+    sp = NULL;
+    smap_destroy(&config);
+}
+
 int
 main(void)
 {
@@ -348,6 +456,7 @@ main(void)
         cmocka_unit_test(a_waiting_suspect_does_not_keep_its_rule),
         cmocka_unit_test(a_pass_before_the_news_loses_no_change),
         cmocka_unit_test(what_main_followed_wakes_nobody),
+        cmocka_unit_test(memory_of_many_flows_is_given_back),
         cmocka_unit_test(datapath_equals_fresh_translation),
         cmocka_unit_test(a_stream_is_followed_together),
         cmocka_unit_test(cohorts_equal_fresh_translation),
