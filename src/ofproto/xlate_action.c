@@ -116,19 +116,28 @@ do_clone(struct xlate_ctx *ctx, const struct ofpact_nest *a)
 {
     struct flow old = ctx->flow;
     struct ofpacts old_set = ctx->action_set;
-    bool old_exit = ctx->exit, was_mpls = ctx->was_mpls;
+    struct xlate_stack_copy stack = xlate_stack_save(ctx);
+    bool was_mpls = ctx->was_mpls;
     size_t size;
     const struct ofpact *acts = ofpact_nest_actions(a, &size);
 
     /* Whatever the copy changed in the datapath's packet, flow_commit() changes back. */
     ctx->action_set = (struct ofpacts){0};
+    ofpacts_append(&ctx->action_set, ofpacts_data(&old_set), old_set.size);
     xlate_actions(ctx, acts, size, false);
+    if (!ctx->error && !ctx->frozen) {
+        bool exit = ctx->exit;
+
+        xlate_action_set(ctx);
+        ctx->exit = ctx->exit || exit;
+    }
     end_branch(ctx);
     ofpacts_fini(&ctx->action_set);
     ctx->action_set = old_set;
     ctx->flow = old;
     ctx->was_mpls = was_mpls;
-    ctx->exit = old_exit;
+    xlate_stack_restore(ctx, &stack);
+    /* "exit" ends all but the bucket that it is in: it holds after the copy, too. */
 }
 
 static void

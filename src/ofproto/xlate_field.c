@@ -6,6 +6,7 @@
  * action overwrites becomes part of the mask, because whether the datapath has to change it depends
  * on what it was.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "flow/option.h"
@@ -179,6 +180,29 @@ xlate_stack_push(struct xlate_ctx *ctx, const struct ofpact_stack *a)
     mf_mask_subfield(&a->subfield, ctx->wc);
     mf_read_subfield(&a->subfield, &ctx->flow, &bits);
     memcpy(xlate_words_put(&ctx->stack, 2), bits.w, sizeof bits.w);
+}
+
+struct xlate_stack_copy
+xlate_stack_save(const struct xlate_ctx *ctx)
+{
+    struct xlate_stack_copy copy = {.n = ctx->stack.n};
+
+    if (copy.n) {
+        copy.w = xreallocarray(NULL, copy.n, sizeof *copy.w);
+        memcpy(copy.w, ctx->stack.w, copy.n * sizeof *copy.w);
+    }
+    return copy;
+}
+
+void
+xlate_stack_restore(struct xlate_ctx *ctx, struct xlate_stack_copy *copy)
+{
+    ctx->stack.n = 0;
+    if (copy->n) {
+        memcpy(xlate_words_put(&ctx->stack, copy->n), copy->w, copy->n * sizeof *copy->w);
+    }
+    free(copy->w);
+    *copy = (struct xlate_stack_copy){0};
 }
 
 void

@@ -65,6 +65,12 @@ struct xlate_words {
 };
 uint64_t *xlate_words_put(struct xlate_words *, uint32_t n);
 
+/* A copy of the entries of the stack, while something runs that must not change them. */
+struct xlate_stack_copy {
+    uint64_t *w;
+    uint32_t n;
+};
+
 /* One credit; see xlate_cache.c. */
 enum xc_type {
     XC_RULE,
@@ -223,6 +229,8 @@ void xlate_reg_move(struct xlate_ctx *, const struct ofpact_reg_move *);
 void xlate_delete_field(struct xlate_ctx *, const struct ofpact_delete_field *);
 void xlate_stack_push(struct xlate_ctx *, const struct ofpact_stack *);
 void xlate_stack_pop(struct xlate_ctx *, const struct ofpact_stack *);
+struct xlate_stack_copy xlate_stack_save(const struct xlate_ctx *);
+void xlate_stack_restore(struct xlate_ctx *, struct xlate_stack_copy *); /* which is then empty */
 void xlate_set_ipv4(struct xlate_ctx *, const struct ofpact_ipv4 *, bool is_src);
 void xlate_set_ip_byte(struct xlate_ctx *, const struct ofpact_u8 *);
 void xlate_set_l4_port(struct xlate_ctx *, const struct ofpact_l4_port *, bool is_src);

@@ -74,10 +74,11 @@ run_peer(struct xlate_ctx *ctx, const struct view_port *in)
     bool exit = ctx->exit, in_group = ctx->in_group, in_action_set = ctx->in_action_set;
     bool in_packet_out = ctx->in_packet_out;
     struct ofpacts set = ctx->action_set;
-    uint32_t stack_n = ctx->stack.n;
+    struct xlate_stack_copy stack = xlate_stack_save(ctx);
     bool was_mpls = ctx->was_mpls;
 
     ctx->action_set = (struct ofpacts){0};
+    ctx->stack.n = 0;
     ctx->in_group = ctx->in_action_set = ctx->in_packet_out = false;
     ctx->table_id = 0;
     if (trace) {
@@ -98,7 +99,7 @@ run_peer(struct xlate_ctx *ctx, const struct view_port *in)
     }
     ofpacts_fini(&ctx->action_set);
     ctx->action_set = set;
-    ctx->stack.n = stack_n;
+    xlate_stack_restore(ctx, &stack);
     ctx->was_mpls = was_mpls;
     ctx->trace = trace;
     ctx->rule = rule;

@@ -207,6 +207,7 @@ xlate_action_set(struct xlate_ctx *ctx)
     struct ofpacts ordered = {0};
     struct trace_list *trace = ctx->trace;
     uint64_t cookie = ctx->cookie;
+    bool in_action_set = ctx->in_action_set;
 
     if (!ctx->action_set.size) {
         return;
@@ -225,7 +226,7 @@ xlate_action_set(struct xlate_ctx *ctx)
     ctx->cookie = cookie == UINT64_MAX ? ctx->first_cookie : cookie;
     xlate_actions(ctx, ofpacts_data(&ordered), ordered.size, true);
     ctx->cookie = cookie;
-    ctx->in_action_set = false;
+    ctx->in_action_set = in_action_set;
     ctx->trace = trace;
     ofpacts_fini(&ordered);
 }

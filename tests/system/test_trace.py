@@ -77,6 +77,11 @@ PIPELINES = [
      ["in_port=1,tcp,nw_frag=first", "in_port=1,tcp,nw_frag=later", "in_port=1,tcp"]),
     (["ip,actions=check_pkt_larger(1000)->NXM_NX_REG0[0],resubmit(,4)", "table=4,reg0=1,actions=2",
       "table=4,priority=1,actions=3"], ["in_port=1,tcp"]),
+    (["actions=load:3->NXM_NX_REG1[],push:NXM_NX_REG1[],load:2->NXM_NX_REG2[],clone(pop:NXM_NX_REG4[],"
+      "push:NXM_NX_REG2[]),pop:NXM_NX_REG3[],output:NXM_NX_REG3[]"], ["in_port=1,tcp"]),
+    (["actions=load:3->NXM_NX_REG1[],push:NXM_NX_REG1[],output:20,pop:NXM_NX_REG3[],output:NXM_NX_REG3[]"],
+     ["in_port=1,tcp"]),
+    (["actions=clone(resubmit(,2),output:2),output:3", "table=2,actions=exit"], ["in_port=1,tcp"]),
 ]
 
 PIPELINES_13 = [
@@ -92,6 +97,8 @@ PIPELINES_13 = [
      ["in_port=1,tcp,nw_ttl=1"]),
     (["ip,actions=output:3,resubmit(,2),write_actions(push_vlan:0x8100),goto_table:4", "table=2,actions=goto_table:3"],
      ["in_port=1,tcp"]),
+    (["actions=resubmit(,2),clone(output:3),write_actions(output:2)", "table=2,actions=write_actions(output:1)"],
+     ["in_port=3,tcp"]),
     (["ip,actions=group:1,output:1,output:3"], ["in_port=1,tcp"]),
     (["ip,actions=group:2,output:1,output:3"], ["in_port=1,tcp"]),
     (["ip,actions=group:5,output:1,output:3"], ["in_port=1,tcp"]),

@@ -93,6 +93,86 @@ patch_ports_join_bridges_and_loops_end(void **state)
     fx_fini(&fx);
 }
 
+/* A flow with 'actions', as text. */
+static void
+put_actions(struct ofproto *p, uint8_t table_id, const char *match, const char *actions)
+{
+    struct ofpacts acts = {0};
+
+    assert_null(ofpacts_parse(actions, NULL, true, &acts));
+    fx_flow_acts(p, table_id, match, 1, &acts);
+}
+
+#define LOAD_3 "load:3->NXM_NX_REG1[],push:NXM_NX_REG1[],load:2->NXM_NX_REG5[],"
+#define TO_POPPED ",pop:NXM_NX_REG3[],output:NXM_NX_REG3[]"
+#define WRITE(PORT) "write_actions(output:" PORT ")"
+
+/* What a copy does with the stack and the action set, and what "exit" ends. */
+static void
+clones_change_nothing_behind_them(void **state)
+{
+    static const char *const CASES[][2] = {
+        {LOAD_3 "clone(pop:NXM_NX_REG2[],push:NXM_NX_REG5[])" TO_POPPED, "3"},
+        {LOAD_3 "clone(pop:NXM_NX_REG2[],output:NXM_NX_REG2[])" TO_POPPED, "3,3"},
+        {"load:3->NXM_NX_REG1[],clone(push:NXM_NX_REG1[])" TO_POPPED, "drop"},
+        {LOAD_3 "clone(output:NXM_NX_REG5[],pop:NXM_NX_REG6[],clone(push:NXM_NX_REG5[]))" TO_POPPED,
+         "2,3"},
+        {"clone(output:2,exit,output:3),output:3", "2"},
+        {"clone(resubmit(,2),output:2),output:3", "drop"},
+        {"resubmit(,1),clone(output:3)," WRITE("4"), "3,2,4"}, /* the set as it was */
+        {"clone(resubmit(,1),output:3),output:4", "3,2,4"},
+    };
+    struct fx fx;
+    struct ofproto *br0;
+
+    (void)state;
+    fx_init(&fx);
+    br0 = fx_bridge(&fx, "br0");
+    fx_port(&fx, br0, "p1", 1, NULL, NULL);
+    fx_port(&fx, br0, "p2", 2, NULL, NULL);
+    fx_port(&fx, br0, "p3", 3, NULL, NULL);
+    fx_port(&fx, br0, "p4", 4, NULL, NULL);
+    put_actions(br0, 1, "", WRITE("2"));
+    put_actions(br0, 2, "", "exit");
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        put_actions(br0, 0, "", CASES[i][0]);
+        fx_expect(&fx, 1, "ip", false, CASES[i][1]);
+    }
+    fx_fini(&fx);
+}
+
+static void
+peers_have_a_stack_of_their_own(void **state)
+{
+    struct fx fx;
+    struct ofproto *br0, *br1;
+
+    (void)state;
+    fx_init(&fx);
+    br0 = fx_bridge(&fx, "br0");
+    br1 = fx_bridge(&fx, "br1");
+    fx_port(&fx, br0, "p1", 1, NULL, NULL);
+    fx_port(&fx, br0, "p2", 2, NULL, NULL);
+    fx_port(&fx, br0, "p3", 3, NULL, NULL);
+    fx_port(&fx, br0, "a0", ODPP_NONE, "a1", NULL);
+    fx_port(&fx, br1, "a1", ODPP_NONE, "a0", NULL);
+    fx_port(&fx, br1, "q2", 12, NULL, NULL);
+    fx_port(&fx, br1, "q3", 13, NULL, NULL);
+    ofproto_port_set_peer(br0, ofproto_port_by_name(br0, "a0"), "a1");
+    ofproto_commit(br0);
+    assert_int_equal(ofproto_port_by_name(br0, "a0"), 4);
+    assert_int_equal(ofproto_port_by_name(br1, "q3"), 3);
+    put_actions(br0, 0, "", LOAD_3 "output:4" TO_POPPED);
+
+    /* There is nothing of ours to pop there, and nothing of theirs is here afterwards. */
+    put_actions(br1, 0, "", "pop:NXM_NX_REG4[],output:NXM_NX_REG4[]");
+    fx_expect(&fx, 1, "ip", false, "3");
+    put_actions(br1, 0, "",
+                "load:2->NXM_NX_REG4[],push:NXM_NX_REG4[],push:NXM_NX_REG4[]" TO_POPPED);
+    fx_expect(&fx, 1, "ip", false, "12,3");
+    fx_fini(&fx);
+}
+
 static void
 packets_are_credited(void **state)
 {
@@ -542,6 +622,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resubmits_are_limited),
         cmocka_unit_test(patch_ports_join_bridges_and_loops_end),
+        cmocka_unit_test(clones_change_nothing_behind_them),
+        cmocka_unit_test(peers_have_a_stack_of_their_own),
         cmocka_unit_test(packets_are_credited),
         cmocka_unit_test(equal_results_of_a_batch_are_one),
         cmocka_unit_test(a_share_is_bounded),
