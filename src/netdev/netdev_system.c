@@ -324,6 +324,7 @@ system_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
     if (sys->ifindex == 0 || netdev_link_stats(sys->ifindex, &kernel) != 0) {
         return;
     }
+    stats->rx_dropped += kernel.rx_dropped;
     stats->rx_errors += kernel.rx_errors;
     stats->tx_errors += kernel.tx_errors;
     stats->rx_missed_errors = kernel.rx_missed_errors;
