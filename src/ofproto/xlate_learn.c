@@ -135,11 +135,17 @@ learn_report(struct xlate_ctx *ctx, const struct xc_learn *l)
     text_printf(&t, "table=%d ", l->learned.table_id);
     match_format(&l->match, NULL, &t, MATCH_NO_PRIORITY);
     text_printf(&t, " priority=%d", l->learned.priority);
+    if (l->learned.cookie) {
+        text_printf(&t, " cookie=%#llx", (unsigned long long)l->learned.cookie);
+    }
     if (l->learned.idle_timeout) {
         text_printf(&t, " idle=%d", l->learned.idle_timeout);
     }
     if (l->learned.hard_timeout) {
         text_printf(&t, " hard=%d", l->learned.hard_timeout);
+    }
+    if (l->learned.flags & RULE_SEND_FLOW_REM) {
+        text_put(&t, " send_flow_rem");
     }
     text_put(&t, " actions=");
     ofpacts_format(l->learned.acts, l->learned.acts_size, NULL, &t);

@@ -106,6 +106,27 @@ xlate_names(const struct xlate_ctx *ctx, struct mf_port_names *names)
     return names;
 }
 
+/* The subfield's bits as a number, which may be wider than 64 bits; 0 has no prefix. */
+static void
+put_bits(const struct mf_subfield *sf, const struct flow *flow, struct text *t)
+{
+    union mf_value bits;
+    size_t i = 0;
+
+    mf_read_subfield(sf, flow, &bits);
+    while (i < sizeof bits.b && !bits.b[i]) {
+        i++;
+    }
+    if (i == sizeof bits.b) {
+        text_putc(t, '0');
+        return;
+    }
+    text_printf(t, "0x%x", bits.b[i]);
+    while (++i < sizeof bits.b) {
+        text_printf(t, "%02x", bits.b[i]);
+    }
+}
+
 void
 xlate_report_subfield(struct xlate_ctx *ctx, const struct mf_subfield *sf)
 {
@@ -122,7 +143,7 @@ xlate_report_subfield(struct xlate_ctx *ctx, const struct mf_subfield *sf)
         mf_get_value(sf->field, &ctx->flow, &value);
         mf_format(sf->field, &value, NULL, NULL, &t);
     } else {
-        text_printf(&t, "0x%llx", (unsigned long long)mf_get_subfield(sf, &ctx->flow));
+        put_bits(sf, &ctx->flow, &t);
     }
     trace_append(ctx->trace, TRACE_DETAIL, "%s", text_cstr(&t));
     text_fini(&t);

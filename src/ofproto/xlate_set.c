@@ -145,14 +145,15 @@ report_set(struct xlate_ctx *ctx, const char *verb)
 }
 
 static void
-note_output(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size)
+note_output(struct xlate_ctx *ctx)
 {
-    OFPACT_FOR_EACH(a, acts, size)
+    OFPACT_FOR_EACH(a, ofpacts_data(&ctx->action_set), ctx->action_set.size)
     {
         if (a->type == OFPACT_OUTPUT) {
             ctx->flow.actset_output = OFPACT_CAST(ofpact_output, a)->port;
-        } else if (a->type == OFPACT_GROUP) {
+        } else if (a->type == OFPACT_GROUP) { /* With a group the set's output is not done. */
             ctx->flow.actset_output = OFPP_UNSET;
+            return;
         }
     }
 }
@@ -180,7 +181,7 @@ xlate_write_actions(struct xlate_ctx *ctx, const struct ofpact_nest *nest)
         xlate_report_error(ctx, "action set of more than %d kB", XLATE_MAX_ACTIONS / 1024);
         xlate_fail(ctx, XLATE_TOO_MANY_RESUBMITS);
     }
-    note_output(ctx, acts, size);
+    note_output(ctx);
     report_set(ctx, "is");
 }
 
@@ -197,7 +198,7 @@ xlate_action_set_restore(struct xlate_ctx *ctx, const struct ofpact *acts, size_
 {
     if (size) {
         ofpacts_append(&ctx->action_set, acts, size);
-        note_output(ctx, acts, size);
+        note_output(ctx);
     }
 }
 

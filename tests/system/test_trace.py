@@ -81,6 +81,8 @@ PIPELINES = [
       "push:NXM_NX_REG2[]),pop:NXM_NX_REG3[],output:NXM_NX_REG3[]"], ["in_port=1,tcp"]),
     (["actions=load:3->NXM_NX_REG1[],push:NXM_NX_REG1[],output:20,pop:NXM_NX_REG3[],output:NXM_NX_REG3[]"],
      ["in_port=1,tcp"]),
+    (["actions=multipath(eth_src,50,modulo_n,1,0,NXM_NX_REG4[0..3]),load:0x123456789->NXM_NX_XXREG1[0..63],"
+      "move:NXM_NX_XXREG1[0..95]->NXM_NX_XXREG0[4..99]"], ["in_port=1,tcp"]),
     (["actions=clone(resubmit(,2),output:2),output:3", "table=2,actions=exit"], ["in_port=1,tcp"]),
 ]
 
@@ -97,6 +99,12 @@ PIPELINES_13 = [
      ["in_port=1,tcp,nw_ttl=1"]),
     (["ip,actions=output:3,resubmit(,2),write_actions(push_vlan:0x8100),goto_table:4", "table=2,actions=goto_table:3"],
      ["in_port=1,tcp"]),
+    (["actions=write_actions(group:1,output:3),goto_table:2", "table=2,actset_output=3,actions=output:2"],
+     ["in_port=1,tcp"]),
+    (["actions=write_actions(output:3),goto_table:1", "table=1,actions=write_actions(group:1),goto_table:2",
+      "table=2,actset_output=3,actions=output:2"], ["in_port=1,tcp"]),
+    (["actions=write_actions(group:1),goto_table:1", "table=1,actions=clear_actions,write_actions(output:3),goto_table:2",
+      "table=2,actset_output=3,actions=output:2"], ["in_port=1,tcp"]),
     (["actions=resubmit(,2),clone(output:3),write_actions(output:2)", "table=2,actions=write_actions(output:1)"],
      ["in_port=3,tcp"]),
     (["ip,actions=group:1,output:1,output:3"], ["in_port=1,tcp"]),
@@ -200,6 +208,18 @@ def test_pipeline_of_openflow_13(pair, n):
     pair.set_flows(flows, "-OOpenFlow13")
     for packet in packets:
         compare(pair, packet)
+
+
+LEARN = ["learn(table=8,cookie=0x5,load:1->NXM_NX_REG0[0..3],NXM_OF_IN_PORT[])",
+         "learn(table=8,priority=3,hard_timeout=600,idle_timeout=9,send_flow_rem,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],"
+         "output:NXM_OF_IN_PORT[])", "learn(table=8,NXM_OF_IN_PORT[])"]
+
+
+@pytest.mark.parametrize("action", LEARN)
+def test_learned_flow(pair, action):
+    """What a packet that does all learns."""
+    pair.set_flows(["actions=" + action])
+    compare(pair, "in_port=1,tcp,dl_src=50:54:00:00:00:01", ["-generate"])
 
 
 def test_errors(pair):
