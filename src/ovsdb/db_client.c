@@ -411,7 +411,7 @@ connect_to_server(void *db_)
         return;
     }
     struct reconnect_settings settings = {
-        .name = db->remote, .default_port = DEFAULT_PORT, .tls = db->tls};
+        .name = db->remote, .default_port = DEFAULT_PORT, .tls = db->tls, .is_vital = true};
     settings.names = server_choice_names(db->choice, &settings.n_names);
     db->rpc = jsonrpc_create_reconnecting(db->up.loop, &settings, &callbacks, db);
     jsonrpc_set_max_size(db->rpc, MAX_MESSAGE);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "rpc/lookup.h"
 
 #define TRY_MS 3000
@@ -21,6 +22,7 @@ struct dial {
     dial_fn *fn;
     void *arg;
     struct lookup *lookup; /* NULL once answered */
+    int64_t answered_ms;
     struct sockaddr_storage addresses[LOOKUP_MAX_ADDRESSES];
     size_t n, next; /* 'next' one to be tried */
     int fd;         /* -1: none is being tried */
@@ -150,6 +152,7 @@ on_addresses(const struct sockaddr_storage *addresses, size_t n, const char *err
     struct dial *dial = dial_;
 
     dial->lookup = NULL;
+    dial->answered_ms = clock_now_ms();
     for (size_t i = 0; i < n; i++) {
         if (addresses[i].ss_family == AF_INET || addresses[i].ss_family == AF_INET6) {
             dial->addresses[dial->n] = addresses[i];
@@ -168,7 +171,8 @@ on_addresses(const struct sockaddr_storage *addresses, size_t n, const char *err
 }
 
 struct dial *
-dial_start(struct loop *loop, const char *host, uint16_t port, dial_fn *fn, void *arg)
+dial_start(struct loop *loop, const char *host, uint16_t port, bool is_vital, dial_fn *fn,
+           void *arg)
 {
     struct dial *dial = xzalloc(sizeof *dial);
 
@@ -178,6 +182,12 @@ dial_start(struct loop *loop, const char *host, uint16_t port, dial_fn *fn, void
     dial->fn = fn;
     dial->arg = arg;
     dial->fd = -1;
-    dial->lookup = lookup_start(loop, host, on_addresses, dial);
+    dial->lookup = lookup_start(loop, host, is_vital, on_addresses, dial);
     return dial;
+}
+
+int64_t
+dial_started_ms(const struct dial *dial)
+{
+    return dial->lookup != NULL ? lookup_started_ms(dial->lookup) : dial->answered_ms;
 }

@@ -4,9 +4,10 @@
  * first of them that answers.  Private to src/rpc/; stream.c is the caller.
  *
  * Names are looked up as the system says (nsswitch.conf: /etc/hosts, DNS...), by getaddrinfo() in
- * threads of its own, since that may take long.  There are at most four, and none while nothing
- * is asked; what is asked beyond waits in a queue.  A loop's thread starts, cancels and is
- * answered.
+ * threads of its own, since that may take long.  There are none while nothing is asked, four while
+ * answers come promptly, and up to 36 while names hang; what is asked beyond waits in a queue.  A
+ * name that several ask for is looked up once for all of them.  A loop's thread starts, cancels and
+ * is answered.
  */
 #ifndef RPC_LOOKUP_H
 #define RPC_LOOKUP_H
@@ -26,8 +27,12 @@ struct lookup;
 /* 'n' addresses without a port, in the order in which they should be tried; or 0 and why. */
 typedef void lookup_fn(const struct sockaddr_storage *addresses, size_t n, const char *error,
                        void *arg);
-/* Calls 'fn' once, from the loop; after that the lookup is no more. */
-struct lookup *lookup_start(struct loop *loop, const char *host, lookup_fn *fn, void *arg);
+/* Calls 'fn' once, from the loop; after that the lookup is no more.  'is_vital': does not wait for
+ * names that are not. */
+struct lookup *lookup_start(struct loop *loop, const char *host, bool is_vital, lookup_fn *fn,
+                            void *arg);
+/* When its name began to be looked up, as clock_now_ms(); 0: it waits for its turn. */
+int64_t lookup_started_ms(struct lookup *lookup);
 /* 'fn' is not called any more.  NULL is fine. */
 void lookup_cancel(struct lookup *lookup);
 
@@ -37,8 +42,11 @@ struct dial;
 typedef void dial_fn(int fd, const char *error, void *arg);
 /* Looks 'host' up and connects to 'port'.  An address that does not answer within three seconds is
  * left for the next one; the last one may take as long as the kernel gives it.  Calls 'fn' once,
- * from the loop; after that the dial is no more. */
-struct dial *dial_start(struct loop *loop, const char *host, uint16_t port, dial_fn *fn, void *arg);
+ * from the loop; after that the dial is no more.  'is_vital' as for the lookup. */
+struct dial *dial_start(struct loop *loop, const char *host, uint16_t port, bool is_vital,
+                        dial_fn *fn, void *arg);
+/* When the lookup began, as clock_now_ms(); 0: it waits for its turn. */
+int64_t dial_started_ms(const struct dial *dial);
 /* 'fn' is not called any more.  NULL is fine. */
 void dial_cancel(struct dial *dial);
 

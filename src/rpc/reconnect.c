@@ -15,7 +15,8 @@ LOG_MODULE(reconnect);
 #define DEFAULT_MIN_BACKOFF_MS 1000
 #define DEFAULT_MAX_BACKOFF_MS 8000
 #define CONNECT_TIMEOUT_MS 10000
-/* A server of names that does not answer costs five seconds before the next one is asked. */
+/* A server of names that does not answer costs five seconds before the next one is asked.  The time
+ * that a name waits for its turn does not count: who gave up would wait at the end again. */
 #define DIAL_TIMEOUT_MS 30000
 
 enum rc_state { RC_CONNECTING, RC_ACTIVE, RC_BACKOFF };
@@ -32,6 +33,7 @@ struct reconnect {
     const struct stream_callbacks *callbacks;
     void *arg;
     int64_t min_backoff_ms, max_backoff_ms;
+    bool is_vital;
 
     enum rc_state state;
     struct stream *stream; /* NULL in RC_BACKOFF */
@@ -143,6 +145,15 @@ give_up(void *arg)
 {
     struct reconnect *rc = arg;
 
+    if (stream_is_dialing(rc->stream)) {
+        int64_t started_ms = stream_dial_started_ms(rc->stream);
+        int64_t left_ms = DIAL_TIMEOUT_MS - (started_ms != 0 ? clock_now_ms() - started_ms : 0);
+
+        if (left_ms > 0) {
+            loop_timer_once(&rc->timer, rc->loop, left_ms, give_up, rc);
+            return;
+        }
+    }
     lost(rc, rc->stream, ETIMEDOUT, "connection timed out");
 }
 
@@ -154,8 +165,9 @@ attempt(void *arg)
     int result;
 
     rc->at = rc->go_on ? (rc->at + 1) % rc->n_names : rc->at;
-    result = stream_open(rc->loop, rc->names[rc->at], rc->default_port, rc->tls, &own_callbacks, rc,
-                         &rc->stream, &error);
+    result = (rc->is_vital ? stream_open_vital
+                           : stream_open)(rc->loop, rc->names[rc->at], rc->default_port, rc->tls,
+                                          &own_callbacks, rc, &rc->stream, &error);
     if (result != 0) {
         static struct log_rate rl = LOG_RATE_INIT(3, 3);
 
@@ -195,6 +207,7 @@ reconnect_create(struct loop *loop, const struct reconnect_settings *settings,
     rc->tls = settings->tls ? tls_config_ref(settings->tls) : NULL;
     rc->callbacks = callbacks;
     rc->arg = arg;
+    rc->is_vital = settings->is_vital;
     reconnect_set_backoff(rc, settings->min_backoff_ms, settings->max_backoff_ms);
     rc->backoff_ms = rc->min_backoff_ms;
     /* Not at once: no callback may come before the owner has what we return. */

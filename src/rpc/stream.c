@@ -333,10 +333,10 @@ connect_unix(const char *path, int *fdp)
     return 0;
 }
 
-int
-stream_open(struct loop *loop, const char *name, uint16_t default_port, struct tls_config *tls,
-            const struct stream_callbacks *callbacks, void *arg, struct stream **streamp,
-            char **error)
+static int
+open_stream(struct loop *loop, const char *name, uint16_t default_port, struct tls_config *tls,
+            bool is_vital, const struct stream_callbacks *callbacks, void *arg,
+            struct stream **streamp, char **error)
 {
     struct stream_address address;
     SSL *ssl = NULL;
@@ -378,11 +378,28 @@ stream_open(struct loop *loop, const char *name, uint16_t default_port, struct t
         *streamp = stream_create(loop, xstrdup(name), fd, ssl, false, tls);
         stream_set_callbacks(*streamp, callbacks, arg);
         if (address.host != NULL) {
-            (*streamp)->dial = dial_start(loop, address.host, address.port, dialed, *streamp);
+            (*streamp)->dial =
+                dial_start(loop, address.host, address.port, is_vital, dialed, *streamp);
         }
     }
     stream_address_free(&address);
     return result;
+}
+
+int
+stream_open(struct loop *loop, const char *name, uint16_t default_port, struct tls_config *tls,
+            const struct stream_callbacks *callbacks, void *arg, struct stream **streamp,
+            char **error)
+{
+    return open_stream(loop, name, default_port, tls, false, callbacks, arg, streamp, error);
+}
+
+int
+stream_open_vital(struct loop *loop, const char *name, uint16_t default_port,
+                  struct tls_config *tls, const struct stream_callbacks *callbacks, void *arg,
+                  struct stream **streamp, char **error)
+{
+    return open_stream(loop, name, default_port, tls, true, callbacks, arg, streamp, error);
 }
 
 /* Input that came before the new owner was known is reported in the next iteration. */
@@ -582,6 +599,12 @@ bool
 stream_is_dialing(const struct stream *s)
 {
     return s->dial != NULL;
+}
+
+int64_t
+stream_dial_started_ms(const struct stream *s)
+{
+    return dial_started_ms(s->dial);
 }
 
 bool

@@ -61,6 +61,11 @@ struct stream_callbacks {
 int stream_open(struct loop *loop, const char *name, uint16_t default_port, struct tls_config *tls,
                 const struct stream_callbacks *callbacks, void *arg, struct stream **streamp,
                 char **error);
+/* stream_open() for what the switch cannot do without: its host's name does not wait for those of
+ * others. */
+int stream_open_vital(struct loop *loop, const char *name, uint16_t default_port,
+                      struct tls_config *tls, const struct stream_callbacks *callbacks, void *arg,
+                      struct stream **streamp, char **error);
 /* Sets who gets the callbacks: for accepted streams first, and when ownership moves. */
 void stream_set_callbacks(struct stream *stream, const struct stream_callbacks *callbacks,
                           void *arg);
@@ -95,6 +100,9 @@ void stream_set_dscp(struct stream *stream, uint8_t dscp);
 bool stream_is_open(const struct stream *stream);
 /* True while the name of a host is being looked up, or its addresses are tried. */
 bool stream_is_dialing(const struct stream *stream);
+/* Of a stream that is dialing: when its host's name began to be looked up, later when that was
+ * answered, as clock_now_ms(); 0: the name waits for its turn. */
+int64_t stream_dial_started_ms(const struct stream *stream);
 /* The name it was opened by, or for an accepted one the peer: "tcp:10.0.0.1:41234", "unix#3". */
 const char *stream_name(const struct stream *stream);
 struct loop *stream_loop(const struct stream *stream);
@@ -141,6 +149,7 @@ struct reconnect_settings {
     struct tls_config *tls;
     int64_t min_backoff_ms; /* 0: 1000 */
     int64_t max_backoff_ms; /* 0: 8000 */
+    bool is_vital;          /* stream_open_vital() */
 };
 
 /* Starts at once.  Strings are copied, 'tls' is ref'd. */
