@@ -162,7 +162,6 @@ enum ofperr handle_port_mod(struct ofconn *, const struct ofp_msg *);
 enum ofperr find_port_to_mod(const struct ofconn *, const struct ofp_msg *, struct ofp_port_mod *pm,
                              struct ofport **port);
 /* The error that it would get. */
-enum ofperr check_port_mod(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_queue_stats(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_queue_config(struct ofconn *, const struct ofp_msg *);
 enum ofperr handle_group_mod(struct ofconn *, const struct ofp_msg *);

@@ -4,8 +4,9 @@
  * messages are collected, checked as they come, and take effect together or not at all.
  *
  * Main thread.  Flow-mods and group-mods of a bundle become visible in one version.  Ports have no
- * versions, and packets go out when all is visible: both follow at the end, when nothing can fail
- * any more.  A million packets take their time; so they have turns, and the connection waits.  The
+ * versions: they change in the same turn, when nothing can fail any more, each once, to what all
+ * port-mods together make of it.  Packets go out when all is visible.
+ * A million packets take their time; so they have turns, and the connection waits.  The
  * rule of a flow-mod that adds is made and linked when the message comes, for no
  * version yet: a commit has little left to do then, and the work was done while the peer was
  * sending. Other messages are decoded again at commit.
@@ -29,6 +30,13 @@ enum { LINK_MESSAGES = CLS_LINK_MAX };
 /* Beyond so many rules made ahead, a bundle's messages wait as bytes, which need less memory. */
 #define MAX_PREPARED ((size_t)2 << 20)
 
+/* What a bundle makes of a port. */
+struct bundle_port {
+    UT_hash_handle hh;
+    ofp_port_t ofp_port;
+    uint32_t config, mask;
+};
+
 struct ofbundle_msgs {
     struct ofbundle_msgs *next;
     uint32_t id;
@@ -39,10 +47,11 @@ struct ofbundle_msgs {
     size_t n, allocated;
     struct rule **prepared; /* for each message: its rule, of no version yet, or NULL */
     size_t n_prepared;
-    uint64_t options_seq; /* ofproto->options_seq when they began to be made */
-    size_t cost;          /* bytes, as all bundles together are bounded */
-    size_t n_linked;      /* the rules of so many messages, from the first on, are linked */
-    bool has_others;      /* than flow-mods */
+    uint64_t options_seq;      /* ofproto->options_seq when they began to be made */
+    size_t cost;               /* bytes, as all bundles together are bounded */
+    size_t n_linked;           /* the rules of so many messages, from the first on, are linked */
+    bool has_others;           /* than flow-mods */
+    struct bundle_port *ports; /* while it is committed */
 
     /* Once committed: what follows, and the reply when it is done. */
     size_t late; /* so many of 'bytes' are done */
@@ -74,6 +83,17 @@ link_rules(struct ofconn *c, struct ofbundle_msgs *b)
 }
 
 static void
+forget_ports(struct ofbundle_msgs *b)
+{
+    struct bundle_port *bp, *next;
+
+    HASH_ITER (hh, b->ports, bp, next) {
+        HASH_DEL(b->ports, bp);
+        free(bp);
+    }
+}
+
+static void
 free_bundle(struct ofconn *c, struct ofbundle_msgs *b)
 {
     link_rules(c, b);
@@ -81,6 +101,7 @@ free_bundle(struct ofconn *c, struct ofbundle_msgs *b)
         flow_discard(c->ofproto, b->prepared, b->n);
     }
     c->ofproto->all->bundles_use.now -= b->cost;
+    forget_ports(b);
     free(b->prepared);
     wr_fini(&b->bytes);
     free(b);
@@ -116,7 +137,41 @@ ofconn_bundles_run(struct ofconn *c)
 
 /* --- commit ---------------------------------------------------------------------------------- */
 
-/* Applies message 'i' of a bundle. */
+/* Adds a port-mod to what the bundle makes of its port. */
+static enum ofperr
+add_port_mod(const struct ofconn *c, struct ofbundle_msgs *b, const struct ofp_msg *msg)
+{
+    struct bundle_port *bp;
+    struct ofp_port_mod pm;
+    struct ofport *port;
+    enum ofperr error = find_port_to_mod(c, msg, &pm, &port);
+
+    if (error) {
+        return error;
+    }
+    HASH_FIND(hh, b->ports, &pm.port_no, sizeof pm.port_no, bp);
+    if (!bp) {
+        bp = xzalloc(sizeof *bp);
+        bp->ofp_port = pm.port_no;
+        HASH_ADD(hh, b->ports, ofp_port, sizeof bp->ofp_port, bp);
+    }
+    bp->config = (bp->config & ~pm.mask) | (pm.config & pm.mask);
+    bp->mask |= pm.mask;
+    return OFPERR_OK;
+}
+
+static void
+change_ports(struct ofconn *c, struct ofbundle_msgs *b)
+{
+    struct bundle_port *bp, *next;
+
+    HASH_ITER (hh, b->ports, bp, next) {
+        ofport_update_config(ofport_find(c->ofproto, bp->ofp_port), bp->config, bp->mask);
+    }
+    forget_ports(b);
+}
+
+/* Applies message 'i' of a bundle, but for port-mods and packet-outs, which are only checked. */
 static enum ofperr
 apply(struct ofconn *c, struct flow_txn *txn, struct ofbundle_msgs *b, size_t i, const void *data,
       size_t size)
@@ -142,7 +197,7 @@ apply(struct ofconn *c, struct flow_txn *txn, struct ofbundle_msgs *b, size_t i,
     if (msg.type == OFPTYPE_GROUP_MOD) {
         return apply_group_mod(&msg, txn);
     }
-    return msg.type == OFPTYPE_PORT_MOD ? check_port_mod(c, &msg) : check_packet_out(c, &msg);
+    return msg.type == OFPTYPE_PORT_MOD ? add_port_mod(c, b, &msg) : check_packet_out(c, &msg);
 }
 
 /* Rules that were made with another map of tunnel options are made again of their messages. */
@@ -195,22 +250,21 @@ commit(struct ofconn *c, struct ofbundle_msgs *b)
         return OFPERR_OFPBFC_MSG_FAILED;
     }
     flow_txn_commit(&txn);
+    change_ports(c, b);
     return OFPERR_OK;
 }
 
 /* --- after the commit --------------------------------------------------------------------------
  */
 
-/* Ports and packets follow when nothing can fail any more, but for a group that a packet-out names
+/* Packets follow when nothing can fail any more, but for a group that a packet-out names
  * and that a later message of the bundle takes away. */
 static void
 apply_late(struct ofconn *c, const struct ofp_msg *msg)
 {
     enum ofperr error = OFPERR_OK;
 
-    if (msg->type == OFPTYPE_PORT_MOD) {
-        error = handle_port_mod(c, msg);
-    } else if (msg->type == OFPTYPE_PACKET_OUT) {
+    if (msg->type == OFPTYPE_PACKET_OUT) {
         error = handle_packet_out(c, msg);
     }
     if (error) {
@@ -251,48 +305,14 @@ late_piece(struct ofconn *c, struct ofbundle_msgs *b, int64_t deadline)
     return !b->has_others || b->late == b->bytes.size;
 }
 
-/* What the rest of a bundle makes of a port. */
-struct late_port {
-    UT_hash_handle hh;
-    ofp_port_t ofp_port;
-    uint32_t config, mask;
-};
-
-static void
-add_late_port(struct late_port **ports, const struct ofp_port_mod *pm)
-{
-    struct late_port *lp;
-
-    HASH_FIND(hh, *ports, &pm->port_no, sizeof pm->port_no, lp);
-    if (!lp) {
-        lp = xzalloc(sizeof *lp);
-        lp->ofp_port = pm->port_no;
-        HASH_ADD(hh, *ports, ofp_port, sizeof lp->ofp_port, lp);
-    }
-    lp->config = (lp->config & ~pm->mask) | (pm->config & pm->mask);
-    lp->mask |= pm->mask;
-}
-
-/* The rest of what was committed is done though the peer is gone; only packets get lost.  Nobody
- * shares the time with it, so a port changes once, however often the bundle changes it. */
+/* The peer is gone: packets get lost, but others hear of what was committed. */
 static void
 late_finish(struct ofconn *c, struct ofbundle_msgs *b)
 {
-    struct late_port *ports = NULL, *lp, *next;
-    struct ofp_port_mod pm;
-    struct ofport *port;
     struct ofp_msg msg;
 
     while (late_next(c, b, &msg)) {
-        if (msg.type == OFPTYPE_PORT_MOD && !find_port_to_mod(c, &msg, &pm, &port)) {
-            add_late_port(&ports, &pm);
-        }
         connmgr_forward_request(c->mgr, c, &msg);
-    }
-    HASH_ITER (hh, ports, lp, next) {
-        ofport_update_config(ofport_find(c->ofproto, lp->ofp_port), lp->config, lp->mask);
-        HASH_DEL(ports, lp);
-        free(lp);
     }
     free_bundle(c, b);
 }

@@ -186,15 +186,6 @@ find_port_to_mod(const struct ofconn *c, const struct ofp_msg *msg, struct ofp_p
 }
 
 enum ofperr
-check_port_mod(struct ofconn *c, const struct ofp_msg *msg)
-{
-    struct ofp_port_mod pm;
-    struct ofport *port;
-
-    return find_port_to_mod(c, msg, &pm, &port);
-}
-
-enum ofperr
 handle_port_mod(struct ofconn *c, const struct ofp_msg *msg)
 {
     struct ofp_port_mod pm;

@@ -359,7 +359,7 @@ def test_packets_of_a_bundle_take_turns(br):
 
 @pytest.mark.rootless
 def test_who_commits_and_hangs_up(br):
-    """Ports are as the bundle says, though packets before get lost."""
+    """Ports are as the bundle says at once, long before its packets are sent, and each changes once; packets get lost."""
     if br.kind != "sluice":
         pytest.skip("Open vSwitch is busy until all is done")
     p = of.Peer(br.dir + "/br0.mgmt", of.OF14, timeout=120)
@@ -368,13 +368,17 @@ def test_who_commits_and_hangs_up(br):
     back = port_mod[:-16] + struct.pack("!IIHHI", 0, 0x30, 0, 8, 0)
     other = of.Peer(br.dir + "/br0.mgmt", of.OF14, timeout=120)
     assert other.errors(of.message(of.OF14, of.SET_CONFIG, struct.pack("!HH", 0, 128))) == []  # from now on it is told of ports
-    p.send(slow_bundle(br, p, 20000, *[port_mod, back] * 1000, port_mod))
-    assert "NO_FWD" not in br.ofctl("show", "br0")
-    p.close()
+    last = of.packet_out(of.OF14, of.output(of.OF14, 2), bytes(60), in_port=1)
+    p.send(slow_bundle(br, p, 20000, *[port_mod, back] * 1000, port_mod, last))
     wait_for(lambda: "NO_FWD" in br.ofctl("show", "br0"), what="the port")
-    # Nobody waits while the port goes there and back: it changes once.
+    p.s.setblocking(False)
+    with pytest.raises(BlockingIOError):  # no reply yet: packets are being sent
+        p.s.recv(1)
+    p.close()
+    br.ofctl("show", "br0")
     told = [m for m in other.answers() if m[1] == of.PORT_STATUS]
     assert len(told) == 1
+    assert "tx pkts=0," in br.ofctl("dump-ports", "br0", "p2")
     other.close()
 
 
