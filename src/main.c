@@ -221,7 +221,7 @@ stage_netdev_fini(struct root *root)
 static int
 stage_tunnel_init(struct root *root, char **error)
 {
-    root->tunnel = tunnel_create(root->loop, !root->options.disable_system_route);
+    root->tunnel = tunnel_create(!root->options.disable_system_route);
     return 0;
 }
 

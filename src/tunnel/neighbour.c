@@ -1,45 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See neighbour.h.  Chains of entries in a fixed array of buckets.  An entry's key and MAC address
- * never change: a new MAC makes a new entry.  What has expired is not found, and goes when a
- * writer comes by.
+ * See neighbour.h.  Chains of entries in a fixed array of buckets.  What has expired goes when
+ * somebody comes by.
  */
 #include "tunnel/neighbour.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/rcu.h"
 
-enum { N_BUCKETS = 4096, REFRESH_MS = 1000 };
+enum { N_BUCKETS = 4096 };
 
 struct neighbour {
-    RCU_PTR(struct neighbour) next; /* under the lock: w, any: r */
+    struct neighbour *next;
     struct in6_addr ip;
     char bridge[IFNAMSIZ]; /* padded with zeros */
     struct rte_ether_addr mac;
-    _Atomic int64_t expires_ms; /* any: r, w */
+    int64_t expires_ms;
 };
 
 struct neighbours {
-    pthread_mutex_t lock; /* writers */
-    size_t n;             /* under the lock */
-    _Atomic int64_t aging_ms;
-    RCU_PTR(struct neighbour) buckets[N_BUCKETS];
+    size_t n;
+    int64_t aging_ms;
+    struct neighbour *buckets[N_BUCKETS];
 };
 
-typedef _Atomic(struct neighbour *) neighbour_link;
+/* Removes what has expired, with 'all' everything. */
+static void
+sweep(struct neighbours *ns, bool all)
+{
+    int64_t now = clock_now_ms();
+
+    for (size_t i = 0; i < N_BUCKETS && ns->n > 0; i++) {
+        struct neighbour **link = &ns->buckets[i];
+
+        for (struct neighbour *n; (n = *link) != NULL;) {
+            if (all || n->expires_ms <= now) {
+                *link = n->next;
+                ns->n--;
+                free(n);
+            } else {
+                link = &n->next;
+            }
+        }
+    }
+}
 
 struct neighbours *
 neighbours_create(void)
 {
     struct neighbours *ns = xzalloc(sizeof(*ns));
 
-    pthread_mutex_init(&ns->lock, NULL);
-    atomic_init(&ns->aging_ms, NEIGHBOURS_AGING_S * 1000);
+    ns->aging_ms = NEIGHBOURS_AGING_S * 1000;
     return ns;
 }
 
@@ -47,16 +61,7 @@ void
 neighbours_destroy(struct neighbours *ns)
 {
     if (ns != NULL) {
-        for (size_t i = 0; i < N_BUCKETS; i++) {
-            struct neighbour *n = rcu_get_protected(&ns->buckets[i]);
-
-            while (n != NULL) {
-                struct neighbour *next = rcu_get_protected(&n->next);
-                free(n);
-                n = next;
-            }
-        }
-        pthread_mutex_destroy(&ns->lock);
+        sweep(ns, true);
         free(ns);
     }
 }
@@ -75,160 +80,64 @@ copy_bridge(char key[IFNAMSIZ], const char *bridge)
 }
 
 static bool
-is_expired(const struct neighbour *n, int64_t now)
-{
-    return atomic_load_explicit(&n->expires_ms, memory_order_relaxed) <= now;
-}
-
-static bool
 has_key(const struct neighbour *n, const char bridge[IFNAMSIZ], const struct in6_addr *ip)
 {
     return memcmp(&n->ip, ip, sizeof(*ip)) == 0 && memcmp(n->bridge, bridge, IFNAMSIZ) == 0;
-}
-
-/* Needs the lock. */
-static void
-unlink_one(struct neighbours *ns, neighbour_link *link)
-{
-    struct neighbour *n = rcu_get_protected(link);
-
-    rcu_assign(link, rcu_get_protected(&n->next));
-    ns->n--;
-    rcu_free(n);
-}
-
-/* Removes what has expired; with 'bridge' not NULL also what is of that one, with 'all' everything.
- * Needs the lock. */
-static void
-sweep(struct neighbours *ns, const char *bridge, bool all)
-{
-    int64_t now = clock_now_ms();
-
-    for (size_t i = 0; i < N_BUCKETS && ns->n > 0; i++) {
-        neighbour_link *link = &ns->buckets[i];
-
-        for (struct neighbour *n; (n = rcu_get_protected(link)) != NULL;) {
-            if (all || is_expired(n, now) ||
-                (bridge != NULL && memcmp(n->bridge, bridge, IFNAMSIZ) == 0)) {
-                unlink_one(ns, link);
-            } else {
-                link = &n->next;
-            }
-        }
-    }
-}
-
-/* Needs the lock. */
-static int
-put_locked(struct neighbours *ns, struct neighbour *new)
-{
-    neighbour_link *link = &ns->buckets[bucket_of(new->bridge, &new->ip)];
-    struct neighbour *n;
-
-    while ((n = rcu_get_protected(link)) != NULL && !has_key(n, new->bridge, &new->ip)) {
-        link = &n->next;
-    }
-    if (n != NULL) {
-        /* In its place, so that a reader finds the one or the other. */
-        rcu_assign(&new->next, rcu_get_protected(&n->next));
-        rcu_assign(link, new);
-        rcu_free(n);
-        return 0;
-    }
-    if (ns->n >= NEIGHBOURS_MAX) {
-        sweep(ns, NULL, false);
-        if (ns->n >= NEIGHBOURS_MAX) {
-            return -ENOSPC;
-        }
-        link = &ns->buckets[bucket_of(new->bridge, &new->ip)];
-    }
-    rcu_assign(&new->next, rcu_get_protected(link));
-    rcu_assign(link, new);
-    ns->n++;
-    return 0;
 }
 
 int
 neighbours_put(struct neighbours *ns, const char *bridge, const struct in6_addr *ip,
                const struct rte_ether_addr *mac)
 {
-    struct neighbour *new = xzalloc(sizeof(*new));
-
-    copy_bridge(new->bridge, bridge);
-    new->ip = *ip;
-    new->mac = *mac;
-    atomic_init(&new->expires_ms, clock_now_ms() + atomic_load(&ns->aging_ms));
-    pthread_mutex_lock(&ns->lock);
-    int error = put_locked(ns, new);
-    pthread_mutex_unlock(&ns->lock);
-    if (error != 0) {
-        free(new);
-    }
-    return error;
-}
-
-bool
-neighbours_find(const struct neighbours *ns, const char *bridge, const struct in6_addr *ip,
-                struct rte_ether_addr *mac)
-{
     char key[IFNAMSIZ];
 
     copy_bridge(key, bridge);
-    for (struct neighbour *n = rcu_get(&ns->buckets[bucket_of(key, ip)]); n != NULL;
-         n = rcu_get(&n->next)) {
-        if (has_key(n, key, ip)) {
-            int64_t now = clock_now_ms();
-            int64_t expires_ms = now + atomic_load(&ns->aging_ms);
-
-            if (is_expired(n, now)) {
-                return false;
-            }
-            /* Readers on many threads: a cache line is not written for each. */
-            if (expires_ms - atomic_load_explicit(&n->expires_ms, memory_order_relaxed) >=
-                REFRESH_MS) {
-                atomic_store_explicit(&n->expires_ms, expires_ms, memory_order_relaxed);
-            }
-            *mac = n->mac;
-            return true;
-        }
+    struct neighbour **bucket = &ns->buckets[bucket_of(key, ip)];
+    struct neighbour *n = *bucket;
+    while (n != NULL && !has_key(n, key, ip)) {
+        n = n->next;
     }
-    return false;
+    if (n == NULL) {
+        if (ns->n >= NEIGHBOURS_MAX) {
+            sweep(ns, false);
+        }
+        if (ns->n >= NEIGHBOURS_MAX) {
+            return -ENOSPC;
+        }
+        n = xzalloc(sizeof(*n));
+        memcpy(n->bridge, key, sizeof(n->bridge));
+        n->ip = *ip;
+        n->next = *bucket;
+        *bucket = n;
+        ns->n++;
+    }
+    n->mac = *mac;
+    n->expires_ms = clock_now_ms() + ns->aging_ms;
+    return 0;
 }
 
 void
-neighbours_flush(struct neighbours *ns, const char *bridge)
+neighbours_flush(struct neighbours *ns)
 {
-    char key[IFNAMSIZ];
-
-    copy_bridge(key, bridge != NULL ? bridge : "");
-    pthread_mutex_lock(&ns->lock);
-    sweep(ns, bridge != NULL ? key : NULL, bridge == NULL);
-    pthread_mutex_unlock(&ns->lock);
+    sweep(ns, true);
 }
 
 void
 neighbours_set_aging(struct neighbours *ns, unsigned int seconds)
 {
-    int64_t aging_ms = (int64_t)seconds * 1000;
-    int64_t latest_ms = clock_now_ms() + aging_ms;
-
-    atomic_store(&ns->aging_ms, aging_ms);
-    pthread_mutex_lock(&ns->lock);
+    ns->aging_ms = (int64_t)seconds * 1000;
+    int64_t latest_ms = clock_now_ms() + ns->aging_ms;
     for (size_t i = 0; i < N_BUCKETS; i++) {
-        for (struct neighbour *n = rcu_get_protected(&ns->buckets[i]); n != NULL;
-             n = rcu_get_protected(&n->next)) {
-            if (atomic_load(&n->expires_ms) > latest_ms) {
-                atomic_store(&n->expires_ms, latest_ms);
-            }
+        for (struct neighbour *n = ns->buckets[i]; n != NULL; n = n->next) {
+            n->expires_ms = MIN(n->expires_ms, latest_ms);
         }
     }
-    pthread_mutex_unlock(&ns->lock);
 }
 
 unsigned int
 neighbours_aging(const struct neighbours *ns)
 {
-    return (unsigned int)(atomic_load(&ns->aging_ms) / 1000);
+    return (unsigned int)(ns->aging_ms / 1000);
 }
 
 static int
@@ -248,12 +157,10 @@ neighbours_format(struct neighbours *ns, struct str *s)
     str_put(s, "IP                                            MAC                 Bridge\n");
     str_putc_n(s, '=', 74);
     str_putc(s, '\n');
-    pthread_mutex_lock(&ns->lock);
-    sweep(ns, NULL, false);
+    sweep(ns, false);
     const struct neighbour **sorted = xcalloc(ns->n + 1, sizeof(struct neighbour *));
     for (size_t i = 0; i < N_BUCKETS; i++) {
-        for (struct neighbour *n = rcu_get_protected(&ns->buckets[i]); n != NULL;
-             n = rcu_get_protected(&n->next)) {
+        for (struct neighbour *n = ns->buckets[i]; n != NULL; n = n->next) {
             sorted[n_sorted++] = n;
         }
     }
@@ -266,6 +173,5 @@ neighbours_format(struct neighbours *ns, struct str *s)
         str_put_eth(s, sorted[i]->mac.addr_bytes);
         str_printf(s, "   %s\n", sorted[i]->bridge);
     }
-    pthread_mutex_unlock(&ns->lock);
     free(sorted);
 }

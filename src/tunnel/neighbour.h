@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The neighbours of tunnels: which MAC address an IP address has on a bridge.  tnl/neigh/set puts
- * entries in; what tunnels learn from ARP and neighbour discovery goes the same way.
+ * entries in, tnl/neigh/show shows them.  Main thread.
  *
- * Any thread that is online for RCU may find entries, without a lock; any thread but a PMD may
- * write: one lock orders writers.  An entry lives for the time of tnl/neigh/aging after it was put
- * or last found.  What goes beyond NEIGHBOURS_MAX is refused, not exchanged for another: a flood
- * of new addresses does not take the place of those that are in use.
+ * An entry lives for the time of tnl/neigh/aging after it was put.  What goes beyond NEIGHBOURS_MAX
+ * is refused, not exchanged for another.
  */
 #ifndef TUNNEL_NEIGHBOUR_H
 #define TUNNEL_NEIGHBOUR_H
@@ -26,18 +24,15 @@ enum {
 struct neighbours;
 
 struct neighbours *neighbours_create(void);
-/* NULL is fine.  Nobody may use it any more. */
+/* NULL is fine. */
 void neighbours_destroy(struct neighbours *);
 
 /* Puts an entry or replaces it, and begins its life.  0, or -ENOSPC.  Of 'bridge' IFNAMSIZ - 1
  * bytes count. */
 int neighbours_put(struct neighbours *, const char *bridge, const struct in6_addr *ip,
                    const struct rte_ether_addr *mac);
-/* Stores the MAC address in '*mac' and begins the entry's life anew; false: not known. */
-bool neighbours_find(const struct neighbours *, const char *bridge, const struct in6_addr *ip,
-                     struct rte_ether_addr *mac);
-/* Removes all entries, or with 'bridge' not NULL those of that one. */
-void neighbours_flush(struct neighbours *, const char *bridge);
+/* Removes all entries. */
+void neighbours_flush(struct neighbours *);
 
 /* Seconds, 1 to NEIGHBOURS_MAX_AGING_S.  A shorter time counts for what is there already. */
 void neighbours_set_aging(struct neighbours *, unsigned int seconds);

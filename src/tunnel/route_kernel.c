@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See route_kernel.h.  One socket hears of changes and is read only to know that there are some: a
- * device that goes takes routes along of which the kernel does not speak.  Another one, for the
- * time of a dump, reads the routes.  libmnl frames and checks the messages.
+ * See route_kernel.h.  One socket hears of changes and is read only to know whether there were
+ * some: a device that goes takes routes along of which the kernel does not speak.  Nobody waits for
+ * it; what does not fit there the kernel drops, and says that it did.  Another one, for the time of
+ * a dump, reads the routes.  libmnl frames and checks the messages.
  */
 #include "tunnel/route_kernel.h"
 
@@ -25,8 +26,8 @@ COVERAGE_DEFINE(netlink_sent);
 COVERAGE_DEFINE(route_table_dump);
 
 enum {
-    READ_DELAY_MS = 100,
     MAX_TRIES = 3, /* of a dump that changes interrupt */
+    MAX_NEWS = 4096,
     BUFFER_SIZE = 32768,
     GROUPS = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_IFADDR |
              RTMGRP_IPV6_IFADDR,
@@ -34,10 +35,7 @@ enum {
 
 struct route_kernel {
     struct routes *routes;
-    struct loop *loop;
     struct mnl_socket *nl; /* news */
-    struct loop_fd fd;
-    struct loop_timer timer; /* runs while there is something to read */
     bool is_stale;
     bool is_full_told;
 };
@@ -142,7 +140,7 @@ read_routes(struct route_kernel *rk)
     } else {
         routes_set_cached(rk->routes, dump.routes, dump.n);
     }
-    if (error == -EINTR) { /* News of what changed wait already. */
+    if (error == -EINTR) { /* What changed is news for the next time. */
         log_dbg("the kernel's routes change while they are read");
     }
     if (dump.is_full && !rk->is_full_told) {
@@ -152,24 +150,14 @@ read_routes(struct route_kernel *rk)
     free(dump.routes);
 }
 
-static void
-on_timer(void *rk_)
-{
-    struct route_kernel *rk = rk_;
-
-    if (rk->is_stale) {
-        read_routes(rk);
-    }
-}
-
 /* Reads news away. */
 static void
 drain(struct route_kernel *rk)
 {
     char buffer[BUFFER_SIZE];
 
-    /* A bounded share of one iteration; level triggering brings us back. */
-    for (int i = 0; i < 64; i++) {
+    /* Bounded, if they come as fast as they are read: the others are there the next time. */
+    for (int i = 0; i < MAX_NEWS; i++) {
         ssize_t n = mnl_socket_recvfrom(rk->nl, buffer, sizeof(buffer));
 
         if (n <= 0 && errno != ENOBUFS && errno != ENOSPC) {
@@ -184,19 +172,8 @@ drain(struct route_kernel *rk)
     }
 }
 
-static void
-on_news(int fd, unsigned int events, void *rk_)
-{
-    struct route_kernel *rk = rk_;
-
-    drain(rk);
-    if (rk->is_stale && !loop_timer_is_running(&rk->timer)) {
-        loop_timer_once(&rk->timer, rk->loop, READ_DELAY_MS, on_timer, rk);
-    }
-}
-
 struct route_kernel *
-route_kernel_create(struct loop *loop, struct routes *routes)
+route_kernel_create(struct routes *routes)
 {
     struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -209,12 +186,8 @@ route_kernel_create(struct loop *loop, struct routes *routes)
     }
     struct route_kernel *rk = xzalloc(sizeof(*rk));
     rk->routes = routes;
-    rk->loop = loop;
     rk->nl = nl;
     rk->is_stale = true;
-    loop_fd_start(&rk->fd, loop, mnl_socket_get_fd(nl), LOOP_READ, on_news, rk);
-    /* Not at once: forwarding comes first. */
-    loop_timer_once(&rk->timer, loop, READ_DELAY_MS, on_timer, rk);
     return rk;
 }
 
@@ -222,8 +195,6 @@ void
 route_kernel_destroy(struct route_kernel *rk)
 {
     if (rk != NULL) {
-        loop_timer_stop(&rk->timer);
-        loop_fd_stop(&rk->fd);
         mnl_socket_close(rk->nl);
         free(rk);
     }
@@ -234,6 +205,8 @@ route_kernel_refresh(struct route_kernel *rk)
 {
     if (rk != NULL) {
         drain(rk);
-        on_timer(rk);
+        if (rk->is_stale) {
+            read_routes(rk);
+        }
     }
 }

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keeps the table of routes like the kernel's.  Main thread.
+ * Makes the table of routes like the kernel's when somebody asks.  Main thread.
  *
- * News of routes, addresses and devices come by netlink; then all routes are read again, soon and
- * not more often than ten times in a second.  What reads the table may ask for it to be fresh.
+ * All routes are read, and only if netlink told of a route, address or device since the last time:
+ * routes that flap cost nothing while nobody looks at them.
  */
 #ifndef TUNNEL_ROUTE_KERNEL_H
 #define TUNNEL_ROUTE_KERNEL_H
 
-#include "base/loop.h"
 #include "tunnel/route.h"
 
 struct route_kernel;
 
-/* Follows in 'loop' until it is destroyed; 'routes' is borrowed.  NULL where there is no netlink,
- * which the log says. */
-struct route_kernel *route_kernel_create(struct loop *loop, struct routes *routes);
+/* 'routes' is borrowed, and empty of the kernel's until the first refresh.  NULL where there is no
+ * netlink, which the log says. */
+struct route_kernel *route_kernel_create(struct routes *routes);
 /* NULL is fine. */
 void route_kernel_destroy(struct route_kernel *);
 

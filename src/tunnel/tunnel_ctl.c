@@ -21,7 +21,7 @@ struct tunnel {
     struct routes *routes;
     struct route_kernel *kernel; /* NULL: not followed */
     struct neighbours *neighbours;
-    _Atomic uint32_t source_ports; /* the lowest in the upper half; main: w, any: r */
+    uint16_t source_port_min, source_port_max; /* of encapsulated packets, both included */
 };
 
 static void
@@ -67,7 +67,7 @@ cmd_neigh_flush(struct unixctl_conn *conn, int argc, const char *argv[], void *t
 {
     struct tunnel *tunnel = tunnel_;
 
-    neighbours_flush(tunnel->neighbours, NULL);
+    neighbours_flush(tunnel->neighbours);
     unixctl_reply(conn, "OK");
 }
 
@@ -255,15 +255,16 @@ cmd_source_ports(struct unixctl_conn *conn, int argc, const char *argv[], void *
     if (argc < 3) {
         struct str s = STR_INIT;
 
-        tunnel_source_ports(tunnel, &min, &max);
-        str_printf(&s, "Tunnel UDP source port range: %u-%u\n", min, max);
+        str_printf(&s, "Tunnel UDP source port range: %u-%u\n", tunnel->source_port_min,
+                   tunnel->source_port_max);
         reply_str(conn, &s);
     } else if (!parse_port(argv[1], &min)) {
         unixctl_reply(conn, "Invalid min.");
     } else if (!parse_port(argv[2], &max)) {
         unixctl_reply(conn, "Invalid max.");
     } else {
-        atomic_store(&tunnel->source_ports, (uint32_t)MIN(min, max) << 16 | MAX(min, max));
+        tunnel->source_port_min = MIN(min, max);
+        tunnel->source_port_max = MAX(min, max);
         unixctl_reply(conn, "OK");
     }
 }
@@ -302,16 +303,17 @@ register_commands(struct tunnel *tunnel)
 }
 
 struct tunnel *
-tunnel_create(struct loop *loop, bool follow_kernel)
+tunnel_create(bool follow_kernel)
 {
     struct tunnel *tunnel = xzalloc(sizeof(*tunnel));
 
     tunnel->routes = routes_create();
     tunnel->neighbours = neighbours_create();
-    atomic_init(&tunnel->source_ports, (uint32_t)SOURCE_PORT_MIN << 16 | SOURCE_PORT_MAX);
+    tunnel->source_port_min = SOURCE_PORT_MIN;
+    tunnel->source_port_max = SOURCE_PORT_MAX;
     /* Dummies that stand in for the kernel's devices have no routes of the kernel's. */
     if (follow_kernel && netdev_dummy_level() < NETDEV_DUMMY_OVERRIDE_SYSTEM) {
-        tunnel->kernel = route_kernel_create(loop, tunnel->routes);
+        tunnel->kernel = route_kernel_create(tunnel->routes);
     }
     register_commands(tunnel);
     return tunnel;
@@ -327,25 +329,4 @@ tunnel_destroy(struct tunnel *tunnel)
         neighbours_destroy(tunnel->neighbours);
         free(tunnel);
     }
-}
-
-const struct routes *
-tunnel_routes(const struct tunnel *tunnel)
-{
-    return tunnel->routes;
-}
-
-struct neighbours *
-tunnel_neighbours(struct tunnel *tunnel)
-{
-    return tunnel->neighbours;
-}
-
-void
-tunnel_source_ports(const struct tunnel *tunnel, uint16_t *min, uint16_t *max)
-{
-    uint32_t ports = atomic_load_explicit(&tunnel->source_ports, memory_order_relaxed);
-
-    *min = (uint16_t)(ports >> 16);
-    *max = (uint16_t)ports;
 }
