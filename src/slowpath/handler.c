@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/coverage.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/rcu.h"
 #include "base/util.h"
@@ -177,16 +176,17 @@ handle_action(struct slowpath *sp, struct upcall *up)
 }
 
 /* A number that misses with the same key have in common, to be compared first: most keys of a batch
- * differ.  It depends on the process's seed, so nobody outside makes keys collide. */
+ * differ.  Who makes them collide makes a batch compare keys instead. */
 static uint32_t
 signature(const struct upcall *up)
 {
-    uint64_t h = hash_seed() ^ up->key.map;
+    uint64_t h = up->key.map;
 
     for (uint32_t i = 0; i < up->key.n; i++) {
-        h = hash_add(h, up->key.w[i]);
+        h = (h ^ up->key.w[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 29;
     }
-    return (uint32_t)(h ^ h >> 32);
+    return (uint32_t)(h >> 32);
 }
 
 struct batch {
