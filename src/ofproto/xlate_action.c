@@ -111,6 +111,18 @@ end_branch(struct xlate_ctx *ctx)
     }
 }
 
+/* Does the action set of such a list. */
+static void
+do_own_set(struct xlate_ctx *ctx)
+{
+    bool exit = ctx->exit;
+
+    if (!ctx->error && !ctx->frozen) {
+        xlate_action_set(ctx);
+        ctx->exit = ctx->exit || exit;
+    }
+}
+
 static void
 do_clone(struct xlate_ctx *ctx, const struct ofpact_nest *a)
 {
@@ -125,12 +137,7 @@ do_clone(struct xlate_ctx *ctx, const struct ofpact_nest *a)
     ctx->action_set = (struct ofpacts){0};
     ofpacts_append(&ctx->action_set, ofpacts_data(&old_set), old_set.size);
     xlate_actions(ctx, acts, size, false);
-    if (!ctx->error && !ctx->frozen) {
-        bool exit = ctx->exit;
-
-        xlate_action_set(ctx);
-        ctx->exit = ctx->exit || exit;
-    }
+    do_own_set(ctx);
     end_branch(ctx);
     ofpacts_fini(&ctx->action_set);
     ctx->action_set = old_set;
@@ -183,38 +190,50 @@ nest_begin(struct xlate_ctx *ctx, uint32_t pos, bool larger)
     ctx->n_nest++;
 }
 
+/* 'rest' in one of the lists of the record at 'pos'.  Each packet does one of the lists: it ends
+ * the action set that it finds, and what it leaves on the stack is not for the other list. */
+static void
+do_one_size(struct xlate_ctx *ctx, const struct ofpact_check_pkt *a, const struct ofpact *rest,
+            size_t rest_size, uint32_t pos, bool larger)
+{
+    struct flow flow = ctx->flow;
+    struct flow base = ctx->base;
+    struct ofpacts set = ctx->action_set;
+    struct xlate_stack_copy stack = xlate_stack_save(ctx);
+
+    ctx->action_set = (struct ofpacts){0};
+    ofpacts_append(&ctx->action_set, ofpacts_data(&set), set.size);
+    nest_begin(ctx, pos, larger);
+    mf_set_subfield(&a->dst, larger, &ctx->flow);
+    xlate_actions(ctx, rest, rest_size, true);
+    do_own_set(ctx);
+    end_branch(ctx);
+    ctx->n_nest--;
+    ofpacts_fini(&ctx->action_set);
+    ctx->action_set = set;
+    xlate_stack_restore(ctx, &stack);
+    ctx->flow = flow;
+    ctx->base = base;
+}
+
 /* The rest of the list is translated twice, for packets above the size and for others. */
 static void
 do_check_pkt_larger(struct xlate_ctx *ctx, const struct ofpact_check_pkt *a,
                     const struct ofpact *rest, size_t rest_size)
 {
     struct dp_actions *acts = &ctx->out->actions;
-    struct flow old_flow, old_base;
-    uint32_t pos;
     bool old_exit = ctx->exit;
+    uint32_t pos;
 
     xlate_commit(ctx);
-    old_flow = ctx->flow;
-    old_base = ctx->base;
     pos = dp_begin_check_pkt_len(acts, a->pkt_len);
-    nest_begin(ctx, pos, true);
-    mf_set_subfield(&a->dst, 1, &ctx->flow);
-    xlate_actions(ctx, rest, rest_size, true);
-    end_branch(ctx);
-    ctx->n_nest--;
-    ctx->flow = old_flow;
-    ctx->base = old_base;
+    do_one_size(ctx, a, rest, rest_size, pos, true);
     ctx->was_mpls = false; /* as it was: after a label was popped this list is not done */
     ctx->exit = old_exit;
     dp_check_pkt_len_else(acts, pos);
-    nest_begin(ctx, pos, false);
-    mf_set_subfield(&a->dst, 0, &ctx->flow);
-    xlate_actions(ctx, rest, rest_size, true);
-    end_branch(ctx);
-    ctx->n_nest--;
+    do_one_size(ctx, a, rest, rest_size, pos, false);
     dp_end_nested(acts, pos);
-    ctx->flow = old_flow;
-    ctx->base = old_base;
+    ofpacts_clear(&ctx->action_set); /* Done, whatever the size is. */
 }
 
 static void

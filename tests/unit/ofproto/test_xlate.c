@@ -141,6 +141,38 @@ clones_change_nothing_behind_them(void **state)
     fx_fini(&fx);
 }
 
+#define CHECK "check_pkt_larger(80)->NXM_NX_REG0[0],"
+
+/* Packets above and below a size have an action set and a stack each. */
+static void
+sizes_have_a_set_of_their_own(void **state)
+{
+    struct fx fx;
+    struct ofproto *br0;
+
+    (void)state;
+    fx_init(&fx);
+    br0 = fx_bridge(&fx, "br0");
+    fx_port(&fx, br0, "p1", 1, NULL, NULL);
+    fx_port(&fx, br0, "p2", 2, NULL, NULL);
+    fx_port(&fx, br0, "p3", 3, NULL, NULL);
+    put_actions(br0, 1, "reg0=1", WRITE("2"));
+    put_actions(br0, 1, "reg0=0", WRITE("3"));
+    put_actions(br0, 0, "", CHECK "resubmit(,1)");
+    fx_expect(&fx, 1, "ip", false, "check_pkt_len(size=80,gt(2),le(3))");
+    put_actions(br0, 2, "reg0=1", "output:2");
+    put_actions(br0, 2, "reg0=0", "output:1,output:3");
+    put_actions(br0, 3, "", WRITE("3"));
+    put_actions(br0, 0, "", "resubmit(,3)," CHECK "resubmit(,2)"); /* each does it once */
+    fx_expect(&fx, 1, "ip", false, "check_pkt_len(size=80,gt(2,3),le(3,3))");
+    put_actions(br0, 0, "", LOAD_3 CHECK "pop:NXM_NX_REG3[],output:NXM_NX_REG3[]");
+    fx_expect(&fx, 1, "ip", false, "check_pkt_len(size=80,gt(3),le(3))");
+    put_actions(br0, 4, "", CHECK "output:2");
+    put_actions(br0, 0, "", LOAD_3 "resubmit(,4)" TO_POPPED);
+    fx_expect(&fx, 1, "ip", false, "check_pkt_len(size=80,gt(2),le(2)),3");
+    fx_fini(&fx);
+}
+
 static void
 peers_have_a_stack_of_their_own(void **state)
 {
@@ -623,6 +655,7 @@ main(void)
         cmocka_unit_test(resubmits_are_limited),
         cmocka_unit_test(patch_ports_join_bridges_and_loops_end),
         cmocka_unit_test(clones_change_nothing_behind_them),
+        cmocka_unit_test(sizes_have_a_set_of_their_own),
         cmocka_unit_test(peers_have_a_stack_of_their_own),
         cmocka_unit_test(packets_are_credited),
         cmocka_unit_test(equal_results_of_a_batch_are_one),
