@@ -7,6 +7,7 @@ rules really match, overlap and shadow each other.
 """
 import json
 import os
+import re
 import struct
 import subprocess
 
@@ -159,6 +160,78 @@ def random_actions(rng, kind, table, n_tables, depth=0):
         if table + 1 < n_tables and rng.random() < 0.25:
             a.append("resubmit(,%d)" % rng.randint(table + 1, n_tables - 1))
     return a or ["drop"]
+
+
+# Tables of the pipeline's own actions.  The last one is only looked up, never written to but by learn().
+RICH_TABLES = 5
+LEARNED = 8
+RICH_GROUPS = ["group_id=1,type=all,bucket=actions=output:1,bucket=actions=mod_dl_src:02:00:00:00:00:55,output:2",
+               "group_id=2,type=indirect,bucket=actions=output:3,resubmit(,4)",
+               "group_id=3,type=ff,bucket=watch_port:2,actions=output:2,bucket=watch_port:3,actions=output:3",
+               "group_id=4,type=ff,bucket=watch_port:3,actions=clone(mod_dl_dst:02:bb:00:00:00:03,output:4),output:1"]
+RICH_METERS = ["meter=1,kbps,band=type=drop,rate=10000000"]
+
+
+def pipeline_action(rng):
+    """One that has to do with tables, registers, the stack, groups, learning, controllers."""
+    port = rng.randint(1, 4)
+    return rng.choice([
+        "push:NXM_OF_ETH_SRC[]", "pop:NXM_NX_XXREG0[0..47]", "push:NXM_NX_REG0[]", "pop:NXM_NX_REG2[]",
+        "output:NXM_NX_REG0[0..7]", "note:01.02", "group:%d" % port, "meter:1", "set_field:7->metadata",
+        "set_field:0x1/0x3->reg3", "set_field:5->pkt_mark", "ct_clear", "resubmit(,%d)" % LEARNED,
+        "controller(reason=action,max_len=%d)" % rng.choice([0, 64, 65535]), "controller(userdata=01.02)",
+        "multipath(eth_src,50,modulo_n,4,0,NXM_NX_REG1[0..3])",
+        "bundle(eth_src,0,active_backup,ofport,members:%d,%d)" % (port, rng.randint(1, 4)),
+        "bundle_load(eth_src,0,active_backup,ofport,NXM_NX_REG0[0..15],members:%d,2)" % port,
+        "learn(table=%d,priority=3,hard_timeout=600,NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],"
+        "load:%d->NXM_NX_REG0[0..7],output:NXM_OF_IN_PORT[])" % (LEARNED, port)])
+
+
+def rich_actions(rng, kind, table, in_clone=False):
+    """Actions and instructions (a list each) of OpenFlow 1.3.  What docs/compat.md tells apart is left out: exit
+    stands in no table that writes to the action set."""
+    a = []
+    for _ in range(rng.choice([1, 2, 3])):
+        a += random_actions(rng, kind, table, RICH_TABLES)[:2] if rng.random() < 0.5 else [pipeline_action(rng)]
+        if not in_clone and rng.random() < 0.12:
+            a.append("clone(%s)" % ",".join(rich_actions(rng, kind, table, True)[0]))
+    tagged = re.compile("vlan|resubmit|clone|group")
+    if not any(tagged.search(x) for x in a) and rng.random() < 0.1 and table == 0:
+        a.insert(0, "output(port=%d,max_len=%d)" % (rng.randint(1, 4), rng.choice([14, 40, 100])))
+    w = []
+    if rng.random() < 0.1:
+        w.append("clear_actions")
+    if rng.random() < 0.25:
+        choice = ["output:1", "output:2", "set_field:5->metadata", "group:1", "mod_dl_src:02:aa:00:00:00:09",
+                  "set_field:9->reg2"]
+        w.append("write_actions(%s)" % ",".join(rng.sample(choice, rng.randint(1, 3))))
+    if rng.random() < 0.15:
+        w.append("write_metadata:%#x/0xf" % rng.randint(0, 15))
+    if table + 1 < RICH_TABLES and rng.random() < 0.3:
+        w.append("goto_table:%d" % rng.randint(table + 1, RICH_TABLES - 1))
+    return a, w
+
+
+def rich_flows(rng, n):
+    """Flows for add-flow of OpenFlow 1.3, where one may be refused, and a conjunction."""
+    exits = rng.random() < 0.3  # either flows that end the pipeline, or sets of actions
+    lines = []
+    for i in range(n):
+        table = rng.choice([0, 0, rng.randrange(RICH_TABLES)])
+        match, kind = random_match(rng)
+        if table and rng.random() < 0.4:
+            match.append(rng.choice(["reg0=%d/0x7" % rng.randint(0, 7), "metadata=%d/0xf" % rng.randint(0, 15),
+                                     "reg2=0/1", "pkt_mark=5", "actset_output=%d" % rng.randint(1, 2)]))
+        a, w = rich_actions(rng, kind, table)
+        if exits:
+            w = [x for x in w if not x.startswith("write_actions")]
+            if rng.random() < 0.2:
+                a.insert(rng.randrange(len(a) + 1), "exit")
+        lines.append("table=%d,priority=%d,%s" % (table, 100 + i, ",".join(match + ["actions=" + ",".join(a + w)])))
+    for clause, match in ((1, "in_port=1"), (1, "in_port=3"), (2, "ip,nw_dst=10.0.0.2"), (2, "arp")):
+        lines.append("table=0,priority=99,%s,actions=conjunction(7,%d/2)" % (match, clause))
+    lines.append("table=0,priority=99,conj_id=7,actions=output:2,output:4")
+    return lines
 
 
 def random_flows(rng, n, n_tables=3):
