@@ -38,10 +38,9 @@ struct dummy_stream {
 
 // --- receiving ------------------------------------------------------------------------------
 
-static void
-take_frames(struct dummy_stream *ds, struct stream *stream)
+void
+dummy_stream_take(struct evbuffer *in, dummy_stream_rx_fn *rx, void *aux)
 {
-    struct evbuffer *in = stream_input(stream);
     uint8_t length[LENGTH_SIZE];
 
     while (evbuffer_copyout(in, length, sizeof length) == (ev_ssize_t)sizeof length) {
@@ -52,10 +51,16 @@ take_frames(struct dummy_stream *ds, struct stream *stream)
         evbuffer_drain(in, sizeof length);
         const void *frame = size ? evbuffer_pullup(in, (ev_ssize_t)size) : NULL;
         if (frame) {
-            ds->rx(ds->aux, frame, size);
+            rx(aux, frame, size);
         }
         evbuffer_drain(in, size);
     }
+}
+
+static void
+take_frames(struct dummy_stream *ds, struct stream *stream)
+{
+    dummy_stream_take(stream_input(stream), ds->rx, ds->aux);
 }
 
 static void

@@ -8,10 +8,13 @@
 #include <stddef.h>
 
 struct dummy_stream;
-struct loop;
+struct evbuffer;
 
 // A frame came.  Main thread.
 typedef void dummy_stream_rx_fn(void *aux, const void *frame, size_t size);
+
+// Gives the whole frames in 'in' to 'rx' and takes them out.  A frame without a byte is left out.
+void dummy_stream_take(struct evbuffer *in, dummy_stream_rx_fn *rx, void *aux);
 
 // Connects to 'name' for ever, or listens on it ("punix:..."), and serves all who connect.  Main
 // thread; NULL and a new '*errorp' for a name that is not one.
