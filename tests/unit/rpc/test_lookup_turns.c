@@ -232,12 +232,12 @@ the_wait_for_a_turn_is_no_part_of_the_timeout(void **state)
     run_later(1);
     run_later(100 * 1000);
     assert_string_equal(reconnect_state(rc), "CONNECTING");
+    reconnect_destroy(rc);
     for (int i = 0; i < 4; i++) {
         lookup_cancel(hanging[i]);
     }
     release(true);
     RUN_UNTIL(waiting() == 0);
-    reconnect_destroy(rc);
     release(false);
 
     rc = reconnect_create(loop, &settings, &callbacks, NULL);
