@@ -27,7 +27,7 @@ LOG_MODULE(netdev_dpdk);
 
 enum {
     ANSWER_MS = 1000,
-    END_MS = 50,     // for its end, before it counts as one that hangs
+    END_MS = 50,     // for the end of the last one, when there may be no other
     MAX_HUNG = 16,   // inspectors that cannot end, of all ports
     PORT_HUNG = 2,   // and of one
     MAX_UNSEEN = 64, // connections that wait for an inspector to close them
@@ -147,6 +147,18 @@ are_too_many(const char *port)
     return n >= PORT_HUNG || n_leaving == MAX_HUNG;
 }
 
+static bool
+may_ask(const char *port)
+{
+    for (int tries = 0; are_too_many(port); tries++) {
+        if (tries == END_MS) {
+            return false;
+        }
+        poll(NULL, 0, 1);
+    }
+    return true;
+}
+
 // The library finds something else at its number, and closes that.
 static void
 take_away(int sock)
@@ -185,14 +197,8 @@ let_go(int sock, const char *port)
     shutdown(sock, SHUT_RDWR);
     take_away(sock);
     (void)send(channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT); // It has ended.
-    // The end only: what it has sent was read, or comes too late.
-    struct pollfd pollfd = {.fd = channel, .events = 0};
-    if (poll(&pollfd, 1, END_MS) > 0) {
-        close(channel);
-    } else {
-        leaving[n_leaving].channel = channel;
-        memcpy(leaving[n_leaving++].port, port, sizeof(leaving[0].port));
-    }
+    leaving[n_leaving].channel = channel;
+    memcpy(leaving[n_leaving++].port, port, sizeof(leaving[0].port));
     channel = -1;
 }
 
@@ -203,7 +209,7 @@ inspect(int sock)
     char port[sizeof(leaving[0].port)], answer = 0;
 
     find_port(sock, port);
-    if (are_too_many(port)) {
+    if (!may_ask(port)) {
         refuse_unseen(sock);
         return "what came before is not closed yet";
     }

@@ -99,9 +99,11 @@ empty(int fd)
     return true;
 }
 
-static bool
-are_of(const struct vhu_msg *msg, unsigned int kinds)
+bool
+fds_are_fit(const struct vhu_msg *msg)
 {
+    unsigned int kinds = kinds_of(msg->request);
+
     for (unsigned int i = 0; i < msg->n_fds; i++) {
         enum kind kind = find_kind(msg->fds[i]);
         if ((kind & kinds) == 0 || (kind == STREAM && !empty(msg->fds[i]))) {
@@ -109,16 +111,4 @@ are_of(const struct vhu_msg *msg, unsigned int kinds)
         }
     }
     return true;
-}
-
-bool
-fds_are_fit(const struct vhu_msg *msg)
-{
-    return are_of(msg, kinds_of(msg->request));
-}
-
-bool
-fds_may_be_fit(const struct vhu_msg *msg)
-{
-    return are_of(msg, EVENT | PIPE | STREAM | FILE_HERE);
 }

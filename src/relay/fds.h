@@ -16,7 +16,5 @@
 // Nothing else can be received from such a stream afterwards, and what waited there is closed:
 // that may take as long as the sender likes.
 bool fds_are_fit(const struct vhu_msg *);
-// The same where it is not known of which message they are: of a kind that some may carry.
-bool fds_may_be_fit(const struct vhu_msg *);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -14,8 +15,7 @@
 #include "relay/fds.h"
 #include "relay/vhu.h"
 
-// Duplicates of what waits: nothing is taken out.  They may be of a later message than the first:
-// the kernel goes on to the next that has some.  False when not all fit.
+// Duplicates of what waits: nothing is taken out.  False when not all fit.
 static bool
 peek(int sock, struct vhu_msg *found)
 {
@@ -36,6 +36,9 @@ peek(int sock, struct vhu_msg *found)
     if (n > 0) {
         vhu_take_fds(&msg, found);
     }
+    if (n == (ssize_t)sizeof(header)) {
+        memcpy(&found->request, header, sizeof(found->request));
+    }
     return n <= 0 || (msg.msg_flags & MSG_CTRUNC) == 0;
 }
 
@@ -55,7 +58,7 @@ static bool
 inspect(int channel, int sock)
 {
     struct vhu_msg found;
-    char answer = peek(sock, &found) && fds_may_be_fit(&found) ? RELAY_GOOD : RELAY_BAD;
+    char answer = peek(sock, &found) && fds_are_fit(&found) ? RELAY_GOOD : RELAY_BAD;
 
     if (answer == RELAY_GOOD) {
         close(sock); // first: what it sent is no longer open here when the switch goes on

@@ -220,9 +220,6 @@ def test_a_stream_with_such_a_socket_in_it(sw, drivers, lingering, relay):  # no
     (vf.SET_VRING_ERR, "terminal"), (vf.SET_MEM_TABLE, "device"), (vf.SET_MEM_TABLE, "folder"),
     (vf.SET_BACKEND_REQ_FD, "memory"), (vf.SET_OWNER, "stream")))
 def test_kinds_that_a_message_may_not_carry(sw, request_, kind, relay):
-    """The inspector does not know whose they are, and takes what some message may carry."""
-    if not relay and kind in ("memory", "stream"):
-        pytest.skip("carried by other messages")
     path = start(sw, relay)
     fds = {"memory": lambda: [os.memfd_create("x")],
            "stream": lambda: [s.detach() for s in socket.socketpair()],
