@@ -63,13 +63,9 @@ static const struct allowed allowed[] = {
     {SYS_poll, ANY, 0, 0},
     {SYS_unlink, ANY, 0, 0},
     {SYS_rmdir, ANY, 0, 0},
-    {SYS_readlink, ANY, 0, 0},
 #endif
     {SYS_fstatfs, ANY, 0, 0},
     {SYS_statx, ANY, 0, 0},
-    {SYS_readlinkat, ANY, 0, 0},
-    {SYS_getsockopt, ANY, 0, 0},
-    {SYS_shutdown, ANY, 0, 0},
     {SYS_name_to_handle_at, ANY, 0, 0},
     // What the C library does for it.
     {SYS_clock_gettime, ANY, 0, 0},

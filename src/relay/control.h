@@ -9,7 +9,7 @@
 // one that hangs.
 #define RELAY_PROGRAM "sluice-vhost-relay"
 // Its only argument when it is no relay but an inspector (inspect.h): RELAY_FD_CONTROL is then the
-// channel on which it gets connections of front-ends, and answers.
+// channel on which it gets connections of front-ends, and answers RELAY_GOOD or RELAY_BAD and ends.
 #define RELAY_INSPECT "inspect"
 
 enum relay_control {
@@ -26,9 +26,7 @@ enum relay_control {
     // Switch to inspector, with a connection, and its answers.
     RELAY_LOOK = 'L', // at the descriptors that come next
     RELAY_GOOD = 'g',
-    RELAY_BAD = 'b', // and it ends, after RELAY_CLOSE
-    // The connection that comes along, or was looked at, is closed in the switch: now here.
-    RELAY_CLOSE = 'X',
+    RELAY_BAD = 'b', // and it ends
 };
 
 enum {

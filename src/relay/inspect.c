@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "base/fd_pass.h"
+#include "base/fd_served.h"
 #include "relay/confine.h"
 #include "relay/control.h"
-#include "relay/fds.h"
 #include "relay/vhu.h"
 
-// Duplicates of what waits: nothing is taken out.  False when not all fit.
-static bool
+// Duplicates of what waits: nothing is taken out.
+static void
 peek(int sock, struct vhu_msg *found)
 {
     char header[VHU_HEADER_SIZE];
@@ -31,25 +31,9 @@ peek(int sock, struct vhu_msg *found)
                          .msg_controllen = sizeof(control.buf)};
 
     found->n_fds = 0;
-    found->request = 0;
-    ssize_t n = recvmsg(sock, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n > 0) {
+    // What does not fit stays there; the switch refuses such messages itself.
+    if (recvmsg(sock, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) > 0) {
         vhu_take_fds(&msg, found);
-    }
-    if (n == (ssize_t)sizeof(header)) {
-        memcpy(&found->request, header, sizeof(found->request));
-    }
-    return n <= 0 || (msg.msg_flags & MSG_CTRUNC) == 0;
-}
-
-// Who is the last to close a connection closes what waits in it.
-static void
-await_switch(int channel)
-{
-    char op;
-    int fd;
-
-    while (fd_pass_recv(channel, &op, sizeof(op), 0, &fd) < 0 && errno == EINTR) {
     }
 }
 
@@ -58,21 +42,23 @@ static bool
 inspect(int channel, int sock)
 {
     struct vhu_msg found;
-    char answer = peek(sock, &found) && fds_are_fit(&found) ? RELAY_GOOD : RELAY_BAD;
+    char answer = RELAY_GOOD;
 
+    peek(sock, &found);
+    for (unsigned int i = 0; i < found.n_fds; i++) {
+        if (fd_is_served_by_others(found.fds[i])) {
+            answer = RELAY_BAD;
+        }
+    }
+    close(sock); // first: the front-end is to see the end of its connection
     if (answer == RELAY_GOOD) {
-        close(sock); // first: what it sent is no longer open here when the switch goes on
-        vhu_close_fds(&found);
-        return send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) == (ssize_t)sizeof(answer);
+        vhu_close_fds(&found); // so is what it sent no longer open when the switch goes on
     }
-    (void)shutdown(sock, SHUT_RDWR); // The front-end sees the end of its connection.
-    if (send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) == (ssize_t)sizeof(answer)) {
-        await_switch(channel);
+    if (send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) != (ssize_t)sizeof(answer)) {
+        answer = RELAY_BAD;
     }
-    // Before our end: by the channel the switch sees whether we hang.
     vhu_close_fds(&found);
-    close(sock);
-    return false;
+    return answer == RELAY_GOOD;
 }
 
 void
@@ -89,12 +75,7 @@ inspect_run(int channel)
         if (n < 0 && errno == EINTR) {
             continue;
         }
-        if (n <= 0 || sock < 0) {
-            return;
-        }
-        if (op == RELAY_CLOSE) {
-            close(sock);
-        } else if (!inspect(channel, sock)) {
+        if (n <= 0 || sock < 0 || !inspect(channel, sock)) {
             return;
         }
     }
