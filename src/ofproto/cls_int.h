@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cls_int.h - the classifier's own structures, shared by cls.c (lookup, life), cls_subtable.c (one
- * mask's hash of rules) and cls_order.c (which mask is searched first).
+ * cls_int.h - the classifier's own structures, shared by cls.c (lookup, life), cls_visit.c (walks
+ * over all rules), cls_subtable.c (one mask's hash of rules), cls_list.c (rules of one match) and
+ * cls_order.c (which mask is searched first).
  */
 #ifndef OFPROTO_CLS_INT_H
 #define OFPROTO_CLS_INT_H 1
