@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * lookup.h - addresses of a host name, found without making the loop wait, and a connection to the
- * first of them that answers.  Private to src/rpc/; stream.c is the caller.
+ * first of them that answers.  Private to src/rpc/; stream.c and stream_open.c are the callers.
  *
  * Names are looked up as the system says (nsswitch.conf: /etc/hosts, DNS...), by getaddrinfo() in
  * threads of its own, since that may take long.  There are none while nothing is asked, four while

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What stream.c, stream_name.c, listener.c and tls.c share.
+ * What stream.c, stream_open.c, stream_name.c, listener.c and tls.c share.
  */
 #ifndef RPC_STREAM_PRIVATE_H
 #define RPC_STREAM_PRIVATE_H
@@ -38,6 +38,9 @@ uint16_t stream_ip_port(const struct sockaddr_storage *ip);
  * -1. 'ssl' (taken) may be NULL.  'name' is taken. */
 struct stream *stream_create(struct loop *loop, char *name, int fd, SSL *ssl, bool accepted,
                              struct tls_config *tls);
+/* Looks 'host' up and connects the stream, which has no descriptor yet, to 'port' there.
+ * 'is_vital': as stream_open_vital() has it. */
+void stream_dial(struct stream *s, const char *host, uint16_t port, bool is_vital);
 
 /* A new SSL object for a connection; NULL and a new '*error' text on failure. */
 SSL *tls_config_new_ssl(struct tls_config *tls, bool server, char **error);
