@@ -24,22 +24,12 @@
 #include "base/clock.h"
 #include "base/coverage.h"
 #include "base/rcu.h"
+#include "base/work_queue.h"
 
 COVERAGE_DEFINE(long_poll_interval); /* iterations of more than a second */
 COVERAGE_DEFINE(poll_zero_timeout);
 
 enum { LONG_ITERATION_US = 1000000 };
-
-struct work {
-    loop_fn *fn;
-    void *arg;
-    struct work *next;
-};
-
-struct work_queue {
-    struct work *head;
-    struct work **tail;
-};
 
 struct loop {
     char *name;
@@ -68,98 +58,6 @@ struct loop {
 };
 
 #define NOT_ARMED INT64_MIN
-
-static void
-queue_init(struct work_queue *q)
-{
-    q->head = NULL;
-    q->tail = &q->head;
-}
-
-static void
-queue_put(struct work_queue *q, loop_fn *fn, void *arg)
-{
-    struct work *w = xmalloc(sizeof(*w));
-
-    *w = (struct work){.fn = fn, .arg = arg};
-    *q->tail = w;
-    q->tail = &w->next;
-}
-
-static bool
-queue_has(const struct work_queue *q, loop_fn *fn, const void *arg)
-{
-    for (const struct work *w = q->head; w != NULL; w = w->next) {
-        if (w->fn == fn && w->arg == arg) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct work *
-queue_pop(struct work_queue *q)
-{
-    struct work *w = q->head;
-
-    if (w != NULL) {
-        q->head = w->next;
-        if (q->head == NULL) {
-            q->tail = &q->head;
-        }
-    }
-    return w;
-}
-
-static void
-queue_del(struct work_queue *q, loop_fn *fn, const void *arg)
-{
-    for (struct work **p = &q->head; *p != NULL;) {
-        struct work *w = *p;
-        if (w->fn == fn && w->arg == arg) {
-            *p = w->next;
-            free(w);
-        } else {
-            p = &w->next;
-        }
-    }
-    q->tail = &q->head;
-    while (*q->tail != NULL) {
-        q->tail = &(*q->tail)->next;
-    }
-}
-
-/* Moves all of 'src' behind 'dst'. */
-static void
-queue_move(struct work_queue *dst, struct work_queue *src)
-{
-    if (src->head != NULL) {
-        *dst->tail = src->head;
-        dst->tail = src->tail;
-        queue_init(src);
-    }
-}
-
-static void
-queue_run(struct work_queue *q)
-{
-    struct work *w;
-
-    while ((w = queue_pop(q)) != NULL) {
-        w->fn(w->arg);
-        free(w);
-    }
-}
-
-static void
-queue_drop(struct work_queue *q)
-{
-    struct work *w;
-
-    while ((w = queue_pop(q)) != NULL) {
-        free(w);
-    }
-}
 
 /* Not of the clock that tests stop. */
 static int64_t
@@ -246,9 +144,9 @@ loop_create(const char *name)
     loop->timer_event = event_new(loop->base, loop->timer_fd, EV_READ | EV_PERSIST, timer_cb, loop);
     event_add(loop->timer_event, NULL);
     pthread_mutex_init(&loop->lock, NULL);
-    queue_init(&loop->posted);
-    queue_init(&loop->posted_now);
-    queue_init(&loop->deferred);
+    work_queue_init(&loop->posted);
+    work_queue_init(&loop->posted_now);
+    work_queue_init(&loop->deferred);
     clock_add_warp_hook(warp_hook, loop);
     return loop;
 }
@@ -265,9 +163,9 @@ loop_destroy(struct loop *loop)
     event_base_free(loop->base);
     close(loop->wake_fd);
     close(loop->timer_fd);
-    queue_drop(&loop->posted);
-    queue_drop(&loop->posted_now);
-    queue_drop(&loop->deferred);
+    work_queue_drop(&loop->posted);
+    work_queue_drop(&loop->posted_now);
+    work_queue_drop(&loop->deferred);
     while (loop->hooks != NULL) {
         struct work *w = loop->hooks;
         loop->hooks = w->next;
@@ -285,7 +183,7 @@ void
 loop_post(struct loop *loop, loop_fn *fn, void *arg)
 {
     pthread_mutex_lock(&loop->lock);
-    queue_put(&loop->posted, fn, arg);
+    work_queue_put(&loop->posted, fn, arg);
     pthread_mutex_unlock(&loop->lock);
     loop_wake(loop);
 }
@@ -293,8 +191,8 @@ loop_post(struct loop *loop, loop_fn *fn, void *arg)
 void
 loop_defer(struct loop *loop, loop_fn *fn, void *arg)
 {
-    if (!queue_has(&loop->deferred, fn, arg)) {
-        queue_put(&loop->deferred, fn, arg);
+    if (!work_queue_has(&loop->deferred, fn, arg)) {
+        work_queue_put(&loop->deferred, fn, arg);
     }
 }
 
@@ -302,10 +200,10 @@ void
 loop_cancel(struct loop *loop, loop_fn *fn, void *arg)
 {
     pthread_mutex_lock(&loop->lock);
-    queue_del(&loop->posted, fn, arg);
+    work_queue_del(&loop->posted, fn, arg);
     pthread_mutex_unlock(&loop->lock);
-    queue_del(&loop->posted_now, fn, arg);
-    queue_del(&loop->deferred, fn, arg);
+    work_queue_del(&loop->posted_now, fn, arg);
+    work_queue_del(&loop->deferred, fn, arg);
 }
 
 void
@@ -340,9 +238,9 @@ static void
 run_posted(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
-    queue_move(&loop->posted_now, &loop->posted);
+    work_queue_move(&loop->posted_now, &loop->posted);
     pthread_mutex_unlock(&loop->lock);
-    queue_run(&loop->posted_now);
+    work_queue_run(&loop->posted_now);
 }
 
 static void
@@ -607,7 +505,7 @@ loop_run_once(struct loop *loop, int timeout_ms)
     loop_enter(loop);
     run_timers(loop);
     run_posted(loop);
-    queue_run(&loop->deferred);
+    work_queue_run(&loop->deferred);
     run_hooks(loop);
     rcu_quiesce();
     if (real_us() - loop->began_us > LONG_ITERATION_US) {
