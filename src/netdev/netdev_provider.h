@@ -4,8 +4,8 @@
 // types of their own (src/tunnel); users of devices include netdev.h only.
 //
 // All functions run in the main thread, except rx and tx, which stand in struct netdev.  A NULL
-// function means that the type has nothing to say: netdev.c returns -EOPNOTSUPP or leaves the
-// result as it was initialised.
+// function means that the type has nothing to say: netdev_dispatch.c returns -EOPNOTSUPP or
+// leaves the result as it was initialised.
 #ifndef NETDEV_NETDEV_PROVIDER_H
 #define NETDEV_NETDEV_PROVIDER_H
 
