@@ -4,12 +4,12 @@ same text byte for byte.
 
 Differences that are meant stand in docs/compat.md and are not compared here.
 """
-import os
 import re
 
 import pytest
 
 from switchlib import Hermetic, sh, wait_for
+from text_pair import BRIDGES, IP4, pair  # noqa: F401
 
 pytestmark = pytest.mark.rootless
 
@@ -59,41 +59,6 @@ def test_usages_of_commands(pair):
     assert {name: ours[name] for name in both} == {name: theirs[name] for name in both}
 
 
-class Pair:
-    """The same hermetic switch twice: Sluice, and genuine Open vSwitch."""
-
-    def __init__(self):
-        self.switches = [Hermetic(kind).start() for kind in ("sluice", "ovs")]
-        self.controls = [switch.control() for switch in self.switches]
-
-    def vsctl(self, *args):
-        for switch in self.switches:
-            switch.vsctl(*args)
-
-    def run(self, line, *more):
-        """(ours, theirs) of a command; run directories and the program's name made alike."""
-        args = line.split() + list(more)
-        return [(ok, text.replace(switch.dir, "RUNDIR").replace("vswitchd-dpdk", "vswitchd"))
-                for switch, (ok, text) in zip(self.switches, [
-                    control.run(*args) for control in self.controls])]
-
-    def same(self, line, *more):
-        ours, theirs = self.run(line, *more)
-        assert ours == theirs, (line, *more)
-        return ours
-
-    def close(self):
-        for closing in self.controls + self.switches:
-            closing.close()
-
-
-@pytest.fixture
-def pair():
-    made = Pair()
-    yield made
-    made.close()
-
-
 # An argument with a space cannot be one of these lines.
 NO_BRIDGE = """upcall/show
 dpif/show
@@ -140,16 +105,6 @@ def test_without_a_bridge(pair):
     for line in NO_BRIDGE:
         pair.same(line)
 
-
-BRIDGES = """add-br br0 -- set bridge br0 datapath_type=dummy fail-mode=secure
- -- set bridge br0 other-config:hwaddr=aa:55:aa:55:00:00
- -- add-port br0 p1 -- set interface p1 type=dummy ofport_request=1
- -- add-port br0 p2 -- set interface p2 type=dummy ofport_request=2
- -- add-port br0 p3 -- set interface p3 type=dummy ofport_request=3
- -- add-br br1 -- set bridge br1 datapath_type=dummy
- -- set bridge br1 other-config:hwaddr=aa:66:aa:66:00:00
- -- add-port br1 pa -- set interface pa type=patch options:peer=pb
- -- add-port br0 pb -- set interface pb type=patch options:peer=pa ofport_request=9""".split()
 
 TCP = ("in_port(1),eth(src=50:54:00:00:00:05,dst=50:54:00:00:00:07),eth_type(0x0800),"
        "ipv4(src=192.168.0.1,dst=192.168.0.2,proto=6,tos=0,ttl=64,frag=no),"
@@ -307,132 +262,6 @@ def test_texts(bridged):
         wait_for(lambda: "p3 3/44: (dummy)" in control.run("dpif/show")[1], what="the new number")
 
 
-ARP = "eth(),eth_type(0x806),arp()"
-BY_HAND = [
-    ["dpctl/add-flow", "in_port(1)," + ARP, "2"],
-    ["dpctl/add-flow", "--may-create", "in_port(1)," + ARP, "3"],
-    ["dpctl/add-flow", "x", "y", "z"],
-    ["dpctl/add-flow", "x"],
-    ["dpctl/add-flow", "in_port(1", "2"],
-    ["dpctl/add-flow", "in_port(1)", "2"],
-    ["dpctl/add-flow", "in_port(1),eth()", "2"],
-    ["dpctl/add-flow", "in_port(2),eth(),eth_type(0x800),ipv4()", "foo"],
-    ["dpctl/add-flow", "dummy@ovs-dummy",
-     "in_port(2),eth(src=00:00:00:00:00:01),eth_type(0x0800),ipv4(frag=no)",
-     "push_vlan(vid=5,pcp=0),1"],
-    ["dpctl/mod-flow", "-s", "in_port(1)," + ARP, "1"],
-    ["dpctl/mod-flow", "--clear", "in_port(1)," + ARP, "1"],
-    ["dpctl/mod-flow", "in_port(3)," + ARP, "1"],
-    ["dpctl/get-flow", "ufid:12345678-1234-1234-1234-123456789abc"],
-    ["dpctl/get-flow", "junk"],
-    ["dpctl/get-flow", "ufid:zz"],
-    ["dpctl/del-flow", "xx"],
-    ["dpctl/del-flow", "in_port(3)," + ARP],
-    ["dpctl/del-flow", "-s", "in_port(1)," + ARP],
-    ["dpctl/del-flow", "in_port(1)," + ARP],
-    ["dpctl/del-flows", "/nonexistent"],
-    ["dpctl/add-flows", "/nonexistent"],
-    ["dpctl/parse-actions", "1,2", "drop"],
-    ["dpctl/parse-actions", "foo"],
-    ["dpctl/parse-actions", "push_vlan(vid=5,pcp=0),set(eth(dst=00:00:00:00:00:01)),1,pop_vlan,2"],
-    ["dpctl/normalize-actions", "in_port(1)," + ARP, "2,set(ipv4(ttl=3)),3"],
-    ["dpctl/normalize-actions", "x", "2"],
-    ["dpctl/normalize-actions", "in_port(1)," + ARP, "bogus"],
-    ["dpctl/normalize-actions",
-     "in_port(1),eth(),eth_type(0x8100),vlan(vid=5,pcp=0),encap(eth_type(0x800),ipv4())",
-     "2,pop_vlan,3,push_vlan(vid=9,pcp=0),1"],
-]
-FILES = [
-    ("dpctl/add-flows", ["in_port(1,%s 3" % ARP, "in_port(1),%s bogus" % ARP, "in_port(1)," + ARP,
-                         "in_port(1),%s 2" % ARP, "in_port(1),%s 2" % ARP, "in_port(2),%s 2" % ARP,
-                         "# a comment"]),
-    ("dpctl/mod-flows", ["in_port(3),%s 3" % ARP, "modify in_port(1),%s 1" % ARP,
-                         "bogus in_port(1),%s 1" % ARP, "delete in_port(2)," + ARP,
-                         "delete in_port(3),%s 1" % ARP, "add in_port(3),%s 2" % ARP, "  "]),
-    ("dpctl/del-flows", ["in_port(3)," + ARP, "in_port(3)," + ARP]),
-    ("dpctl/del-flows", ["in_port(1),%s 9" % ARP, "zz"]),
-]
-
-
-def test_flows_by_hand(pair, tmp_path):
-    pair.vsctl(*BRIDGES)
-    pair.same("time/stop")
-    for switch in pair.switches:  # so that no revalidator takes them away between two commands
-        switch.vsctl("set", "Open_vSwitch", ".", "other_config:max-revalidator=60000")
-    for args in BY_HAND:
-        pair.same(*args)
-    pair.same("dpctl/del-flows")
-    for command, text in FILES:
-        path = tmp_path / "flows"
-        path.write_text("\n".join(text) + "\n")
-        pair.same(command, str(path))
-    pair.same("dpctl/del-flows")
-    pair.same("dpctl/dump-flows")
-
-
-def test_a_megaflow_is_modified(pair):
-    """By the text of a packet of it: that flow gets other actions, no second one comes."""
-    pair.vsctl(*BRIDGES)
-    pair.same("time/stop")
-    for switch in pair.switches:
-        switch.vsctl("set", "Open_vSwitch", ".", "other_config:max-revalidator=60000")
-        switch.ofctl("del-flows", "br0")
-        switch.ofctl("add-flow", "br0", "in_port=1,actions=3")
-    frame = ("in_port(1),eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0806),"
-             "arp(sip=10.0.0.1,tip=10.0.0.2,op=1,sha=00:00:00:00:00:01,tha=00:00:00:00:00:00)")
-    pair.same("netdev-dummy/receive", "p1", frame)
-
-    def actions():
-        return [re.findall(r"actions:(\w+)", text) for _, text in pair.run("dpctl/dump-flows")]
-    for switch in pair.switches:
-        wait_for(lambda: "actions:3" in switch.appctl("dpctl/dump-flows"), 10, "the flow")
-    pair.same("dpctl/mod-flow", "recirc_id(0)," + frame.replace(
-        "in_port(1)", "in_port(1),packet_type(ns=0,id=0)"), "2")
-    assert actions() == [["2"], ["2"]]
-    pair.same("dpctl/del-flows")
-    for switch in pair.switches:
-        switch.ofctl("del-flows", "br0")
-
-
-def test_flows_by_hand_are_revalidated(pair):
-    """The next pass gives them the right actions or takes them away, and idle they expire."""
-    key = ("recirc_id(%s),in_port(%d),packet_type(ns=0,id=0),eth(src=00:00:00:00:00:0%d,"
-           "dst=00:00:00:00:00:02),eth_type(0x0806),arp(sip=10.0.0.1,tip=10.0.0.2,op=1/0xff,"
-           "sha=00:00:00:00:00:01,tha=00:00:00:00:00:00)")
-
-    def dumped():
-        ours, theirs = [sorted(text.splitlines()) for _, text in pair.run("dpctl/dump-flows")]
-        assert ours == theirs
-        return re.findall(r"actions:(\w+)", "\n".join(ours))
-
-    for switch in pair.switches:
-        switch.vsctl("set", "Open_vSwitch", ".", "other_config:max-revalidator=60000")
-    pair.vsctl(*BRIDGES)
-    for switch in pair.switches:
-        switch.ofctl("add-flow", "br0", "in_port=1,dl_src=00:00:00:00:00:01,actions=3")
-        switch.ofctl("add-flow", "br0", "priority=0,actions=drop")
-    pair.same("time/stop")
-    pair.same("revalidator/wait")  # a pass after the change of rules must not come in between
-    for recirc, port, src in (("0", 1, 1), ("0", 1, 3), ("0", 77, 1), ("0x99", 1, 1)):
-        pair.same("dpctl/add-flow", key % (recirc, port, src), "2")
-    pair.same("dpctl/add-flow", "in_port(1),eth(dst=00:00:00:00:00:05),eth_type(0x0806),arp()",
-              "2")  # looks at less than a rule does
-    assert dumped() == ["2"] * 5
-    for switch in pair.switches:
-        switch.vsctl("set", "Open_vSwitch", ".", "other_config:max-revalidator=100")
-    pair.same("revalidator/wait")
-    pair.same("revalidator/wait")
-    assert dumped() == ["3", "drop"]
-    pair.same("time/warp", "9000")
-    pair.same("revalidator/wait")
-    pair.same("revalidator/wait")
-    assert dumped() == ["3", "drop"]
-    pair.same("time/warp", "2000")
-    pair.same("revalidator/wait")
-    pair.same("revalidator/wait")
-    assert dumped() == []
-
-
 def test_traces_of_groups(pair):
     pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
     for n in "123":
@@ -453,8 +282,6 @@ def test_traces_of_groups(pair):
         assert ours == theirs, actions
 
 
-IP4 = ("in_port(1),eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a),eth_type(0x0800),ipv4(src=1.1.1.1,"
-       "dst=2.2.2.2,proto=%d,tos=0,ttl=64,frag=no),%s")
 IP6 = ("in_port(1),eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a),eth_type(0x86dd),ipv6(src=fe80::1,"
        "dst=fe80::2,label=0,proto=%d,tclass=0,hlimit=64,frag=no),%s")
 
@@ -482,67 +309,6 @@ def rx(switch):
     """Packets and bytes that p1 received."""
     words = switch.ofctl("dump-ports", "br0", "p1").split("rx pkts=")[1].split(", ")
     return int(words[0]), int(words[1].split("=")[1])
-
-
-def test_counters_that_dashboards_read(pair):
-    """They count, and what is asked of them is answered; how often differs."""
-    ours = pair.controls[0]
-    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
-    pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1")
-    names = ("netdev_sent", "netdev_received", "dpif_flow_put", "xlate_actions", "bridge_reconfigure",
-             "rev_flow_table", "dpif_execute", "rconn_sent", "vconn_received", "util_xalloc", "netdev_get_stats",
-             "ofproto_recv_openflow", "ofproto_packet_out", "pstream_open")
-    before = [int(ours.run("coverage/read-counter", name)[1]) for name in names]
-    pair.switches[0].ofctl("add-flow", "br0", "actions=in_port")
-    assert ours.run("netdev-dummy/receive", "p1", IP4 % (17, "udp(src=8,dst=9)"))[0]
-    pair.switches[0].ofctl("packet-out", "br0", "in_port=none packet=%s actions=1" % ("00" * 60))
-    pair.vsctl("add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=dummy")
-    pair.vsctl("set", "bridge", "br0", "other_config:mac-aging-time=301")
-    for name, was in zip(names, before):
-        wait_for(lambda: int(ours.run("coverage/read-counter", name)[1]) > was, 10, name)
-
-
-def test_counters_of_ports_and_bonds(pair):
-    ours = pair.controls[0]
-    switch = pair.switches[0]
-
-    def count(name):
-        return int(ours.run("coverage/read-counter", name)[1])
-
-    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
-    before = count("ofproto_update_port")
-    pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1")
-    wait_for(lambda: count("ofproto_update_port") > before, what="a port that came")
-    pair.vsctl("add-port", "br0", "p2", "--", "set", "Interface", "p2", "type=dummy", "ofport_request=2")
-    before = count("rev_port_toggled")
-    ours.run("netdev-dummy/set-admin-state", "p1", "up")
-    ours.run("netdev-dummy/set-admin-state", "p1", "down")
-    wait_for(lambda: count("rev_port_toggled") > before, what="a link that went")
-    before = count("rev_bond")
-    switch.vsctl("add-bond", "br0", "b0", "m1", "m2", "--", "set", "Interface", "m1", "type=dummy", "--",
-                 "set", "Interface", "m2", "type=dummy")
-    wait_for(lambda: count("rev_bond") > before, what="a bond")
-    # 62 kB of actions, where a resubmit is still taken, and 98 kB from there.
-    pairs = ["mod_dl_src:00:00:00:00:00:%02x,output:2" % (i % 2) for i in range(2040)]
-    switch.ofctl("add-flows", "br0", "-", input="actions=%s,resubmit(,1)\ntable=1,actions=%s\n" % (
-        ",".join(pairs[:1000]), ",".join(pairs)))
-    before = count("xlate_actions_oversize")
-    text = ours.run("ofproto/trace", "br0", "in_port=1")[1]
-    assert count("xlate_actions_oversize") == before + 1, text[-300:]
-
-
-NEVER = os.path.join(os.path.dirname(__file__), "../../src/base/coverage_never.def")
-
-
-def test_counters_that_cannot_count(pair):
-    """Those that Open vSwitch has for what does not happen here are 0, not an error; and all of them are its own."""
-    with open(NEVER, encoding="ascii") as f:
-        names = re.findall(r"^NEVER\((\w+)\)$", f.read(), re.M)
-    assert len(names) > 40
-    ours, theirs = pair.controls
-    for name in names:
-        assert ours.run("coverage/read-counter", name) == (True, "0\n"), name
-        assert theirs.run("coverage/read-counter", name)[0], name
 
 
 def test_small_answers(pair):
