@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "json_values.h"
 #include "ovsdb/builtin_schema.h"
 #include "ovsdb/db.h"
 #include "ovsdb/error.h"
@@ -67,8 +68,9 @@ make_db(struct ovsdb_error *error, struct ovsdb_schema *schema)
 }
 
 static void
-take(struct ovsdb_database **db, const json_t *json)
+take(json_t *json, void *arg)
 {
+    struct ovsdb_database **db = arg;
     struct ovsdb_schema *schema;
     struct ovsdb_error *error;
     bool foreign;
@@ -97,24 +99,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ovsdb_schema *schema;
     struct ovsdb_error *error = ovsdb_schema_from_text(ovsdb_builtin_schema, &schema);
     struct ovsdb_database *db = make_db(error, schema);
-    size_t at = 0;
 
     if (db == NULL) {
         abort();
     }
-    while (at < size) {
-        json_error_t problem;
-        json_t *json = json_loadb((const char *)data + at, size - at,
-                                  JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &problem);
-
-        if (json == NULL || problem.position <= 0) {
-            json_decref(json);
-            break;
-        }
-        at += (size_t)problem.position;
-        take(&db, json);
-        json_decref(json);
-    }
+    fuzz_json_values(data, size, take, &db);
     ovsdb_database_destroy(db);
     return 0;
 }

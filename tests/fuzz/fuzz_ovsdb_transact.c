@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "json_values.h"
 #include "ovsdb/builtin_schema.h"
 #include "ovsdb/error.h"
 #include "ovsdb/exec.h"
@@ -147,12 +148,21 @@ request_monitor(struct world *w, const json_t *requests)
     }
 }
 
+static void
+take(json_t *json, void *arg)
+{
+    if (json_is_array(json)) {
+        transact(arg, json);
+    } else if (json_is_object(json)) {
+        request_monitor(arg, json);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct world w = {make_db(), make_db(), make_db(), NULL};
     json_t *all = ovsdb_replica_requests(w.db->schema);
-    size_t at = 0;
 
     if (ovsdb_monitor_create(w.db, OVSDB_MONITOR_V2, all, &w.monitor) != NULL) {
         abort();
@@ -164,23 +174,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         transact(&w, json);
         json_decref(json);
     }
-    while (at < size) {
-        json_error_t error;
-        json_t *json = json_loadb((const char *)data + at, size - at,
-                                  JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &error);
-
-        if (json == NULL || error.position <= 0) {
-            json_decref(json);
-            break;
-        }
-        at += (size_t)error.position;
-        if (json_is_array(json)) {
-            transact(&w, json);
-        } else if (json_is_object(json)) {
-            request_monitor(&w, json);
-        }
-        json_decref(json);
-    }
+    fuzz_json_values(data, size, take, &w);
     ovsdb_monitor_destroy(w.monitor);
     ovsdb_database_destroy(w.db);
     ovsdb_database_destroy(w.replica);

@@ -8,13 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_values.h"
 #include "ovsdb/server_choice.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-take(struct server_choice *choice, const json_t *json)
+take(json_t *json, void *arg)
 {
+    struct server_choice *choice = arg;
+
     if (json_object_get(json, "tables") != NULL) {
         server_choice_reset(choice);
         json_decref(server_choice_request(choice, json));
@@ -34,24 +37,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct server_choice *choice = server_choice_create(
         "tcp:1.2.3.4:5,tcp:db.example:6,cid:11111111-2222-4333-8444-555555555555", "Open_vSwitch",
         &error);
-    size_t at = 0;
 
     if (choice == NULL) {
         abort();
     }
-    while (at < size) {
-        json_error_t problem;
-        json_t *json = json_loadb((const char *)data + at, size - at,
-                                  JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &problem);
-
-        if (json == NULL || problem.position <= 0) {
-            json_decref(json);
-            break;
-        }
-        at += (size_t)problem.position;
-        take(choice, json);
-        json_decref(json);
-    }
+    fuzz_json_values(data, size, take, choice);
     server_choice_destroy(choice);
     return 0;
 }
