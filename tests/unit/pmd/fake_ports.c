@@ -27,6 +27,15 @@ fake_start(void)
     }
 }
 
+int
+fake_group_start(void **state)
+{
+    rcu_init(64);
+    rcu_thread_register();
+    fake_start();
+    return 0;
+}
+
 struct netdev *
 fake_netdev(const char *name, void (*tx)(struct netdev *, uint16_t, struct rte_mbuf **, uint16_t))
 {

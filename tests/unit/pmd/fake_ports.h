@@ -10,6 +10,9 @@
 
 // Starts EAL without huge pages, once; the pool is netdev_default_pool().
 void fake_start(void);
+// The same for a group of tests in a process that has RCU to itself, with this thread in it.  The
+// datapath's own threads run beside a test: memory waits for all of them.
+int fake_group_start(void **state);
 
 // A device of this name; 'tx' gets what is sent to it and must consume it.
 struct netdev *fake_netdev(const char *name,

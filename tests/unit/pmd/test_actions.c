@@ -408,15 +408,6 @@ test_order_is_kept(void **state)
     }
 }
 
-static int
-start(void **state)
-{
-    rcu_init(64);
-    rcu_thread_register();
-    fake_start();
-    return 0;
-}
-
 int
 main(void)
 {
@@ -439,5 +430,5 @@ main(void)
         TEST(test_order_is_kept),
         TEST(test_flows_for_any_shape_see_every_packet),
     };
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, fake_group_start, NULL);
 }

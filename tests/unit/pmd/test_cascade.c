@@ -268,16 +268,6 @@ test_dpcls_only(void **state)
     run_with(0, false);
 }
 
-static int
-start(void **state)
-{
-    // The datapath's own threads run beside the test: memory must wait for all of them.
-    rcu_init(64);
-    rcu_thread_register();
-    fake_start();
-    return 0;
-}
-
 int
 main(void)
 {
@@ -287,5 +277,5 @@ main(void)
         cmocka_unit_test(test_smc_only),
         cmocka_unit_test(test_dpcls_only),
     };
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, fake_group_start, NULL);
 }

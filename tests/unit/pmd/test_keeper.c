@@ -157,8 +157,5 @@ main(void)
                                         teardown),
     };
 
-    rcu_init(64);
-    rcu_thread_register();
-    fake_start();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fake_group_start, NULL);
 }

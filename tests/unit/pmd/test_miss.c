@@ -500,8 +500,5 @@ main(void)
         cmocka_unit_test_setup_teardown(test_drops_are_counted_for_their_queue, setup, teardown),
     };
 
-    rcu_init(64);
-    rcu_thread_register();
-    fake_start();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fake_group_start, NULL);
 }

@@ -318,9 +318,7 @@ start(void **state)
     struct rte_ether_addr src = {{2, 0, 0, 0, 0, 1}}, dst = {{2, 0, 0, 0, 0, 2}};
     uint8_t buf[128], payload[18] = {0};
 
-    rcu_init(64);
-    rcu_thread_register();
-    fake_start();
+    fake_group_start(state);
     for (unsigned i = 0; i < ARRAY_SIZE(world.frames); i++) {
         uint32_t size =
             compose_udp4(buf, sizeof buf, &src, &dst, rte_cpu_to_be_32(i), rte_cpu_to_be_32(9),

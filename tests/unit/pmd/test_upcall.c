@@ -284,15 +284,6 @@ test_a_miss_wakes_the_handler(void **state)
     sleep_then(false, 0);
 }
 
-static int
-start(void **state)
-{
-    rcu_init(64);
-    rcu_thread_register();
-    fake_start();
-    return 0;
-}
-
 int
 main(void)
 {
@@ -303,5 +294,5 @@ main(void)
         TEST(test_handlers_divide_the_ports), TEST(test_a_deleted_port_takes_its_misses_along),
         TEST(test_a_batch_is_given_back),     TEST(test_a_miss_wakes_the_handler),
     };
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, fake_group_start, NULL);
 }

@@ -21,7 +21,7 @@ struct peer {
 
 static struct peer client, server;
 
-static void
+static inline void
 on_open(struct stream *stream, void *arg)
 {
     struct peer *p = arg;
@@ -30,7 +30,7 @@ on_open(struct stream *stream, void *arg)
     p->n_opens++;
 }
 
-static void
+static inline void
 on_read(struct stream *stream, void *arg)
 {
     struct peer *p = arg;
@@ -44,7 +44,7 @@ on_read(struct stream *stream, void *arg)
     }
 }
 
-static void
+static inline void
 on_closed(struct stream *stream, int error, const char *reason, void *arg)
 {
     struct peer *p = arg;
@@ -60,7 +60,7 @@ on_closed(struct stream *stream, int error, const char *reason, void *arg)
 static const struct stream_callbacks callbacks = {
     .on_open = on_open, .on_read = on_read, .on_closed = on_closed};
 
-static void
+static inline void
 accept_server(struct listener *listener, struct stream *stream, void *arg)
 {
     stream_close(server.stream);
@@ -69,7 +69,7 @@ accept_server(struct listener *listener, struct stream *stream, void *arg)
     stream_set_callbacks(stream, &callbacks, &server);
 }
 
-static void
+static inline void
 reset(void)
 {
     stream_close(client.stream);
@@ -80,7 +80,7 @@ reset(void)
     memset(&server, 0, sizeof(server));
 }
 
-static struct listener *
+static inline struct listener *
 listen_on(const char *name, struct tls_config *tls)
 {
     struct listener *listener;
@@ -92,7 +92,7 @@ listen_on(const char *name, struct tls_config *tls)
     return listener;
 }
 
-static void
+static inline void
 connect_to(const char *name, struct tls_config *tls)
 {
     char *error = NULL;
@@ -103,7 +103,7 @@ connect_to(const char *name, struct tls_config *tls)
     assert_int_equal(client.n_opens, 0);
 }
 
-static void
+static inline void
 talk(void)
 {
     RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);

@@ -3,7 +3,7 @@
  * Connections to hosts that are given by name: names that may be asked for, names that nobody
  * knows, ends of streams while their host is looked up, several servers in turn.
  */
-#include "rpc_test.h"
+#include "stream_peers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,77 +11,6 @@
 #include "base/log.h"
 #include "rpc/lookup.h"
 #include "rpc/stream.h"
-
-struct peer {
-    struct stream *stream;
-    int n_opens, n_closes, last_error;
-    char reason[200];
-};
-
-static struct peer client;
-static struct stream *served;
-static int n_served;
-
-static void
-on_open(struct stream *stream, void *arg)
-{
-    struct peer *p = arg;
-
-    p->stream = stream;
-    p->n_opens++;
-}
-
-static void
-on_closed(struct stream *stream, int error, const char *reason, void *arg)
-{
-    struct peer *p = arg;
-
-    p->n_closes++;
-    p->last_error = error;
-    str_copy(p->reason, reason, sizeof(p->reason));
-}
-
-static const struct stream_callbacks callbacks = {.on_open = on_open, .on_closed = on_closed};
-
-static void
-accept_one(struct listener *listener, struct stream *stream, void *arg)
-{
-    stream_close(served);
-    served = stream;
-    n_served++;
-}
-
-static struct listener *
-listen_on(const char *name)
-{
-    struct listener *listener;
-    char *error = NULL;
-
-    if (listener_open(loop, name, 0, NULL, accept_one, NULL, &listener, &error) != 0) {
-        fail_msg("%s", error);
-    }
-    return listener;
-}
-
-static void
-connect_to(const char *name)
-{
-    char *error = NULL;
-
-    if (stream_open(loop, name, 0, NULL, &callbacks, &client, &client.stream, &error) != 0) {
-        fail_msg("%s", error);
-    }
-}
-
-static void
-reset(void)
-{
-    stream_close(client.stream);
-    stream_close(served);
-    served = NULL;
-    n_served = 0;
-    memset(&client, 0, sizeof(client));
-}
 
 static void
 names_that_may_be_asked_for(void **state)
@@ -142,17 +71,17 @@ errors_show_no_control_characters(void **state)
 static void
 a_host_is_connected_to_by_its_name(void **state)
 {
-    struct listener *listener = listen_on("ptcp:0:127.0.0.1");
+    struct listener *listener = listen_on("ptcp:0:127.0.0.1", NULL);
     char name[64];
 
     /* "localhost" may be ::1 first, where nobody listens. */
     snprintf(name, sizeof(name), "tcp:localhost:%u", listener_port(listener));
-    connect_to(name);
+    connect_to(name, NULL);
     assert_true(stream_is_dialing(client.stream));
     assert_false(stream_is_open(client.stream));
     assert_int_equal(stream_send(client.stream, "x", 1), -ENOTCONN);
     assert_int_equal(client.n_opens, 0);
-    RUN_UNTIL(client.n_opens == 1 && n_served == 1);
+    RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);
     assert_false(stream_is_dialing(client.stream));
     assert_string_equal(stream_name(client.stream), name);
     assert_string_equal(stream_peer_ip(client.stream), "127.0.0.1");
@@ -164,18 +93,18 @@ a_host_is_connected_to_by_its_name(void **state)
 static void
 what_nobody_answers_is_reported(void **state)
 {
-    struct listener *listener = listen_on("ptcp:0:127.0.0.1");
+    struct listener *listener = listen_on("ptcp:0:127.0.0.1", NULL);
     char name[64];
 
     snprintf(name, sizeof(name), "tcp:localhost:%u", listener_port(listener));
     listener_close(listener);
-    connect_to(name);
+    connect_to(name, NULL);
     RUN_UNTIL(client.n_closes == 1);
     assert_int_equal(client.last_error, ECONNREFUSED);
     reset();
 
     /* Names under "invalid" do not exist (RFC 2606). */
-    connect_to("tcp:nosuch.invalid:1");
+    connect_to("tcp:nosuch.invalid:1", NULL);
     RUN_UNTIL(client.n_closes == 1);
     assert_int_equal(client.last_error, EHOSTUNREACH);
     assert_non_null(strstr(client.reason, "nosuch.invalid"));
@@ -188,7 +117,7 @@ streams_end_while_their_host_is_looked_up(void **state)
     struct stream *streams[40];
 
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
-        connect_to(i % 2 ? "tcp:nosuch.invalid:1" : "tcp:localhost:1");
+        connect_to(i % 2 ? "tcp:nosuch.invalid:1" : "tcp:localhost:1", NULL);
         streams[i] = client.stream;
         client.stream = NULL;
     }
@@ -223,16 +152,16 @@ several_servers_are_tried_in_turn(void **state)
         names[i] = names_text[i];
     }
     snprintf(name, sizeof(name), "punix:%s/s2", test_dir);
-    struct listener *listener = listen_on(name);
+    struct listener *listener = listen_on(name, NULL);
     struct reconnect *rc = reconnect_create(loop, &settings, &callbacks, &client);
 
     /* Without a wait: that would be longer than this test. */
-    RUN_UNTIL(client.n_opens == 1 && n_served == 1);
+    RUN_UNTIL(client.n_opens == 1 && server.n_opens == 1);
     assert_string_equal(reconnect_name(rc), names[2]);
 
     /* A connection that did not last counts as one more attempt; the wait comes after the third. */
-    stream_close(served);
-    served = NULL;
+    stream_close(server.stream);
+    server.stream = NULL;
     RUN_UNTIL(client.n_closes >= 1);
     for (int i = 0; i < 5; i++) {
         loop_run_once(loop, 10);
@@ -240,7 +169,7 @@ several_servers_are_tried_in_turn(void **state)
     assert_int_equal(client.n_opens, 1);
     assert_string_equal(reconnect_state(rc), "BACKOFF");
     reconnect_force(rc, true);
-    RUN_UNTIL(client.n_opens == 2 && n_served == 2);
+    RUN_UNTIL(client.n_opens == 2 && server.n_opens == 2);
 
     /* Given up, it is the turn of the others, and only then we wait. */
     reconnect_force(rc, false);

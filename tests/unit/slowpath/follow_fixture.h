@@ -217,6 +217,28 @@ install(bool late)
     xlate_out_fini(&out);
 }
 
+/* 'max_revalidator_ms': how long at most until the next pass. */
+static inline void
+start_slowpath(unsigned max_revalidator_ms)
+{
+    struct smap config = SMAP_INIT;
+    char text[16];
+
+    snprintf(text, sizeof text, "%u", max_revalidator_ms);
+    smap_put(&config, "max-revalidator", text);
+    sp = slowpath_create(fx.loop, fx.all);
+    slowpath_start(sp, dp, &config);
+    flow_index = sp->index;
+    smap_destroy(&config);
+}
+
+static inline void
+stop_slowpath(void)
+{
+    slowpath_destroy(sp);
+    sp = NULL;
+}
+
 static inline int
 follow_setup(void **state)
 {

@@ -42,13 +42,10 @@ check_flow(struct dp *d, struct dp_flow *flow, void *aux)
 static void
 datapath_equals_fresh_translation(void **state)
 {
-    const struct smap config = SMAP_INIT;
     unsigned n_in_place = 0;
 
     (void)state;
-    sp = slowpath_create(fx.loop, fx.all);
-    slowpath_start(sp, dp, &config);
-    flow_index = sp->index;
+    start_slowpath(500);
     for (int round = 0; round < 500; round++) {
         for (unsigned i = random_range(5); i; i--) {
             install(random_range(8) == 0);
@@ -65,8 +62,7 @@ datapath_equals_fresh_translation(void **state)
     }
     assert_true(n_checked > 5000);
     assert_true(n_in_place > 50);
-    slowpath_destroy(sp);
-    sp = NULL;
+    stop_slowpath();
     assert_int_equal(dp_n_flows(dp), 0);
 }
 
@@ -121,13 +117,8 @@ come_along(enum company company)
 static void
 a_waiting_suspect_does_not_keep_its_rule(void **state)
 {
-    struct smap config = SMAP_INIT;
-
     (void)state;
-    smap_put(&config, "max-revalidator", "60000");
-    sp = slowpath_create(fx.loop, fx.all);
-    slowpath_start(sp, dp, &config);
-    flow_index = sp->index;
+    start_slowpath(60000);
     run_rule(rule_below, "push:NXM_OF_IP_SRC[],push:NXM_OF_IP_DST[],output:1", OFPFC_ADD);
     for (unsigned round = 0; round < 2 * N_COMPANIES; round++) {
         bool beaten = round % 2;
@@ -155,9 +146,7 @@ a_waiting_suspect_does_not_keep_its_rule(void **state)
         rcu_quiesce();
     }
     run_rule(rule_below, "drop", OFPFC_DELETE_STRICT);
-    slowpath_destroy(sp);
-    sp = NULL;
-    smap_destroy(&config);
+    stop_slowpath();
 }
 
 /* --- a pass in the middle of a commit --------------------------------------------------------- */
@@ -166,14 +155,11 @@ a_waiting_suspect_does_not_keep_its_rule(void **state)
 static void
 a_pass_before_the_news_loses_no_change(void **state)
 {
-    const struct smap config = SMAP_INIT;
     struct ofproto_view *old;
     bool done = false;
 
     (void)state;
-    sp = slowpath_create(fx.loop, fx.all);
-    slowpath_start(sp, dp, &config);
-    flow_index = sp->index;
+    start_slowpath(500);
     run_rule(rule_above, "output:1,output:2,output:3", OFPFC_ADD);
     for (unsigned i = 0; i < 50; i++) {
         install(false);
@@ -197,8 +183,7 @@ a_pass_before_the_news_loses_no_change(void **state)
     ofproto_view_changed(br);
     ofproto_commit(br);
     run_rule(rule_above, "drop", OFPFC_DELETE_STRICT);
-    slowpath_destroy(sp);
-    sp = NULL;
+    stop_slowpath();
 }
 
 /* --- cohorts --------------------------------------------------------------------------------- */
@@ -250,14 +235,11 @@ check_cohorts(void)
 static void
 cohorts_equal_fresh_translation(void **state)
 {
-    const struct smap config = SMAP_INIT;
     unsigned long total = 0;
 
     (void)state;
     broad = true;
-    sp = slowpath_create(fx.loop, fx.all);
-    slowpath_start(sp, dp, &config);
-    flow_index = sp->index;
+    start_slowpath(500);
     for (int round = 0; round < 300; round++) {
         for (unsigned i = dp_n_flows(dp) < 300 ? 100 : random_range(10); i; i--) {
             install(random_range(50) == 0);
@@ -272,8 +254,7 @@ cohorts_equal_fresh_translation(void **state)
         rcu_quiesce();
     }
     assert_true(total > 300); /* Some ten thousand, far less where time passes slowly. */
-    slowpath_destroy(sp);
-    sp = NULL;
+    stop_slowpath();
     broad = false;
 }
 
@@ -282,14 +263,11 @@ cohorts_equal_fresh_translation(void **state)
 static void
 a_stream_is_followed_together(void **state)
 {
-    const struct smap config = SMAP_INIT;
     unsigned n = 0;
     uint64_t last = 0;
 
     (void)state;
-    sp = slowpath_create(fx.loop, fx.all);
-    slowpath_start(sp, dp, &config);
-    flow_index = sp->index;
+    start_slowpath(500);
     for (unsigned i = 0; i < 50; i++) {
         install(false);
     }
@@ -305,21 +283,15 @@ a_stream_is_followed_together(void **state)
     assert_int_equal(atomic_load(&sp->followed_seq), ofprotos_seq(fx.all));
     assert_true(n < 1000);
     dp_flow_walk(dp, 0, 1, check_flow, NULL);
-    slowpath_destroy(sp);
-    sp = NULL;
+    stop_slowpath();
 }
 
 /* A change that a barrier's answer followed leaves nothing to wake a revalidator for. */
 static void
 what_main_followed_wakes_nobody(void **state)
 {
-    struct smap config = SMAP_INIT;
-
     (void)state;
-    smap_put(&config, "max-revalidator", "60000");
-    sp = slowpath_create(fx.loop, fx.all);
-    slowpath_start(sp, dp, &config);
-    flow_index = sp->index;
+    start_slowpath(60000);
     for (unsigned i = 0; i < 10; i++) {
         install(false);
     }
@@ -339,9 +311,7 @@ what_main_followed_wakes_nobody(void **state)
     }
     dp_flow_walk(dp, 0, 1, check_flow, NULL);
     run_rule(rule_above, "drop", OFPFC_DELETE_STRICT);
-    slowpath_destroy(sp);
-    sp = NULL;
-    smap_destroy(&config);
+    stop_slowpath();
 }
 
 /* --- memory that is given back ---------------------------------------------------------------- */
@@ -416,14 +386,10 @@ handle_a_miss(void)
 static void
 memory_of_many_flows_is_given_back(void **state)
 {
-    struct smap config = SMAP_INIT;
     uint64_t n;
 
     (void)state;
-    smap_put(&config, "max-revalidator", "60000");
-    sp = slowpath_create(fx.loop, fx.all);
-    slowpath_start(sp, dp, &config);
-    flow_index = sp->index;
+    start_slowpath(60000);
     n_trims = 0;
     for (uint32_t i = 0; i < TRIM_FLOWS + 100; i++) {
         put_flow(i);
@@ -443,9 +409,7 @@ memory_of_many_flows_is_given_back(void **state)
     assert_int_equal(n_trims, 1);
     assert_true(coverage_read("revalidator_trim", &n));
     assert_int_equal(n, 1);
-    slowpath_destroy(sp);
-    sp = NULL;
-    smap_destroy(&config);
+    stop_slowpath();
 }
 
 int
