@@ -57,14 +57,7 @@ def _make_switches(class_):
         return switch.start() if start else switch
 
     yield make
-    errors = []
-    for switch in reversed(made):
-        try:
-            switch.close()
-        except Exception as e:  # close the others first
-            errors.append(e)
-    if errors:
-        raise errors[0]
+    switchlib.close_all(made)
 
 
 @pytest.fixture

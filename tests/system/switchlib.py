@@ -50,6 +50,27 @@ def wait_for(question, timeout=10.0, what="condition"):
         time.sleep(0.02)
 
 
+def close_all(made):
+    """Closes each of the list, the last one first, whatever becomes of the others."""
+    errors = []
+    for thing in reversed(made):
+        try:
+            thing.close()
+        except Exception as e:  # close the others first
+            errors.append(e)
+    if errors:
+        raise errors[0]
+
+
+def gone(pid):
+    """It is no process any more, or one that nobody has buried."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def heir_of(pid):
     """The process that has the memory of worker 'pid' when that is dead; None: there is none."""
     for child in sh(["pgrep", "-P", str(pid)], check=False).stdout.split():

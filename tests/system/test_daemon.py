@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from switchlib import SLUICED, Netns, heir_of, wait_for
+from switchlib import SLUICED, Netns, gone, heir_of, wait_for
 
 
 class Daemon:
@@ -88,14 +88,6 @@ def daemon(tmp_path):
     d = Daemon(tmp_path)
     yield d
     d.close()
-
-
-def gone(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as f:
-            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 # -- options ---------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
 from ovsdb_lib import SCHEMA, SERVE, STOCK, Server
+from switchlib import close_all, wait_for
 
 pytestmark = pytest.mark.rootless
 
@@ -75,17 +75,7 @@ def things():
         return thing
 
     yield add
-    for thing in reversed(made):
-        thing.close()
-
-
-def wait_for(condition, timeout=20):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
+    close_all(made)
 
 
 def vsctl(remote, *args, wait=True):
@@ -118,7 +108,7 @@ def test_the_leader_of_three_is_followed(things, tmp_path):
     vsctl(remote, "add-br", "br0")
     assert "it is not the leader" in client.read_log()
     first.close()
-    wait_for(lambda: any(m.is_leader() for m in members[1:]), 60)
+    wait_for(lambda: any(m.is_leader() for m in members[1:]), 60, "another leader")
     vsctl(remote, "add-br", "br1")
     assert vsctl(remote, "list-br").split() == ["br0", "br1"]
 
@@ -288,7 +278,8 @@ def test_keys_that_come_later(things, tmp_path):
     port = free_port()
     client = things(Client("ssl:localhost:%d" % port, tmp_path, "--private-key=" + key,
                            "--certificate=" + cert, "--ca-cert=" + cert))
-    wait_for(lambda: "|ERR|ssl:localhost:%d: private key %s" % (port, key) in client.read_log())
+    wait_for(lambda: "|ERR|ssl:localhost:%d: private key %s" % (port, key) in client.read_log(), 20,
+             "the error about the key")
     # One that is its own authority, for both ends.
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:P-256", "-nodes", "-keyout", key + ".new", "-out", cert,
@@ -315,7 +306,7 @@ def test_a_manager_by_its_name(things):
         conn.sendall(b'{"method":"list_dbs","params":[],"id":"x"}')
         assert b"Open_vSwitch" in conn.recv(1 << 16)
         wait_for(lambda: server.vsctl("--bare", "--columns=is_connected", "find", "Manager",
-                                      'target="%s"' % name).strip() == "true")
+                                      'target="%s"' % name).strip() == "true", 20, "the Manager's row")
         conn.close()
     assert sorted(server.vsctl("get-manager").split()) == sorted(["tcp:nosuch.invalid:1", name])
 
@@ -323,7 +314,7 @@ def test_a_manager_by_its_name(things):
 def test_a_host_that_nobody_knows(things, server, tmp_path):
     """It is said, tried again, and keeps nobody from the next one."""
     client = things(Client("tcp:nosuch.invalid:6640", tmp_path))
-    wait_for(lambda: "no address of host nosuch.invalid is known" in client.read_log(), 60)
+    wait_for(lambda: "no address of host nosuch.invalid is known" in client.read_log(), 60, "the error about the name")
     assert client.process.poll() is None
     more = tmp_path / "more"
     more.mkdir()

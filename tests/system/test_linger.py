@@ -13,7 +13,7 @@ import time
 import pytest
 
 from outage import Outage
-from switchlib import Switch, sh, switch_with_two_hosts, wait_for
+from switchlib import Switch, gone, sh, switch_with_two_hosts, wait_for
 from testpmd import Testpmd
 
 # Far above what it takes: a machine that runs other tests must not fail here.
@@ -35,15 +35,6 @@ def lingering_pid(sw):
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(sw.dir + "/ovs-vswitchd.lingering")
         return struct.unpack("iII", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-
-
-def gone(pid):
-    """It is no process any more, or one that nobody has buried."""
-    try:
-        with open("/proc/%d/stat" % pid) as f:
-            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def await_end(pid):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from ovsdb_lib import SERVE, Server
+from switchlib import wait_for
 
 pytestmark = pytest.mark.rootless
 
@@ -49,15 +50,6 @@ def clients(server):
     for c in made:
         if c.process.returncode is None:
             c.close()
-
-
-def wait_for(condition, timeout=15):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
 
 
 def vsctl(server, *args):
@@ -167,7 +159,7 @@ def test_tcp(server, clients):
         port = server.vsctl("--bare", "--columns=status", "list", "manager")
         return "bound_port=" in port
 
-    wait_for(bound)
+    wait_for(bound, 15, "the port")
     port = port.split("bound_port=")[1].split()[0].strip('"')
     clients(f"tcp:127.0.0.1:{port}")
     vsctl(server, "add-br", "br0")

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from dbproxy import CuttingProxy
-from switchlib import GENUINE, SCHEMA, SLUICED, Switch, sh, wait_for
+from switchlib import GENUINE, SCHEMA, SLUICED, Switch, close_all, sh, wait_for
 
 KIND = os.environ.get("SWITCH_KIND", "sluice")
 DAEMON = SLUICED if KIND == "sluice" else GENUINE
@@ -72,14 +72,7 @@ def clients():
         return made[-1].start() if start else made[-1]
 
     yield make
-    errors = []
-    for c in reversed(made):
-        try:
-            c.close()
-        except Exception as e:  # close the others first
-            errors.append(e)
-    if errors:
-        raise errors[0]
+    close_all(made)
 
 
 class Flood:
