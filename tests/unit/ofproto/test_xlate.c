@@ -16,10 +16,7 @@ resubmits_are_limited(void **state)
     struct xlate_out out;
 
     (void)state;
-    fx_init(&fx);
-    br0 = fx_bridge(&fx, "br0");
-    fx_port(&fx, br0, "p1", 1, NULL, NULL);
-    fx_port(&fx, br0, "p2", 2, NULL, NULL);
+    br0 = fx_start(&fx, 2);
 
     /* For ever: too deep.  Nothing of it is sent. */
     fx_output(&acts, 2);
@@ -125,12 +122,7 @@ clones_change_nothing_behind_them(void **state)
     struct ofproto *br0;
 
     (void)state;
-    fx_init(&fx);
-    br0 = fx_bridge(&fx, "br0");
-    fx_port(&fx, br0, "p1", 1, NULL, NULL);
-    fx_port(&fx, br0, "p2", 2, NULL, NULL);
-    fx_port(&fx, br0, "p3", 3, NULL, NULL);
-    fx_port(&fx, br0, "p4", 4, NULL, NULL);
+    br0 = fx_start(&fx, 4);
     put_actions(br0, 1, "", WRITE("2"));
     put_actions(br0, 2, "", "exit");
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
@@ -150,11 +142,7 @@ sizes_have_a_set_of_their_own(void **state)
     struct ofproto *br0;
 
     (void)state;
-    fx_init(&fx);
-    br0 = fx_bridge(&fx, "br0");
-    fx_port(&fx, br0, "p1", 1, NULL, NULL);
-    fx_port(&fx, br0, "p2", 2, NULL, NULL);
-    fx_port(&fx, br0, "p3", 3, NULL, NULL);
+    br0 = fx_start(&fx, 3);
     put_actions(br0, 1, "reg0=1", WRITE("2"));
     put_actions(br0, 1, "reg0=0", WRITE("3"));
     put_actions(br0, 0, "", CHECK "resubmit(,1)");
@@ -274,10 +262,7 @@ only_what_a_change_can_affect(void **state)
     struct xlate_out out;
 
     (void)state;
-    fx_init(&fx);
-    br0 = fx_bridge(&fx, "br0");
-    fx_port(&fx, br0, "p1", 1, NULL, NULL);
-    fx_port(&fx, br0, "p2", 2, NULL, NULL);
+    br0 = fx_start(&fx, 2);
     uint32_t reg = htonl(7);
     ofpacts_put_set_field(&acts, MF_REG0, &reg, NULL);
     fx_resubmit(&acts, 3);
@@ -330,10 +315,7 @@ new_rule_matters(const char *const *rules, const char *new_rule)
     struct fx fx;
     bool matters;
 
-    fx_init(&fx);
-    struct ofproto *br0 = fx_bridge(&fx, "br0");
-    fx_port(&fx, br0, "p1", 1, NULL, NULL);
-    fx_port(&fx, br0, "p2", 2, NULL, NULL);
+    struct ofproto *br0 = fx_start(&fx, 2);
     for (; *rules; rules++) {
         add_flow(br0, *rules);
     }
@@ -390,11 +372,7 @@ a_moved_mac_affects_who_sends_to_it(void **state)
     struct xlate_out out;
 
     (void)state;
-    fx_init(&fx);
-    br0 = fx_bridge(&fx, "br0");
-    fx_port(&fx, br0, "p1", 1, NULL, NULL);
-    fx_port(&fx, br0, "p2", 2, NULL, NULL);
-    fx_port(&fx, br0, "p3", 3, NULL, NULL);
+    br0 = fx_start(&fx, 3);
     fx_output(&acts, OFPP_NORMAL);
     fx_flow_acts(br0, 0, "", 1, &acts);
     fx_expect(&fx, 2, "dl_src=00:00:00:00:00:02,dl_dst=00:00:00:00:00:09", true, "1,3");

@@ -57,12 +57,7 @@ equal_results_of_a_batch_are_one(void **state)
     struct flow flow = fx_flow_of("udp,nw_src=10.0.0.1");
 
     (void)state;
-    fx_init(&fx);
-    struct ofproto *p = fx_bridge(&fx, "br0");
-    for (uint16_t i = 1; i <= 2; i++) {
-        fx_port(&fx, p, i == 1 ? "p1" : "p2", i, NULL, NULL);
-    }
-    ofproto_commit(p);
+    struct ofproto *p = fx_start(&fx, 2);
     rules_for_sharing(p);
     xlate_shared(&fx, "udp,nw_src=10.0.0.1,tp_src=1", &share, &a);
     xlate_shared(&fx, "udp,nw_src=10.0.0.2,tp_src=2", &share, &b);
@@ -104,11 +99,7 @@ a_share_is_bounded(void **state)
     char text[64];
 
     (void)state;
-    fx_init(&fx);
-    struct ofproto *p = fx_bridge(&fx, "br0");
-    fx_port(&fx, p, "p1", 1, NULL, NULL);
-    fx_port(&fx, p, "p2", 2, NULL, NULL);
-    ofproto_commit(p);
+    struct ofproto *p = fx_start(&fx, 2);
     for (int i = 0; i < 3 * XLATE_SHARED; i++) {
         snprintf(text, sizeof text, "udp,tp_src=%d", i);
         fx_output(&acts, 2);
@@ -163,15 +154,7 @@ a_batch_follows_its_tables(void **state)
     struct ofpacts acts = {0};
 
     (void)state;
-    fx_init(&fx);
-    struct ofproto *p = fx_bridge(&fx, "br0");
-    for (uint16_t i = 1; i <= 4; i++) {
-        char name[8];
-
-        snprintf(name, sizeof name, "p%u", i);
-        fx_port(&fx, p, name, i, NULL, NULL);
-    }
-    ofproto_commit(p);
+    struct ofproto *p = fx_start(&fx, 4);
     rules_for_sharing(p);
     xlate_share_init(&share);
     expect_in_batch(&fx, "udp,nw_src=10.0.0.1,tp_src=1", &share, "2");

@@ -133,6 +133,23 @@ fx_port(struct fx *fx, struct ofproto *p, const char *name, odp_port_t odp, cons
     return ofp;
 }
 
+/* Begins with bridge "br0" and its ports "p1", "p2"... of the same numbers. */
+static inline struct ofproto *
+fx_start(struct fx *fx, unsigned n_ports)
+{
+    struct ofproto *br0;
+
+    fx_init(fx);
+    br0 = fx_bridge(fx, "br0");
+    for (unsigned i = 1; i <= n_ports; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "p%u", i);
+        assert_int_equal(fx_port(fx, br0, name, i, NULL, NULL), i);
+    }
+    return br0;
+}
+
 /* Takes the actions. */
 static inline void
 fx_flow_acts(struct ofproto *p, uint8_t table_id, const char *match_text, uint16_t priority,
