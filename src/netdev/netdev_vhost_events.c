@@ -182,7 +182,8 @@ is_refused(struct netdev_vhost *vhost, const void *msg)
 {
     switch (request) {
     case SET_MEM_TABLE:
-        return !is_memory(msg);
+        return !is_memory(msg) ||
+               !netdev_vhost_rings_may(&vhost->rings, request, (const char *)msg + HEADER_SIZE);
     case GET_INFLIGHT_FD:
     case SET_INFLIGHT_FD:
         return true;

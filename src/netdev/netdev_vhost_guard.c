@@ -25,7 +25,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "base/fd_served.h"
 #include "netdev/netdev_vhost.h"
@@ -36,12 +39,18 @@ enum {
     // How the library reads messages.
     MESSAGE_HEADER_SIZE = 12,
     MESSAGE_FDS = 8,
+    // Behind each region.  More than a ring of the largest size or a frame takes.
+    APRON = 1 << 20,
+    PAGE = 4096,
+    LARGE_PAGE = 2 << 20, // where a file may have such pages
+    PLACES = 8,           // that are tried
 };
 
 struct region {
     _Atomic uintptr_t start; // 0: free.  Written last, and taken away first.
     _Atomic size_t length;
     struct netdev_vhost *_Atomic owner;
+    size_t whole; // with its apron
 };
 
 // Under 'lock', but for the handler.
@@ -246,7 +255,7 @@ recvmsg(int sock, struct msghdr *msg, int flags)
 // --- the table -----------------------------------------------------------------------------
 
 static bool
-add_region(uintptr_t start, size_t length, struct netdev_vhost *owner)
+add_region(uintptr_t start, size_t length, size_t whole, struct netdev_vhost *owner)
 {
     size_t i = 0;
 
@@ -255,6 +264,7 @@ add_region(uintptr_t start, size_t length, struct netdev_vhost *owner)
         i++;
     }
     if (i < MAX_REGIONS) {
+        regions[i].whole = whole;
         atomic_store_explicit(&regions[i].length, length, memory_order_relaxed);
         atomic_store_explicit(&regions[i].owner, owner, memory_order_relaxed);
         atomic_store_explicit(&regions[i].start, start, memory_order_release);
@@ -281,18 +291,23 @@ find_region(uintptr_t address)
     return NULL;
 }
 
-static void
-remove_region(uintptr_t start)
+// Returns how much goes with the 'length' bytes there.
+static size_t
+remove_region(uintptr_t start, size_t length)
 {
     if (atomic_load_explicit(&n_regions, memory_order_relaxed) == 0) {
-        return;
+        return length;
     }
     pthread_mutex_lock(&lock);
     struct region *region = find_region(start);
     if (region != NULL && atomic_load_explicit(&region->start, memory_order_relaxed) == start) {
+        if (atomic_load_explicit(&region->length, memory_order_relaxed) == length) {
+            length = region->whole;
+        }
         atomic_store_explicit(&region->start, 0, memory_order_release);
     }
     pthread_mutex_unlock(&lock);
+    return length;
 }
 
 // --- in front of the C library -------------------------------------------------------------
@@ -320,6 +335,59 @@ netdev_vhost_guard_can_map(unsigned int i, uint64_t size)
     return at != MAP_FAILED;
 }
 
+// A place of 'whole' bytes where nothing is, unless somebody else takes it; NULL: there is none.
+static void *
+find_place(size_t whole, size_t alignment)
+{
+    char *at =
+        map(NULL, whole + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (at == MAP_FAILED) {
+        return NULL;
+    }
+    syscall(SYS_munmap, at, whole + alignment);
+    return at + (alignment - (uintptr_t)at % alignment) % alignment;
+}
+
+// Maps a guest's file and behind it an apron, which is private memory of no meaning.  Behind an
+// IOMMU the library (22.11.11, and newer ones) takes what lies side by side for the guest to lie
+// side by side here, too: a ring or a frame that begins at the end of a region and goes on in
+// another would go on in whatever is mapped behind the first: another guest's memory, or ours.
+static void *
+map_with_apron(size_t length, int prot, int flags, int fd, size_t *whole)
+{
+    struct statfs fs;
+    bool is_huge = fstatfs(fd, &fs) == 0 && (uint32_t)fs.f_type == HUGETLBFS_MAGIC;
+    size_t page = is_huge ? (size_t)fs.f_bsize : PAGE, alignment = MAX(page, (size_t)LARGE_PAGE);
+
+    if (length == 0 || length > SIZE_MAX / 2) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    size_t size = ROUND_UP(length, page);
+    *whole = size + APRON;
+    errno = ENOMEM;
+    for (int i = 0; i < PLACES; i++) {
+        char *place = find_place(*whole, alignment);
+        if (place == NULL) {
+            return MAP_FAILED;
+        }
+        void *at = map(place, length, prot, flags | MAP_FIXED_NOREPLACE, fd, 0);
+        if (at == MAP_FAILED && errno != EEXIST) {
+            return MAP_FAILED;
+        }
+        if (at == place && map(place + size, APRON, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+                               -1, 0) == place + size) {
+            return at;
+        }
+        if (at != MAP_FAILED) {
+            syscall(SYS_munmap, at, length);
+        }
+    }
+    return MAP_FAILED;
+}
+
 void *
 mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
@@ -336,10 +404,13 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
     }
     // A forwarding thread would wait for its pages, at the first touch.
     bool is_refused = is_guests && fd_is_served_by_others(fd);
-    void *at = is_refused ? MAP_FAILED : map(address, length, prot, flags, fd, offset);
+    size_t whole = length;
+    void *at = is_refused  ? MAP_FAILED
+               : is_guests ? map_with_apron(length, prot, flags, fd, &whole)
+                           : map(address, length, prot, flags, fd, offset);
     int error = is_refused ? EINVAL : errno;
-    if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, noted)) {
-        syscall(SYS_munmap, at, length);
+    if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, whole, noted)) {
+        syscall(SYS_munmap, at, whole);
         at = MAP_FAILED;
         error = ENOMEM;
     }
@@ -353,8 +424,7 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
 int
 munmap(void *address, size_t length)
 {
-    remove_region((uintptr_t)address);
-    return (int)syscall(SYS_munmap, address, length);
+    return (int)syscall(SYS_munmap, address, remove_region((uintptr_t)address, length));
 }
 
 // The C library's, by another name.

@@ -10,6 +10,9 @@
 // misalignment, a mapping that is not a guest's) goes to the handler that DPDK has set in the same
 // thread, as EAL does while it takes a page, or ends the process as without us.
 //
+// Behind each such mapping lies an apron of private memory: what the library touches beyond the end
+// of one (it does, for guests behind an IOMMU) is nobody else's.
+//
 // And keeps descriptors from piling up until the process has no more: the library leaves those open
 // that come with in-flight tables of a wrong size, with rings of wrong numbers, or more than eight
 // at once.  The executable's recvmsg() closes what comes with a message that takes none or not so

@@ -5,17 +5,20 @@
 
 #define F_MQ (1ULL << 22)
 #define F_LOG_ALL (1ULL << 26)
+#define F_ACCESS_PLATFORM (1ULL << 33)
 #define F_RING_PACKED (1ULL << 34)
 
 // By their numbers in vhost-user.rst.
 enum {
     SET_FEATURES = 2,
     RESET_OWNER = 4,
+    SET_MEM_TABLE = 5,
     SET_VRING_NUM = 8,
     SET_VRING_ADDR = 9,
     SET_VRING_BASE = 10,
     GET_VRING_BASE = 11,
     SET_VRING_KICK = 12,
+    IOTLB_MSG = 22,
 };
 
 // The number of a ring and what is said of it.
@@ -77,7 +80,8 @@ may_set_features(struct netdev_vhost_rings *r, const void *payload)
     memcpy(&features, payload, sizeof(features));
     uint64_t changed = features ^ r->features;
     if (((changed & ~F_LOG_ALL) != 0 && has_a_placed_ring(r)) ||
-        ((features & F_MQ) == 0 && has_a_ring_of_a_second_pair(r))) {
+        ((features & F_MQ) == 0 && has_a_ring_of_a_second_pair(r)) ||
+        ((features & F_ACCESS_PLATFORM) != 0 && r->has_stale_translations)) {
         return false;
     }
     if ((changed & F_RING_PACKED) == 0) {
@@ -138,6 +142,14 @@ stop(struct netdev_vhost_rings *r, struct netdev_vhost_ring *ring)
     *ring = (struct netdev_vhost_ring){.base = VHOST_RING_NO_BASE};
 }
 
+// What an IOMMU told is where memory lies with us.  The library forgets it with the memory only
+// while it uses it, but notes it, and has it, while the guest does without.
+static void
+change_memory(struct netdev_vhost_rings *r)
+{
+    r->has_stale_translations |= r->has_translations && (r->features & F_ACCESS_PLATFORM) == 0;
+}
+
 bool
 netdev_vhost_rings_may(struct netdev_vhost_rings *r, uint32_t request, const void *payload)
 {
@@ -149,6 +161,14 @@ netdev_vhost_rings_may(struct netdev_vhost_rings *r, uint32_t request, const voi
     }
     if (request == RESET_OWNER) {
         return false;
+    }
+    if (request == SET_MEM_TABLE) {
+        change_memory(r);
+        return true;
+    }
+    if (request == IOTLB_MSG) {
+        r->has_translations = true;
+        return true;
     }
     // Of a kick's number one byte counts; other rings that there cannot be are the library's to
     // refuse.

@@ -8,6 +8,9 @@
 // Where a ring of one kind was says nothing to one of the other.  QEMU and DPDK's virtio-user do
 // so.
 //
+// What an IOMMU said of memory that has changed while the guest did without it is for no ring: the
+// library would go on with it (22.11.11 and newer), where that memory was.
+//
 // RESET_OWNER, which front-ends have not sent for ten years, is never for the library: it forgets
 // what it has for rings without giving it back.
 //
@@ -29,8 +32,10 @@ enum {
 
 // All zero: a connection that has said nothing.
 struct netdev_vhost_rings {
-    uint64_t features;  // that the library has accepted
-    uint32_t n_entries; // sum of 'held'
+    uint64_t features;           // that the library has accepted
+    uint32_t n_entries;          // sum of 'held'
+    bool has_translations;       // of an IOMMU
+    bool has_stale_translations; // to memory that is gone
     struct netdev_vhost_ring {
         uint32_t size; // 0: the library has none that it could use
         uint32_t held; // entries that it has memory for, also of the other kind

@@ -87,9 +87,9 @@ def make(sw, drivers, name, cls, **kw):  # noqa: F811
     return d
 
 
-def make_translated(sw, drivers, name):  # noqa: F811
+def make_translated(sw, drivers, name, cls=Behind):  # noqa: F811
     """Its buffers, too, lie behind the IOMMU."""
-    driver = make(sw, drivers, name, Behind, features=(vf.IOMMU,), fill=False)
+    driver = make(sw, drivers, name, cls, features=(vf.IOMMU,), fill=False)
     for ring in driver.rings:
         plain = ring.describe
         ring.describe = lambda i, address, *args, plain=plain, **kw: plain(i, IOVA + address, *args,
@@ -164,6 +164,76 @@ def test_misses_that_nobody_reads(sw, drivers, relay):  # noqa: F811
     finally:
         theirs.close()
         full.close()
+
+
+class Crossing(Behind):
+    """Has one page more, of which it says that it lies before its first one for the guest.  It does
+    not, in the switch."""
+    TAIL, GUEST_TAIL = IOVA - PAGE, 1 << 30
+
+    def _negotiate(self):
+        self.tail = os.memfd_create("tail")
+        os.ftruncate(self.tail, PAGE)
+        super()._negotiate()
+
+    def set_memory(self, regions):
+        super().set_memory(regions + [(self.GUEST_TAIL, PAGE, self.tail)])
+
+    def tell_tail(self):
+        self.fe.send(vf.IOTLB_MSG, struct.pack("<QQQBB6x", self.TAIL, PAGE, vf.USER + self.GUEST_TAIL,
+                                            READ_WRITE, UPDATE))
+        self.tell(UPDATE, IOVA)
+
+    def close(self):
+        super().close()
+        os.close(self.tail)
+
+
+@RELAY
+def test_a_frame_across_two_places(sw, drivers, relay):  # noqa: F811
+    """Of other memory than the page's the switch neither tells nor changes anything: what follows
+    it are zeros (the library takes both places for one)."""
+    begin_with(sw, "vhost-iommu-support", relay)
+    b = make(sw, drivers, "b", Driver)
+    h = make_translated(sw, drivers, "h", Crossing)
+    until_one_arrives(h, b)
+    h.tell_tail()
+    head = bytes(12) + ether(src=b"\2\0\0\0\0\7", payload=b"tail")
+    os.pwrite(h.tail, head, PAGE - len(head))
+    ring = h.tx
+    i = h.slot % h.SLOTS
+    ring.describe(i, Crossing.TAIL - IOVA + PAGE - len(head), len(head) + 400)
+    b.receive()
+    ring.offer(i)
+    got = []
+    wait_for(lambda: got.extend(f for _, f in b.receive() if f[6:12] == b"\2\0\0\0\0\7") or got, 20,
+             "the frame")
+    assert got[0] == head[12:] + bytes(400)
+    until_one_arrives(h, b)
+
+
+@RELAY
+def test_places_from_before(sw, drivers, relay):  # noqa: F811
+    """What an IOMMU told of memory that went while the guest did without it is not gone on with."""
+    begin_with(sw, "vhost-iommu-support", relay)
+    a, b = (make(sw, drivers, name, Driver) for name in "ab")
+
+    class Turning(Behind):
+        def set_memory(self, regions):
+            super().set_memory(regions)
+            for ring in self.rings:
+                self.fe.send(vf.SET_VRING_NUM, struct.pack("<II", ring.index, self.N))
+            self.tell(UPDATE, IOVA, self.size)
+            self.set_features(self.features & ~(1 << vf.IOMMU))
+            super().set_memory([(0, PAGE, self.fd)])
+            self.set_features(self.features)
+
+    try:
+        h = make(sw, drivers, "h", Turning, features=(vf.IOMMU,), fill=False)
+        assert h.fe.ask(vf.GET_FEATURES) is None
+    finally:
+        until_one_arrives(a, b)
+    assert sw.proc.poll() is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="userfaultfd needs root")

@@ -92,6 +92,46 @@ test_many_pages_are_one_mapping(void **state)
     free(other);
 }
 
+// What lies behind the end of a guest's memory is its own, however its regions come and go.
+static void
+test_an_apron(void **state)
+{
+    enum { N = 8, APRON = 1 << 20 };
+    static const size_t lengths[] = {1, PAGE - 1, PAGE, 3 * PAGE, LENGTH};
+    struct netdev_vhost *vhost = port();
+    unsigned int before = count_mappings();
+
+    for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++) {
+        size_t length = lengths[k], size = (length + PAGE - 1) / PAGE * PAGE;
+        uint8_t *p[N];
+        for (int i = 0; i < N; i++) {
+            int fd = empty_file(0);
+            assert_int_equal(ftruncate(fd, (off_t)size), 0);
+            p[i] = map_file(vhost, fd, length);
+            assert_true(p[i] != MAP_FAILED);
+            close(fd);
+        }
+        for (int i = 0; i < N; i++) {
+            memset(p[i] + size, 1 + i, APRON);
+            p[i][0] = (uint8_t)(100 + i);
+        }
+        for (int i = 0; i < N; i++) {
+            assert_int_equal(p[i][0], 100 + i);
+            assert_int_equal(p[i][size], 1 + i);
+            assert_int_equal(p[i][size + APRON - 1], 1 + i);
+            assert_int_equal(munmap(p[i], length), 0);
+        }
+        assert_int_equal(count_mappings(), before);
+    }
+    netdev_vhost_guard_note(vhost);
+    int fd = empty_file(0);
+    assert_true(mmap(NULL, SIZE_MAX - PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED);
+    netdev_vhost_guard_note(NULL);
+    close(fd);
+    assert_true(count_mappings() <= before);
+    free(vhost);
+}
+
 static void
 test_huge_pages(void **state)
 {
@@ -531,6 +571,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_pages_are_one_mapping),
+        cmocka_unit_test(test_an_apron),
         cmocka_unit_test(test_huge_pages),
         cmocka_unit_test(test_other_faults_end_the_process),
         cmocka_unit_test(test_a_handler_is_its_threads),

@@ -15,9 +15,10 @@
 #define MQ (1ULL << 22)
 #define LOG_ALL (1ULL << 26)
 #define EVENT_IDX (1ULL << 29)
+#define IOMMU (1ULL << 33)
 #define PACKED (1ULL << 34)
 
-enum { FEATURES = 2, RESET = 4, NUM = 8, ADDR, BASE, STOP, KICK };
+enum { FEATURES = 2, RESET = 4, MEMORY, NUM = 8, ADDR, BASE, STOP, KICK, IOTLB = 22 };
 
 static struct netdev_vhost_rings rings;
 
@@ -243,6 +244,25 @@ test_started_rings(void **state)
     assert_false(netdev_vhost_rings_has_started(&rings, UINT32_MAX));
 }
 
+static void
+test_what_an_iommu_said_of_memory_that_is_gone(void **state)
+{
+    assert_true(set_features(IOMMU) && say(MEMORY, 0, 0) && say(IOTLB, 0, 0));
+    // While it is used, the library forgets it with the memory.
+    assert_true(say(MEMORY, 0, 0) && set_features(0) && set_features(IOMMU));
+    assert_true(set_features(0) && say(MEMORY, 0, 0) && set_features(EVENT_IDX));
+    assert_false(set_features(IOMMU));
+}
+
+static void
+test_what_an_iommu_said_too_early(void **state)
+{
+    assert_true(set_features(0) && say(MEMORY, 0, 0) && say(MEMORY, 0, 0));
+    assert_true(set_features(IOMMU) && set_features(0));
+    assert_true(say(IOTLB, 0, 0) && say(MEMORY, 0, 0));
+    assert_false(set_features(IOMMU));
+}
+
 int
 main(void)
 {
@@ -258,6 +278,8 @@ main(void)
         cmocka_unit_test_setup(test_all_together_of_both_kinds, set_up),
         cmocka_unit_test_setup(test_features_of_placed_rings, set_up),
         cmocka_unit_test_setup(test_started_rings, set_up),
+        cmocka_unit_test_setup(test_what_an_iommu_said_of_memory_that_is_gone, set_up),
+        cmocka_unit_test_setup(test_what_an_iommu_said_too_early, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
