@@ -60,10 +60,13 @@ static uint64_t
 socket_flags(const struct netdev_vhost *vhost)
 {
     const struct smap *config = dpdk_config();
-    uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS | RTE_VHOST_USER_NET_STATS_ENABLE;
+    // What one buffer does not hold has one of 64 kB: a chain of buffers has as many as a guest
+    // wants, all that the pool has, and the thread copies all of it.
+    uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS | RTE_VHOST_USER_NET_STATS_ENABLE |
+                     RTE_VHOST_USER_LINEARBUF_SUPPORT;
 
-    if (!vhost->offloads) {
-        flags |= RTE_VHOST_USER_LINEARBUF_SUPPORT; // nothing comes that one buffer does not hold
+    if (vhost->offloads) {
+        flags |= RTE_VHOST_USER_EXTBUF_SUPPORT;
     }
     if (vhost->is_client || vhost->relay != NULL) {
         flags |= RTE_VHOST_USER_CLIENT;
@@ -338,7 +341,8 @@ vhost_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
     struct netdev_pool_wish wish = {
         .mtu = vhost->mtu,
         .numa_id = numa_id,
-        .n_mbufs = n_pairs * (4u + (vhost->offloads ? VHOST_SUPER_BUFFERS : 0)) * NETDEV_MAX_BURST,
+        // A burst of super-frames waits to be cut.
+        .n_mbufs = n_pairs * (4u + (vhost->offloads ? 1 : 0)) * NETDEV_MAX_BURST,
         .owner = smap_get_bool(dpdk_config(), "per-port-memory", false) ? netdev->name : NULL};
     struct netdev_pool *pool = netdev_pool_get(&wish, errorp);
     if (pool == NULL) {

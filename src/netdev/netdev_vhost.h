@@ -24,7 +24,6 @@ enum {
     VHOST_VRINGS_PER_PAIR = 2, // the guest's receive ring, then its send ring
     VHOST_RETRIES_DEFAULT = 8,
     VHOST_RETRIES_MAX = 32,
-    VHOST_SUPER_BUFFERS = 44, // that the longest super-frame fills, of the smallest size
 };
 
 // What one sending thread counts, by its qid.

@@ -19,7 +19,8 @@ import pytest
 
 import vhost_frontend as vf
 from switchlib import wait_for
-from test_vhost_protocol import OFFLOADS, add_server, begin, connect, drivers, ether  # noqa: F401
+from test_vhost_protocol import (OFFLOADS, add_server, begin, connect, drivers, ether,  # noqa: F401
+                                 super_header, tcp)
 from vhost_frontend import Driver, Frontend
 
 SECONDS = float(os.environ.get("TORTURE_SECONDS", "0.6"))
@@ -234,6 +235,33 @@ def test_in_flight_tables(sw, drivers):  # noqa: F811
     os.close(fd)
     assert len(os.listdir(fds)) <= before + 8  # what was sent has been closed
     near.exchange(100)
+
+
+def test_giant_frames(sw, drivers):  # noqa: F811
+    """A frame as long as a chain of descriptors can be takes no buffers, which are everybody's, and no
+    time; what is no longer than TCP makes it passes."""
+    begin(sw, "other_config:userspace-tso-enable=true")
+    near = Neighbours(sw, drivers)
+    h = connect(sw, drivers, "h", features=OFFLOADS)
+    n = 60
+    for head in range(0, 4 * n, n):
+        for i in range(n):
+            h.tx.describe(head + i, 0, h.size, NEXT if i + 1 < n else 0, head + i + 1)
+    for i in range(100):
+        h.tx.offer(i % 4 * n)
+        if i % 10 == 0:
+            near.exchange()
+    wait_for(lambda: len(h.tx.reap()) == 0 and h.tx.used_idx == h.tx.avail_idx, 20, "the chains")
+    with open(sw.log, encoding="utf-8") as f:
+        assert "failed to allocate memory for mbuf" not in f.read()
+    # 45 segments of a usual size; another one's ring has room for all of them.
+    frame = tcp(os.urandom(45 * 1448), whole=False)
+    near.b.receive()
+    h.send(frame, header=super_header(False))
+    got = b""
+    while len(got) < 45 * 1448:
+        got += b"".join(f[54:] for _, f in near.b.expect(1) if f[12:14] == b"\x08\0")
+    assert got == frame[54:]
 
 
 def test_a_log_that_begins_within_its_file(sw, drivers):  # noqa: F811
