@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of the restart: milliseconds without an answer to a ping each millisecond while the switch
-is stopped and started, crashes under --monitor, hands over to another process (Sluice only), or is
-restarted by ovs-ctl; from a namespace to another one, and to a guest's stand-in."""
+is stopped and started, crashes under --monitor (by SIGSEGV, and Sluice also by SIGKILL), hands over to
+another process (Sluice only), or is restarted by ovs-ctl or as a unit of systemd (Sluice only); from a namespace to another one, and to a guest's stand-in."""
 import os
 import shutil
 import signal
@@ -10,7 +10,7 @@ import time
 
 import rig
 from guests import Guest
-from machine import Machine
+from machine import Machine, NoSystemd, SystemdMachine
 from outage import Outage
 from row import Metric, Row
 from switchlib import GENUINE, SLUICED, Host, wait_for
@@ -48,10 +48,10 @@ def stop_and_start(sw):
     start_again(sw)
 
 
-def crash(sw):
-    """SIGSEGV: ovs-vswitchd's monitor does not come back from SIGKILL."""
+def crash(sw, signum):
+    """SIGSEGV for both switches: ovs-vswitchd's monitor does not come back from SIGKILL."""
     old = sw.pid
-    os.kill(old, signal.SIGSEGV)
+    os.kill(old, signum)
 
     def replaced():
         try:
@@ -73,14 +73,20 @@ def measure(sw, host, address, n):
     if sw.kind == "sluice":
         answer["takeover"] = statistics.median(silence(host, address, sw.take_over)
                                                for _ in range(n))
+    answer["crash"] = crashing(sw, host, address, signal.SIGSEGV)
+    if sw.kind == "sluice":
+        answer["kill"] = crashing(sw, host, address, signal.SIGKILL)
+    if sw.kind == "sluice":
+        answer["linger"] = lingering(sw, host, address, n)
+    return answer
+
+
+def crashing(sw, host, address, signum):
     sw.stop()
     start_again(sw, "--monitor")
     wait_for(lambda: Host.ping(host, address, count=1, timeout=1), 20, "answers")
     time.sleep(3)  # a spare process is ready by then
-    answer["crash"] = silence(host, address, lambda: crash(sw))
-    if sw.kind == "sluice":
-        answer["linger"] = lingering(sw, host, address, n)
-    return answer
+    return silence(host, address, lambda: crash(sw, signum))
 
 
 def lingering(sw, host, address, n):
@@ -173,23 +179,73 @@ def by_ovs_ctl(sw, options):
         m.close()
 
 
+UNIT = {"other_config": {"dpdk-init": True, "dpdk-extra": "--no-huge -m 512"},
+        "bridges": {"br0": {}}}
+
+
+def by_systemd(sw, options):
+    """The unit as it is installed, in a machine with systemd, without huge pages: its restart, kill -9
+    of the switch, of which its monitor takes care, and of the monitor, of which systemd does."""
+    if sw.kind != "sluice":
+        return {}
+    try:
+        m, hosts = SystemdMachine(), []
+    except NoSystemd as e:
+        raise rig.switchlib.Failed(str(e)) from e
+
+    def pids():
+        return m.out("systemctl show -P MainPID sluiced"), \
+            m.out("cat /run/openvswitch/ovs-vswitchd.pid", check=False)
+
+    def kill(which):
+        before = pids()[which]
+        m.run("kill -9 " + before)
+        wait_for(lambda: pids()[which] not in (before, "0", ""), 20, "another process")
+    try:
+        m.install_service()
+        m.configure(UNIT)
+        m.run("systemctl daemon-reload; systemctl start sluiced", timeout=60)
+        for i in (1, 2):
+            hosts.append(m.add_host(i))
+        wait_for(lambda: Host.ping(hosts[0], ADDRESS, count=1), 20, "traffic")
+        time.sleep(3)  # a spare process is ready by then
+        answer = {"restart": silence(hosts[0], ADDRESS,
+                                     lambda: m.run("systemctl restart sluiced", timeout=60))}
+        for key, which in (("kill", 1), ("kill-monitor", 0)):
+            time.sleep(3)
+            answer[key] = silence(hosts[0], ADDRESS, lambda which=which: kill(which))
+        return answer
+    finally:
+        for h in hosts:
+            h.close()
+        m.close()
+
+
 def metrics(where):
     return [Metric("stop", "silence, ms: stop and start, " + where, "ms", goal=50),
             Metric("crash", "silence, ms: crash under --monitor, " + where, "ms", goal=50),
+            Metric("kill", "silence, ms: kill -9 under --monitor, " + where, "ms", goal=50),
             Metric("takeover", "silence, ms: --takeover, " + where, "ms", goal=50),
             Metric("linger", "silence, ms: stop and start with --linger, " + where, "ms", goal=50)]
 
 
 ROWS = [
-    Row("restart-hosts", metrics("namespaces"), between_hosts, limit=90, takes=(7, 6)),
-    Row("restart-virtio-user", metrics("virtio-user"), to_guest, limit=120, takes=(8, 8)),
+    Row("restart-hosts", metrics("namespaces"), between_hosts, limit=90, takes=(12, 6)),
+    Row("restart-virtio-user", metrics("virtio-user"), to_guest, limit=120, takes=(13, 8)),
     Row("restart-guest", [Metric("stop", "silence, ms: stop and start, Linux guest", "ms", goal=300),
                           Metric("crash", "silence, ms: crash, Linux guest", "ms", goal=300),
+                          Metric("kill", "silence, ms: kill -9 under --monitor, Linux guest", "ms",
+                                 goal=300),
                           Metric("takeover", "silence, ms: --takeover, Linux guest", "ms", goal=300),
                           Metric("linger", "silence, ms: stop and start with --linger, Linux guest",
                                  "ms", goal=300),
                           Metric("flaps", "changes of the guest's link over all that", "")],
-        to_real_guest, limit=120, takes=(18, 13)),
+        to_real_guest, limit=120, takes=(23, 13)),
     Row("restart-ovs-ctl", [Metric("restart", "silence, ms: ovs-ctl restart, namespaces", "ms")],
         by_ovs_ctl, limit=120, takes=(2, 2)),
+    Row("restart-unit", [Metric("restart", "silence, ms: systemctl restart, namespaces", "ms", goal=50),
+                         Metric("kill", "silence, ms: kill -9 of the unit's switch", "ms", goal=50),
+                         Metric("kill-monitor", "silence, ms: kill -9 of the unit's monitor", "ms",
+                                goal=50)],
+        by_systemd, limit=120, takes=(15, 1)),
 ]

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine of one's own for tests that install things: the host's files with a private layer above
 them, private /run, processes and network.  What happens there is gone with close()."""
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 
-from switchlib import Failed, Netns, sh
+from switchlib import ROOT, SLUICED, Failed, Netns, sh
 
 # The layers.
 LAYERS = r"""
@@ -153,9 +155,10 @@ class Machine:
 
 class SystemdMachine(Machine):
     """A machine whose first process is the host's systemd."""
+    UNIT = "/lib/systemd/system/sluiced.service"
 
     def __init__(self):
-        self.init = None
+        self.init = self.config = None
         self.groups = None
         unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
         root = "/sys/fs/cgroup" if unified else "/sys/fs/cgroup/systemd"
@@ -179,6 +182,29 @@ class SystemdMachine(Machine):
                 self.close()
                 raise Failed("systemd is not running")
             time.sleep(0.1)
+
+    def install_service(self):
+        """What 'make install' puts there for sluiced.service; .config is its start-up file then."""
+        build = os.path.join(ROOT, "build")
+        with open(os.path.join(build, "conf", "sluiced.service"), encoding="utf-8") as f:
+            unit = f.read()
+        prefix = re.search("^ExecStart=(.*)/sbin/sluiced ", unit, re.M)[1]
+        settings = re.search("^EnvironmentFile=-(.*)", unit, re.M)[1]
+        with open(os.path.join(build, "conf", "sluiced"), encoding="utf-8") as f:
+            self.config = re.search("^SLUICED_OPTIONS=.*--config=(.*)", f.read(), re.M)[1]
+        for source, target in ((SLUICED, prefix + "/sbin/sluiced"), (build + "/conf/sluiced", settings),
+                               (build + "/conf/sluiced.service", self.UNIT),
+                               (ROOT + "/conf/sluiced-stop", prefix + "/libexec/sluice/sluiced-stop"),
+                               (build + "/src/relay/sluice-vhost-relay",
+                                prefix + "/libexec/sluice/sluice-vhost-relay")):
+            self.run("mkdir -p " + os.path.dirname(target))
+            self.put(source, target)
+        self.run("mkdir -p " + os.path.dirname(self.config))
+
+    def configure(self, config):
+        """The start-up file: its text, or what it says."""
+        with open(self.path(self.config), "w", encoding="utf-8") as f:
+            f.write(config if isinstance(config, str) else json.dumps(config))
 
     def close(self):
         super().close()

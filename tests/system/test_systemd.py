@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The unit under a systemd that runs: start, readiness, limits, restart, watchdog, stop."""
-import json
 import os
 import re
 
 import pytest
 
 from machine import NoSystemd, SystemdMachine
-from switchlib import ROOT, SLUICED, wait_for
+from switchlib import ROOT, wait_for
 from test_vhost_relay import is_open
 from vhost_frontend import Driver
 
-UNIT = "/lib/systemd/system/sluiced.service"
 # linux/capability.h
 CAP_NET_ADMIN, CAP_SYS_MODULE, CAP_SYS_PTRACE, CAP_SYS_BOOT = 12, 16, 19, 22
 CONFIG = {"other_config": {"dpdk-init": True, "dpdk-extra": "--no-huge -m 64"},
@@ -31,33 +29,13 @@ def machine():
     except NoSystemd as e:
         pytest.skip(str(e))
     try:
-        build = os.path.join(ROOT, "build")
-        with open(os.path.join(build, "conf", "sluiced.service"), encoding="utf-8") as f:
-            unit = f.read()
-        prefix = re.search("^ExecStart=(.*)/sbin/sluiced ", unit, re.M)[1]
-        settings = re.search("^EnvironmentFile=-(.*)", unit, re.M)[1]
-        with open(os.path.join(build, "conf", "sluiced"), encoding="utf-8") as f:
-            config = re.search("^SLUICED_OPTIONS=.*--config=(.*)", f.read(), re.M)[1]
-        for source, target in ((SLUICED, prefix + "/sbin/sluiced"), (build + "/conf/sluiced", settings),
-                               (build + "/conf/sluiced.service", UNIT),
-                               (ROOT + "/conf/sluiced-stop", prefix + "/libexec/sluice/sluiced-stop"),
-                               (build + "/src/relay/sluice-vhost-relay",
-                                prefix + "/libexec/sluice/sluice-vhost-relay")):
-            m.run("mkdir -p " + os.path.dirname(target))
-            m.put(source, target)
-        m.run("mkdir -p " + os.path.dirname(config))
-        m.config = config
-        configure(m, CONFIG)
+        m.install_service()
+        m.configure(CONFIG)
         m.run("ip link add eth9 type veth peer name eth8; ip link set eth8 up; ip link set eth9 up")
         m.run("systemctl daemon-reload")
         yield m
     finally:
         m.close()
-
-
-def configure(m, config):
-    with open(m.path(m.config), "w", encoding="utf-8") as f:
-        f.write(config if isinstance(config, str) else json.dumps(config))
 
 
 def show(m, name):
@@ -167,7 +145,7 @@ def test_it_starts_restarts_and_stops(machine):
     assert m.run("ip link show p1", check=False).returncode
     wait_for(lambda: not m.out("pgrep -x sluiced", check=False), timeout=2, what="the last process")
     # The database is there, so the next start has the bridges without the file as well.
-    configure(m, {})
+    m.configure({})
     m.run("systemctl start sluiced")
     assert "br0" in m.out("ovs-vsctl list-br")
 
@@ -252,11 +230,11 @@ def test_a_restart_whose_start_fails_leaves_the_old_one_to_the_next_start(machin
     m = machine
     m.run("systemctl start sluiced")
     m.run("ovs-ofctl add-flow br0 cookie=0x77,priority=7,arp,actions=drop")
-    configure(m, '{"bridges": {"br0": {"prots": {}}}}')
+    m.configure('{"bridges": {"br0": {"prots": {}}}}')
     m.run("systemctl restart sluiced", check=False)
     wait_for(lambda: "prots" in log(m), timeout=5, what="the error")
     assert forwards(m)
-    configure(m, CONFIG)
+    m.configure(CONFIG)
     m.run("systemctl reset-failed sluiced; systemctl start sluiced")
     until_forwarding(m)
     assert "taking over from pid" in log(m)
@@ -301,10 +279,10 @@ def test_one_that_lingers_is_stopped_and_forwards_on(machine, monitor):
 
 def test_a_bad_file_is_an_error_of_the_start(machine):
     m = machine
-    configure(m, '{"bridges": {"br0": {"prots": {}}}}')
+    m.configure('{"bridges": {"br0": {"prots": {}}}}')
     assert m.run("systemctl start sluiced", check=False).returncode == 1
     assert "prots" in log(m)
     m.run("systemctl stop sluiced")
-    configure(m, CONFIG)
+    m.configure(CONFIG)
     m.run("systemctl start sluiced")
     assert forwards(m)
