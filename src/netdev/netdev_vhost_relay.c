@@ -19,6 +19,7 @@
 #include "base/fd_pass.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/rcu.h"
 #include "base/util.h"
 #include "netdev/netdev_vhost.h"
 #include "netdev/netdev_vhost_relay_old.h"
@@ -431,7 +432,11 @@ netdev_await_guests(void)
         while (relay->is_catching_up) {
             struct pollfd pollfd = {.fd = relay->control, .events = POLLIN};
             int64_t left_ms = end_ms - clock_now_ms();
-            if (left_ms <= 0 || poll(&pollfd, 1, (int)left_ms) != 1) {
+            // The vhost thread, for which we wait, may wait for a grace period.
+            rcu_offline();
+            int n = left_ms <= 0 ? 0 : poll(&pollfd, 1, (int)left_ms);
+            rcu_online();
+            if (n != 1) {
                 return;
             }
             on_control(relay->control, LOOP_READ, relay);

@@ -159,6 +159,23 @@ def test_requests_meanwhile_are_answered_by_the_next_switch(made):
     assert struct.unpack("<Q", a.fe.s.recv(20)[12:])[0] == a.offered
 
 
+def test_who_stops_his_rings_meanwhile_costs_nobody_the_connection(made):
+    """The next switch waits for guests while its vhost thread ends the first one's device, for which it
+    waits for the switch: neither may wait for the other."""
+    sw = switch(made)
+    drivers = add_ports(sw, made, n=16)
+    first, others = drivers[:3], drivers[3:]
+    sw.stop()
+    for driver in first:
+        driver.fe.send(vf.GET_VRING_BASE, struct.pack("<II", 0, 0))
+    sw.start()
+    assert all(len(driver.fe.s.recv(20)) == 20 for driver in first)
+    wait_for(lambda: all(sw.get("Interface", "v%d" % i, "link_state") == "up" for i in range(3, 16)), SOON_S,
+             "the links")
+    exchange(others[0], others[1], 0)
+    assert all(is_open(d) for d in others)
+
+
 def test_a_guest_is_let_go_when_its_port_goes(made):
     sw = switch(made)
     a, b = add_ports(sw, made)
