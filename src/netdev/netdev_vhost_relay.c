@@ -29,6 +29,7 @@
 LOG_MODULE(netdev_dpdk);
 
 #define BACKLOG 16
+#define LINES_PER_MINUTE 20
 #define RETRY_MS 200
 #define RETRY_AGAIN_MS 1000
 #define RELEASE_SILENCE_MS 250   // without any answer
@@ -48,6 +49,7 @@ struct netdev_vhost_relay {
     bool is_due;               // its answer
     bool hangs;                // did not hear that it is to go
     bool has_none;             // was said: there is no other for one that ended
+    struct log_rate told;      // what it has to say, often of what a front-end did
     struct netdev_vhost_relay *next;
 };
 
@@ -235,7 +237,7 @@ on_control(int fd, unsigned int events, void *relay_)
         loop_timer_stop(&relay->silence);
         relay->is_catching_up = relay->is_catching_up && message[0] != RELAY_READY;
         if (message[0] == RELAY_LOG) {
-            log_info("%s: %s", relay->name, message + 1);
+            log_info_rl(&relay->told, "%s: %s", relay->name, message + 1);
         } else if (message[0] == RELAY_CONNECT) {
             connect_front_end(relay);
         }
@@ -286,6 +288,7 @@ netdev_vhost_relay_open(const char *name, const char *outer, bool is_server, str
         .is_server = is_server,
         .loop = loop,
         .control = -1,
+        .told = LOG_RATE_INIT(LINES_PER_MINUTE, 2 * LINES_PER_MINUTE),
         .next = relays,
     };
     relays = relay;

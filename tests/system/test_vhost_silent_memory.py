@@ -147,6 +147,20 @@ def test_memory_of_a_file_system_that_does_not_answer(sw, drivers, silent_file):
     wait_for(lambda: near.exchange() or drivers[-1].receive(), 20, "frames for an honest guest")
 
 
+def test_refused_files_do_not_fill_the_log(sw, silent_file):
+    fd, _ = silent_file
+    begin(sw)
+    path = add_server(sw, "h")
+    for _ in range(200):
+        fe = Frontend(path)
+        fe.send(vf.SET_VRING_CALL, struct.pack("<Q", 0), [fd])
+        assert is_over(fe)
+        fe.close()
+    sw.appctl("version")  # its main thread has read what the relay said
+    with open(sw.log, encoding="utf-8") as f:
+        assert 0 < f.read().count("h: a file of a file system") < 100
+
+
 @pytest.mark.parametrize("relay", ("true", "false"), ids=("relay", "no-relay"))
 @pytest.mark.parametrize("request_", (vf.SET_MEM_TABLE, vf.SET_VRING_CALL, vf.SET_LOG_FD, vf.SET_OWNER),
                          ids=("memory", "call", "log", "unwanted"))
