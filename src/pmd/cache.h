@@ -38,7 +38,8 @@ struct emc_table {
 
 struct emc {
     RCU_PTR(struct emc_table) table; /* main: w, pmd: r; the table is the PMD's */
-    int32_t countdown;               // candidates until the next insertion
+    uint32_t inv_prob;               // that 'countdown' is of
+    int64_t countdown;               // candidates until the next insertion
     _Atomic uint64_t n_evicted;      /* pmd: w, main: r; words that had to go for another */
 };
 

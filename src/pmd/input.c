@@ -248,6 +248,15 @@ emc_insert(struct emc *emc, const struct emc_table *t, uint32_t hash, uint32_t s
     __atomic_store_n(w, bucket_word(hash, slot), __ATOMIC_RELAXED);
 }
 
+// Twice the mean of inv_prob - 1 needs more than 32 bits.
+static int64_t
+emc_random_countdown(uint32_t inv_prob)
+{
+    uint64_t n = 2 * (uint64_t)inv_prob - 1; // 0 ... n - 1
+
+    return n > 1 ? (int64_t)((__uint128_t)random_u64() * n >> 64) : 0;
+}
+
 // What a lower stage found moves up: into the SMC always, into the EMC now and then.
 static void
 promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
@@ -265,12 +274,16 @@ promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
     if (!inv_prob || t->rest) {
         return;
     }
+    if (UNLIKELY(emc->inv_prob != inv_prob)) {
+        emc->inv_prob = inv_prob; // at once, however long the other one would have taken
+        emc->countdown = 0;
+    }
     emc->countdown -= __builtin_popcount(below_emc);
     if (emc->countdown >= 0) {
         return;
     }
     // Uniform with the right mean, so that no pattern of arrival keeps a flow out.
-    emc->countdown = inv_prob > 1 ? (int32_t)random_range(2 * inv_prob - 1) : 0;
+    emc->countdown = emc_random_countdown(inv_prob);
     BURST_FOREACH (i, below_emc) {
         emc_insert(emc, t, b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
         if (inv_prob > 1) {

@@ -94,7 +94,7 @@ FUNCTIONS = {
         "prefetch_candidate": "verify", "verify": "verify",
         "emc_is_resting": "emc", "emc_inv_prob": "emc", "emc_lookup": "emc",
         "smc_lookup": "smc",
-        "emc_insert": "promote", "promote": "promote",
+        "emc_insert": "promote", "emc_random_countdown": "promote", "promote": "promote",
     },
     "pmd/dpcls.c": {"pmd_find_lane": "hash"},
 }

@@ -160,6 +160,45 @@ test_the_rest_is_as_much_longer_as_the_window(void **state)
     assert_int_equal(rest_of_empty(EMC_ENTRIES_MAX), 128 * 262144);
 }
 
+static unsigned
+words_used(void)
+{
+    const struct emc_table *t = rcu_get(&pmd->emc.table);
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < t->n_entries; i++) {
+        n += t->w[i] != 0;
+    }
+    return n;
+}
+
+static void
+set_inv_prob(uint32_t inv_prob)
+{
+    dp->set.emc_inv_prob = inv_prob;
+    dp_apply_settings(dp, pmd);
+}
+
+// The key takes any number of 32 bits.  The larger it is, the fewer flows are put in: of these, the
+// first one.
+static void
+test_the_least_probabilities(void **state)
+{
+    static const uint32_t probs[] = {(UINT32_C(1) << 31) + 1, UINT32_C(1) << 31, UINT32_MAX,
+                                     (UINT32_C(1) << 30) + 1, UINT32_C(1) << 30};
+
+    for (size_t i = 0; i < sizeof probs / sizeof probs[0]; i++) {
+        set_entries(i % 2 ? 65536 : 32768); // an empty one
+        set_inv_prob(probs[i]);
+        percent_found(N_FLOWS, 1);
+        assert_in_range(words_used(), 0, 2);
+    }
+    // And what comes after it counts at once.
+    set_inv_prob(1);
+    percent_found(N_FLOWS, 1);
+    assert_true(words_used() > N_FLOWS / 2);
+}
+
 int
 main(void)
 {
@@ -168,6 +207,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_cache_that_is_missed_rests, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_rest_is_as_much_longer_as_the_window, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_the_least_probabilities, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, fake_group_start, NULL);
