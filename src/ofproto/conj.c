@@ -9,10 +9,12 @@
  */
 #include <stdlib.h>
 
+#include "base/uthash.h"
 #include "ofproto/ofproto_priv.h"
 
 /* What is known of one id at one priority. */
 struct conj {
+    UT_hash_handle hh; /* by id, in order of appearance */
     uint32_t id;
     uint64_t clauses; /* bitmap of those that matched */
     unsigned n_clauses;
@@ -24,26 +26,26 @@ actions_of(const struct cls_rule *r)
     return rule_from_cls(r)->actions;
 }
 
-/* Adds the clauses of one rule. */
+/* Adds the clauses of one rule: there may be thousands of ids, in each of many rules. */
 static void
-add_clauses(struct conj **conjs, size_t *n, const struct rule_actions *a)
+add_clauses(struct conj **conjs, const struct rule_actions *a)
 {
     OFPACT_FOR_EACH(act, rule_acts(a), a->size)
     {
         const struct ofpact_conjunction *c = OFPACT_CAST(ofpact_conjunction, act);
-        size_t i = 0;
+        struct conj *conj;
 
         if (act->type != OFPACT_CONJUNCTION || c->clause >= 64) {
             continue;
         }
-        while (i < *n && (*conjs)[i].id != c->id) {
-            i++;
+        HASH_FIND(hh, *conjs, &c->id, sizeof c->id, conj);
+        if (!conj) {
+            conj = xzalloc(sizeof *conj);
+            conj->id = c->id;
+            conj->n_clauses = c->n_clauses;
+            HASH_ADD(hh, *conjs, id, sizeof conj->id, conj);
         }
-        if (i == *n) {
-            *conjs = xreallocarray(*conjs, *n + 1, sizeof **conjs);
-            (*conjs)[(*n)++] = (struct conj){.id = c->id, .n_clauses = c->n_clauses};
-        }
-        (*conjs)[i].clauses |= UINT64_C(1) << c->clause;
+        conj->clauses |= UINT64_C(1) << c->clause;
     }
 }
 
@@ -77,20 +79,20 @@ resolve(const struct cls *cls, cls_version_t version, const struct flow *flow, s
         const struct cls_rule **rules, size_t from, size_t to)
 {
     const struct cls_rule *found = NULL;
-    struct conj *conjs = NULL;
+    struct conj *conjs = NULL, *conj, *next;
     struct flow with_id = *flow;
-    size_t n = 0;
 
     for (size_t i = from; i < to; i++) {
-        add_clauses(&conjs, &n, actions_of(rules[i]));
+        add_clauses(&conjs, actions_of(rules[i]));
     }
-    for (size_t i = 0; i < n && !found; i++) {
-        if (is_complete(&conjs[i])) {
-            with_id.conj_id = conjs[i].id;
+    HASH_ITER (hh, conjs, conj, next) {
+        if (!found && is_complete(conj)) {
+            with_id.conj_id = conj->id;
             found = best_ordinary(cls, version, &with_id, wc);
         }
+        HASH_DEL(conjs, conj);
+        free(conj);
     }
-    free(conjs);
     return found;
 }
 

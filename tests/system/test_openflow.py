@@ -229,6 +229,24 @@ def test_conjunctive_matches(br):
     assert not verdict("10.0.0.2", 443)
 
 
+def test_64_clauses_of_thousands_of_conjunctions(br, tmp_path):
+    """All clauses match, but of all ids only one has all of them."""
+    n_ids, whole = 3000, 1777
+    lines = ["priority=10,conj_id=%d,actions=LOCAL" % whole, "priority=1,actions=drop"]
+    for i in range(64):
+        ids = [j for j in range(1, n_ids + 1) if j == whole or j % 64 != i]
+        lines.append("priority=10,metadata=0/%#x,actions=%s" % (
+            1 << i, ",".join("conjunction(%d,%d/64)" % (j, i + 1) for j in ids)))
+    (tmp_path / "flows").write_text("\n".join(lines) + "\n")
+    br.ofctl("add-flows", "br0", str(tmp_path / "flows"))
+
+    def trace():
+        return br.appctl("ofproto/trace", "br0", "in_port=1,tcp")
+    assert "conj_id=%d" % whole in trace() and "LOCAL" in trace()
+    br.ofctl("del-flows", "br0", "metadata=0/0x8000")
+    assert "priority 1" in trace() and "LOCAL" not in trace()
+
+
 def test_ports_of_one_transaction_are_numbered_in_a_known_order():
     """First those that ask for a number, then by name; the sets in the database have no order."""
     names = ["p%d" % i for i in range(1, 13)]
