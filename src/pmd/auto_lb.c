@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // pmd-auto-lb: places the queues anew when a PMD has been overloaded for a minute and the new
-// placement would spread the load better.  The measure is the variance of the PMDs' load, in
-// percent of a core, over that minute.  Main thread, from dp_run().
+// placement would spread the load better.  The measure is the variance of the load of a NUMA node's
+// PMDs, in percent of a core, over that minute: queues stay on their nodes.  When it looks, and
+// what it then does and says, is as in Open vSwitch.  Main thread, from dp_run().
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -17,9 +18,42 @@ COVERAGE_DEFINE(pmd_auto_lb_rebalance);
 
 enum { MINUTE_INTERVALS = RXQ_INTERVALS };
 
-void
-auto_lb_log_settings(const struct dp_settings *set)
+static uint32_t
+percent(const struct smap *cfg, const char *key, uint32_t def)
 {
+    uint32_t value = smap_get_uint(cfg, key, def);
+
+    return value > 100 ? def : value;
+}
+
+void
+auto_lb_set(struct dp *dp, const struct smap *cfg)
+{
+    struct dp_settings *set = &dp->set, old = *set;
+
+    set->auto_lb = smap_get_bool(cfg, "pmd-auto-lb", false);
+    set->auto_lb_interval_min = MAX(
+        MIN(smap_get_uint(cfg, "pmd-auto-lb-rebal-interval", AUTO_LB_INTERVAL_MIN), 20000u), 1u);
+    set->auto_lb_improvement =
+        percent(cfg, "pmd-auto-lb-improvement-threshold", AUTO_LB_IMPROVEMENT);
+    set->auto_lb_load = percent(cfg, "pmd-auto-lb-load-threshold", AUTO_LB_LOAD);
+    bool interval = set->auto_lb_interval_min != old.auto_lb_interval_min;
+    bool improvement = set->auto_lb_improvement != old.auto_lb_improvement;
+    bool load = set->auto_lb_load != old.auto_lb_load;
+    if (interval) {
+        log_info("PMD auto load balance interval set to %u mins", set->auto_lb_interval_min);
+    }
+    if (improvement) {
+        log_info("PMD auto load balance improvement threshold set to %u%%",
+                 set->auto_lb_improvement);
+    }
+    if (load) {
+        log_info("PMD auto load balance load threshold set to %u%%", set->auto_lb_load);
+    }
+    if (set->auto_lb == old.auto_lb && !interval && !improvement && !load) {
+        return;
+    }
+    dp->auto_lb_checked = atomic_load(&dp->load_intervals);
     if (set->auto_lb) {
         log_info("PMD auto load balance is enabled, interval %u mins, pmd load threshold %u%%, "
                  "improvement threshold %u%%.",
@@ -54,80 +88,158 @@ n_queues_of(const struct dp *dp, const struct pmd *pmd)
     return n;
 }
 
-// There is something to move only off a PMD with two queues or more.
+static bool
+takes_part(const struct pmd *pmd)
+{
+    return !pmd->is_kernel && !pmd->isolated;
+}
+
 static bool
 some_pmd_is_overloaded(const struct dp *dp)
 {
     DP_FOREACH_PMD (pmd, dp) {
-        if (!pmd->is_kernel && !pmd->isolated && n_queues_of(dp, pmd) > 1 &&
-            pmd_busy_percent(pmd) >= dp->set.auto_lb_load) {
+        if (takes_part(pmd) && pmd_busy_percent(pmd) >= dp->set.auto_lb_load) {
             return true;
         }
     }
     return false;
 }
 
-// Of the loads that the queues' cycles add up to on each PMD that takes part.
-static uint64_t
-load_variance(const struct dp *dp)
+// There must be two PMDs, one of them with two queues.
+static bool
+something_can_move(const struct dp *dp)
 {
-    uint64_t minute = clock_tsc_hz() * 60, load[PMD_MAX] = {0}, sum = 0, squares = 0;
-    unsigned n = 0;
+    unsigned n = 0, most = 0;
 
+    if (dp->set.rxq_assign == RXQ_ASSIGN_ROUNDROBIN) {
+        log_dbg("PMD auto load balance nothing to do, pmd-rxq-assign=roundrobin assignment type "
+                "configured.");
+        return false;
+    }
+    DP_FOREACH_PMD (pmd, dp) {
+        if (takes_part(pmd)) {
+            n++;
+            most = MAX(most, n_queues_of(dp, pmd));
+        }
+    }
+    if (n < 2 || most < 2) {
+        log_dbg("PMD auto load balance nothing to do, not enough non-isolated PMDs or RxQs.");
+        return false;
+    }
+    return true;
+}
+
+// The queues' cycles on each PMD, in percent of a core.
+struct loads {
+    uint64_t load[PMD_MAX];
+};
+
+static void
+sum_loads(const struct dp *dp, struct loads *loads)
+{
+    uint64_t minute = MAX(clock_tsc_hz() * 60, UINT64_C(1));
+
+    memset(loads, 0, sizeof *loads);
     DP_FOREACH_PORT (port, dp) {
         for (unsigned i = 0; i < port->n_rxq; i++) {
             const struct rxq *rxq = port->rxqs[i];
-            load[MIN(rxq->pmd, PMD_MAX - 1u)] += rxq_load(rxq);
+            loads->load[MIN(rxq->pmd, PMD_MAX - 1u)] += rxq_load(rxq);
+        }
+    }
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        loads->load[i] = loads->load[i] * 100 / minute;
+    }
+}
+
+// Of the node's PMDs that take part.
+static uint64_t
+load_variance(const struct dp *dp, const struct loads *loads, int numa_id)
+{
+    uint64_t sum = 0, squares = 0;
+    unsigned n = 0;
+
+    DP_FOREACH_PMD (pmd, dp) {
+        if (takes_part(pmd) && pmd->numa_id == numa_id) {
+            sum += loads->load[pmd->index];
+            n++;
         }
     }
     DP_FOREACH_PMD (pmd, dp) {
-        if (!pmd->is_kernel && !pmd->isolated) {
-            load[n++] = load[pmd->index] * 100 / MAX(minute, UINT64_C(1)); // n <= index
-            sum += load[n - 1];
+        if (takes_part(pmd) && pmd->numa_id == numa_id) {
+            int64_t off = (int64_t)loads->load[pmd->index] - (int64_t)(sum / n);
+            squares += (uint64_t)(off * off);
         }
-    }
-    for (unsigned i = 0; i < n; i++) {
-        int64_t off = (int64_t)load[i] - (int64_t)(sum / n);
-        squares += (uint64_t)(off * off);
     }
     return n ? squares / n : 0;
 }
 
+// Is 'pmd' the first one of its node?
+static bool
+is_first_of_node(const struct dp *dp, const struct pmd *first)
+{
+    DP_FOREACH_PMD (pmd, dp) {
+        if (takes_part(pmd) && pmd->numa_id == first->numa_id) {
+            return pmd == first;
+        }
+    }
+    return false;
+}
+
+// Is some node's load spread that much better?
+static bool
+is_better(const struct dp *dp, const struct loads *now, const struct loads *then)
+{
+    bool met = false;
+
+    DP_FOREACH_PMD (pmd, dp) {
+        if (!takes_part(pmd) || !is_first_of_node(dp, pmd)) {
+            continue;
+        }
+        uint64_t before = load_variance(dp, now, pmd->numa_id);
+        uint64_t after = load_variance(dp, then, pmd->numa_id);
+        uint64_t better = after < before ? (before - after) * 100 / before : 0;
+        log_info("Numa node %d. Current variance %" PRIu64 " Estimated variance %" PRIu64
+                 ". Variance improvement %" PRIu64 "%%.",
+                 pmd->numa_id, before, after, better);
+        met |= better && better >= dp->set.auto_lb_improvement;
+    }
+    log_info("PMD load variance improvement threshold %u%% is %s.", dp->set.auto_lb_improvement,
+             met ? "met" : "not met");
+    return met;
+}
+
 // Places all queues as a rebalance would.  Keeps that, and makes it so, if the variance improves
 // enough.
-bool
-auto_lb_dry_run(struct dp *dp)
+static void
+dry_run(struct dp *dp)
 {
-    uint64_t before = load_variance(dp), after, better;
+    struct loads now, then;
     unsigned *old = NULL;
     size_t n = 0, i = 0;
 
     coverage_inc(pmd_auto_lb_dry_run);
+    log_info("PMD auto load balance performing dry run.");
     DP_FOREACH_PORT (port, dp) {
         old = xreallocarray(old, n + port->n_rxq, sizeof *old);
         for (unsigned q = 0; q < port->n_rxq; q++) {
             old[n++] = port->rxqs[q]->pmd;
         }
     }
-    rxq_place(dp, true);
-    after = load_variance(dp);
-    better = before && after < before ? (before - after) * 100 / before : 0;
-    log_info("PMD auto load balance: variance %" PRIu64 " now, %" PRIu64 " estimated after a "
-             "rebalance, improvement %" PRIu64 "%%, threshold %u%%.",
-             before, after, better, dp->set.auto_lb_improvement);
-    bool take = better && better >= dp->set.auto_lb_improvement;
+    sum_loads(dp, &now);
+    rxq_place(dp, true, true);
+    sum_loads(dp, &then);
+    bool take = is_better(dp, &now, &then);
     DP_FOREACH_PORT (port, dp) {
-        for (unsigned q = 0; q < port->n_rxq && !take; q++) {
+        for (unsigned q = 0; q < port->n_rxq; q++) {
             port->rxqs[q]->pmd = old[i++];
         }
     }
     free(old);
     if (take) {
         coverage_inc(pmd_auto_lb_rebalance);
-        log_info("PMD auto load balance: queues are placed anew.");
-        rxq_publish(dp);
+        log_info("PMD auto load balance dry run. Requesting datapath reconfigure.");
+        rxq_schedule(dp, true);
     }
-    return take;
 }
 
 void
@@ -141,7 +253,7 @@ auto_lb_run(struct dp *dp)
         return;
     }
     dp->auto_lb_checked = now;
-    if (some_pmd_is_overloaded(dp)) {
-        auto_lb_dry_run(dp);
+    if (some_pmd_is_overloaded(dp) && something_can_move(dp)) {
+        dry_run(dp);
     }
 }

@@ -37,9 +37,9 @@ settings_default(struct dp_settings *set)
     set->miss_share = DP_MISS_SHARE_DEFAULT;
     set->smc_enable = true;
     set->smc_max_buckets = SMC_MAX_BUCKETS_DEFAULT;
-    set->auto_lb_interval_min = 1;
-    set->auto_lb_load = 95;
-    set->auto_lb_improvement = 25;
+    set->auto_lb_interval_min = AUTO_LB_INTERVAL_MIN;
+    set->auto_lb_load = AUTO_LB_LOAD;
+    set->auto_lb_improvement = AUTO_LB_IMPROVEMENT;
 }
 
 void
@@ -179,9 +179,8 @@ set_rxq_assign(struct dp *dp, const char *text)
     } else if (!strcmp(text, "group")) {
         assign = RXQ_ASSIGN_GROUP;
     } else if (strcmp(text, "cycles")) {
-        log_warn("Unsupported rx queue to PMD assignment mode in pmd-rxq-assign '%s'; using "
-                 "'cycles'",
-                 text);
+        log_warn("Unsupported rx queue to PMD assignment mode in pmd-rxq-assign. Defaulting to "
+                 "'cycles'.");
     }
     if (assign != dp->set.rxq_assign) {
         log_info("Rxq to PMD assignment mode changed to: '%s'.",
@@ -191,9 +190,28 @@ set_rxq_assign(struct dp *dp, const char *text)
     }
 }
 
+// A queue that is pinned to a core may leave that to others, too, where these are placed by load.
+static void
+set_rxq_isolate(struct dp *dp, bool isolate)
+{
+    struct dp_settings *set = &dp->set;
+    bool refused = !isolate && set->rxq_assign != RXQ_ASSIGN_GROUP;
+
+    if (refused && !set->rxq_isolate_refused) {
+        log_warn("pmd-rxq-isolate can only be set false when using pmd-rxq-assign=group");
+    }
+    set->rxq_isolate_refused = refused;
+    isolate |= refused;
+    if (isolate != set->rxq_isolate) {
+        log_info("pmd-rxq-affinity %s PMD core", isolate ? "isolates" : "does not isolate");
+        set->rxq_isolate = isolate;
+        dp->want_schedule = true;
+    }
+}
+
 // "50" or "50,2:100,7:0": a number for all, and others for single cores, each at most 10,000.
 static void
-set_max_sleep(struct dp_settings *set, const struct smap *cfg)
+read_max_sleep(struct dp_settings *set, const struct smap *cfg)
 {
     const char *p = smap_get(cfg, "pmd-sleep-max");
 
@@ -218,22 +236,14 @@ set_max_sleep(struct dp_settings *set, const struct smap *cfg)
 }
 
 static void
-set_auto_lb(struct dp *dp, const struct smap *cfg)
+set_max_sleep(struct dp_settings *set, const struct smap *cfg)
 {
-    struct dp_settings *set = &dp->set, old = *set;
+    uint32_t before = set->max_sleep_us;
 
-    set->auto_lb = smap_get_bool(cfg, "pmd-auto-lb", false);
-    set->auto_lb_interval_min =
-        MAX(MIN(smap_get_uint(cfg, "pmd-auto-lb-rebal-interval", 1), 20000u), 1u);
-    set->auto_lb_load = MIN(smap_get_uint(cfg, "pmd-auto-lb-load-threshold", 95), 100u);
-    set->auto_lb_improvement =
-        MIN(smap_get_uint(cfg, "pmd-auto-lb-improvement-threshold", 25), 100u);
-    if (set->auto_lb != old.auto_lb ||
-        (set->auto_lb && (set->auto_lb_interval_min != old.auto_lb_interval_min ||
-                          set->auto_lb_load != old.auto_lb_load ||
-                          set->auto_lb_improvement != old.auto_lb_improvement))) {
-        auto_lb_log_settings(set);
-        dp->auto_lb_checked = atomic_load(&dp->load_intervals);
+    read_max_sleep(set, cfg);
+    if (set->max_sleep_us != before) {
+        log_info("PMD max sleep request is %u usecs.", set->max_sleep_us);
+        log_info("PMD load based sleeps are %s.", set->max_sleep_us ? "enabled" : "disabled");
     }
 }
 
@@ -251,14 +261,10 @@ void
 dp_set_config(struct dp *dp, const struct smap *cfg)
 {
     struct dp_settings *set = &dp->set;
-    bool isolate = smap_get_bool(cfg, "pmd-rxq-isolate", true);
 
     set_pmd_mask(dp, smap_get(cfg, "pmd-cpu-mask"));
     set_rxq_assign(dp, smap_get_def(cfg, "pmd-rxq-assign", "cycles"));
-    if (isolate != set->rxq_isolate) {
-        set->rxq_isolate = isolate;
-        dp->want_schedule = true;
-    }
+    set_rxq_isolate(dp, smap_get_bool(cfg, "pmd-rxq-isolate", true));
     set->emc_inv_prob = smap_get_uint(cfg, "emc-insert-inv-prob", 100);
     set->emc_entries = power_of_two(smap_get_uint(cfg, "emc-entries", EMC_ENTRIES_DEFAULT),
                                     EMC_ENTRIES_MIN, EMC_ENTRIES_MAX);
@@ -271,7 +277,7 @@ dp_set_config(struct dp *dp, const struct smap *cfg)
     set->tx_flush_us = MIN(smap_get_uint(cfg, "tx-flush-interval", 0), 1000000u);
     set_max_sleep(set, cfg);
     set->perf_metrics = smap_get_bool(cfg, "pmd-perf-metrics", false);
-    set_auto_lb(dp, cfg);
+    auto_lb_set(dp, cfg);
     DP_FOREACH_PMD (pmd, dp) {
         dp_apply_settings(dp, pmd);
     }

@@ -39,6 +39,7 @@ struct dp_settings {
     bool pmd_mask_given;
     enum rxq_assign rxq_assign;
     bool rxq_isolate;
+    bool rxq_isolate_refused; // it cannot be false with that assignment
     uint32_t emc_inv_prob;
     uint32_t emc_entries; // a power of two
     uint32_t miss_share;  // percent
@@ -103,14 +104,15 @@ void dp_update_threads(struct dp *);
 void dp_apply_settings(struct dp *, struct pmd *);
 // rxq_sched.c
 void rxq_schedule(struct dp *, bool all);
-void rxq_place(struct dp *, bool all); // rxq_schedule() without making it so
+// rxq_schedule() without making it so; 'dry': only to see what would come of it.
+void rxq_place(struct dp *, bool all, bool dry);
 void rxq_publish(struct dp *);
 int rxq_affinity_core(const char *affinity, unsigned qid);
 uint64_t rxq_load(const struct rxq *);
 // auto_lb.c
+enum { AUTO_LB_INTERVAL_MIN = 1, AUTO_LB_LOAD = 95, AUTO_LB_IMPROVEMENT = 25 }; // defaults
 void auto_lb_run(struct dp *);
-bool auto_lb_dry_run(struct dp *);
-void auto_lb_log_settings(const struct dp_settings *);
+void auto_lb_set(struct dp *, const struct smap *other_config);
 // keeper.c
 void keeper_start(struct dp *);
 void keeper_stop(struct dp *); // or when it was stopped already: nothing

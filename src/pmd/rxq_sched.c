@@ -45,13 +45,21 @@ rxq_load(const struct rxq *rxq)
     return sum;
 }
 
+// Where the queues of a node are dealt out next.
+struct turn {
+    int numa_id;
+    unsigned next; // of its PMDs
+    bool back;     // direction of the zigzag
+};
+
 struct placement {
     struct dp *dp;
+    bool dry;                  // nothing of it is to be said aloud
     struct pmd *pmds[PMD_MAX]; // that may take queues
     uint64_t load[PMD_MAX];
     unsigned n_pmds;
-    unsigned next; // for round robin
-    bool back;     // direction of the zigzag
+    struct turn turns[PMD_MAX + 1]; // of each node, and of all for queues of no node
+    unsigned n_turns;
 };
 
 static bool
@@ -71,9 +79,39 @@ pmd_on_core(const struct dp *dp, int core)
     return NULL;
 }
 
+// What a line of the log says beside the queue.
+struct measured {
+    char text[64];
+};
+
+static struct measured
+measured(const struct rxq *rxq)
+{
+    struct measured m = {""};
+
+    if (rxq->port->dp->set.rxq_assign != RXQ_ASSIGN_ROUNDROBIN) {
+        snprintf(m.text, sizeof m.text, " (measured processing cycles %" PRIu64 ")", rxq_load(rxq));
+    }
+    return m;
+}
+
+static void
+log_pin(const struct rxq *rxq, const struct pmd *pinned)
+{
+    if (pinned) {
+        log_info("Core %2u on numa node %d is pinned with port '%s' rx queue %d%s",
+                 (unsigned)pinned->core_id, pinned->numa_id, rxq->port->name, rxq->qid,
+                 measured(rxq).text);
+    } else {
+        log_warn("Core %2u cannot be pinned with port '%s' rx queue %d. Use pmd-cpu-mask to enable "
+                 "a pmd on core %u. An alternative core will be assigned.",
+                 (unsigned)rxq->pinned_core, rxq->port->name, rxq->qid, (unsigned)rxq->pinned_core);
+    }
+}
+
 // Queues with a core of their own, and those that no PMD may choose for.
 static void
-place_fixed(struct dp *dp, bool all)
+place_fixed(struct dp *dp, bool all, bool dry)
 {
     DP_FOREACH_PMD (pmd, dp) {
         pmd->isolated = false;
@@ -85,9 +123,15 @@ place_fixed(struct dp *dp, bool all)
             if (!rxq_is_spin(rxq)) {
                 rxq->pmd = PMD_KERNEL;
             } else if (pinned) {
+                if (!dry && (all || rxq->pmd != pinned->index)) {
+                    log_pin(rxq, pinned);
+                }
                 rxq->pmd = pinned->index;
                 pinned->isolated = dp->set.rxq_isolate;
             } else if (all || rxq->pmd == PMD_MAX || !rcu_get_protected(&dp->pmds[rxq->pmd])) {
+                if (!dry && rxq->pinned_core >= 0) {
+                    log_pin(rxq, NULL);
+                }
                 rxq->pmd = PMD_MAX;
             }
         }
@@ -95,10 +139,11 @@ place_fixed(struct dp *dp, bool all)
 }
 
 static void
-placement_init(struct placement *p, struct dp *dp)
+placement_init(struct placement *p, struct dp *dp, bool dry)
 {
     memset(p, 0, sizeof *p);
     p->dp = dp;
+    p->dry = dry;
     DP_FOREACH_PMD (pmd, dp) {
         if (!pmd->is_kernel && !pmd->isolated) {
             p->pmds[p->n_pmds++] = pmd;
@@ -134,37 +179,55 @@ placement_lightest(const struct placement *p, int numa_id)
     return best;
 }
 
-// Round robin; for "cycles" there and back again, so that the heaviest and the lightest queues
-// meet.
+static struct turn *
+placement_turn(struct placement *p, int numa_id)
+{
+    unsigned i = 0;
+
+    while (i < p->n_turns && p->turns[i].numa_id != numa_id) {
+        i++;
+    }
+    if (i == p->n_turns) {
+        p->turns[p->n_turns++] = (struct turn){.numa_id = numa_id};
+    }
+    return &p->turns[i];
+}
+
+// The node's PMDs in turn; for "cycles" there and back again, so that the heaviest and the lightest
+// queues meet.  There is one at least.
 static unsigned
 placement_next(struct placement *p, int numa_id, bool zigzag)
 {
-    for (unsigned tries = 0; tries < 2 * p->n_pmds; tries++) {
-        unsigned i = p->next;
-        if (!zigzag) {
-            p->next = (p->next + 1) % p->n_pmds;
-        } else if (p->back ? i == 0 : i + 1 == p->n_pmds) {
-            p->back = !p->back;
-        } else {
-            p->next = p->back ? i - 1 : i + 1;
-        }
+    struct turn *t = placement_turn(p, numa_id);
+    unsigned suitable[PMD_MAX], n = 0;
+
+    for (unsigned i = 0; i < p->n_pmds; i++) {
         if (placement_suits(p, i, numa_id)) {
-            return i;
+            suitable[n++] = i;
         }
     }
-    return p->n_pmds;
+    unsigned at = t->next;
+    if (!zigzag) {
+        t->next = (at + 1) % n;
+    } else if (t->back ? at == 0 : at + 1 == n) {
+        t->back = !t->back;
+    } else {
+        t->next = t->back ? at - 1 : at + 1;
+    }
+    return suitable[at];
 }
 
 static void
 place_rxq(struct placement *p, struct rxq *rxq, bool all)
 {
-    int numa_id = netdev_queues(rxq->netdev)->numa_id;
-    unsigned i = p->n_pmds;
+    int numa_id = netdev_queues(rxq->netdev)->numa_id, wanted = numa_id;
+    unsigned i;
 
     if (!p->n_pmds) {
-        log_warn("There is no available (non-isolated) pmd thread for port '%s' queue %u. "
-                 "This queue will not be polled.",
-                 rxq->port->name, rxq->qid);
+        log_at(p->dry ? LOG_LVL_DBG : LOG_LVL_WARN,
+               "No non-isolated pmd on any numa available for port '%s' rx queue %d%s. This rx "
+               "queue will not be polled.",
+               rxq->port->name, rxq->qid, measured(rxq).text);
         return;
     }
     if (placement_lightest(p, numa_id) == p->n_pmds) {
@@ -176,12 +239,19 @@ place_rxq(struct placement *p, struct rxq *rxq, bool all)
     } else {
         i = placement_next(p, numa_id, p->dp->set.rxq_assign == RXQ_ASSIGN_CYCLES);
     }
-    if (i < p->n_pmds) {
-        rxq->pmd = p->pmds[i]->index;
-        p->load[i] += rxq_load(rxq) + 1;
-        log_dbg("Core %d on numa node %d assigned port '%s' rx queue %u.", p->pmds[i]->core_id,
-                p->pmds[i]->numa_id, rxq->port->name, rxq->qid);
+    if (numa_id != wanted) {
+        log_at(
+            p->dry ? LOG_LVL_DBG : LOG_LVL_WARN,
+            "There's no available (non-isolated) pmd thread on numa node %d. Port '%s' rx queue "
+            "%d will be assigned to a pmd on numa node %d. This may lead to reduced performance.",
+            wanted, rxq->port->name, rxq->qid, p->pmds[i]->numa_id);
     }
+    rxq->pmd = p->pmds[i]->index;
+    p->load[i] += rxq_load(rxq) + 1;
+    log_at(p->dry ? LOG_LVL_DBG : LOG_LVL_INFO,
+           "Core %2u on numa node %d assigned port '%s' rx queue %d%s.",
+           (unsigned)p->pmds[i]->core_id, p->pmds[i]->numa_id, rxq->port->name, rxq->qid,
+           measured(rxq).text);
 }
 
 static int
@@ -201,14 +271,17 @@ compare_rxq_load(const void *a_, const void *b_)
 }
 
 void
-rxq_place(struct dp *dp, bool all)
+rxq_place(struct dp *dp, bool all, bool dry)
 {
+    static const char *const names[] = {[RXQ_ASSIGN_CYCLES] = "cycles",
+                                        [RXQ_ASSIGN_ROUNDROBIN] = "roundrobin",
+                                        [RXQ_ASSIGN_GROUP] = "group"};
     struct placement p;
     struct rxq **free_rxqs = NULL;
     size_t n = 0;
 
-    place_fixed(dp, all);
-    placement_init(&p, dp);
+    place_fixed(dp, all, dry);
+    placement_init(&p, dp, dry);
     DP_FOREACH_PORT (port, dp) {
         for (unsigned i = 0; i < port->n_rxq; i++) {
             if (port->rxqs[i]->pmd == PMD_MAX) {
@@ -216,6 +289,11 @@ rxq_place(struct dp *dp, bool all)
                 free_rxqs[n++] = port->rxqs[i];
             }
         }
+    }
+    if (n && all) {
+        log_at(dry ? LOG_LVL_DBG : LOG_LVL_INFO,
+               "Performing pmd to rx queue assignment using %s algorithm.",
+               names[dp->set.rxq_assign]);
     }
     if (n && dp->set.rxq_assign != RXQ_ASSIGN_ROUNDROBIN) {
         qsort(free_rxqs, n, sizeof *free_rxqs, compare_rxq_load);
@@ -232,7 +310,7 @@ rxq_schedule(struct dp *dp, bool all)
     if (dp->hold) {
         return; // dp_run() places all.
     }
-    rxq_place(dp, all);
+    rxq_place(dp, all, false);
     rxq_publish(dp);
 }
 

@@ -68,4 +68,8 @@ def test_two_busy_queues_part_after_a_minute(sw):
     with open(sw.log) as f:
         log = f.read()
     assert "PMD auto load balance is enabled, interval 1 mins, pmd load threshold 50%" in log
-    assert "PMD auto load balance: queues are placed anew." in log
+    assert "PMD auto load balance performing dry run." in log
+    assert re.search(r"Numa node 0\. Current variance \d+ Estimated variance \d+\. "
+                     r"Variance improvement \d+%\.", log)
+    assert "PMD load variance improvement threshold 25% is met." in log
+    assert "PMD auto load balance dry run. Requesting datapath reconfigure." in log

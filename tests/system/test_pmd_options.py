@@ -57,8 +57,12 @@ def test_cores_and_pinned_queues(sw):
     # A queue that nobody pinned keeps away from the core that is taken.
     sw.vsctl("set", "Interface", "d0", "options:n_rxq=3")
     assert queues(sw) == {0: (False, [("d0", 2)]), 1: (True, [("d0", 0), ("d0", 1)])}
+    # Only queues that are placed by load may come to it all the same.
     config(sw, "pmd-rxq-isolate=false")
+    assert queues(sw)[1][0] is True
+    config(sw, "pmd-rxq-assign=group")
     assert queues(sw)[1][0] is False
+    config(sw, "pmd-rxq-assign=roundrobin")
     # A core that is not there, and an affinity that is gone.
     sw.vsctl("set", "Interface", "d0", "other_config:pmd-rxq-affinity=0:77")
     assert sum((q for _, q in queues(sw).values()), []).count(("d0", 0)) == 1
@@ -66,6 +70,41 @@ def test_cores_and_pinned_queues(sw):
     assert sorted(len(q) for _, q in queues(sw).values()) == [1, 2]
     config(sw, "pmd-cpu-mask=2")
     assert queues(sw) == {1: (False, [("d0", 0), ("d0", 1), ("d0", 2)])}
+
+
+def test_what_the_log_says(sw):
+    """In Open vSwitch's words, which operators and their tools look for."""
+    sw.vsctl("set", "Interface", "d0", "other_config:pmd-rxq-affinity=0:77,1:0")
+    config(sw, "pmd-rxq-assign=nonsense", "pmd-rxq-isolate=false",
+           "pmd-auto-lb-load-threshold=101", "pmd-auto-lb-improvement-threshold=50",
+           "pmd-auto-lb-rebal-interval=0")
+    config(sw, "pmd-rxq-assign=group", "pmd-auto-lb=true", "pmd-auto-lb-rebal-interval=3")
+
+    def log():
+        with open(sw.log) as f:
+            return f.read()
+    for text in ("|WARN|Core 77 cannot be pinned with port 'd0' rx queue 0. Use pmd-cpu-mask to enable a "
+                 "pmd on core 77. An alternative core will be assigned.",
+                 "|INFO|Core  0 on numa node 0 is pinned with port 'd0' rx queue 1 (measured processing "
+                 "cycles ",
+                 "|WARN|No non-isolated pmd on any numa available for port 'd0' rx queue 0 (measured "
+                 "processing cycles ",
+                 "|WARN|Unsupported rx queue to PMD assignment mode in pmd-rxq-assign. Defaulting to "
+                 "'cycles'.",
+                 "|WARN|pmd-rxq-isolate can only be set false when using pmd-rxq-assign=group",
+                 "|INFO|Rxq to PMD assignment mode changed to: 'group'.",
+                 "|INFO|pmd-rxq-affinity does not isolate PMD core",
+                 "|INFO|Performing pmd to rx queue assignment using group algorithm.",
+                 "|INFO|Core  0 on numa node 0 assigned port 'd0' rx queue 0 (measured processing cycles ",
+                 "|INFO|PMD max sleep request is 500 usecs.",
+                 "|INFO|PMD load based sleeps are enabled.",
+                 "|INFO|PMD auto load balance improvement threshold set to 50%",
+                 "|INFO|PMD auto load balance is disabled.",
+                 "|INFO|PMD auto load balance interval set to 3 mins",
+                 "|INFO|PMD auto load balance is enabled, interval 3 mins, pmd load threshold 95%, "
+                 "improvement threshold 50%."):
+        assert text in log(), text
+    assert "load threshold set to" not in log()
 
 
 def test_sleep(sw):

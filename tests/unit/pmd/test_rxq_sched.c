@@ -174,6 +174,21 @@ test_queues_stay_on_their_node(void **state)
     }
 }
 
+// Each node's threads take their own turns: what other nodes get between does not disturb them.
+static void
+test_nodes_take_turns_of_their_own(void **state)
+{
+    make((uint64_t[]){25, 15, 5, 30, 20, 10});
+    pmds[1]->numa_id = pmds[2]->numa_id = 1;
+    devs[0]->queues.numa_id = 0;
+    devs[1]->queues.numa_id = 1;
+    rxq_schedule(dp, true);
+    assert_int_equal(load_of(pmds[0]), 45);
+    assert_int_equal(load_of(pmds[1]), 30);
+    assert_int_equal(load_of(pmds[2]), 30);
+    unmake();
+}
+
 static void
 test_a_pin_isolates_its_core(void **state)
 {
@@ -245,6 +260,16 @@ make_percent(const uint64_t load[6])
     dp->set.rxq_assign = RXQ_ASSIGN_GROUP;
 }
 
+// The first 'n' queues are the first PMD's, the others the second one's.
+static void
+meet_on_first(unsigned n)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        ports[i / 3].rxqs[i % 3]->pmd = pmds[i >= n]->index;
+    }
+    rxq_publish(dp);
+}
+
 static void
 unmake_percent(void)
 {
@@ -276,11 +301,18 @@ test_auto_lb_leaves_things_alone(void **state)
         unsigned busy[N_PMDS];
         bool on;
         unsigned improvement;
+        enum rxq_assign assign;
     } cases[] = {
-        {{40, 10, 10, 40, 10, 10}, {94, 20, 20}, true, 25},   // nobody is overloaded
-        {{50, 10, 10, 50, 10, 10}, {100, 20, 20}, false, 25}, // not asked for
-        {{50, 50, 50, 49, 49, 49}, {99, 99, 99}, true, 25},   // nothing to gain
-        {{50, 20, 20, 50, 20, 20}, {100, 40, 40}, true, 100}, // not enough to gain
+        // nobody is overloaded
+        {{40, 10, 10, 40, 10, 10}, {94, 20, 20}, true, 25, RXQ_ASSIGN_GROUP},
+        // not asked for
+        {{50, 10, 10, 50, 10, 10}, {100, 20, 20}, false, 25, RXQ_ASSIGN_GROUP},
+        // nothing to gain
+        {{50, 50, 50, 49, 49, 49}, {99, 99, 99}, true, 25, RXQ_ASSIGN_GROUP},
+        // not enough to gain
+        {{50, 20, 20, 50, 20, 20}, {100, 40, 40}, true, 100, RXQ_ASSIGN_GROUP},
+        // who wants them in turn does not ask for the load
+        {{45, 45, 10, 0, 0, 0}, {100, 20, 20}, true, 25, RXQ_ASSIGN_ROUNDROBIN},
     };
 
     for (unsigned c = 0; c < ARRAY_SIZE(cases); c++) {
@@ -288,6 +320,10 @@ test_auto_lb_leaves_things_alone(void **state)
         make_percent(cases[c].load);
         dp->set.auto_lb = cases[c].on;
         dp->set.auto_lb_improvement = cases[c].improvement;
+        dp->set.rxq_assign = cases[c].assign;
+        if (cases[c].assign == RXQ_ASSIGN_ROUNDROBIN) {
+            meet_on_first(4); // in turn they would part
+        }
         for (unsigned i = 0; i < 6; i++) {
             before[i] = ports[i / 3].rxqs[i % 3]->pmd;
         }
@@ -298,6 +334,91 @@ test_auto_lb_leaves_things_alone(void **state)
         }
         unmake_percent();
     }
+}
+
+// An overloaded PMD with one queue cannot be helped, others that have more of them can.
+static void
+test_auto_lb_helps_who_can_be_helped(void **state)
+{
+    make_percent((uint64_t[]){100, 60, 0, 0, 30, 0});
+    ports[1].rxqs[0]->pmd = pmds[1]->index;
+    rxq_publish(dp);
+    assert_int_equal(n_of(pmds[0]), 1);
+    note_minute((unsigned[]){100, 90, 1});
+    dp_run(dp);
+    assert_int_not_equal(ports[0].rxqs[1]->pmd, ports[1].rxqs[1]->pmd);
+    unmake_percent();
+}
+
+// What is far from the mean of all, but cannot leave its node, does not count.
+static void
+test_auto_lb_compares_on_each_node(void **state)
+{
+    make_percent((uint64_t[]){33, 33, 33, 30, 20, 10});
+    pmds[1]->numa_id = pmds[2]->numa_id = 1;
+    devs[0]->queues.numa_id = 0;
+    devs[1]->queues.numa_id = 1;
+    for (unsigned q = 0; q < 3; q++) {
+        ports[0].rxqs[q]->pmd = pmds[0]->index;
+        ports[1].rxqs[q]->pmd = pmds[q < 2 ? 1 : 2]->index;
+    }
+    rxq_publish(dp);
+    note_minute((unsigned[]){99, 50, 10});
+    dp_run(dp);
+    assert_int_equal(n_of(pmds[0]), 3);
+    assert_int_equal(n_of(pmds[1]) + n_of(pmds[2]), 3);
+    assert_int_not_equal(ports[1].rxqs[0]->pmd, ports[1].rxqs[1]->pmd);
+    assert_int_equal(ports[1].rxqs[1]->pmd, ports[1].rxqs[2]->pmd);
+    unmake_percent();
+}
+
+static void
+configure(const char *const pairs[][2], size_t n)
+{
+    struct smap cfg = SMAP_INIT;
+
+    for (size_t i = 0; i < n; i++) {
+        smap_put(&cfg, pairs[i][0], pairs[i][1]);
+    }
+    dp_set_config(dp, &cfg);
+    smap_destroy(&cfg);
+}
+
+static void
+test_settings_beyond_their_range(void **state)
+{
+    dp = dp_create();
+    configure((const char *const[][2]){{"pmd-auto-lb-load-threshold", "100"},
+                                       {"pmd-auto-lb-improvement-threshold", "0"},
+                                       {"pmd-auto-lb-rebal-interval", "20000"}},
+              3);
+    assert_int_equal(dp->set.auto_lb_load, 100);
+    assert_int_equal(dp->set.auto_lb_improvement, 0);
+    assert_int_equal(dp->set.auto_lb_interval_min, 20000);
+    // What is no percentage is as if it were not said.
+    configure((const char *const[][2]){{"pmd-auto-lb-load-threshold", "101"},
+                                       {"pmd-auto-lb-improvement-threshold", "4000000000"},
+                                       {"pmd-auto-lb-rebal-interval", "0"}},
+              3);
+    assert_int_equal(dp->set.auto_lb_load, 95);
+    assert_int_equal(dp->set.auto_lb_improvement, 25);
+    assert_int_equal(dp->set.auto_lb_interval_min, 1);
+    dp_destroy(dp);
+}
+
+static void
+test_only_groups_share_a_pinned_core(void **state)
+{
+    static const char *const assign[] = {"cycles", "roundrobin", "group", "nonsense"};
+
+    dp = dp_create();
+    for (size_t i = 0; i < ARRAY_SIZE(assign); i++) {
+        configure(
+            (const char *const[][2]){{"pmd-rxq-assign", assign[i]}, {"pmd-rxq-isolate", "false"}},
+            2);
+        assert_int_equal(dp->set.rxq_isolate, i != 2);
+    }
+    dp_destroy(dp);
 }
 
 static void
@@ -366,11 +487,16 @@ main(void)
         cmocka_unit_test(test_group_balances_one_heavy_queue),
         cmocka_unit_test(test_roundrobin_ignores_load),
         cmocka_unit_test(test_queues_stay_on_their_node),
+        cmocka_unit_test(test_nodes_take_turns_of_their_own),
         cmocka_unit_test(test_a_pin_isolates_its_core),
         cmocka_unit_test(test_a_new_queue_moves_nobody),
         cmocka_unit_test(test_auto_lb_moves_off_an_overloaded_pmd),
         cmocka_unit_test(test_auto_lb_leaves_things_alone),
+        cmocka_unit_test(test_auto_lb_helps_who_can_be_helped),
+        cmocka_unit_test(test_auto_lb_compares_on_each_node),
         cmocka_unit_test(test_auto_lb_waits_for_its_interval),
+        cmocka_unit_test(test_settings_beyond_their_range),
+        cmocka_unit_test(test_only_groups_share_a_pinned_core),
         cmocka_unit_test(test_affinity_text),
         cmocka_unit_test(test_cores_beyond_the_number_of_threads),
     };
