@@ -11,14 +11,18 @@
 #include "base/util.h"
 
 // Walls of the bins: 'n' ones in equal ratios from 'min' to 'max'.
+// Each wall is above the one before, so that small counts have bins of their own.
 static void
 histogram_init_log(struct perf_histogram *h, uint32_t min, uint32_t max)
 {
-    double ratio = pow((double)max / min, 1.0 / (PERF_BINS - 2));
-    double wall = min;
+    unsigned first = min == 0, n = PERF_BINS - 1 - first;
+    double from = MAX(min, 1u), ratio = pow(max / from, 1.0 / (n - 1));
+    uint32_t above = MAX(min, 1u);
 
-    for (unsigned i = 0; i < PERF_BINS - 1; i++, wall *= ratio) {
-        h->wall[i] = (uint32_t)lround(wall);
+    h->wall[0] = min;
+    for (unsigned i = 0; i < n; i++) {
+        h->wall[first + i] = MAX(above, (uint32_t)lround(from * pow(ratio, i)));
+        above = h->wall[first + i] + 1;
     }
     h->wall[PERF_BINS - 1] = UINT32_MAX;
 }
@@ -53,11 +57,11 @@ void
 perf_init(struct pmd_perf *p)
 {
     histogram_init_log(&p->histogram[PERF_CYCLES_PER_IT], 500, 24000000);
-    histogram_init_log(&p->histogram[PERF_PKTS_PER_IT], 1, 1000);
+    histogram_init_log(&p->histogram[PERF_PKTS_PER_IT], 0, 1000);
     histogram_init_linear(&p->histogram[PERF_CYCLES_PER_PKT], 100, 30000);
     histogram_init_linear(&p->histogram[PERF_PKTS_PER_BATCH], 0, 32);
-    histogram_init_log(&p->histogram[PERF_MAX_VHOST_QLEN], 1, 1024);
-    histogram_init_log(&p->histogram[PERF_UPCALLS_PER_IT], 1, 1000);
+    histogram_init_log(&p->histogram[PERF_MAX_VHOST_QLEN], 0, 1024);
+    histogram_init_log(&p->histogram[PERF_UPCALLS_PER_IT], 0, 1000);
     histogram_init_log(&p->histogram[PERF_CYCLES_PER_UPCALL], 1000, 1000000);
     p->cleared_ms = clock_now_ms();
 }

@@ -62,6 +62,29 @@ wall_of_all(enum perf_histogram_id id)
     return 0;
 }
 
+// Each bin can be met, and small counts have bins of their own: an iteration without packets is
+// not one with a packet.
+static void
+test_no_two_walls_are_the_same(void **state)
+{
+    static const enum perf_histogram_id counts[] = {PERF_PKTS_PER_IT, PERF_UPCALLS_PER_IT,
+                                                    PERF_MAX_VHOST_QLEN, PERF_PKTS_PER_BATCH};
+
+    for (unsigned id = 0; id < PERF_N_HISTOGRAMS; id++) {
+        for (unsigned i = 1; i < PERF_BINS; i++) {
+            assert_true(p->histogram[id].wall[i] > p->histogram[id].wall[i - 1]);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+        for (uint32_t n = 0; n < 10; n++) {
+            assert_int_equal(p->histogram[counts[i]].wall[n], n);
+        }
+    }
+    iterate(500, 0);
+    assert_int_equal(wall_of_all(PERF_PKTS_PER_IT), 0);
+    assert_int_equal(p->histogram[PERF_PKTS_PER_IT].wall[PERF_BINS - 2], 1000);
+}
+
 static void
 test_samples_fall_below_their_walls(void **state)
 {
@@ -260,6 +283,7 @@ main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_no_two_walls_are_the_same),
         TEST(test_samples_fall_below_their_walls),
         TEST(test_what_is_too_large_falls_into_the_last_bin),
         TEST(test_milliseconds_sum_iterations),
