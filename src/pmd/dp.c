@@ -257,10 +257,38 @@ power_of_two(uint32_t n, uint32_t min, uint32_t max)
     return min;
 }
 
+static void
+log_emc_probability(uint32_t inv_prob)
+{
+    if (inv_prob) {
+        log_info("EMC insertion probability changed to 1/%u (~%.2f%%)", inv_prob, 100.0 / inv_prob);
+    } else {
+        log_info("EMC insertion probability changed to zero");
+    }
+}
+
+static void
+log_changes(const struct dp_settings *old, const struct dp_settings *set)
+{
+    if (set->emc_inv_prob != old->emc_inv_prob) {
+        log_emc_probability(set->emc_inv_prob);
+    }
+    if (set->smc_enable != old->smc_enable) {
+        log_info("SMC cache is %s", set->smc_enable ? "enabled" : "disabled");
+    }
+    if (set->tx_flush_us != old->tx_flush_us) {
+        log_info("Flushing interval for tx queues set to %" PRIu64 " us", set->tx_flush_us);
+    }
+    if (set->perf_metrics != old->perf_metrics) {
+        log_info("PMD performance metrics collection %s",
+                 set->perf_metrics ? "enabled" : "disabled");
+    }
+}
+
 void
 dp_set_config(struct dp *dp, const struct smap *cfg)
 {
-    struct dp_settings *set = &dp->set;
+    struct dp_settings *set = &dp->set, old = *set;
 
     set_pmd_mask(dp, smap_get(cfg, "pmd-cpu-mask"));
     set_rxq_assign(dp, smap_get_def(cfg, "pmd-rxq-assign", "cycles"));
@@ -277,6 +305,7 @@ dp_set_config(struct dp *dp, const struct smap *cfg)
     set->tx_flush_us = MIN(smap_get_uint(cfg, "tx-flush-interval", 0), 1000000u);
     set_max_sleep(set, cfg);
     set->perf_metrics = smap_get_bool(cfg, "pmd-perf-metrics", false);
+    log_changes(&old, set);
     auto_lb_set(dp, cfg);
     DP_FOREACH_PMD (pmd, dp) {
         dp_apply_settings(dp, pmd);

@@ -78,7 +78,9 @@ def test_what_the_log_says(sw):
     config(sw, "pmd-rxq-assign=nonsense", "pmd-rxq-isolate=false",
            "pmd-auto-lb-load-threshold=101", "pmd-auto-lb-improvement-threshold=50",
            "pmd-auto-lb-rebal-interval=0")
-    config(sw, "pmd-rxq-assign=group", "pmd-auto-lb=true", "pmd-auto-lb-rebal-interval=3")
+    config(sw, "pmd-rxq-assign=group", "pmd-auto-lb=true", "pmd-auto-lb-rebal-interval=3",
+           "emc-insert-inv-prob=0", "smc-enable=false", "tx-flush-interval=5", "pmd-perf-metrics=true")
+    config(sw, "emc-insert-inv-prob=7", "smc-enable=true", "pmd-perf-metrics=false")
 
     def log():
         with open(sw.log) as f:
@@ -96,6 +98,12 @@ def test_what_the_log_says(sw):
                  "|INFO|pmd-rxq-affinity does not isolate PMD core",
                  "|INFO|Performing pmd to rx queue assignment using group algorithm.",
                  "|INFO|Core  0 on numa node 0 assigned port 'd0' rx queue 0 (measured processing cycles ",
+                 "|INFO|EMC insertion probability changed to zero",
+                 "|INFO|EMC insertion probability changed to 1/7 (~14.29%)",
+                 "|INFO|SMC cache is disabled", "|INFO|SMC cache is enabled",
+                 "|INFO|Flushing interval for tx queues set to 5 us",
+                 "|INFO|PMD performance metrics collection enabled",
+                 "|INFO|PMD performance metrics collection disabled",
                  "|INFO|PMD max sleep request is 500 usecs.",
                  "|INFO|PMD load based sleeps are enabled.",
                  "|INFO|PMD auto load balance improvement threshold set to 50%",
