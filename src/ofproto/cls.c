@@ -150,7 +150,7 @@ cls_insert(struct cls *cls, struct cls_rule *rule, const struct match *match, in
            cls_version_t version)
 {
     cls_rule_init(cls, rule, match, priority, version);
-    link_rule(cls, rule);
+    cls_link_many(cls, &rule, 1); /* Not link_rule(): the walks down the tries wait together. */
 }
 
 void
