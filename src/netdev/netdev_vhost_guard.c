@@ -64,6 +64,14 @@ static _Thread_local struct {
     size_t n;
     int fds[MESSAGE_FDS];
 } came;
+// What was mapped of that message's files for a try, until it has been handled.
+static _Thread_local struct trial {
+    int fd;
+    size_t length;
+    size_t whole; // with its apron
+    void *at;
+} trials[MESSAGE_FDS];
+static _Thread_local size_t n_trials;
 // What stands at the number of the last file that was left open; 0: none, nobody's guest has
 // standard input.
 static _Thread_local int left_fd;
@@ -98,10 +106,22 @@ close_left(void)
     left_fd = 0;
 }
 
+static void
+drop_trials(void)
+{
+    while (n_trials > 0) {
+        n_trials--;
+        syscall(SYS_munmap, trials[n_trials].at, trials[n_trials].whole);
+    }
+}
+
 void
 netdev_vhost_guard_note(struct netdev_vhost *vhost)
 {
     close_left();
+    if (vhost == NULL) {
+        drop_trials();
+    }
     noted = vhost;
 }
 
@@ -185,6 +205,7 @@ netdev_vhost_guard_drop_fds(void)
         close(came.fds[i]);
     }
     came.n = 0;
+    drop_trials();
 }
 
 typedef ssize_t recvmsg_fn(int, struct msghdr *, int);
@@ -318,23 +339,6 @@ map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
     return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
 }
 
-bool
-netdev_vhost_guard_can_map(unsigned int i, uint64_t size)
-{
-    struct stat st;
-
-    if (i >= came.n || fstat(came.fds[i], &st) != 0 || st.st_blksize <= 0 ||
-        fd_is_served_by_others(came.fds[i])) {
-        return false;
-    }
-    size_t length = DIV_ROUND_UP(size, (uint64_t)st.st_blksize) * (uint64_t)st.st_blksize;
-    void *at = map(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, came.fds[i], 0);
-    if (at != MAP_FAILED) {
-        syscall(SYS_munmap, at, length);
-    }
-    return at != MAP_FAILED;
-}
-
 // A place of 'whole' bytes where nothing is, unless somebody else takes it; NULL: there is none.
 static void *
 find_place(size_t whole, size_t alignment)
@@ -388,6 +392,40 @@ map_with_apron(size_t length, int prot, int flags, int fd, size_t *whole)
     return MAP_FAILED;
 }
 
+bool
+netdev_vhost_guard_can_map(unsigned int i, uint64_t size)
+{
+    struct stat st;
+
+    if (i >= came.n || n_trials == MESSAGE_FDS || fstat(came.fds[i], &st) != 0 ||
+        st.st_blksize <= 0 || fd_is_served_by_others(came.fds[i])) {
+        return false;
+    }
+    size_t length = DIV_ROUND_UP(size, (uint64_t)st.st_blksize) * (uint64_t)st.st_blksize, whole;
+    void *at = map_with_apron(length, PROT_READ | PROT_WRITE, MAP_SHARED, came.fds[i], &whole);
+    if (at != MAP_FAILED) {
+        trials[n_trials++] =
+            (struct trial){.fd = came.fds[i], .length = length, .whole = whole, .at = at};
+    }
+    return at != MAP_FAILED;
+}
+
+// The mapping that was tried, if it is this one; NULL: none.
+static void *
+take_trial(int fd, size_t length, int prot, int flags, size_t *whole)
+{
+    for (size_t i = 0; i < n_trials; i++) {
+        if (trials[i].fd == fd && trials[i].length == length && flags == MAP_SHARED &&
+            prot == (PROT_READ | PROT_WRITE)) {
+            void *at = trials[i].at;
+            *whole = trials[i].whole;
+            trials[i] = trials[--n_trials];
+            return at;
+        }
+    }
+    return NULL;
+}
+
 void *
 mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
@@ -404,10 +442,13 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
     }
     // A forwarding thread would wait for its pages, at the first touch.
     bool is_refused = is_guests && fd_is_served_by_others(fd);
+    // What its front-end did to the file after the try (seals, pages taken) comes too late.
     size_t whole = length;
-    void *at = is_refused  ? MAP_FAILED
-               : is_guests ? map_with_apron(length, prot, flags, fd, &whole)
-                           : map(address, length, prot, flags, fd, offset);
+    void *tried = is_guests ? take_trial(fd, length, prot, flags, &whole) : NULL;
+    void *at = is_refused      ? MAP_FAILED
+               : tried != NULL ? tried
+               : is_guests     ? map_with_apron(length, prot, flags, fd, &whole)
+                               : map(address, length, prot, flags, fd, offset);
     int error = is_refused ? EINVAL : errno;
     if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, whole, noted)) {
         syscall(SYS_munmap, at, whole);

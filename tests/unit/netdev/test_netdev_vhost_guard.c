@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd_pass.h"
 #include "netdev/netdev_vhost.h"
 #include "netdev/netdev_vhost_guard.h"
 
@@ -566,10 +567,101 @@ test_descriptors_that_nobody_wants(void **state)
     close(pair[1]);
 }
 
+// --- memory that was tried -----------------------------------------------------------------
+
+// Has this thread read a memory table with the file 'fd', by what number it then has.
+static int
+receive_file(int fd)
+{
+    char bytes[12], control[CMSG_SPACE(8 * sizeof(int))];
+    struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = sizeof(control)};
+    uint32_t header[3] = {5, 1, 0};
+    int pair[2], got;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(fd_pass_send(pair[0], header, sizeof(header), 0, fd), sizeof(header));
+    assert_int_equal(recvmsg(pair[1], &msg, 0), sizeof(bytes));
+    memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(got));
+    close(pair[0]);
+    close(pair[1]);
+    return got;
+}
+
+// The library has given up the old memory when it maps the new one.
+static void
+test_memory_that_changes_after_the_trial(void **state)
+{
+    static const unsigned int seals[] = {0, F_SEAL_FUTURE_WRITE};
+    struct netdev_vhost *vhost = port();
+
+    netdev_vhost_guard_start();
+    for (size_t i = 0; i < sizeof(seals) / sizeof(seals[0]); i++) {
+        int file = empty_file(MFD_ALLOW_SEALING);
+        assert_int_equal(ftruncate(file, 2 * PAGE), 0);
+        int fd = receive_file(file);
+        unsigned int before = count_mappings();
+        assert_true(netdev_vhost_guard_can_map(0, 2 * PAGE));
+        assert_int_equal(ftruncate(file, 0), 0);
+        if (seals[i] != 0) {
+            assert_int_equal(fcntl(file, F_ADD_SEALS, seals[i]), 0);
+            assert_true(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) ==
+                        MAP_FAILED);
+        }
+        // Neither other lengths nor other files have anything of it.
+        netdev_vhost_guard_note(vhost);
+        uint8_t *other = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+        assert_true(other != MAP_FAILED);
+        uint8_t *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        assert_true(p != MAP_FAILED);
+        netdev_vhost_guard_note(NULL);
+        assert_false(vhost->is_broken);
+        p[PAGE] = 1; // It is known as this guest's.
+        assert_true(vhost->is_broken);
+        vhost->is_broken = false;
+        munmap(p, 2 * PAGE);
+        munmap(other, PAGE);
+        assert_true(count_mappings() <= before);
+        close(fd);
+        close(file);
+    }
+    free(vhost);
+}
+
+static void
+test_a_trial_that_nobody_wants(void **state)
+{
+    unsigned int before;
+
+    netdev_vhost_guard_start();
+    before = count_mappings();
+    for (int i = 0; i < 20; i++) {
+        int file = empty_file(0);
+        assert_int_equal(ftruncate(file, PAGE), 0);
+        int fd = receive_file(file);
+        assert_true(netdev_vhost_guard_can_map(0, PAGE));
+        assert_false(netdev_vhost_guard_can_map(1, PAGE)); // there is none
+        if (i % 2 == 0) {
+            netdev_vhost_guard_drop_fds();
+            assert_int_equal(fcntl(fd, F_GETFD), -1);
+        } else {
+            netdev_vhost_guard_note(NULL);
+            close(fd);
+        }
+        close(file);
+    }
+    assert_int_equal(count_mappings(), before);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory_that_changes_after_the_trial),
+        cmocka_unit_test(test_a_trial_that_nobody_wants),
         cmocka_unit_test(test_many_pages_are_one_mapping),
         cmocka_unit_test(test_an_apron),
         cmocka_unit_test(test_huge_pages),
