@@ -9,10 +9,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "base/clock.h"
 #include "base/dirs.h"
@@ -202,6 +205,15 @@ start_another(struct netdev_vhost_relay *relay)
     loop_timer_once(&relay->retry, relay->loop, RETRY_MS, on_retry, relay);
 }
 
+// Whether all that it was told has been received.
+static bool
+has_read(const struct netdev_vhost_relay *relay)
+{
+    int left = 0;
+
+    return ioctl(relay->control, SIOCOUTQ, &left) == 0 && left == 0;
+}
+
 // What takes connections and does nothing with them has what another relay needs.  It has the time
 // twice: a machine that stands still takes it from both of us.
 static void
@@ -213,8 +225,13 @@ on_silence(void *relay_)
     if (poll(&pollfd, 1, 0) != 0) {
         return; // It has said something that is not read yet, or has ended.
     }
+    // The library may not have come yet, which is not the relay's fault: does it read?
+    if (relay->was_silent && has_read(relay)) {
+        return;
+    }
     if (!relay->was_silent) {
         relay->was_silent = true;
+        (void)tell(relay, RELAY_ATTACH, relay->outer); // It knows that.
         loop_timer_once(&relay->silence, relay->loop, TAKEOVER_SILENCE_MS, on_silence, relay);
         return;
     }

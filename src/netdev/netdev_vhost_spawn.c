@@ -42,11 +42,12 @@ netdev_vhost_spawn(char *const argv[], const int fds[], int n)
     posix_spawnattr_t attr;
     sigset_t none;
     pid_t pid;
-    int high[RELAY_N_FDS], status = 0;
+    int high[RELAY_N_FDS], status = 0, error = 0;
 
     // Out of the way of those numbers, so that one does not overwrite another.
     for (int i = 0; i < n; i++) {
         high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, RELAY_FD_CONTROL + RELAY_N_FDS);
+        error = high[i] < 0 ? errno : error;
     }
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
@@ -60,7 +61,9 @@ netdev_vhost_spawn(char *const argv[], const int fds[], int n)
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attr, &none); // the event loop has signals blocked
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-    int error = posix_spawn(&pid, program, &actions, &attr, argv, envp);
+    if (error == 0) {
+        error = posix_spawn(&pid, program, &actions, &attr, argv, envp);
+    }
     // It forks and ends at once.
     if (error == 0 && waitpid(pid, &status, 0) == pid && status != 0) {
         error = ECHILD;
@@ -68,7 +71,9 @@ netdev_vhost_spawn(char *const argv[], const int fds[], int n)
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&actions);
     for (int i = 0; i < n; i++) {
-        close(high[i]);
+        if (high[i] >= 0) {
+            close(high[i]);
+        }
     }
     free(program);
     return -error;

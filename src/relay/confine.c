@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -63,9 +64,15 @@ static const struct allowed allowed[] = {
     {SYS_poll, ANY, 0, 0},
     {SYS_unlink, ANY, 0, 0},
     {SYS_rmdir, ANY, 0, 0},
+    {SYS_readlink, ANY, 0, 0},
 #endif
     {SYS_fstatfs, ANY, 0, 0},
     {SYS_statx, ANY, 0, 0},
+    {SYS_readlinkat, ANY, 0, 0},
+    {SYS_getsockopt, ANY, 0, 0},
+    {SYS_getpeername, ANY, 0, 0},
+    {SYS_ioctl, ARG_IS, 1, FIONREAD},
+    {SYS_shutdown, ANY, 0, 0},
     {SYS_name_to_handle_at, ANY, 0, 0},
     // What the C library does for it.
     {SYS_clock_gettime, ANY, 0, 0},

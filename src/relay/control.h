@@ -9,7 +9,7 @@
 // one that hangs.
 #define RELAY_PROGRAM "sluice-vhost-relay"
 // Its only argument when it is no relay but an inspector (inspect.h): RELAY_FD_CONTROL is then the
-// channel on which it gets connections of front-ends, and answers RELAY_GOOD or RELAY_BAD and ends.
+// channel on which it gets connections of front-ends, and answers.
 #define RELAY_INSPECT "inspect"
 
 enum relay_control {
@@ -26,7 +26,10 @@ enum relay_control {
     // Switch to inspector, with a connection, and its answers.
     RELAY_LOOK = 'L', // at the descriptors that come next
     RELAY_GOOD = 'g',
-    RELAY_BAD = 'b', // and it ends
+    RELAY_BAD = 'b',
+    // What it may not close, and what was bad, an inspector has open until its end.
+    RELAY_KEEP = 'K', // with a connection that nobody looks at any more
+    RELAY_END = 'X',
 };
 
 enum {

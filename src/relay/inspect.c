@@ -4,19 +4,19 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/fd_pass.h"
-#include "base/fd_served.h"
 #include "relay/confine.h"
 #include "relay/control.h"
+#include "relay/fds.h"
 #include "relay/vhu.h"
 
-// Duplicates of what waits: nothing is taken out.
-static void
+// Duplicates of what waits: nothing is taken out.  They may be of a later message than the first:
+// the kernel goes on to the next that has some.  False when not all fit.
+static bool
 peek(int sock, struct vhu_msg *found)
 {
     char header[VHU_HEADER_SIZE];
@@ -31,34 +31,28 @@ peek(int sock, struct vhu_msg *found)
                          .msg_controllen = sizeof(control.buf)};
 
     found->n_fds = 0;
-    // What does not fit stays there; the switch refuses such messages itself.
-    if (recvmsg(sock, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) > 0) {
+    found->request = 0;
+    ssize_t n = recvmsg(sock, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n > 0) {
         vhu_take_fds(&msg, found);
     }
+    return n <= 0 || (msg.msg_flags & MSG_CTRUNC) == 0;
 }
 
-// False when something was bad: then closing it may never end.
-static bool
-inspect(int channel, int sock)
+// Who is the last to close a connection closes what waits in it: that is not the switch as long as
+// the connection is open here.
+static char
+look(int sock)
 {
     struct vhu_msg found;
-    char answer = RELAY_GOOD;
 
-    peek(sock, &found);
-    for (unsigned int i = 0; i < found.n_fds; i++) {
-        if (fd_is_served_by_others(found.fds[i])) {
-            answer = RELAY_BAD;
-        }
+    if (!peek(sock, &found) || !fds_may_be_fit(&found)) {
+        (void)shutdown(sock, SHUT_RDWR); // The front-end sees the end of its connection.
+        return RELAY_BAD;
     }
-    close(sock); // first: the front-end is to see the end of its connection
-    if (answer == RELAY_GOOD) {
-        vhu_close_fds(&found); // so is what it sent no longer open when the switch goes on
-    }
-    if (send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) != (ssize_t)sizeof(answer)) {
-        answer = RELAY_BAD;
-    }
+    close(sock); // first: what it sent is no longer open here when the switch goes on
     vhu_close_fds(&found);
-    return answer == RELAY_GOOD;
+    return RELAY_GOOD;
 }
 
 void
@@ -75,8 +69,14 @@ inspect_run(int channel)
         if (n < 0 && errno == EINTR) {
             continue;
         }
-        if (n <= 0 || sock < 0 || !inspect(channel, sock)) {
-            return;
+        if (n <= 0 || sock < 0) {
+            return; // as told, or as nobody is there
+        }
+        if (op == RELAY_LOOK) {
+            char answer = look(sock);
+            if (send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) != (ssize_t)sizeof(answer)) {
+                return;
+            }
         }
     }
 }

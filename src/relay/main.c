@@ -28,9 +28,9 @@
 #include <unistd.h>
 
 #include "base/fd_pass.h"
-#include "base/fd_served.h"
 #include "relay/confine.h"
 #include "relay/control.h"
+#include "relay/fds.h"
 #include "relay/inspect.h"
 #include "relay/relay.h"
 
@@ -194,17 +194,6 @@ accept_outer(struct relay *r)
     }
 }
 
-static bool
-has_served_file(const struct vhu_msg *msg)
-{
-    for (unsigned int i = 0; i < msg->n_fds; i++) {
-        if (fd_is_served_by_others(msg->fds[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void
 on_outer(struct relay *r)
 {
@@ -221,10 +210,10 @@ on_outer(struct relay *r)
         end_connection(r, NULL);
         return;
     }
-    // To close such a file asks its server, and nothing ends the wait for the answer.  That costs
-    // this port; of the switch, to which nothing goes, it would cost the library's only thread.
-    if (has_served_file(msg)) {
-        end_connection(r, "a file of a file system that need not answer was refused");
+    // To close it may take for ever (fds.h).  That costs this port; of the switch, to which nothing
+    // goes, it would cost the library's only thread.
+    if (!fds_are_fit(msg)) {
+        end_connection(r, "a descriptor of a kind that its message may not carry was refused");
         vhu_close_fds(msg);
         return;
     }

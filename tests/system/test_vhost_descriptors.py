@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Descriptors that come with messages: whatever the message, none stays open in the daemon or a relay."""
+import contextlib
 import os
 import socket
 import struct
@@ -101,9 +102,11 @@ def test_descriptors_that_take_the_place_of_others(sw, drivers, relay):  # noqa:
     wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "the link")
     running = n_open(sw)
     table = d.memory_table([(0, d.size, d.fd)])
-    messages = [(request, struct.pack("<Q", ring), [d.fd]) for ring in (0, 1)
+    event, channels = os.eventfd(0), socket.socketpair()
+    messages = [(request, struct.pack("<Q", ring), [event]) for ring in (0, 1)
                 for request in (vf.SET_VRING_CALL, vf.SET_VRING_ERR, vf.SET_VRING_KICK)]
-    messages += [(vf.SET_LOG_FD, b"", [d.fd]), (vf.SET_BACKEND_REQ_FD, b"", [d.fd]),
+    messages += [(vf.SET_LOG_FD, b"", [d.fd]),
+                 (vf.SET_BACKEND_REQ_FD, b"", [channels[0].fileno()]),
                  (vf.SET_LOG_BASE, struct.pack("<QQ", 4096, 0), [d.fd]), (vf.SET_MEM_TABLE, *table)]
     for message in messages:
         for _ in range(20):
@@ -113,7 +116,136 @@ def test_descriptors_that_take_the_place_of_others(sw, drivers, relay):  # noqa:
     assert n_open(sw) < running + 3 * len(messages)
     drivers.remove(d)
     d.close()
+    os.close(event)
+    for channel in channels:
+        channel.close()
     wait_for(lambda: n_open(sw) <= before, 20, "what was sent to be closed")
+
+
+@pytest.fixture
+def lingering():
+    """Makes TCP connections whose last close waits for an hour: nobody reads what is sent."""
+    made = []
+
+    def make():
+        with socket.socket() as listener, socket.socket() as s:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(1)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
+            s.connect(listener.getsockname())
+            made.append(listener.accept()[0])
+            s.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    s.send(bytes(65536))
+            s.setblocking(True)
+            return s.detach()
+    yield make
+    for s in made:
+        s.close()
+
+
+def give(fe, request, fds):
+    """Sent by a process that ends with it: who ends does not wait, as who closes would."""
+    go, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(told)
+        os.read(go, 1)
+        fe.send(request, struct.pack("<Q", 0), fds)
+        os._exit(0)
+    for fd in fds + [go, told]:
+        os.close(fd)
+    os.waitpid(pid, 0)
+
+
+def is_over(fe):
+    try:
+        return fe.s.recv(1000) == b""
+    except ConnectionResetError:
+        return True
+
+
+def in_a_stream(lingering):
+    """In the queue of a socket of AF_UNIX, which closes it with itself."""
+    ours, theirs = socket.socketpair()
+    fd = lingering()
+    socket.send_fds(ours, [b"x"], [fd])
+    os.close(fd)  # not the last one
+    ours.close()
+    return theirs.detach()
+
+
+@RELAY
+@pytest.mark.parametrize("request_", (vf.SET_VRING_CALL, vf.SET_VRING_KICK, vf.SET_BACKEND_REQ_FD, vf.SET_LOG_FD,
+                                      vf.GET_FEATURES),
+                         ids=("call", "kick", "channel", "log", "unwanted"))
+def test_a_socket_whose_close_waits(sw, drivers, lingering, request_, relay):  # noqa: F811
+    """The library's thread, which would close it, serves all ports."""
+    path = start(sw, relay)
+    for attempt in range(4):
+        try:
+            fe = Frontend(path)
+        except OSError:
+            assert relay and attempt  # its own relay may hang
+            break
+        fe.s.settimeout(1 if relay and attempt else 20)
+        # The ninth is one more than anybody takes.
+        give(fe, request_, [os.eventfd(0) for _ in range(8 * (attempt % 2))] + [lingering()])
+        try:
+            assert is_over(fe)
+        except TimeoutError:
+            assert relay and attempt
+        fe.close()
+    drivers.append(Driver(add_server(sw, "g")))
+    wait_for(lambda: sw.get("Interface", "g", "link_state") == "up", 20, "the link of another")
+    sw.vsctl("del-port", "h")
+    sw.stop()
+
+
+@RELAY
+def test_a_stream_with_such_a_socket_in_it(sw, drivers, lingering, relay):  # noqa: F811
+    path = start(sw, relay)
+    fe = Frontend(path)
+    for request in (vf.SET_BACKEND_REQ_FD, vf.SET_VRING_CALL, vf.SET_BACKEND_REQ_FD):
+        with contextlib.suppress(OSError):
+            give(fe, request, [in_a_stream(lingering)])
+    with contextlib.suppress(OSError):
+        fe.send(vf.SET_BACKEND_REQ_FD, b"", [])
+    drivers.append(Driver(add_server(sw, "g")))
+    wait_for(lambda: sw.get("Interface", "g", "link_state") == "up", 20, "the link of another")
+    fe.close()
+    drivers.append(Driver(add_server(sw, "i")))
+    wait_for(lambda: sw.get("Interface", "i", "link_state") == "up", 20, "the link of another")
+
+
+@RELAY
+@pytest.mark.parametrize("request_, kind", (
+    (vf.SET_VRING_CALL, "memory"), (vf.SET_VRING_KICK, "stream"), (vf.SET_VRING_CALL, "datagrams"),
+    (vf.SET_VRING_ERR, "terminal"), (vf.SET_MEM_TABLE, "device"), (vf.SET_MEM_TABLE, "folder"),
+    (vf.SET_BACKEND_REQ_FD, "memory"), (vf.SET_OWNER, "stream")))
+def test_kinds_that_a_message_may_not_carry(sw, request_, kind, relay):
+    """The inspector does not know whose they are, and takes what some message may carry."""
+    if not relay and kind in ("memory", "stream"):
+        pytest.skip("carried by other messages")
+    path = start(sw, relay)
+    fds = {"memory": lambda: [os.memfd_create("x")],
+           "stream": lambda: [s.detach() for s in socket.socketpair()],
+           "datagrams": lambda: [s.detach() for s in socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)],
+           "terminal": lambda: list(os.openpty()),
+           "device": lambda: [os.open(os.devnull, os.O_RDWR)],
+           "folder": lambda: [os.open("/tmp", os.O_RDONLY)]}[kind]()
+    fe = Frontend(path)
+    fe.send(request_, struct.pack("<Q", 0), [fds[-1]])
+    assert is_over(fe)
+    fe.close()
+    for fd in fds:
+        os.close(fd)
+
+    def logged():
+        with open(sw.log) as f:
+            return "of a kind that its message may not carry" in f.read()
+    wait_for(logged, 20, "a line in the log")
 
 
 @RELAY

@@ -48,7 +48,7 @@ def test_client_ports(lab, peers, rundir):
     """The sockets come later, go, and come back; both directions carry frames."""
     paths = [rundir + "/v%d" % i for i in (0, 1)]
     w = lab.wire(*["dpdkvhostuserclient:v%d:vhost-server-path=%s" % (i, paths[i]) for i in (0, 1)],
-                 veths=(), dpdk=True)
+                 veths=(), dpdk=True, env={"OVS_RUNDIR": rundir})
     assert connected(w) == [False, False] and w.dev("v0")["carrier"] == "0"
     for _ in range(2):
         peers.append(Testpmd(*paths, server=True, mode="flowgen"))

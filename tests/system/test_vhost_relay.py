@@ -349,6 +349,32 @@ def test_a_relay_that_hangs_when_it_is_taken_over(made, kind):
     exchange(again, b, 0)
 
 
+@pytest.mark.parametrize("reads", (True, False))
+def test_a_relay_that_says_nothing(made, reads):
+    """One that was taken over and reads what it is told is waited for: the library may be late."""
+    sw = switch(made)
+    os.mkdir(sw.dir + "/vhost-relay", mode=0o700)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(sw.dir + "/vhost-relay/v0.2s.ctl")
+        listener.listen(1)
+        listener.settimeout(SOON_S)
+        sw.vsctl("--no-wait", "add-port", "br0", "v0", "--", "set", "Interface", "v0", "type=dpdkvhostuser")
+        control = listener.accept()[0]
+        control.settimeout(SOON_S)
+        message = b"A" + (sw.dir + "/v0").encode()
+        assert control.recv(256) == message
+        # In the middle of its time it is told once more.
+        assert control.recv(256, socket.MSG_PEEK) == message
+        if reads:
+            assert control.recv(256) == message
+        silence = select.poll()
+        silence.register(control, select.POLLRDHUP)
+        # The other half takes 2.5 s.
+        assert bool(silence.poll(1000 * (5 if reads else SOON_S))) != reads
+        control.close()
+    wait_for(lambda: relays(sw, "v0."), SOON_S, "another relay")
+
+
 def test_a_port_goes_although_its_relay_hangs(made):
     sw = switch(made)
     a, b = add_ports(sw, made, "dpdkvhostuser")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests' files in a file system that does not answer: FUSE, spoken by hand."""
+import contextlib
 import os
 import signal
 import socket
@@ -39,7 +40,10 @@ SILENT_FILE_SYSTEM = textwrap.dedent(r'''
         return ATTR.pack(node, 1 << 30, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 
     def is_held_up(pid):
-        program = os.path.basename(os.readlink("/proc/%d/exe" % pid))
+        try:
+            program = os.path.basename(os.readlink("/proc/%d/exe" % pid))
+        except OSError:  # it is about to end
+            program = open("/proc/%d/comm" % pid).read()
         return "sluice" in program and os.path.exists(where + ".hold")
 
     def serve():
@@ -103,10 +107,12 @@ def silent_file(tmp_path):
             except BlockingIOError:
                 return False
 
+        touched.end_server = server.kill
         yield fd, touched
     finally:
         if fd >= 0:
-            os.close(fd)
+            with contextlib.suppress(OSError):  # its server may have ended
+                os.close(fd)
         server.kill()
         server.wait(10)
         ours.close()
@@ -221,29 +227,70 @@ def test_a_header_in_pieces(sw, drivers, silent_file, tmp_path):  # noqa: F811
     other.close()
 
 
+def inspectors(sw):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, encoding="ascii", errors="replace") as f:
+                words = f.read().split("\0")
+            if words[:2] == ["sluice-vhost-relay", "inspect"] and is_netns_of(sw, pid):
+                found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
 def test_an_inspector_that_was_ended(sw, drivers):  # noqa: F811
     """There is another one at once, and no front-end notices."""
     begin(sw, "other_config:vhost-relay=false")
     path = add_server(sw, "h")
-
-    def inspectors():
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open("/proc/%s/cmdline" % pid, encoding="ascii", errors="replace") as f:
-                    words = f.read().split("\0")
-                if words[:2] == ["sluice-vhost-relay", "inspect"] and is_netns_of(sw, pid):
-                    found.append(int(pid))
-            except OSError:
-                pass
-        return found
-    (old,) = wait_for(inspectors, 20, "an inspector")
+    (old,) = wait_for(lambda: inspectors(sw), 20, "an inspector")
     os.kill(old, signal.SIGKILL)
     drivers.append(Driver(path))
     wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "the link")
-    wait_for(lambda: inspectors() not in ([], [old]), 20, "another one")
+    wait_for(lambda: inspectors(sw) not in ([], [old]), 20, "another one")
     sw.stop()
-    wait_for(lambda: not inspectors(), 20, "its end")
+    wait_for(lambda: not inspectors(sw), 20, "its end")
+
+
+def hung():
+    """How many processes wait for that file system at their end; such have no command line any more."""
+    n = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid, encoding="ascii", errors="replace") as f:
+                text = f.read()
+            n += "(sluice-vhost-re)" in text and text.rsplit(")", 1)[1].split()[0] in "DS" \
+                and not os.path.exists("/proc/%s/exe" % pid)
+        except OSError:
+            pass
+    return n
+
+
+def test_inspectors_that_hang_are_bounded(sw, drivers, silent_file, tmp_path):  # noqa: F811
+    """A port has four; then nobody looks at what it is sent, others are served, and no descriptor is left.  Once
+    they have ended, the port has a guest again."""
+    fd, touched = silent_file
+    open(str(tmp_path) + ".hold", "w").close()
+    begin(sw, "other_config:vhost-relay=false")
+    path, other = add_server(sw, "h"), add_server(sw, "g")
+    before, hung_before = descriptors(sw), hung()
+    for i in range(80):
+        fe = Frontend(path)
+        fe.send(vf.SET_VRING_CALL, struct.pack("<Q", 0), [fd])
+        assert is_over(fe)
+        fe.close()
+        assert hung() - hung_before <= 4
+    assert hung() - hung_before == 4
+    with open(sw.log) as f:
+        assert "what came before is not closed yet" in f.read()
+    drivers.append(Driver(other))
+    wait_for(lambda: sw.get("Interface", "g", "link_state") == "up", 20, "the link of another")
+    wait_for(lambda: descriptors(sw) < before + 20, 20, "descriptors to be closed")
+    touched.end_server()
+    wait_for(lambda: hung() <= hung_before, 20, "their end")
+    drivers.append(Driver(path))
+    wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "the link")
 
 
 def is_netns_of(sw, pid):
