@@ -459,7 +459,8 @@ trace(struct unixctl_conn *conn, struct request *r)
         .packet = packet,
         .side_effects = r->generate,
         .ofproto = r->ofproto,
-        .acts = r->is_packet_out ? ofpacts_data(&r->acts) : NULL,
+        .is_packet_out = r->is_packet_out,
+        .acts = ofpacts_data(&r->acts),
         .acts_size = r->acts.size,
         .trace = &sink,
     };

@@ -240,7 +240,7 @@ table_miss(struct xlate_ctx *ctx, uint8_t table_id, bool may_packet_in)
 
         xlate_report(ctx, TRACE_ACTION, "CONTROLLER:65535");
         ctx->rule = NULL;
-        ctx->cookie = UINT64_MAX;
+        ctx->cookie = 0;
         ctx->table_id = table_id;
         xlate_controller(ctx, &to);
         ctx->rule = old_rule;
@@ -396,7 +396,7 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     ctx->table_id = 0;
     ctx->depth = ctx->n_resubmits = ctx->n_buckets = ctx->n_watched = 0;
     ctx->in_group = ctx->in_action_set = false;
-    ctx->in_packet_out = in->acts != NULL;
+    ctx->in_packet_out = in->is_packet_out;
     ctx->exit = ctx->sent = false;
     ctx->error = XLATE_OK;
     ctx->action_set = (struct ofpacts){0};
@@ -452,9 +452,11 @@ run(struct xlate_ctx *ctx)
     } else if (in->resume) {
         coverage_inc(xlate_resume);
         xlate_resume(ctx, in->resume);
-    } else if (in->acts) {
+    } else if (in->is_packet_out) {
         ctx->table_id = 0;
-        xlate_actions(ctx, in->acts, in->acts_size, true);
+        if (in->acts_size) {
+            xlate_actions(ctx, in->acts, in->acts_size, true);
+        }
     } else {
         if (port && port->config & OFPORT_NO_RECV) {
             xlate_report(ctx, TRACE_DETAIL, "OFPPC_NO_RECV is set on the input port, dropping");

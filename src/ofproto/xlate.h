@@ -71,8 +71,9 @@ struct xlate_in {
     /* How many packets and bytes to credit rules, ports and mirrors with, if 'side_effects'. */
     uint64_t n_packets, n_bytes;
     uint16_t tcp_flags;
-    /* Packet-out: start with these actions in 'ofproto' instead of table 0; flow->ofp_in_port is
-     * set by the caller. */
+    /* Packet-out: start with these actions, if any, in 'ofproto' instead of table 0;
+     * flow->ofp_in_port is set by the caller. */
+    bool is_packet_out;
     struct ofproto *ofproto;
     const struct ofpact *acts;
     size_t acts_size;

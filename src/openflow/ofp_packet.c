@@ -60,11 +60,15 @@ ofp_set_packet_in_format_decode(const struct ofp_msg *msg, enum ofp_packet_in_fo
     return 0;
 }
 
-/* Older versions know fewer reasons, and none tells the two kinds of miss apart. */
+/* Older versions know fewer reasons, and none tells the two kinds of miss apart.  Before OpenFlow
+ * 1.3 the flow that takes all misses is a flow like others. */
 static uint8_t
 reason_to_wire(uint8_t reason, enum ofp_version version)
 {
-    if (reason == OFPR_EXPLICIT_MISS || reason == OFPR_IMPLICIT_MISS) {
+    if (reason == OFPR_EXPLICIT_MISS) {
+        return version < OFP13_VERSION ? OFPR_ACTION : OFPR_NO_MATCH;
+    }
+    if (reason == OFPR_IMPLICIT_MISS) {
         return OFPR_NO_MATCH;
     }
     return version < OFP14_VERSION && reason > OFPR_INVALID_TTL ? OFPR_ACTION : reason;
@@ -345,11 +349,12 @@ ofp_packet_out_fini(struct ofp_packet_out *po)
     ofpacts_fini(&po->actions);
 }
 
-/* A packet-out may set what the pipeline carries beside the packet, but no header field. */
+/* A packet-out may set what OpenFlow's pipeline carries beside the packet, but neither a header
+ * field nor what the datapath found out. */
 static bool
 is_pipeline_field(enum mf_id id)
 {
-    return (id >= MF_TUN_ID && id <= MF_XXREG3) || (id >= MF_CT_STATE && id <= MF_CT_LABEL);
+    return (id >= MF_TUN_ID && id <= MF_PACKET_TYPE) || (id >= MF_REG0 && id <= MF_XXREG3);
 }
 
 static enum ofperr

@@ -40,10 +40,7 @@ metadata_init(struct packet_md *md, const struct slowpath *sp, const struct ofpr
     const struct view_port *port = view_port(ofproto_view(ofproto), f->ofp_in_port);
 
     *md = (struct packet_md){.in_port = port ? port->odp_port : ODPP_NONE};
-    if (!po->resume) {
-        return;
-    }
-    if (ofprotos_port_by_odp(sp->ofprotos, po->odp_port).ofproto) {
+    if (po->resume && ofprotos_port_by_odp(sp->ofprotos, po->odp_port).ofproto) {
         md->in_port = po->odp_port;
     }
     md->pkt_mark = f->pkt_mark;
@@ -90,6 +87,7 @@ packet_out_execute(void *slowpath_, struct ofproto *ofproto, const struct ofprot
         .n_bytes = po->len,
         .tcp_flags = ntohs(flow.tcp_flags),
         .ofproto = ofproto,
+        .is_packet_out = !po->resume,
         .acts = po->acts,
         .acts_size = po->acts_size,
         .resume = po->resume,
