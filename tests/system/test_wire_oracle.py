@@ -188,7 +188,7 @@ def dump(peer):
     return entries(peer.version, peer.answers(of.multipart(peer.version, 1, struct.pack("!B3xII4xQQ", 255, of.ANY, of.ANY, 0, 0) + of.oxm_match())))
 
 
-@pytest.mark.parametrize("version", [of.OF10, of.OF11, of.OF13, of.OF15])
+@pytest.mark.parametrize("version", [of.OF10, of.OF11, of.OF12, of.OF13, of.OF14, of.OF15])
 @pytest.mark.parametrize("seed", range(SEED, SEED + ROUNDS))
 def test_random_matches(pair, version, seed):
     rng = random.Random("%d %d" % (seed, version))
