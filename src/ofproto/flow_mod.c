@@ -199,7 +199,7 @@ new_rule(struct ofproto *p, const struct ofp_flow_mod *fm, struct rule *stats_fr
     return (struct rule_new){
         .table_id = table_for_add(fm),
         .priority = fm->priority,
-        .cookie = fm->new_cookie == UINT64_MAX ? 0 : fm->new_cookie,
+        .cookie = fm->new_cookie,
         .idle_timeout = fm->idle_timeout,
         .hard_timeout = fm->hard_timeout,
         .importance = fm->importance,

@@ -173,9 +173,12 @@ put_meter(struct ofproto *p, struct ofp_meter_config *c, const struct ofmeter *o
 {
     struct ofmeter *m;
     uint32_t dp_id = old ? old->dp_id : alloc_dp_meter(p->all);
-    enum ofperr error =
-        dp_id == UINT32_MAX ? OFPERR_OFPMMFC_OUT_OF_METERS : set_in_datapath(p, dp_id, c);
+    enum ofperr error;
 
+    for (size_t i = 0; i < c->n_bands; i++) { /* 0: what the rate lets through in a second */
+        c->bands[i].burst = c->bands[i].burst ? c->bands[i].burst : c->bands[i].rate;
+    }
+    error = dp_id == UINT32_MAX ? OFPERR_OFPMMFC_OUT_OF_METERS : set_in_datapath(p, dp_id, c);
     if (error) {
         if (!old && dp_id != UINT32_MAX) {
             bitmap_clear(p->all->dp_meters, dp_id);

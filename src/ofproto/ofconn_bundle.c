@@ -474,6 +474,7 @@ handle_bundle_control(struct ofconn *c, const struct ofp_msg *msg)
     }
     if (!error) {
         bc.type++; /* Each reply's number follows its request's. */
+        bc.flags = 0;
     }
     if (!error && c->late) {
         c->late->reply = bc;
@@ -572,10 +573,9 @@ handle_bundle_add(struct ofconn *c, const struct ofp_msg *msg)
     }
     b = *find_bundle(c, ba.bundle_id);
     b->used_ms = clock_now_ms();
-    if (b->is_closed) {
-        error = OFPERR_OFPBFC_BUNDLE_CLOSED;
-    } else if (b->flags != ba.flags) {
-        error = OFPERR_OFPBFC_BAD_FLAGS;
+    if (b->is_closed || b->flags != ba.flags) {
+        error = b->is_closed ? OFPERR_OFPBFC_BUNDLE_CLOSED : OFPERR_OFPBFC_BAD_FLAGS;
+        remove_bundle(c, find_bundle(c, ba.bundle_id));
     } else if (b->n >= MAX_MESSAGES || b->bytes.size + ba.msg.size > MAX_BYTES ||
                !has_room(c->ofproto->all)) {
         error = OFPERR_OFPBFC_MSG_TOO_MANY;

@@ -304,7 +304,7 @@ ofconn_handle(struct ofconn *c, const struct ofp_msg *msg)
     enum ofperr error;
 
     if ((size_t)msg->type >= ARRAY_SIZE(handlers) || !handlers[msg->type].fn) {
-        return msg->is_multipart ? OFPERR_OFPBRC_BAD_STAT : OFPERR_OFPBRC_BAD_TYPE;
+        return OFPERR_OFPBRC_BAD_TYPE;
     }
     if (handlers[msg->type].modifies && c->role == OFPCR_ROLE_SECONDARY) {
         return OFPERR_OFPBRC_IS_SECONDARY;

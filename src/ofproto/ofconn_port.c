@@ -168,7 +168,6 @@ enum ofperr
 find_port_to_mod(const struct ofconn *c, const struct ofp_msg *msg, struct ofp_port_mod *pm,
                  struct ofport **port)
 {
-    static const uint8_t any[6];
     enum ofperr error = ofp_port_mod_decode(msg, pm);
 
     if (error) {
@@ -178,8 +177,7 @@ find_port_to_mod(const struct ofconn *c, const struct ofp_msg *msg, struct ofp_p
     if (!*port) {
         return OFPERR_OFPPMFC_BAD_PORT;
     }
-    if (memcmp(pm->hw_addr, (*port)->desc.hw_addr, sizeof pm->hw_addr) &&
-        (version_of(msg) < OFP14_VERSION || memcmp(pm->hw_addr, any, sizeof any))) {
+    if (memcmp(pm->hw_addr, (*port)->desc.hw_addr, sizeof pm->hw_addr)) {
         return OFPERR_OFPPMFC_BAD_HW_ADDR;
     }
     return OFPERR_OK;

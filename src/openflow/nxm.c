@@ -387,7 +387,10 @@ skip_alias(enum mf_id id, const struct match *match, uint8_t version)
     case MF_CT_IPV6_DST:
         return !flow_dl_type_is(&match->flow, ETH_TYPE_IPV6);
     default:
-        return id >= MF_XREG0 && id <= MF_XXREG3;
+        if (id >= MF_REG0 && id <= MF_REG15) {
+            return version >= OFP15_VERSION; /* Which has fields of its own for pairs of them. */
+        }
+        return id >= (version >= OFP15_VERSION ? MF_XXREG0 : MF_XREG0) && id <= MF_XXREG3;
     }
 #pragma GCC diagnostic pop
 }

@@ -35,7 +35,7 @@ struct ofp_flow_mod {
     struct match match;
     uint64_t cookie;      /* To filter MODIFY and DELETE by, under 'cookie_mask'. */
     uint64_t cookie_mask; /* 0: no filter. */
-    uint64_t new_cookie;  /* For ADD; for MODIFY if 'modify_cookie'.  UINT64_MAX: none given. */
+    uint64_t new_cookie;  /* For ADD; for MODIFY if 'modify_cookie', else UINT64_MAX. */
     bool modify_cookie;
     uint8_t command;  /* enum ofp_flow_mod_command. */
     uint8_t table_id; /* 255: the switch chooses (ADD), every table (MODIFY and DELETE). */

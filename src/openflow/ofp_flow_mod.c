@@ -47,6 +47,14 @@ set_flags(uint16_t raw, const struct ofp_msg *msg, struct ofp_flow_mod *fm)
     return 0;
 }
 
+/* The cookie of OpenFlow 1.0 and NXT_FLOW_MOD, where all ones say that none is given. */
+static void
+set_cookie(uint64_t cookie, struct ofp_flow_mod *fm)
+{
+    fm->new_cookie = cookie == UINT64_MAX && fm->command == OFPFC_ADD ? 0 : cookie;
+    fm->modify_cookie = cookie != UINT64_MAX;
+}
+
 /* The 16-bit command of OpenFlow 1.0 and NXT_FLOW_MOD, which may hold the table in its high byte.
  */
 static enum ofperr
@@ -71,10 +79,11 @@ decode10(const struct ofp_msg *msg, bool table_id_in_command, struct ofp_flow_mo
     struct rd peek = *body;
     uint32_t wildcards = rd_u32(&peek);
     enum ofperr error = ofp10_match_pull(body, &fm->match);
+    uint64_t cookie;
     uint16_t flags;
 
     ofp10_match_normalize(&fm->match);
-    fm->new_cookie = rd_u64(body);
+    cookie = rd_u64(body);
     error = error ? error : set_command(rd_u16(body), table_id_in_command, fm);
     fm->idle_timeout = rd_u16(body);
     fm->hard_timeout = rd_u16(body);
@@ -85,7 +94,7 @@ decode10(const struct ofp_msg *msg, bool table_id_in_command, struct ofp_flow_mo
     if (!(wildcards & FW10_ALL)) {
         fm->priority = UINT16_MAX; /* OpenFlow 1.0: exact matches come before all others. */
     }
-    fm->modify_cookie = fm->new_cookie != UINT64_MAX;
+    set_cookie(cookie, fm);
     return error ? error : set_flags(flags, msg, fm);
 }
 
@@ -93,11 +102,11 @@ static enum ofperr
 decode_nx(const struct ofp_msg *msg, bool table_id_in_command, struct ofp_flow_mod *fm,
           struct rd *body)
 {
+    uint64_t cookie = rd_u64(body);
     uint16_t flags, match_len;
     struct rd match;
     enum ofperr error;
 
-    fm->new_cookie = rd_u64(body);
     error = set_command(rd_u16(body), table_id_in_command, fm);
     fm->idle_timeout = rd_u16(body);
     fm->hard_timeout = rd_u16(body);
@@ -118,7 +127,7 @@ decode_nx(const struct ofp_msg *msg, bool table_id_in_command, struct ofp_flow_m
     if (!error && fm->command == OFPFC_ADD && fm->cookie_mask) {
         return OFPERR_NXBRC_NXM_INVALID;
     }
-    fm->modify_cookie = fm->new_cookie != UINT64_MAX;
+    set_cookie(cookie, fm);
     return error;
 }
 
@@ -145,6 +154,9 @@ decode11(const struct ofp_msg *msg, struct ofp_flow_mod *fm, struct rd *body)
     }
     if (fm->command > OFPFC_DELETE_STRICT) {
         return OFPERR_OFPFMFC_BAD_COMMAND;
+    }
+    if (fm->table_id == OFP_TABLE_ALL && !is_delete(fm->command)) {
+        return OFPERR_OFPFMFC_BAD_TABLE_ID; /* "All tables" is for deletes. */
     }
     error = ofp_match_pull(body, &fm->match);
     if (error) {
@@ -296,11 +308,7 @@ enum ofperr
 ofp_flow_mod_table_id_decode(const struct ofp_msg *msg, bool *enable)
 {
     struct rd body = msg->body;
-    uint8_t set = rd_u8(&body);
 
-    if (set > 1) {
-        return OFPERR_NXBRC_MUST_BE_ZERO;
-    }
-    *enable = set != 0;
+    *enable = rd_u8(&body) != 0;
     return 0;
 }

@@ -143,7 +143,7 @@ decode_props(struct rd *in, enum ofp_version version, struct ofp_async_config *a
         enum ofperr error = ofp_prop_pull(in, &prop);
 
         if (!error && prop.type >= 2 * OFP_ASYNC_N) {
-            error = ofp_prop_unknown(&prop);
+            error = OFPERR_OFPACFC_UNSUPPORTED;
         }
         error = error ? error : ofp_prop_u32(&prop, &bits);
         if (error) {
@@ -199,7 +199,7 @@ ofp_async_config_reply_encode(const struct ofp_async_config *ac, enum ofp_versio
         }
     } else {
         for (int type = OFP_ASYNC_PACKET_IN; type <= OFP_ASYNC_FLOW_REMOVED; type++) {
-            uint32_t known = type == OFP_ASYNC_FLOW_REMOVED ? 0x0f : 0x07;
+            uint32_t known = type == OFP_ASYNC_FLOW_REMOVED ? 0x3f : 0x07;
 
             wr_u32(out, ac->primary[type] & known);
             wr_u32(out, ac->secondary[type] & known);
