@@ -316,7 +316,8 @@ parse_port(const struct mf_field *mf, const char *s, const struct mf_port_names 
     ofp_port_t port;
 
     if (!port_by_name(s, ports, &port)) {
-        return text_error("%s: invalid or unknown port for %s", s, mf->name);
+        return text_error("bad value for %s (%s: invalid or unknown port for %s)", mf->name, s,
+                          mf->name);
     }
     if (mf->format == MF_FMT_OFP_PORT) {
         put_be16(value->b, (uint16_t)port);

@@ -17,6 +17,7 @@
 #include "flow/extract.h"
 #include "flow/match.h"
 #include "ofproto/bond.h"
+#include "ofproto/ofconn.h"
 #include "ofproto/xlate_int.h"
 #include "openflow/ofp_text.h"
 #include "packet/packet.h"
@@ -123,6 +124,9 @@ parse_ofp_flow(struct request *r, const char *bridge, const char *text)
         return;
     }
     r->flow = match.flow;
+    if (!match.mask.bits.ofp_in_port) {
+        r->flow.ofp_in_port = OFPP_NONE;
+    }
     port = view_port(ofproto_view(r->ofproto), r->flow.ofp_in_port);
     r->flow.in_port = port ? port->odp_port : ODPP_NONE;
 }
@@ -306,6 +310,11 @@ parse_request(struct request *r, int argc, const char *argv[])
     }
     if (!r->error) {
         parse_flow(r, words, n);
+    }
+    if (!r->error) {
+        enum ofperr bad = ofconn_check_acts(r->ofproto, &r->acts, NULL, 0, OFP10_VERSION);
+
+        r->error = bad ? xasprintf("Bad actions: %s", ofperr_name(bad)) : NULL;
     }
 }
 

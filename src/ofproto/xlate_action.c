@@ -88,7 +88,6 @@ do_enqueue(struct xlate_ctx *ctx, const struct ofpact_enqueue *a)
     const struct view_port *out;
 
     if (a->port != OFPP_IN_PORT && port == ctx->flow.ofp_in_port) {
-        xlate_report(ctx, TRACE_WARN, "skipping output to input port");
         return;
     }
     FLOW_MASK_SET(ctx->wc, skb_priority);
@@ -382,7 +381,7 @@ do_action(struct xlate_ctx *ctx, const struct ofpact *a, const struct ofpact *li
         break;
     case OFPACT_CONJUNCTION:
         /* The classifier takes whole conjunctions; one alone matches nothing that can be done. */
-        xlate_report_error(ctx, "conjunction action alone has no effect");
+        xlate_report_error(ctx, "executing no-op conjunction action");
         break;
     case OFPACT_MULTIPATH:
         xlate_multipath(ctx, OFPACT_CAST(ofpact_multipath, a));

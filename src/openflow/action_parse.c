@@ -29,7 +29,7 @@ action_parse_port(struct action_parser *p, const char *text, uint16_t *port)
     ofp_port_t n;
 
     if (!ofp_port_parse(text, p->ports, &n)) {
-        return text_error("'%s' is not a port", text);
+        return text_error("%s: output to unknown port", text);
     }
     *port = (uint16_t)n;
     return NULL;
@@ -201,7 +201,7 @@ ofpacts_parse(const char *text, const struct mf_port_names *ports, bool instruct
         const struct ofpact *a = (const struct ofpact *)(const void *)(out->data + ofs);
 
         if (ofpact_is_instruction(a->type) && a->type != OFPACT_METER) {
-            error = text_error("%s is an instruction, not an action", ofpact_type_name(a->type));
+            error = text_error("%s instruction not allowed here", ofpact_type_name(a->type));
         }
         ofs += a->len;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Actions that change one header field each, from text. */
+#include "base/util.h"
 #include "openflow/action_parse.h"
 
 static char *
@@ -117,7 +118,7 @@ action_parse_u8(struct action_parser *p, enum ofpact_type type, char *arg)
     char *error = action_parse_number(arg, max, &n);
 
     if (!error && type == OFPACT_SET_IP_DSCP && n & IP_ECN_MASK) {
-        error = text_error("%s: not a valid DSCP value", arg);
+        error = text_error("%s: not a valid TOS", arg);
     }
     if (!error) {
         a = ofpacts_put(p->out, type, sizeof *a);
@@ -143,14 +144,24 @@ action_parse_l4_port(struct action_parser *p, enum ofpact_type type, char *arg)
 char *
 action_parse_dec_ttl(struct action_parser *p, enum ofpact_type type, char *arg)
 {
+    uint16_t ids[64] = {0};
     struct ofpact_cnt_ids *a;
+    uint32_t n = 0;
 
     (void)type;
-    if (*arg) {
-        return text_error("dec_ttl: controller ids are not accepted here");
+    for (char *part; (part = action_next_part(&arg, ',')) && *part;) {
+        uint64_t id = 0;
+        char *error = action_parse_number(part, UINT16_MAX, &id);
+
+        if (error || n == ARRAY_SIZE(ids)) {
+            return error ? error : text_error("dec_ttl: too many controllers");
+        }
+        ids[n++] = (uint16_t)id;
     }
-    a = ofpacts_put(p->out, OFPACT_DEC_TTL, sizeof *a + sizeof a->ids[0]);
-    a->n_controllers = 1;
+    a = ofpacts_put(p->out, OFPACT_DEC_TTL, sizeof *a + MAX(n, 1u) * sizeof a->ids[0]);
+    a->ofpact.raw = n ? OFPACT_RAW_CNT_IDS : a->ofpact.raw;
+    a->n_controllers = MAX(n, 1u); /* Nobody named: controller 0. */
+    memcpy(a->ids, ids, a->n_controllers * sizeof ids[0]);
     return NULL;
 }
 

@@ -58,7 +58,7 @@ action_parse_output(struct action_parser *p, enum ofpact_type type, char *arg)
     if (!strncmp(arg, "port=", 5)) {
         return parse_output_trunc(p, arg);
     }
-    if (!strchr(arg, '[')) {
+    if (!strchr(arg, '[') && !mf_from_name(arg)) {
         return action_put_output(p, arg, NULL);
     }
     memset(&src, 0, sizeof src);

@@ -161,3 +161,24 @@ def test_counters_that_both_have(pair, counter):
         sw.add_ports("br0", "x1")
         assert int(sw.appctl("coverage/read-counter", counter)) > before
         sw.vsctl("del-port", "x1")
+
+
+@pytest.mark.parametrize("actions", [
+    "output:p2", "output:nobody", "output:2", "output:77", "group:5", "meter:1", "goto_table:5", "write_metadata:5", "clear_actions",
+    "write_actions(output:2)", "conjunction(1,1/2)", "enqueue:1:1", "enqueue:2:1", "output:reg0", "output:reg0[0..3]", "dec_ttl(1,2),2",
+    "dec_ttl,2", "resubmit(,0)", "nonsense", "mod_nw_tos:4,2", "mod_nw_tos:6"])
+@pytest.mark.parametrize("packet", ["in_port=1,tcp,nw_ttl=64", "udp,nw_ttl=64", "in_port=nobody,ip"])
+def test_packets_of_a_controller(pair, actions, packet):
+    """What ofproto/trace-packet-out says of actions, right and wrong ones, and of packets without a port."""
+    def run(sw):
+        reset(sw)
+        p = sw.appctl("ofproto/trace-packet-out", "br0", packet, actions, check=False)
+        return p.returncode, re.sub(r"Megaflow:.*\n", "", p.stdout), p.stderr.replace(sw.dir, "").split("\n")[0]
+
+    ours, theirs = both(pair, run)
+    assert ours == theirs
+
+
+def test_a_packet_from_nowhere(pair):
+    ours, theirs = both(pair, lambda sw: trace(sw, "tcp"))
+    assert ours == theirs and "in_port=ANY" in ours
