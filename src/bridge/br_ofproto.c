@@ -249,6 +249,7 @@ br_mirrors_sync(struct br *br, const struct db_row *br_row)
         uuid_format(row_uuid(rows[i]), ids[i]);
         *m = (struct ofproto_mirror_cfg){
             .id = ids[i],
+            .name = row_str(rows[i], "name"),
             .select_all = row_bool_or(rows[i], "select_all", false),
             .select_vlans = row_vlans(rows[i], "select_vlan"),
             .output_port = output ? row_str(output, "name") : NULL,

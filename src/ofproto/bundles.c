@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "ofproto/bond.h"
 #include "ofproto/ofproto_priv.h"
+
+LOG_MODULE(bridge); /* Its words, as operators know them. */
 
 /* --- bundles
  * --------------------------------------------------------------------------------------- */
@@ -278,16 +281,71 @@ take_stats(struct ofmirror *old, size_t n, const char *id)
     return xzalloc(sizeof(struct rule_stats));
 }
 
+static void
+mirror_check_ports(struct ofproto *p, const char *mirror, const char *const *ports, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!*find_bundle(p, ports[i])) {
+            log_warn("bridge %s: mirror %s cannot match on nonexistent port %s", p->name, mirror,
+                     ports[i]);
+        }
+    }
+}
+
+/* Whoever makes a mirror that sees nothing, or that nobody sees, finds the reason in the log. */
+static void
+mirror_check(struct ofproto *p, const struct ofproto_mirror_cfg *cfg)
+{
+    if (!cfg->output_port && cfg->output_vlan < 0) {
+        log_err("bridge %s: mirror %s does not specify output; ignoring", p->name, cfg->name);
+        return;
+    }
+    if (cfg->output_port && !*find_bundle(p, cfg->output_port)) {
+        log_err("bridge %s: mirror %s outputs to port not on bridge", p->name, cfg->name);
+        return;
+    }
+    if (cfg->output_port && cfg->output_vlan >= 0) {
+        log_err("bridge %s: mirror %s specifies both output port and output vlan; ignoring output "
+                "vlan",
+                p->name, cfg->name);
+    }
+    if (!cfg->select_all) {
+        mirror_check_ports(p, cfg->name, cfg->select_src, cfg->n_src);
+        mirror_check_ports(p, cfg->name, cfg->select_dst, cfg->n_dst);
+    }
+}
+
+/* Those that were not there, or not so, before. */
+static void
+mirrors_check(struct ofproto *p, const struct ofproto_mirror_cfg *cfg, size_t n)
+{
+    for (size_t i = 0; i < MIN(n, (size_t)OFPROTO_MAX_MIRRORS); i++) {
+        bool is_as_before = false;
+
+        for (size_t j = 0; j < p->n_mirrors && !is_as_before; j++) {
+            is_as_before = mirror_is_as(&p->mirrors[j], &cfg[i]);
+        }
+        if (!is_as_before) {
+            mirror_check(p, &cfg[i]);
+        }
+    }
+    if (n > OFPROTO_MAX_MIRRORS) {
+        log_warn("bridge %s: maximum of %d port mirrors reached, %zu are left out", p->name,
+                 OFPROTO_MAX_MIRRORS, n - OFPROTO_MAX_MIRRORS);
+    }
+}
+
 void
 ofproto_mirrors_set(struct ofproto *p, const struct ofproto_mirror_cfg *cfg, size_t n)
 {
     struct ofmirror old[OFPROTO_MAX_MIRRORS];
     size_t n_old = p->n_mirrors;
 
-    n = MIN(n, (size_t)OFPROTO_MAX_MIRRORS);
-    if (mirrors_are_as(p, cfg, n)) {
+    if (mirrors_are_as(p, cfg, MIN(n, (size_t)OFPROTO_MAX_MIRRORS))) {
         return;
     }
+    mirrors_check(p, cfg, n);
+    n = MIN(n, (size_t)OFPROTO_MAX_MIRRORS);
     memcpy(old, p->mirrors, sizeof old);
     memset(p->mirrors, 0, sizeof p->mirrors);
     for (size_t i = 0; i < n; i++) {

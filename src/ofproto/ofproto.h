@@ -267,7 +267,8 @@ uint64_t ofprotos_bond_seq(const struct ofprotos *);
 /* --- mirrors (rows of Mirror); names are of bundles ------------------------------------------- */
 
 struct ofproto_mirror_cfg {
-    const char *id; /* what tells it from the others of the bridge */
+    const char *id;   /* what tells it from the others of the bridge */
+    const char *name; /* for the log */
     bool select_all;
     const char *const *select_src;
     size_t n_src;
@@ -278,7 +279,8 @@ struct ofproto_mirror_cfg {
     int output_vlan;              /* -1: none */
     uint16_t snaplen;             /* 0: whole packets */
 };
-/* Replaces all mirrors of the bridge (at most 32). */
+/* Replaces all mirrors of the bridge (at most 32), whose ports are there.  Logs what of those that
+ * are new or changed cannot be. */
 void ofproto_mirrors_set(struct ofproto *, const struct ofproto_mirror_cfg *, size_t n);
 /* 0 or -ENOENT. */
 int ofproto_mirror_get_stats(const struct ofproto *, const char *id, uint64_t *packets,

@@ -147,3 +147,36 @@ def test_mirrors_of_one_name(pair):
         wait_for(lambda: sorted(switch.vsctl("--bare", "--columns=statistics", "list", "Mirror").split()) ==
                  ["tx_bytes=200", "tx_bytes=500", "tx_packets=2", "tx_packets=5"], 20,
                  "the statistics of both mirrors")
+
+
+def said(sw):
+    """What the log says of mirrors, without who says it; each once."""
+    with open(sw.log, encoding="utf-8") as f:
+        return sorted(set(re.findall(r"\|(?:WARN|ERR)\|(bridge br0: .*mirror.*)", f.read())))
+
+
+def test_mirrors_that_cannot_be_are_named(make_hermetic):
+    """As genuine does, but once for each."""
+    both = [make_hermetic(kind=kind) for kind in ("sluice", "ovs")]
+    for sw in both:
+        sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy",
+                 "--", "add-br", "br1", "--", "set", "Bridge", "br1", "datapath_type=dummy")
+        sw.add_ports("br0", "p1", "p2")
+        sw.add_ports("br1", "x1")
+        other = ("--id=@o", "get", "Port", "x1", "--", "--id=@p", "get", "Port", "p1")
+        for name, *columns in (("none", "select_all=true"), ("away", "select_all=true", "output_port=@o"),
+                               ("two", "select_all=true", "output_port=@p", "output_vlan=5"),
+                               ("lost", "select_src_port=@o", "select_dst_port=@p", "output_vlan=7"),
+                               ("good", "select_src_port=@p", "output_vlan=8")):
+            sw.vsctl(*other, "--", "--id=@m", "create", "Mirror", "name=" + name, *columns,
+                     "--", "add", "Bridge", "br0", "mirrors", "@m")
+    wait_for(lambda: len(said(both[1])) == 4, what="genuine's lines")
+    assert said(both[0]) == said(both[1])
+    sw = both[0]
+    sw.vsctl("set", "Bridge", "br0", "external_ids:a=b")
+    sw.vsctl("add-port", "br0", "p3", "--", "set", "Interface", "p3", "type=dummy")
+    assert len(sw.alarms()) == 4
+    # One more than there can be.
+    sw.vsctl(*(w for i in range(33) for w in ("--", "--id=@m%d" % i, "create", "Mirror", "name=n%d" % i, "output_vlan=9")),
+             "--", "set", "Bridge", "br0", "mirrors=" + ",".join("@m%d" % i for i in range(33)))
+    assert "maximum of 32 port mirrors reached, 1 are left out" in sw.alarms()[-1] and len(sw.alarms()) == 5
