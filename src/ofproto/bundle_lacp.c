@@ -56,6 +56,31 @@ sync(struct ofproto *p, struct ofbundle *b)
     free(present);
 }
 
+void
+bundle_lacp_tell_ports(struct ofproto *p, const struct ofbundle *b)
+{
+    for (size_t i = 0; i < b->n_members; i++) {
+        ofport_set_lacp_holds(ofport_find(p, b->members[i]),
+                              !lacp_may_enable(b->lacp, b->members[i]));
+    }
+}
+
+void
+bundle_lacp_release_ports(struct ofproto *p, const struct ofbundle *b, const ofp_port_t *kept,
+                          size_t n_kept)
+{
+    for (size_t i = 0; i < b->n_members; i++) {
+        bool is_kept = false;
+
+        for (size_t j = 0; j < n_kept && !is_kept; j++) {
+            is_kept = kept[j] == b->members[i];
+        }
+        if (!is_kept) {
+            ofport_set_lacp_holds(ofport_find(p, b->members[i]), false);
+        }
+    }
+}
+
 bool
 bundle_lacp_run(struct ofproto *p, struct ofbundle *b)
 {
@@ -67,6 +92,7 @@ bundle_lacp_run(struct ofproto *p, struct ofbundle *b)
         lacp_destroy(b->lacp);
         b->lacp = NULL;
         if (had) {
+            bundle_lacp_tell_ports(p, b);
             p->all->bond_seq++;
             ofproto_view_changed(p);
         }
@@ -88,6 +114,7 @@ bundle_lacp_run(struct ofproto *p, struct ofbundle *b)
     if (seq == b->lacp->seq) {
         return false;
     }
+    bundle_lacp_tell_ports(p, b);
     ofproto_view_changed(p);
     return true;
 }

@@ -163,6 +163,7 @@ ofproto_bundle_set(struct ofproto *p, const struct ofproto_bundle_cfg *cfg)
         leave_other_bundles(p, b, cfg->members[i]);
     }
     if (!bundle_is_as(b, cfg)) {
+        bundle_lacp_release_ports(p, b, cfg->members, cfg->n_members);
         bundle_fill(b, cfg);
         ofproto_view_changed(p);
         if (b->cfg.bond || b->state || b->cfg.lacp || b->lacp) {
@@ -170,6 +171,7 @@ ofproto_bundle_set(struct ofproto *p, const struct ofproto_bundle_cfg *cfg)
             bond_run(p, b);
             p->all->bonds_dirty = true;
         }
+        bundle_lacp_tell_ports(p, b);
     }
 }
 
@@ -181,6 +183,7 @@ ofproto_bundle_del(struct ofproto *p, const char *name)
     if (!b) {
         return;
     }
+    bundle_lacp_release_ports(p, b, NULL, 0);
     *slot = b->next;
     HASH_DELETE(by_id, p->bundles_by_id, b);
     if (p->mac_table) {

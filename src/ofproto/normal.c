@@ -172,7 +172,7 @@ static bool
 is_hashed_by_datapath(const struct view_bundle *b)
 {
     return b->has_bond && b->buckets && b->recirc && b->bond.mode == OFPROTO_BOND_TCP &&
-           b->lacp_status == LACP_NEGOTIATED && b->n_members;
+           b->lacp_status == LACP_NEGOTIATED && b->n_members && b->active;
 }
 
 /* Which member sends: the only one, or the bond's choice. */

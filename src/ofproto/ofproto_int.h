@@ -57,7 +57,7 @@ struct view_port {
     ofp_port_t ofp_port;
     odp_port_t odp_port; /* ODPP_NONE for patch ports */
     uint32_t config;     /* enum ofport_config */
-    bool link_up;        /* may carry traffic; patch: the peer exists */
+    bool is_live;        /* may carry traffic; patch: the peer exists */
     bool bond_collects;  /* as a member of a bond, from a partner that knows it by LACP */
     struct netdev *netdev;
     struct tnl_port *tunnel;          /* or NULL */

@@ -110,6 +110,7 @@ struct ofport {
     uint32_t config;      /* OFPPC_* */
     struct ofp_port desc; /* as last told to controllers */
     uint64_t netdev_seq;
+    bool lacp_holds;         /* LACP keeps it out of use: it is not live */
     uint64_t carrier_resets; /* that LACP was told of */
     uint64_t carrier_seq;    /* netdev_change_seq() when they were looked at */
     int64_t created_ms;
@@ -210,6 +211,12 @@ const struct cls_rule *conj_lookup(const struct cls *, cls_version_t, const stru
 /* Makes the machine what 'b' is configured to have, and lets time pass; true if it may have changed
  * what the bond is to do. */
 bool bundle_lacp_run(struct ofproto *, struct ofbundle *b);
+/* Members that LACP does not let be used are not live, for controllers and for groups that watch
+ * them. */
+void bundle_lacp_tell_ports(struct ofproto *, const struct ofbundle *b);
+/* Those of the members that are not among the 'kept' are live again as far as LACP is concerned. */
+void bundle_lacp_release_ports(struct ofproto *, const struct ofbundle *b, const ofp_port_t *kept,
+                               size_t n_kept);
 /* Sends what is due; returns when to run again, LACP_NEVER. */
 int64_t bundle_lacp_send(struct ofproto *, struct ofbundle *b);
 /* A frame of LACP came in on a port. */
@@ -221,6 +228,9 @@ void bundle_lacp_heard(struct ofproto *, ofp_port_t);
 struct ofport *ofport_find(const struct ofproto *, ofp_port_t);
 struct ofport *ofport_by_name(const struct ofproto *, const char *name);
 void ofports_refresh(struct ofproto *); /* all whose netdev moved */
+/* Whether LACP keeps it out of use, so that it is not live; without asking its device.  NULL is
+ * fine. */
+void ofport_set_lacp_holds(struct ofport *, bool holds);
 void ofports_destroy(struct ofproto *); /* all ports, bundles, mirrors */
 void ofport_get_stats(const struct ofport *, struct netdev_stats *);
 /* Applies config bits under 'mask'; 0 or an ofperr. */

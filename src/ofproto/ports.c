@@ -89,7 +89,7 @@ describe(const struct ofport *port, struct ofp_port *d)
     }
     if (!port->peer && !link.carrier) {
         d->state |= OFPPS_LINK_DOWN;
-    } else {
+    } else if (!port->lacp_holds) {
         d->state |= OFPPS_LIVE;
     }
     d->curr = link.current;
@@ -120,6 +120,23 @@ refresh(struct ofport *port)
     ofproto_view_changed(port->ofproto);
     if (port->ofproto->connmgr) {
         connmgr_send_port_status(port->ofproto->connmgr, &port->desc, OFPPR_MODIFY);
+    }
+}
+
+void
+ofport_set_lacp_holds(struct ofport *port, bool holds)
+{
+    if (!port || port->lacp_holds == holds) {
+        return;
+    }
+    port->lacp_holds = holds;
+    if (!(port->desc.state & OFPPS_LINK_DOWN)) {
+        port->desc.state &= ~(uint32_t)OFPPS_LIVE;
+        port->desc.state |= holds ? 0 : OFPPS_LIVE;
+        ofproto_view_changed(port->ofproto);
+        if (port->ofproto->connmgr) {
+            connmgr_send_port_status(port->ofproto->connmgr, &port->desc, OFPPR_MODIFY);
+        }
     }
 }
 

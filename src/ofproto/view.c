@@ -65,7 +65,7 @@ build_ports(struct ofproto *p, struct ofproto_view *v)
             .counters = port->counters,
         };
         resolve_peer(port, vp);
-        vp->link_up = port->peer ? vp->peer_ofproto != NULL : !(port->desc.state & OFPPS_LINK_DOWN);
+        vp->is_live = port->peer ? vp->peer_ofproto != NULL : (port->desc.state & OFPPS_LIVE) != 0;
     }
     qsort(v->ports, v->n_ports, sizeof *v->ports, compare_ports);
 

@@ -144,7 +144,7 @@ port_is_alive(struct xlate_ctx *ctx, ofp_port_t port)
 {
     const struct view_port *p = view_port(ctx->view, port);
 
-    return p && p->link_up;
+    return p && p->is_live;
 }
 
 static bool

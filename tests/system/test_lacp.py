@@ -200,6 +200,52 @@ def test_lacp_current_and_one_link_without_a_bond(make_hermetic):
 
 
 @pytest.mark.skipif(os.environ.get("SWITCH_KIND") == "ovs", reason="it is the partner")
+def states(sw):
+    """{port: its OpenFlow state}."""
+    return dict(re.findall(r"^ \w+\((\w+)\): .*?state: +(\w+)", sw.ofctl("-OOpenFlow14", "show", "br0"), re.M | re.S))
+
+
+def test_members_without_a_partner_are_not_live(make_hermetic):
+    """To controllers and to groups that watch them; a flood leaves the whole bond out at once."""
+    both = [make_hermetic(kind=kind) for kind in ("sluice", "ovs")]
+    for sw in both:
+        sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy",
+                 "--", "add-bond", "br0", "bond0", "p1", "p2", "bond_mode=balance-tcp", "lacp=active",
+                 *(w for i, p in enumerate(("p1", "p2"), 1)
+                   for w in ("--", "set", "Interface", p, "type=dummy", "ofport_request=%d" % i)))
+        for i in (8, 9):
+            sw.vsctl("add-port", "br0", "p%d" % i, "--", "set", "Interface", "p%d" % i, "type=dummy", "ofport_request=%d" % i)
+        sw.ofctl("-OOpenFlow13", "add-group", "br0", "group_id=1,type=ff,bucket=watch_port:2,output:2,bucket=watch_port:9,output:9")
+        sw.ofctl("-OOpenFlow13", "add-flow", "br0", "in_port=8,udp,actions=group:1")
+
+    def sent(sw, packet):
+        """The names of the ports that it is sent to."""
+        ports = dict((n, p) for p, n in re.findall(r"(\w+) \d+/(\d+):", sw.appctl("dpif/show")))
+        actions = sw.appctl("ofproto/trace", "br0", packet).split("Datapath actions: ")[1].strip()
+        return sorted(ports.get(word, word) for word in re.split(r",(?![^(]*\))", actions))
+
+    def all_as(lacp, want):
+        for sw in both:
+            if lacp:
+                sw.vsctl("set", "Port", "bond0", "lacp=" + lacp)
+            wait_for(lambda: states(sw) == want, what="%s: %s" % (sw.kind, want))
+    live = {"p1": "LIVE", "p2": "LIVE", "p8": "LIVE", "p9": "LIVE", "br0": "LIVE"}
+    all_as(None, dict(live, p1="0", p2="0"))
+    assert [sent(sw, "in_port=8") for sw in both] == [["br0", "p9"]] * 2
+    assert [sent(sw, "in_port=8,udp") for sw in both] == [["p9"]] * 2
+    all_as("off", live)
+    assert [sent(sw, "in_port=8,udp") for sw in both] == [["p2"]] * 2
+    all_as("passive", dict(live, p1="0", p2="0"))
+    for sw in both:  # out of the bond, a port is its own again
+        sw.vsctl("--id=@i", "get", "Interface", "p2", "--", "remove", "Port", "bond0", "interfaces", "@i",
+                 "--", "--id=@p", "create", "Port", "name=p2", "interfaces=@i", "--", "add", "Bridge", "br0", "ports", "@p")
+    all_as(None, dict(live, p1="0"))
+    for sw in both:
+        sw.vsctl("del-port", "bond0")
+    all_as(None, {k: v for k, v in live.items() if k != "p1"})
+    assert both[0].alarms() == []
+
+
 def test_genuine_open_vswitch_as_the_partner(make_hermetic):
     """Real time, real PDUs, from both sides; a link that goes and comes."""
     ovs = make_hermetic(kind="ovs")
