@@ -288,6 +288,15 @@ row_managers(const struct db_row *ovs, size_t *n)
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
+/* A number of other_config between 'min' and 'max'; 0 asks for the default. */
+static int
+row_bounded(const struct db_row *row, const char *key, int min, int max, int dflt)
+{
+    int value = row_map_int(row, "other_config", key, 0);
+
+    return value ? bounded(value, min, max) : dflt;
+}
+
 void
 br_ofproto_sync(struct br *br, const struct db_row *row)
 {
@@ -301,9 +310,8 @@ br_ofproto_sync(struct br *br, const struct db_row *row)
         .mac = br->mac,
         .dp_desc = row_map_get(row, "other_config", "dp-desc"),
         .dp_sn = row_map_get(row, "other_config", "dp-sn"),
-        .mac_aging_s = bounded(row_map_int(row, "other_config", "mac-aging-time", 300), 15, 3600),
-        .mac_table_size =
-            bounded(row_map_int(row, "other_config", "mac-table-size", 8192), 10, 1000 * 1000),
+        .mac_aging_s = row_bounded(row, "mac-aging-time", 15, 3600, 300),
+        .mac_table_size = row_bounded(row, "mac-table-size", 10, 1000 * 1000, 8192),
         .forward_bpdu = row_map_bool(row, "other_config", "forward-bpdu", false),
         .versions = row_versions(row),
         .controller_queue_size =

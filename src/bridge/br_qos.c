@@ -148,6 +148,19 @@ br_qos_sync(struct br *br, const struct db_row *port_row)
 
 /* --- commands ------------------------------------------------------------------------------ */
 
+/* One that runs; NULL, with the error sent, if there is none. */
+static const struct br_iface *
+find_iface(struct unixctl_conn *conn, const struct bridges *b, const char *name)
+{
+    const struct br_iface *iface = bridges_find_iface(b, name);
+
+    if (!iface || !iface->netdev) {
+        unixctl_reply_error(conn, "no such interface");
+        return NULL;
+    }
+    return iface;
+}
+
 static void
 put_rates(struct str *s, const char *indent, enum dp_qos_type type, const struct dp_qos_rates *r)
 {
@@ -198,12 +211,11 @@ put_queues(struct str *s, const struct br_iface *iface, const struct dp_qos *qos
 static void
 qos_show(struct unixctl_conn *conn, int argc, const char *argv[], void *bridges_)
 {
-    const struct br_iface *iface = bridges_find_iface(bridges_, argv[1]);
+    const struct br_iface *iface = find_iface(conn, bridges_, argv[1]);
     struct str s = STR_INIT;
 
     (void)argc;
     if (!iface) {
-        unixctl_reply_error(conn, "no such interface");
         return;
     }
     const struct dp_qos *qos = dp_port_qos(iface->br->all->dp, iface->odp_port);
@@ -224,12 +236,11 @@ qos_show(struct unixctl_conn *conn, int argc, const char *argv[], void *bridges_
 static void
 qos_show_types(struct unixctl_conn *conn, int argc, const char *argv[], void *bridges_)
 {
-    const struct br_iface *iface = bridges_find_iface(bridges_, argv[1]);
+    const struct br_iface *iface = find_iface(conn, bridges_, argv[1]);
     struct str s = STR_INIT;
 
     (void)argc;
     if (!iface) {
-        unixctl_reply_error(conn, "no such interface");
         return;
     }
     for (size_t i = 0; iface->odp_port != ODPP_NONE && i < ARRAY_SIZE(qos_types); i++) {

@@ -539,6 +539,7 @@ flow_tables_destroy(struct ofproto *p)
         cls_visit_loose(t->cls, ofproto_version(p), NULL, unlink_rule, t);
         cls_destroy(t->cls);
         free(t->name);
+        free(t->prefixes);
         free(t->groups_text);
         free(t->groups);
     }

@@ -353,8 +353,9 @@ set_string(char **dst, const char *src)
     *dst = xstrdup_null(src);
 }
 
+/* The bits of CLS_TRIE_*; 'bridge' is for the log. */
 static unsigned
-parse_prefixes(const char *text)
+parse_prefixes(const char *text, const char *bridge)
 {
     static const struct {
         const char *name;
@@ -371,16 +372,30 @@ parse_prefixes(const char *text)
     }
     while (*text) {
         size_t len = strcspn(text, ", ");
+        unsigned field = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
             if (strlen(names[i].name) == len && !strncmp(names[i].name, text, len)) {
-                fields |= names[i].bits;
+                field = names[i].bits;
             }
         }
+        if (!field) {
+            log_warn("bridge %s: 'prefixes' with unknown field: %.*s", bridge, (int)len, text);
+        }
+        fields |= field;
         text += len;
         text += strspn(text, ", ");
     }
     return fields;
+}
+
+static void
+configure_prefixes(const struct ofproto *p, struct oftable *t, const char *text)
+{
+    if (!text || !t->prefixes || strcmp(text, t->prefixes)) {
+        set_string(&t->prefixes, text);
+        cls_set_tries(t->cls, parse_prefixes(text, p->name));
+    }
 }
 
 static void
@@ -402,7 +417,7 @@ configure_tables(struct ofproto *p, const struct ofproto_cfg *cfg)
             evict_forget(t);
         }
         evict_set_groups(t, tc ? tc->groups : NULL, p->name, i);
-        cls_set_tries(t->cls, parse_prefixes(tc ? tc->prefixes : NULL));
+        configure_prefixes(p, t, tc ? tc->prefixes : NULL);
     }
     flow_tables_shrink(p);
 }

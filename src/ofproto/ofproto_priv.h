@@ -86,6 +86,7 @@ struct oftable {
     char *name;                                /* NULL: default */
     uint32_t max_flows;                        /* UINT32_MAX: no limit */
     bool evict_by_config, evict_by_controller; /* either: a full table makes room */
+    char *prefixes;                            /* as configured; NULL: default */
     char *groups_text;                         /* of which 'groups' were parsed */
     struct mf_subfield *groups;                /* whose values make eviction groups */
     size_t n_groups;

@@ -416,6 +416,44 @@ def test_ports_without_a_device(pair):
             assert shown[0] == shown[1], (port, column, shown)
         assert pair.switches[0].get("Interface", port, "link_resets") == resets
     pair.same("qos/show", "br0")
+    for port in ("p9", "p8"):
+        pair.same("qos/show", port)
+        pair.same("qos/show-types", port)
+
+
+def test_settings_that_ask_for_the_default(pair):
+    """0 does, for the MAC table; what is too small is the smallest."""
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    pair.vsctl("add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy")
+    for size in ("0", "5", "x", "20", "2000000"):
+        pair.vsctl("set", "Bridge", "br0", "other_config:mac-table-size=" + size)
+        pair.same("fdb/stats-show br0")
+    pair.same("time/stop")
+    for age, passes, stays in (("0", 290, True), ("0", 20, False), ("5", 10, True), ("5", 10, False)):
+        pair.vsctl("set", "Bridge", "br0", "other_config:mac-aging-time=" + age)
+        if stays:
+            pair.same("fdb/flush br0")
+            for control in pair.controls:
+                control.run("dpctl/del-flows")
+                control.run("netdev-dummy/receive", "p1", TCP)
+                wait_for(lambda: "50:54" in control.run("fdb/show", "br0")[1], what="the address")
+        pair.same("time/warp %d000" % passes)
+        for control in pair.controls:
+            wait_for(lambda: ("50:54" in control.run("fdb/show", "br0")[1]) == stays, what="age %s: %s" % (age, stays))
+
+
+def test_prefixes_that_are_no_fields(pair):
+    """Each is named; ours says it once."""
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    pair.vsctl("--id=@t", "create", "Flow_Table", "prefixes=ip_src,bogus", "--", "set", "Bridge", "br0",
+               "flow_tables:3=@t")
+
+    def lines(switch):
+        with open(switch.log, encoding="utf-8") as f:
+            return re.findall(r"WARN\|(.*prefixes.*)", f.read())
+    wait_for(lambda: lines(pair.switches[1]), what="genuine's line")
+    pair.vsctl("set", "Bridge", "br0", "external_ids:a=b")
+    assert lines(pair.switches[0]) == lines(pair.switches[1])[:1]
 
 
 FRAME = "50540000000a50540000000908004500"
