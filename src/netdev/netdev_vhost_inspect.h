@@ -15,7 +15,7 @@ void netdev_vhost_inspect_start(void);
 bool netdev_vhost_inspect_is_on(void);
 // Whether the descriptors that come next from 'sock' may be received.  Waits for the other process,
 // a second at most: one that does not answer has met what it looks for.  False as well, and a WARN
-// line, if there can be no such process, or if two of this port's, or 16 of all, have still to
+// line, if there can be no such process, or if four of this port's, or 64 of all, have still to
 // close what they met.  What is not to be received is no longer at this number: another file is,
 // which is the caller's to close.  Vhost thread.
 bool netdev_vhost_inspect(int sock);
