@@ -175,6 +175,8 @@ connect_front_end(const struct netdev_vhost_relay *relay)
     }
     if (fd >= 0) {
         close(fd);
+        // Only now does the relay read from it, or close it.  It knows what this says.
+        (void)tell(relay, RELAY_ATTACH, relay->outer);
     }
 }
 

@@ -17,7 +17,10 @@ enum relay_control {
     RELAY_ATTACH = 'A', // text: the front-end's socket
     RELAY_DELETE = 'D', // go (in all versions); answered, or by the end of the connection
     RELAY_STOP = 'S',   // the switch is about to end: stop the rings; answered
-    RELAY_OUTER = 'O',  // answers RELAY_CONNECT; with a descriptor: connected to the front-end
+    // Answers RELAY_CONNECT; with a descriptor: connected to the front-end.  That is left alone
+    // until
+    // the next message, which tells that the switch has closed its own.
+    RELAY_OUTER = 'O',
     // Relay to switch.
     RELAY_STOPPED = 's',
     RELAY_READY = 'R',   // the vhost library is connected and knows all that its predecessor knew

@@ -44,6 +44,7 @@ enum {
     SEND_TIMEOUT_S = 2,    // for a message to the switch
     RELEASE_MS = 2000,     // for the library of a switch that has told us to go
     NO_ROOM_MS = 100,      // between tries to accept when no descriptor is free
+    SHARED_MS = 1000,      // for the switch to close its end of a connection that it made
 };
 
 int64_t
@@ -177,6 +178,9 @@ take_outer(struct relay *r, int fd)
     r->is_calling = false;
     if (fd >= 0 && needs_outer(r)) {
         use_outer(r, fd);
+        // Who is the last to close it closes what waits in it, which may take for ever: that is to
+        // be us.  The switch's next message tells that it has done so.
+        r->shared_ms = relay_now_ms() + SHARED_MS;
     } else if (fd >= 0) {
         close(fd); // The library has gone meanwhile.
     }
@@ -374,6 +378,7 @@ on_control(struct relay *r)
         return;
     }
     message[n] = '\0';
+    r->shared_ms = 0;
     switch (message[0]) {
     case RELAY_ATTACH:
         attach(r, message + 1);
@@ -445,6 +450,11 @@ run_timers(struct relay *r)
             next = r->message_ms < next ? r->message_ms : next;
         }
     }
+    if (r->shared_ms != 0 && now >= r->shared_ms) {
+        r->shared_ms = 0;
+    } else if (r->shared_ms != 0) {
+        next = r->shared_ms < next ? r->shared_ms : next;
+    }
     if (r->confirm_ms != 0 && now >= r->confirm_ms) {
         end_connection(r, NULL);
     } else if (r->confirm_ms != 0) {
@@ -467,7 +477,7 @@ run(struct relay *r)
         {.fd = r->inner, .events = POLLIN},
         {.fd = r->control_listen, .events = POLLIN},
         {.fd = r->inner_listen, .events = POLLIN},
-        {.fd = r->outer, .events = listens(r) ? POLLIN : POLLRDHUP},
+        {.fd = r->shared_ms == 0 ? r->outer : -1, .events = listens(r) ? POLLIN : POLLRDHUP},
         {.fd = r->outer >= 0 || r->inner >= 0 ? r->outer_listen : -1, .events = POLLIN},
     };
     static void (*const handlers[])(struct relay *) = {

@@ -88,13 +88,19 @@ class Relay:
             message = self.control.recv(256)
             assert message
 
-    def connect(self):
+    def connect(self, tells=True):
         """The switch answers the call."""
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         socket.send_fds(self.control, [b"O"], [theirs.fileno()])
         theirs.close()
+        if tells:
+            self.tell_closed()
         self.fe = Frontend(None, ours)
+
+    def tell_closed(self):
+        """The switch no longer has that connection."""
+        self.control.send(b"A" + self.outer.encode())
 
     def take(self):
         """The library reads one request: its number."""
@@ -161,6 +167,16 @@ def test_a_call_that_is_not_answered(caller):
     caller.await_call()
     caller.connect()
     caller.pass_on(vf.SET_OWNER)
+
+
+def test_a_connection_that_the_switch_still_has(caller):
+    """The last one that closes it closes what waits in it: until that is the relay it does nothing with it."""
+    caller.await_call()
+    caller.connect(tells=False)
+    caller.fe.send(vf.GET_FEATURES)
+    assert not select.select([caller.library], [], [], 0.3)[0]
+    caller.tell_closed()
+    assert caller.take() == vf.GET_FEATURES
 
 
 def test_calls_become_rare(caller):
