@@ -330,8 +330,7 @@ check_group_mod(const struct ofp_group *group)
     if (group->type > OFPGT_FF) {
         return OFPERR_OFPGMFC_BAD_TYPE;
     }
-    if (group->group_id > OFP_GROUP_MAX &&
-        (group->command != OFPGC_DELETE || group->group_id != OFP_GROUP_ALL)) {
+    if (group->group_id > OFP_GROUP_MAX && group->command != OFPGC_DELETE) {
         return OFPERR_OFPGMFC_INVALID_GROUP;
     }
     if ((group->command == OFPGC_DELETE || group->command == OFPGC_REMOVE_BUCKET) &&

@@ -230,3 +230,29 @@ def test_asynchronous_messages_of_old_versions(both):
 def test_replies_that_nobody_asked_for(both, version):
     reply = of.message(version, of.multipart_request(version) + 1, struct.pack("!HH", 3, 0) + bytes(0 if version == of.OF10 else 4))
     assert both(version, lambda p, _: p.errors(reply)) == [(1, 1)]
+
+
+@pytest.mark.parametrize("version", [of.OF11, *NEW])
+@pytest.mark.parametrize("kind", range(3, 11))
+def test_the_set_actions_of_openflow_11(both, version, kind):
+    """Later versions take them, too, and tell them as fields that are set."""
+    body = b"\2\0\0\0\0\1" + bytes(6) if kind in (3, 4) else struct.pack("!I", 0x0A000001) if kind in (5, 6) else (
+        b"\x20" if kind == 7 else b"\1" if kind == 8 else b"\0\7").ljust(4, b"\0")
+    action = struct.pack("!HH", kind, 4 + len(body)) + body
+    tcp = of.oxm(5, b"\x08\0") + of.oxm(10, b"\6")
+    match11 = struct.pack("!HHII", 0, 88, 0, 0x3FF & ~(1 << 3) & ~(1 << 5)) + bytes(6) + b"\xff" * 6 + bytes(6) + b"\xff" * 6
+    match11 += struct.pack("!HBxHBB", 0, 0, 0x800, 0, 6) + (bytes(4) + b"\xff" * 4) * 2 + bytes(20) + b"\xff" * 8
+
+    def talk(p, sw):
+        message = of.flow_mod(version, action, fields=tcp)
+        if version == of.OF11:
+            message = of.message(version, of.FLOW_MOD, message[8:48] + match11 + message[64:])
+        return p.errors(message), sw.flows("br0")
+
+    errors, seen = both(version, talk)
+    assert errors == [] and len(seen) == 1 and ("load:" if kind == 8 else "mod_") in seen[0]
+
+
+@pytest.mark.parametrize("group, errors", [(0xFFFFFFFF, []), (0xFFFFFF01, []), (7, []), (0xFFFFFFFC, [])])
+def test_deletes_of_groups_that_are_not_there(both, group, errors):
+    assert both(of.OF13, lambda p, _: p.errors(of.message(of.OF13, 15, struct.pack("!HBxI", 2, 0, group)))) == errors
