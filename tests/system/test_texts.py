@@ -400,6 +400,23 @@ def test_who_reads_frames(pair):
     assert "(limit " in pair.controls[0].run("upcall/show")[1]
 
 
+def test_a_pinned_queue_shares_its_core_only_in_groups(pair):
+    """pmd-rxq-isolate=false counts with pmd-rxq-assign=group, and is named where it does not."""
+    pair.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-cpu-mask=3", "other_config:pmd-rxq-isolate=false")
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+    pair.vsctl("add-port", "br0", "q1", "--", "set", "Interface", "q1", "type=dummy-pmd", "options:n_rxq=3",
+               "other_config:pmd-rxq-affinity=0:1")
+
+    def cores():
+        return [re.findall(r"core_id (\d+)|isolated : (\w+)", text) for _, text in pair.run("dpif-netdev/pmd-rxq-show")]
+    for assign, isolated in (("cycles", "true"), ("group", "false"), ("roundrobin", "true")):
+        pair.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-rxq-assign=" + assign)
+        want = [("0", ""), ("", "false"), ("1", ""), ("", isolated)]
+        wait_for(lambda: cores() == [want, want], what="%s: %s" % (assign, want))
+    for switch in pair.switches:
+        assert any("pmd-rxq-isolate can only be set false" in line for line in switch.alarms())
+
+
 def test_ports_without_a_device(pair):
     """What is shown of a type that is not known, and QoS where there is none."""
     pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
