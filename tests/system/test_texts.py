@@ -417,6 +417,26 @@ def test_a_pinned_queue_shares_its_core_only_in_groups(pair):
         assert any("pmd-rxq-isolate can only be set false" in line for line in switch.alarms())
 
 
+def test_settings_of_auto_load_balance(pair):
+    """What is out of range asks for the default."""
+    pair.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-cpu-mask=1")
+    pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
+
+    def said():
+        lines = []
+        for switch in pair.switches:
+            with open(switch.log, encoding="utf-8") as f:
+                lines.append(re.findall(r"PMD auto load balance is enabled, .*", f.read())[-1:])
+        return lines
+    for interval, load, improvement in ((7, 50, 10), (0, 101, 9), (99999, 1, 101), (20000, 100, 100), (2, 0, 0)):
+        pair.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-auto-lb=true",
+                   "other_config:pmd-auto-lb-rebal-interval=%d" % interval,
+                   "other_config:pmd-auto-lb-load-threshold=%d" % load,
+                   "other_config:pmd-auto-lb-improvement-threshold=%d" % improvement)
+        wait_for(lambda: said()[0] and said()[0] == said()[1], what="the same line after %d" % interval)
+    assert "interval 2 mins, pmd load threshold 0%, improvement threshold 0%" in said()[0][0]
+
+
 def test_ports_without_a_device(pair):
     """What is shown of a type that is not known, and QoS where there is none."""
     pair.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy")
