@@ -18,12 +18,13 @@ COVERAGE_DEFINE(pmd_auto_lb_rebalance);
 
 enum { MINUTE_INTERVALS = RXQ_INTERVALS };
 
+// A number from 'min' to 'max'; what is beyond asks for the default, as in Open vSwitch.
 static uint32_t
-percent(const struct smap *cfg, const char *key, uint32_t def)
+uint_within(const struct smap *cfg, const char *key, uint32_t min, uint32_t max, uint32_t def)
 {
     uint32_t value = smap_get_uint(cfg, key, def);
 
-    return value > 100 ? def : value;
+    return value >= min && value <= max ? value : def;
 }
 
 void
@@ -32,11 +33,11 @@ auto_lb_set(struct dp *dp, const struct smap *cfg)
     struct dp_settings *set = &dp->set, old = *set;
 
     set->auto_lb = smap_get_bool(cfg, "pmd-auto-lb", false);
-    set->auto_lb_interval_min = MAX(
-        MIN(smap_get_uint(cfg, "pmd-auto-lb-rebal-interval", AUTO_LB_INTERVAL_MIN), 20000u), 1u);
+    set->auto_lb_interval_min =
+        uint_within(cfg, "pmd-auto-lb-rebal-interval", 1, 20000, AUTO_LB_INTERVAL_MIN);
     set->auto_lb_improvement =
-        percent(cfg, "pmd-auto-lb-improvement-threshold", AUTO_LB_IMPROVEMENT);
-    set->auto_lb_load = percent(cfg, "pmd-auto-lb-load-threshold", AUTO_LB_LOAD);
+        uint_within(cfg, "pmd-auto-lb-improvement-threshold", 0, 100, AUTO_LB_IMPROVEMENT);
+    set->auto_lb_load = uint_within(cfg, "pmd-auto-lb-load-threshold", 0, 100, AUTO_LB_LOAD);
     bool interval = set->auto_lb_interval_min != old.auto_lb_interval_min;
     bool improvement = set->auto_lb_improvement != old.auto_lb_improvement;
     bool load = set->auto_lb_load != old.auto_lb_load;
