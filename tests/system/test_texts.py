@@ -540,6 +540,11 @@ def test_words_of_traces(pair):
     for words in (["br0", "in_port=1", "-generate"], ["br0", "in_port=1", "--names"],
                   ["br0", "in_port=1", "-consistent", "1"]):
         pair.same("ofproto/trace-packet-out", *words)
+    for actions in ("group:1", "meter:7,1", "clone(group:1)", "write_actions(group:1)", "goto_table:1"):
+        assert not pair.same("ofproto/trace-packet-out", "br0", "in_port=1", actions)[0]
+    for switch in pair.switches:
+        switch.ofctl("-OOpenFlow13", "add-group", "br0", "group_id=1,type=all,bucket=output:1")
+    pair.same("ofproto/trace-packet-out", "br0", "in_port=9", "group:1")
     for words in (["br0", "in_port=1", "50" * 65536], ["br0", "in_port=1", "5" * 131071]):
         assert not pair.controls[0].run("ofproto/trace", *words)[0]
     assert pair.controls[0].run("ofproto/trace", "br0", "in_port=1", "50" * 65535)[0]
