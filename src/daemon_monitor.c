@@ -320,7 +320,14 @@ wait_worker(struct monitor *m)
             close(m->spare_ready_fd);
             spare_is_gone(m);
         } else if (pid > 0 && pid == m->keeper) {
+            struct str end = STR_INIT;
+            describe_end(&end, status);
             m->keeper = 0;
+            log_follow_file();
+            log_warn("the keeper died, %s: a crash will cost flows, and internal ports their "
+                     "addresses, until the switch is restarted",
+                     str_cstr(&end));
+            str_free(&end);
         } else if (pid < 0 && errno != EINTR) {
             return 1 << 8;
         }

@@ -126,6 +126,20 @@ def test_a_spare_that_is_killed_does_no_harm(monitored):
     wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
 
 
+def test_a_keeper_that_is_killed_is_told_of(monitored):
+    """Nobody has its descriptors any more: the next crash costs what it would without a keeper, no more."""
+    sw, hosts = monitored
+    old, spare = sw.pid, spare_of(sw)
+    children = sh(["ps", "-o", "pid=", "--ppid", str(sw.proc.pid)]).split()
+    keeper, = [int(pid) for pid in children if int(pid) not in (old, spare)]
+    os.kill(keeper, signal.SIGKILL)
+    wait_for(lambda: [line for line in sw.alarms() if "the keeper died, killed" in line], SOON_S, "a line in the log")
+    hosts[0].ping("10.1.0.2", check=True)
+    os.kill(old, signal.SIGKILL)
+    new_worker(sw, old)
+    wait_for(lambda: hosts[0].ping("10.1.0.2", count=1), SOON_S, "traffic")
+
+
 @pytest.mark.alone
 def test_a_spare_on_huge_pages():
     """It has packet buffers in its share of what the switch was to take, and leaves room for a successor."""
