@@ -148,7 +148,7 @@ unregister(struct netdev_vhost *vhost)
 
 // Lets the library have the port's socket.
 static int
-start_socket(struct netdev_vhost *vhost, char **errorp)
+open_socket(struct netdev_vhost *vhost, char **errorp)
 {
     const char *path = vhost->path;
     bool wants_relay = smap_get_bool(dpdk_config(), "vhost-relay", true);
@@ -200,6 +200,18 @@ start_socket(struct netdev_vhost *vhost, char **errorp)
     log_info("vHost User device '%s' %s, using %s socket '%s'", vhost->up.name, "created",
              vhost->is_client ? "client" : "server", path);
     return 0;
+}
+
+// At a start many ports come one after the other, and relays that hang are waited for.  Guests that
+// an earlier switch left are served already, by a thread that may wait for a grace period; and
+// their relays do not wait for long.
+static int
+start_socket(struct netdev_vhost *vhost, char **errorp)
+{
+    rcu_offline();
+    int error = open_socket(vhost, errorp);
+    rcu_online();
+    return error;
 }
 
 static int
