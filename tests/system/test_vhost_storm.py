@@ -10,8 +10,8 @@ import time
 import pytest
 
 import vhost_frontend as vf
-from test_vhost_relay import SOON_S, add_ports, exchange, is_open, made, switch  # noqa: F401
 from switchlib import Failed, wait_for
+from test_vhost_relay import SOON_S, add_ports, exchange, is_open, made, switch  # noqa: F401
 from vhost_frontend import Driver, Frontend
 
 SECONDS = float(os.environ.get("TORTURE_SECONDS", "4"))
