@@ -83,11 +83,8 @@ twin_unlink(struct twin *t, size_t i)
 }
 
 static void
-twin_add(struct twin *t, cls_version_t v, int priority)
+twin_add_match(struct twin *t, cls_version_t v, int priority, struct match m)
 {
-    struct match m;
-
-    random_match(&m);
     if (t->n >= MAX_RULES || cls_find_exactly(t->cls, v, &m, priority)) {
         return;
     }
@@ -98,29 +95,46 @@ twin_add(struct twin *t, cls_version_t v, int priority)
 }
 
 static void
-check_packet(const struct twin *t, cls_version_t v)
+twin_add(struct twin *t, cls_version_t v, int priority)
+{
+    struct match m;
+
+    random_match(&m);
+    twin_add_match(t, v, priority, m);
+}
+
+/* 'f' gets what the twin finds, and so do packets that agree with it in the reported bits. */
+static void
+check_flow(const struct twin *t, cls_version_t v, const struct flow *f)
 {
     struct flow_mask wc = {0};
-    struct flow f, g;
-    const struct cls_rule *r;
+    struct flow g;
+    const struct cls_rule *r = cls_lookup(t->cls, v, f, &wc);
 
-    random_flow(&f);
-    r = cls_lookup(t->cls, v, &f, &wc);
-    assert_int_equal(r ? r->priority : -1, twin_best(t, v, &f));
-    assert_ptr_equal(cls_lookup(t->cls, v, &f, NULL), r);
+    assert_int_equal(r ? r->priority : -1, twin_best(t, v, f));
+    assert_ptr_equal(cls_lookup(t->cls, v, f, NULL), r);
     for (int i = 0; i < 4; i++) {
         if (i < 2) {
             random_flow(&g);
         } else {
             for (unsigned w = 0; w < FLOW_WORDS; w++) {
-                g.w[w] = i == 2 ? random_u64() : ~f.w[w];
+                g.w[w] = i == 2 ? random_u64() : ~f->w[w];
             }
         }
         for (unsigned w = 0; w < FLOW_WORDS; w++) {
-            g.w[w] = (f.w[w] & wc.bits.w[w]) | (g.w[w] & ~wc.bits.w[w]);
+            g.w[w] = (f->w[w] & wc.bits.w[w]) | (g.w[w] & ~wc.bits.w[w]);
         }
         assert_ptr_equal(cls_lookup(t->cls, v, &g, NULL), r);
     }
+}
+
+static void
+check_packet(const struct twin *t, cls_version_t v)
+{
+    struct flow f;
+
+    random_flow(&f);
+    check_flow(t, v, &f);
 }
 
 static void
@@ -150,6 +164,114 @@ agrees_with_a_linear_twin(void **state)
         while (t->n) {
             twin_unlink(t, random_range((uint32_t)t->n));
             check_packet(t, v);
+        }
+        assert_int_equal(cls_n_subtables(t->cls), 0);
+        cls_destroy(t->cls);
+        rcu_quiesce();
+        free(t);
+    }
+}
+
+/* Fields of which a rule may look at any bits, and how long they are. */
+static const struct {
+    size_t ofs, size;
+} hostile_fields[] = {
+#define FIELD(NAME)                                                   \
+    {                                                                 \
+        offsetof(struct flow, NAME), sizeof(((struct flow *)0)->NAME) \
+    }
+    FIELD(metadata),     FIELD(regs[3]),   FIELD(dl_src),     FIELD(dl_dst),
+    FIELD(vlans[0].tci), FIELD(nw_src),    FIELD(nw_dst),     FIELD(nw_tos),
+    FIELD(ipv6_src),     FIELD(ipv6_dst),  FIELD(ipv6_label), FIELD(tp_src),
+    FIELD(tp_dst),       FIELD(tcp_flags), FIELD(arp_tha),    FIELD(nd_target),
+#undef FIELD
+};
+
+/* A prefix of any length, any bits, or all. */
+static void
+hostile_mask(uint8_t *mask, size_t size)
+{
+    unsigned kind = random_range(4), n_bits = random_range((uint32_t)size * 8 + 1);
+
+    for (unsigned i = 0; i < size * 8; i++) {
+        if (kind == 0 ? random_range(2) != 0 : kind == 1 || i < n_bits) {
+            mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
+        }
+    }
+}
+
+/* Any bits of some fields; or the match of another rule, at another priority. */
+static void
+hostile_match(const struct twin *t, struct match *m)
+{
+    uint64_t values[] = {0, UINT64_MAX, UINT64_C(0xa5a5a5a5a5a5a5a5), random_u64()};
+
+    if (t->n && !random_range(3)) {
+        *m = t->rules[random_range((uint32_t)t->n)].match;
+        return;
+    }
+    match_init_any(m);
+    for (size_t i = 0; i < ARRAY_SIZE(hostile_fields); i++) {
+        if (!random_range(4)) {
+            hostile_mask((uint8_t *)&m->mask.bits + hostile_fields[i].ofs, hostile_fields[i].size);
+        }
+    }
+    for (unsigned w = 0; w < FLOW_WORDS; w++) {
+        m->flow.w[w] = values[random_range(ARRAY_SIZE(values))] & m->mask.bits.w[w];
+    }
+}
+
+/* A packet that some rule takes, or would but for a bit or two. */
+static void
+hostile_flow(const struct twin *t, struct flow *f)
+{
+    const struct match *m = t->n ? &t->rules[random_range((uint32_t)t->n)].match : NULL;
+
+    for (unsigned w = 0; w < FLOW_WORDS; w++) {
+        uint64_t mask = m ? m->mask.bits.w[w] : 0;
+
+        f->w[w] = (m ? m->flow.w[w] : 0) | (random_u64() & ~mask);
+    }
+    for (uint32_t n = random_range(3); n; n--) {
+        const size_t i = random_range(ARRAY_SIZE(hostile_fields));
+        const uint32_t bit = random_range((uint32_t)hostile_fields[i].size * 8);
+
+        ((uint8_t *)f)[hostile_fields[i].ofs + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+/* Masks that no sane table has: hundreds of them, few rules of each, many priorities of one match.
+ */
+static void
+agrees_with_the_twin_about_hostile_rules(void **state)
+{
+    for (int round = 0; round < 20; round++) {
+        struct twin *t = xzalloc(sizeof *t);
+        cls_version_t v = CLS_VERSION_MIN;
+
+        t->cls = cls_create();
+        for (int step = 0; step < 500; step++, v++) {
+            struct flow f;
+            size_t i = random_range((uint32_t)t->n + 1);
+
+            if (step < 350 || i == t->n) {
+                struct match m;
+
+                hostile_match(t, &m);
+                twin_add_match(t, v, (int)random_range(round % 2 ? 65536 : 8), m);
+            } else if (random_range(2)) {
+                cls_mark_removed(t->rules[i].rule, v);
+            } else {
+                twin_unlink(t, i);
+            }
+            for (int j = 0; j < 3; j++) {
+                hostile_flow(t, &f);
+                check_flow(t, v - random_range(2), &f);
+            }
+            rcu_quiesce();
+        }
+        while (t->n) {
+            twin_unlink(t, 0);
         }
         assert_int_equal(cls_n_subtables(t->cls), 0);
         cls_destroy(t->cls);
@@ -418,6 +540,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_linear_twin),
+        cmocka_unit_test(agrees_with_the_twin_about_hostile_rules),
         cmocka_unit_test(a_masked_port_reports_few_bits),
         cmocka_unit_test(a_prefix_that_is_not_there_costs_its_first_different_bit),
         cmocka_unit_test(overlap_means_same_priority_and_a_common_packet),
