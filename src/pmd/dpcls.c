@@ -7,6 +7,28 @@
 
 enum { LANE_SORT_LOOKUPS = 4096, LANE_LOOKUP_MEMORY = 1024 };
 
+static bool
+is_record_of(const struct pmd_lane *l, const struct flow_key *k)
+{
+    return l->map == k->map && l->w0 == k->w[0];
+}
+
+// The key's record is not at its place: it is at the next one, or made anew where no packet of this
+// burst has its record.
+static struct pmd_lane *
+find_displaced(struct pmd *pmd, const struct flow_key *k, uint32_t hash)
+{
+    struct pmd_lane *l = &pmd->lanes[(hash + 1) % PMD_LANES];
+
+    if (is_record_of(l, k)) {
+        return l;
+    }
+    do {
+        l = &pmd->lanes[hash++ % PMD_LANES];
+    } while (l->used == pmd->burst_number && !is_record_of(l, k));
+    return l;
+}
+
 // The PMD's record of the key's lane, made anew when it was that of another.
 struct pmd_lane *
 pmd_find_lane(struct pmd *pmd, const struct flow_key *k)
@@ -14,9 +36,12 @@ pmd_find_lane(struct pmd *pmd, const struct flow_key *k)
     uint32_t hash = lane_hash(pmd->mf, k->w[0], k->map);
     struct pmd_lane *l = &pmd->lanes[hash % PMD_LANES];
 
-    if (UNLIKELY(l->map != k->map || l->w0 != k->w[0] || !l->lane)) {
+    if (UNLIKELY(!is_record_of(l, k))) {
+        l = find_displaced(pmd, k, hash);
+    }
+    if (UNLIKELY(!is_record_of(l, k) || !l->lane)) {
         // One that did not exist may do so now; what is known of its lookups stays.
-        if (l->map != k->map || l->w0 != k->w[0]) {
+        if (!is_record_of(l, k)) {
             l->w0 = k->w[0];
             l->map = k->map;
             l->n_looked = l->n_missed = 0;
@@ -25,6 +50,7 @@ pmd_find_lane(struct pmd *pmd, const struct flow_key *k)
         l->ranked = 0;
         l->n_words = k->n - 1;
     }
+    l->used = pmd->burst_number;
     l->view = l->lane ? rcu_get(&l->lane->view) : NULL;
     return l;
 }

@@ -101,6 +101,7 @@ hash_keys(struct pmd *pmd, struct burst *b)
 {
     const struct key_secret *secret = pmd->mf->secret;
     const struct smc *smc = rcu_get(&pmd->smc);
+    pmd->burst_number++; // before any lane is looked for
     bool trains = expect_trains(pmd, b);
     uint32_t leaders = 0, known = 0;
     struct pmd_lane *l = NULL;

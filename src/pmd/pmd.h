@@ -83,6 +83,7 @@ struct pmd_lane {
     const struct lane_view *view; // good for the present burst
     uint64_t ranked;              // generation of the view that 'order' and 'hits' speak of
     uint32_t n_words;             // after word 0
+    uint32_t used;                // number of the burst that used it last
     uint32_t n_until_sort;
     uint32_t n_looked, n_missed; // lookups of late, and those that found nothing
     uint8_t order[LANE_MAX_SUBTABLES];
@@ -149,7 +150,8 @@ struct pmd {
     bool trains;                      // the last burst had some
     struct pmd_perf perf;             // counters; all: r
     struct burst burst;
-    struct pmd_lane lanes[PMD_LANES];
+    uint32_t burst_number;            // of the present one
+    struct pmd_lane lanes[PMD_LANES]; // more than a burst has packets
     struct emc emc;
     struct recirc_list recirc;
 
@@ -186,6 +188,7 @@ void pmd_refresh_time(struct pmd *);
 void pmd_input(struct pmd *, struct burst *b);
 // dpcls.c
 void dpcls_lookup(struct pmd *, struct burst *b);
+// Good until the present burst's end.
 struct pmd_lane *pmd_find_lane(struct pmd *, const struct flow_key *);
 void pmd_forget_lanes(struct pmd *);
 // miss.c: dpcls and upcalls, within what the queue's misses may take.

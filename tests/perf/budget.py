@@ -96,7 +96,7 @@ FUNCTIONS = {
         "smc_lookup": "smc",
         "emc_insert": "promote", "emc_random_countdown": "promote", "promote": "promote",
     },
-    "pmd/dpcls.c": {"pmd_find_lane": "hash"},
+    "pmd/dpcls.c": {"is_record_of": "hash", "find_displaced": "hash", "pmd_find_lane": "hash"},
 }
 
 
