@@ -183,12 +183,6 @@ daemon_ready_fd(void)
     return state.ready_fd;
 }
 
-void
-daemon_set_ready_fd(int fd)
-{
-    state.ready_fd = fd;
-}
-
 static int
 wait_child(pid_t pid)
 {

@@ -16,7 +16,6 @@ bool daemon_wait_ready(int fd);
 void daemon_tell_ready(void);
 /* The pipe to who waits for this process; -1: nobody. */
 int daemon_ready_fd(void);
-void daemon_set_ready_fd(int fd);
 /* Ends this process the way the child did. */
 NO_RETURN void daemon_exit_like(int status);
 /* Standard streams go to /dev/null: whoever reads ours must not wait for this process. */

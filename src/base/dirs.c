@@ -9,10 +9,10 @@
 
 static struct {
     pthread_once_t once;
-    const char *run, *log, *db, *sysconf, *pkgdata, *bin;
+    const char *run, *log, *db;
 } dirs = {.once = PTHREAD_ONCE_INIT};
 
-static const char *
+static char *
 from_env(const char *name, const char *def)
 {
     const char *value = getenv(name);
@@ -25,12 +25,11 @@ dirs_init(void)
 {
     dirs.run = from_env("OVS_RUNDIR", "/var/run/openvswitch");
     dirs.log = from_env("OVS_LOGDIR", "/var/log/openvswitch");
-    dirs.sysconf = from_env("OVS_SYSCONFDIR", "/etc");
-    char *db = xasprintf("%s/openvswitch", dirs.sysconf);
+    char *sysconf = from_env("OVS_SYSCONFDIR", "/etc");
+    char *db = xasprintf("%s/openvswitch", sysconf);
     dirs.db = from_env("OVS_DBDIR", db);
     free(db);
-    dirs.pkgdata = from_env("OVS_PKGDATADIR", "/usr/share/openvswitch");
-    dirs.bin = from_env("OVS_BINDIR", "/usr/bin");
+    free(sysconf);
 }
 
 #define DIRS_GETTER(NAME)                    \
@@ -43,9 +42,6 @@ dirs_init(void)
 DIRS_GETTER(run)
 DIRS_GETTER(log)
 DIRS_GETTER(db)
-DIRS_GETTER(sysconf)
-DIRS_GETTER(pkgdata)
-DIRS_GETTER(bin)
 
 static bool unconfined; /* w: main, before threads */
 

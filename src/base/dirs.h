@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where things live: OVS_RUNDIR, OVS_LOGDIR, OVS_DBDIR, OVS_SYSCONFDIR, OVS_PKGDATADIR and
- * OVS_BINDIR from the environment, else Debian's places.  Read once; the results are borrowed for
- * the life of the process.
+ * Where things live: OVS_RUNDIR, OVS_LOGDIR, OVS_DBDIR and OVS_SYSCONFDIR from the environment,
+ * else Debian's places.  Read once; the results are borrowed for the life of the process.  Any
+ * thread.
  */
 #ifndef BASE_DIRS_H
 #define BASE_DIRS_H
@@ -14,12 +14,9 @@
 /* The release whose behaviour and database version the daemon presents. */
 #define COMPAT_VERSION "3.1.0"
 
-const char *dirs_run(void);     /* /var/run/openvswitch */
-const char *dirs_log(void);     /* /var/log/openvswitch */
-const char *dirs_db(void);      /* /etc/openvswitch: OVS_DBDIR, else OVS_SYSCONFDIR/openvswitch */
-const char *dirs_sysconf(void); /* /etc */
-const char *dirs_pkgdata(void); /* /usr/share/openvswitch */
-const char *dirs_bin(void);     /* /usr/bin */
+const char *dirs_run(void); /* /var/run/openvswitch */
+const char *dirs_log(void); /* /var/log/openvswitch */
+const char *dirs_db(void);  /* /etc/openvswitch: OVS_DBDIR, else OVS_SYSCONFDIR/openvswitch */
 
 /* Whether what a database says may name sockets anywhere (--no-self-confinement), or in dirs_run()
  * only.  Set at start, before threads. */

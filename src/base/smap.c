@@ -132,14 +132,6 @@ smap_get_u64(const struct smap *smap, const char *key, uint64_t def)
     return str_to_u64(smap_get(smap, key), 0, &value) ? value : def;
 }
 
-double
-smap_get_double(const struct smap *smap, const char *key, double def)
-{
-    double value;
-
-    return str_to_double(smap_get(smap, key), &value) ? value : def;
-}
-
 bool
 smap_get_bool(const struct smap *smap, const char *key, bool def)
 {

@@ -41,7 +41,6 @@ const char *smap_get_def(const struct smap *smap, const char *key, const char *d
 int smap_get_int(const struct smap *smap, const char *key, int def);
 unsigned int smap_get_uint(const struct smap *smap, const char *key, unsigned int def);
 uint64_t smap_get_u64(const struct smap *smap, const char *key, uint64_t def);
-double smap_get_double(const struct smap *smap, const char *key, double def);
 /* "true" and "false" in any case. */
 bool smap_get_bool(const struct smap *smap, const char *key, bool def);
 

@@ -72,23 +72,6 @@ uuid_format(const struct uuid *uuid, char buf[UUID_LEN + 1])
     *buf = '\0';
 }
 
-char *
-uuid_to_string(const struct uuid *uuid)
-{
-    char *s = xmalloc(UUID_LEN + 1);
-
-    uuid_format(uuid, s);
-    return s;
-}
-
-bool
-uuid_is_zero(const struct uuid *uuid)
-{
-    static const struct uuid zero;
-
-    return uuid_equals(uuid, &zero);
-}
-
 uint64_t
 uuid_hash(const struct uuid *uuid)
 {

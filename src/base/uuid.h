@@ -22,8 +22,6 @@ bool uuid_from_string(struct uuid *uuid, const char *s);
 bool uuid_from_prefix(struct uuid *uuid, const char *s);
 /* Writes 36 characters and a null byte. */
 void uuid_format(const struct uuid *uuid, char buf[UUID_LEN + 1]);
-/* Returns a new string. */
-char *uuid_to_string(const struct uuid *uuid);
 
 static inline int
 uuid_compare(const struct uuid *a, const struct uuid *b)
@@ -37,7 +35,6 @@ uuid_equals(const struct uuid *a, const struct uuid *b)
     return uuid_compare(a, b) == 0;
 }
 
-bool uuid_is_zero(const struct uuid *uuid);
 /* For tables in memory; seeded per process. */
 uint64_t uuid_hash(const struct uuid *uuid);
 

@@ -17,13 +17,6 @@ dp_actions_fini(struct dp_actions *acts)
     *acts = (struct dp_actions){0};
 }
 
-void
-dp_actions_clear(struct dp_actions *acts)
-{
-    acts->size = 0;
-    acts->overflow = false;
-}
-
 /* Room for 'size' more bytes (a multiple of 8), zeroed; after an overflow, scratch at the front
  * that nobody will read as actions. */
 static void *
@@ -258,13 +251,5 @@ dp_end_nested(struct dp_actions *acts, uint32_t pos)
                           sizeof(struct dp_act_nested) == sizeof(struct dp_act_sample),
                       "one way to close both");
         ((struct dp_act_nested *)hdr)->size = whole - (uint32_t)sizeof(struct dp_act_nested);
-    }
-}
-
-void
-dp_cancel_nested(struct dp_actions *acts, uint32_t pos)
-{
-    if (!acts->overflow) {
-        acts->size = pos;
     }
 }

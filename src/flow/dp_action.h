@@ -298,7 +298,6 @@ struct dp_actions {
 };
 
 void dp_actions_fini(struct dp_actions *acts);
-void dp_actions_clear(struct dp_actions *acts);
 /* Appends a record of 'size' bytes, zeroed, with its header set.  Never NULL (on overflow:
  * scratch). */
 void *dp_actions_put(struct dp_actions *acts, enum dp_action_type type, size_t size);
@@ -352,8 +351,6 @@ uint32_t dp_begin_sample(struct dp_actions *acts, uint32_t probability);
 uint32_t dp_begin_check_pkt_len(struct dp_actions *acts, uint32_t pkt_len);
 void dp_check_pkt_len_else(struct dp_actions *acts, uint32_t pos);
 void dp_end_nested(struct dp_actions *acts, uint32_t pos);
-/* Takes an unfinished or just finished nested record at 'pos' back. */
-void dp_cancel_nested(struct dp_actions *acts, uint32_t pos);
 
 static inline const struct dp_action *
 dp_action_next(const struct dp_action *a)

@@ -4,8 +4,8 @@
  * mask are always zero, so that equal matches are equal bytes.
  *
  * The text is that of ovs-ofctl: "priority=10,tcp,nw_dst=10.0.0.0/8,tp_dst=80".  Used in dumps,
- * trace, and error messages; the parser serves ofproto/trace and tests, since ovs-ofctl parses by
- * itself.
+ * trace, and error messages; the parser serves ofproto/trace, filters of dpctl, start-up files and
+ * tests, since ovs-ofctl parses by itself.  Any thread.
  */
 #ifndef SLUICE_FLOW_MATCH_H
 #define SLUICE_FLOW_MATCH_H 1

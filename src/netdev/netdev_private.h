@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the files of src/netdev share beyond the provider interface.
+// What the files of src/netdev share beyond the provider interface.  Main thread.
 #ifndef NETDEV_NETDEV_PRIVATE_H
 #define NETDEV_NETDEV_PRIVATE_H
 

@@ -438,12 +438,6 @@ connmgr_context_flushes(const struct connmgr *mgr, uint32_t before)
     return (before & 1) != (now & 1) || (before != now && !(now & 1));
 }
 
-bool
-connmgr_has_controllers(const struct connmgr *mgr)
-{
-    return mgr->has_controllers;
-}
-
 void
 connmgr_run(struct connmgr *mgr)
 {

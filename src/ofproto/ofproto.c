@@ -314,12 +314,6 @@ ofproto_name(const struct ofproto *p)
     return p->name;
 }
 
-uint64_t
-ofproto_dpid(const struct ofproto *p)
-{
-    return p->dpid;
-}
-
 void
 ofproto_flush(struct ofproto *p)
 {

@@ -152,7 +152,6 @@ void ofproto_configure(struct ofproto *, const struct ofproto_cfg *);
 void ofproto_commit(struct ofproto *);
 
 const char *ofproto_name(const struct ofproto *);
-uint64_t ofproto_dpid(const struct ofproto *);
 /* Deletes all flows (not hidden ones), groups and meters. */
 void ofproto_flush(struct ofproto *);
 

@@ -439,7 +439,6 @@ struct connmgr *connmgr_create(struct ofproto *);
 void connmgr_destroy(struct connmgr *);
 void connmgr_disconnect(struct connmgr *); /* from all, for good */
 void connmgr_configure(struct connmgr *, const struct ofproto_cfg *);
-bool connmgr_has_controllers(const struct connmgr *);
 /* Who governs the bridge, as a number; and whether going from 'before' to what is now flushes it.
  */
 uint32_t connmgr_context(const struct connmgr *);

@@ -74,21 +74,3 @@ ofp_bundle_add_decode(const struct ofp_msg *msg, struct ofp_bundle_add *ba)
     }
     return error ? error : may_be_bundled(ba->msg.type) ? 0 : OFPERR_OFPBFC_MSG_UNSUP;
 }
-
-void
-ofp_bundle_add_encode(uint32_t bundle_id, uint16_t flags, const void *inner, size_t inner_size,
-                      enum ofp_version version, uint32_t xid, struct wr *out)
-{
-    enum ofp_raw raw;
-    size_t start;
-
-    if (!ofp_raw_for(OFPTYPE_BUNDLE_ADD_MESSAGE, version, &raw)) {
-        return;
-    }
-    start = ofp_msg_begin(out, raw, version, xid);
-    wr_u32(out, bundle_id);
-    wr_u16(out, 0);
-    wr_u16(out, flags);
-    wr_bytes(out, inner, inner_size);
-    ofp_msg_end(out, start);
-}

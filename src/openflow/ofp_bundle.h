@@ -37,7 +37,5 @@ struct ofp_bundle_add {
  * _MSG_UNSUP (a type that may not stand in a bundle: all but flow-mod, group-mod, port-mod,
  * packet-out), or what ofp_msg_decode() says. */
 enum ofperr ofp_bundle_add_decode(const struct ofp_msg *msg, struct ofp_bundle_add *ba);
-void ofp_bundle_add_encode(uint32_t bundle_id, uint16_t flags, const void *inner, size_t inner_size,
-                           enum ofp_version version, uint32_t xid, struct wr *out);
 
 #endif

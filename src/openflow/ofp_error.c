@@ -47,17 +47,6 @@ ofperr_name(enum ofperr error)
     return ofperr_is(error) ? errors[OFPERR_BASE - error].name : NULL;
 }
 
-enum ofperr
-ofperr_from_name(const char *name)
-{
-    for (int i = 0; i < (int)OFPERR_N; i++) {
-        if (!strcmp(errors[i].name, name)) {
-            return OFPERR_BASE - i;
-        }
-    }
-    return 0;
-}
-
 bool
 ofperr_to_code(enum ofperr error, enum ofp_version version, struct ofperr_code *code)
 {

@@ -42,9 +42,6 @@ ofperr_is(int error)
 /* "OFPBRC_BAD_TYPE"; NULL for 0 and for what is not an ofperr. */
 const char *ofperr_name(enum ofperr error);
 
-/* The error called 'name', or 0. */
-enum ofperr ofperr_from_name(const char *name);
-
 /* How 'error' looks in 'version'; false if it has no form there. */
 struct ofperr_code {
     uint32_t vendor; /* 0 (standard), OFP_VENDOR_NX or OFP_VENDOR_ONF. */

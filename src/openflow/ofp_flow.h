@@ -79,9 +79,6 @@ struct ofp_flow_stats_request {
 };
 enum ofperr ofp_flow_stats_request_decode(const struct ofp_msg *msg,
                                           struct ofp_flow_stats_request *fsr);
-void ofp_flow_stats_request_encode(const struct ofp_flow_stats_request *fsr,
-                                   enum ofp_version version, bool nxm, uint32_t xid,
-                                   struct wr *out);
 
 /* One flow in a reply. */
 #define OFP_AGE_UNKNOWN (-1)

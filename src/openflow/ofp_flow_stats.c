@@ -70,49 +70,6 @@ ofp_flow_stats_request_decode(const struct ofp_msg *msg, struct ofp_flow_stats_r
     return error ? error : rd_ok(&body) && !rd_left(&body) ? 0 : OFPERR_OFPBRC_BAD_LEN;
 }
 
-void
-ofp_flow_stats_request_encode(const struct ofp_flow_stats_request *fsr, enum ofp_version version,
-                              bool nxm, uint32_t xid, struct wr *out)
-{
-    bool agg = fsr->aggregate;
-    size_t start, match, len_ofs;
-
-    if (version > OFP10_VERSION) {
-        start =
-            ofp_msg_begin(out, agg ? OFPRAW_OFPST11_AGGREGATE_REQUEST : OFPRAW_OFPST11_FLOW_REQUEST,
-                          version, xid);
-        wr_u8(out, fsr->table_id);
-        wr_zeros(out, 3);
-        wr_u32(out, ofp_port_to_wire32(fsr->out_port));
-        wr_u32(out, fsr->out_group);
-        wr_zeros(out, 4);
-        wr_u64(out, fsr->cookie);
-        wr_u64(out, fsr->cookie_mask);
-        ofp_match_put(out, &fsr->match, version);
-    } else if (nxm) {
-        start = ofp_msg_begin(out, agg ? OFPRAW_NXST_AGGREGATE_REQUEST : OFPRAW_NXST_FLOW_REQUEST,
-                              version, xid);
-        wr_u16(out, (uint16_t)fsr->out_port);
-        len_ofs = out->size;
-        wr_u16(out, 0);
-        wr_u8(out, fsr->table_id);
-        wr_zeros(out, 3);
-        match = out->size;
-        nxm_put_match(out, &fsr->match, 0, fsr->cookie, fsr->cookie_mask);
-        wr_set_u16(out, len_ofs, (uint16_t)(out->size - match));
-        wr_align(out, match, 8);
-    } else {
-        start =
-            ofp_msg_begin(out, agg ? OFPRAW_OFPST10_AGGREGATE_REQUEST : OFPRAW_OFPST10_FLOW_REQUEST,
-                          version, xid);
-        ofp10_match_put(out, &fsr->match);
-        wr_u8(out, fsr->table_id);
-        wr_u8(out, 0);
-        wr_u16(out, (uint16_t)fsr->out_port);
-    }
-    ofp_msg_end(out, start);
-}
-
 /* Replies. */
 
 /* Ages travel plus one, so that 0 means unknown. */

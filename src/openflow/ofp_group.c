@@ -21,14 +21,6 @@
 
 enum { BUCKET_WEIGHT = 0, BUCKET_WATCH_PORT = 1, BUCKET_WATCH_GROUP = 2 };
 
-const char *
-ofp_group_type_name(enum ofp_group_type type)
-{
-    static const char *const names[] = {"all", "select", "indirect", "fast_failover"};
-
-    return type < ARRAY_SIZE(names) ? names[type] : NULL;
-}
-
 void
 ofp_group_fini(struct ofp_group *group)
 {

@@ -17,7 +17,6 @@ enum ofp_group_type {
     OFPGT_INDIRECT = 2,
     OFPGT_FF = 3,
 };
-const char *ofp_group_type_name(enum ofp_group_type type);
 
 enum ofp_group_command {
     OFPGC_ADD = 0,

@@ -182,12 +182,6 @@ ofp_msg_decode(const void *data, size_t size, struct ofp_msg *msg)
     return check_size(&raws[msg->raw], rd_left(&msg->body));
 }
 
-const char *
-ofp_raw_name(enum ofp_raw raw)
-{
-    return raw < OFPRAW_N ? raws[raw].name : "unknown";
-}
-
 bool
 ofp_raw_for(enum ofp_type type, enum ofp_version version, enum ofp_raw *raw)
 {
@@ -204,17 +198,6 @@ ofp_raw_for(enum ofp_type type, enum ofp_version version, enum ofp_raw *raw)
 static bool class_is_request(enum raw_class class)
 {
     return class == REQ || class == NXREQ || class == ONFREQ;
-}
-
-bool
-ofp_type_is_multipart_request(enum ofp_type type)
-{
-    for (unsigned int i = 0; i < OFPRAW_N; i++) {
-        if (raws[i].type == type && class_is_request(raws[i].class)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 bool

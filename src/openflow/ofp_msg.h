@@ -146,15 +146,9 @@ ofp_msg_size(const uint8_t header[4])
  * _BAD_STAT, _BAD_VENDOR, _BAD_SUBTYPE.  On error version and xid are nevertheless filled in. */
 enum ofperr ofp_msg_decode(const void *data, size_t size, struct ofp_msg *msg);
 
-/* "OFPT_FLOW_MOD", "NXST_FLOW reply", ... as logs and tools name it. */
-const char *ofp_raw_name(enum ofp_raw raw);
-
 /* The encoding of 'type' that 'version' uses by default: the standard one where there is one, else
  * the extension. false where the version has none. */
 bool ofp_raw_for(enum ofp_type type, enum ofp_version version, enum ofp_raw *raw);
-
-/* Whether 'type' is a multipart request (a further part of one may follow). */
-bool ofp_type_is_multipart_request(enum ofp_type type);
 
 /* Appends the headers of a message of encoding 'raw'; returns the offset to give to ofp_msg_end(),
  * which fixes the length. 'raw' must exist in 'version'. */

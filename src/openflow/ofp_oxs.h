@@ -25,7 +25,5 @@ struct ofp_oxs {
 
 /* Appends struct ofp_stats with its padding. */
 void ofp_oxs_put(struct wr *out, const struct ofp_oxs *oxs);
-/* Takes struct ofp_stats with its padding; unknown fields are skipped. */
-enum ofperr ofp_oxs_pull(struct rd *in, struct ofp_oxs *oxs);
 
 #endif

@@ -419,38 +419,3 @@ ofp_packet_out_decode(const struct ofp_msg *msg, struct ofp_packet_out *po)
     }
     return ofpacts_decode(&acts, msg->version, &po->actions);
 }
-
-void
-ofp_packet_out_encode(const struct ofp_packet_out *po, enum ofp_version version, uint32_t xid,
-                      struct wr *out)
-{
-    enum ofp_raw raw = version == OFP10_VERSION  ? OFPRAW_OFPT10_PACKET_OUT
-                       : version < OFP15_VERSION ? OFPRAW_OFPT11_PACKET_OUT
-                                                 : OFPRAW_OFPT15_PACKET_OUT;
-    size_t start = ofp_msg_begin(out, raw, version, xid);
-    size_t len_ofs, acts;
-
-    wr_u32(out, po->buffer_id);
-    if (version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t)po->flow.ofp_in_port);
-    } else if (version < OFP15_VERSION) {
-        wr_u32(out, ofp_port_to_wire32(po->flow.ofp_in_port));
-    }
-    len_ofs = out->size;
-    wr_u16(out, 0);
-    if (version >= OFP15_VERSION) {
-        struct match match;
-
-        match_init_any(&match);
-        match_set_in_port(&match, po->flow.ofp_in_port);
-        wr_zeros(out, 2);
-        oxm_put_match(out, &match, version);
-    } else if (version > OFP10_VERSION) {
-        wr_zeros(out, 6);
-    }
-    acts = out->size;
-    ofpacts_encode(ofpacts_data(&po->actions), po->actions.size, version, out);
-    wr_set_u16(out, len_ofs, (uint16_t)(out->size - acts));
-    wr_bytes(out, po->packet, po->packet_size);
-    ofp_msg_end(out, start);
-}

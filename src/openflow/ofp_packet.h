@@ -68,8 +68,6 @@ struct ofp_packet_out {
     struct ofpacts actions;
 };
 enum ofperr ofp_packet_out_decode(const struct ofp_msg *msg, struct ofp_packet_out *po);
-void ofp_packet_out_encode(const struct ofp_packet_out *po, enum ofp_version version, uint32_t xid,
-                           struct wr *out);
 void ofp_packet_out_fini(struct ofp_packet_out *po);
 
 #endif

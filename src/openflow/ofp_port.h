@@ -64,8 +64,6 @@ struct ofp_port {
 /* Appends the port's struct in the form of 'version', as FEATURES_REPLY (1.0-1.2), PORT_DESC and
  * PORT_STATUS have it. */
 void ofp_port_put(const struct ofp_port *port, enum ofp_version version, struct wr *out);
-/* Takes the next port: 0, an error, or EOF (-1) at the end of 'in'. */
-int ofp_port_pull(struct rd *in, enum ofp_version version, struct ofp_port *port);
 
 /* Appends one port to a PORT_DESC reply. */
 void ofp_port_desc_encode(struct ofp_mp *mp, const struct ofp_port *port);
@@ -88,8 +86,6 @@ struct ofp_port_mod {
     uint32_t advertise; /* OFPPF_*; 0: unchanged. */
 };
 enum ofperr ofp_port_mod_decode(const struct ofp_msg *msg, struct ofp_port_mod *pm);
-void ofp_port_mod_encode(const struct ofp_port_mod *pm, enum ofp_version version, uint32_t xid,
-                         struct wr *out);
 
 /* Counters; UINT64_MAX is "not known" and prints as '?'. */
 struct ofp_port_stats {

@@ -6,12 +6,6 @@
  */
 #include "openflow/ofp_queue.h"
 
-#include "openflow/ofp_prop.h"
-
-#define PROP_MIN_RATE 1u
-#define PROP_MAX_RATE 2u
-#define RATE_MAX 1000u
-
 enum ofperr
 ofp_queue_stats_request_decode(const struct ofp_msg *msg, struct ofp_queue_request *qr)
 {
@@ -50,32 +44,6 @@ ofp_queue_config_request_decode(const struct ofp_msg *msg, struct ofp_queue_requ
 }
 
 void
-ofp_queue_stats_encode(struct ofp_mp *mp, const struct ofp_queue_stats *s)
-{
-    struct wr *out = mp->out;
-
-    if (mp->version >= OFP14_VERSION) {
-        wr_u16(out, 48);
-        wr_zeros(out, 6);
-    }
-    if (mp->version == OFP10_VERSION) {
-        wr_u16(out, (uint16_t)s->port_no);
-        wr_u16(out, 0);
-    } else {
-        wr_u32(out, ofp_port_to_wire32(s->port_no));
-    }
-    wr_u32(out, s->queue_id);
-    wr_u64(out, s->tx_bytes);
-    wr_u64(out, s->tx_packets);
-    wr_u64(out, s->tx_errors);
-    if (mp->version >= OFP13_VERSION) {
-        wr_u32(out, s->duration_sec);
-        wr_u32(out, s->duration_nsec);
-    }
-    ofp_mp_commit(mp);
-}
-
-void
 ofp_queue_config_reply_begin(struct ofp_queue_reply *reply, const struct ofp_msg *request,
                              ofp_port_t port_no, struct wr *out)
 {
@@ -98,54 +66,6 @@ ofp_queue_config_reply_begin(struct ofp_queue_reply *reply, const struct ofp_msg
     } else {
         wr_u32(out, ofp_port_to_wire32(port_no));
         wr_zeros(out, 4);
-    }
-}
-
-static void
-put_rate(struct wr *out, uint16_t type, uint16_t rate, enum ofp_version version)
-{
-    if (rate > RATE_MAX) {
-        return;
-    }
-    if (version >= OFP14_VERSION) {
-        wr_u16(out, type);
-        wr_u16(out, 8);
-        wr_u16(out, rate);
-        wr_u16(out, 0);
-    } else {
-        wr_u16(out, type);
-        wr_u16(out, 16);
-        wr_u32(out, 0);
-        wr_u16(out, rate);
-        wr_zeros(out, 6);
-    }
-}
-
-void
-ofp_queue_config_encode(struct ofp_queue_reply *reply, const struct ofp_queue_config *c)
-{
-    enum ofp_version version = reply->mp.version;
-    struct wr *out = reply->mp.out;
-    size_t start = out->size, len_ofs;
-
-    if (version >= OFP14_VERSION) {
-        wr_u32(out, ofp_port_to_wire32(c->port_no));
-        wr_u32(out, c->queue_id);
-    } else {
-        wr_u32(out, c->queue_id);
-        if (version >= OFP12_VERSION) {
-            wr_u32(out, ofp_port_to_wire32(c->port_no));
-        }
-    }
-    len_ofs = out->size;
-    wr_zeros(out, version >= OFP12_VERSION ? 8 : 4);
-    put_rate(out, PROP_MIN_RATE, c->min_rate, version);
-    put_rate(out, PROP_MAX_RATE, c->max_rate, version);
-    wr_set_u16(out, len_ofs, (uint16_t)(out->size - start));
-    if (reply->is_multipart) {
-        ofp_mp_commit(&reply->mp);
-    } else if (out->size - reply->start > OFP_MSG_MAX) {
-        wr_truncate(out, start); /* One message is all that there may be. */
     }
 }
 

@@ -15,24 +15,6 @@ enum ofperr ofp_queue_stats_request_decode(const struct ofp_msg *msg, struct ofp
 enum ofperr ofp_queue_config_request_decode(const struct ofp_msg *msg,
                                             struct ofp_queue_request *qr);
 
-struct ofp_queue_stats {
-    ofp_port_t port_no;
-    uint32_t queue_id;
-    uint64_t tx_bytes; /* UINT64_MAX: unknown. */
-    uint64_t tx_packets;
-    uint64_t tx_errors;
-    uint32_t duration_sec; /* UINT32_MAX: unknown. */
-    uint32_t duration_nsec;
-};
-void ofp_queue_stats_encode(struct ofp_mp *mp, const struct ofp_queue_stats *stats);
-
-/* One queue of a configuration reply.  Rates are tenths of a percent; above 1000: none. */
-struct ofp_queue_config {
-    ofp_port_t port_no;
-    uint32_t queue_id;
-    uint16_t min_rate;
-    uint16_t max_rate;
-};
 /* The reply is one message up to OpenFlow 1.3 and a multipart since; these write either.  'port_no'
  * is the request's. */
 struct ofp_queue_reply {
@@ -42,7 +24,6 @@ struct ofp_queue_reply {
 };
 void ofp_queue_config_reply_begin(struct ofp_queue_reply *reply, const struct ofp_msg *request,
                                   ofp_port_t port_no, struct wr *out);
-void ofp_queue_config_encode(struct ofp_queue_reply *reply, const struct ofp_queue_config *config);
 void ofp_queue_config_reply_end(struct ofp_queue_reply *reply);
 
 #endif

@@ -198,38 +198,6 @@ ofp_table_mod_decode(const struct ofp_msg *msg, struct ofp_table_mod *tm)
 }
 
 void
-ofp_table_mod_encode(const struct ofp_table_mod *tm, enum ofp_version version, uint32_t xid,
-                     struct wr *out)
-{
-    uint32_t config = 0;
-    enum ofp_raw raw;
-    size_t start;
-
-    if (!ofp_raw_for(OFPTYPE_TABLE_MOD, version, &raw)) {
-        return;
-    }
-    start = ofp_msg_begin(out, raw, version, xid);
-    if (version < OFP13_VERSION) {
-        config = miss_to_wire(tm->miss, version);
-    } else if (version >= OFP14_VERSION) {
-        config |= tm->eviction == OFP_TABLE_ON ? CONFIG_EVICTION : 0;
-        config |= tm->vacancy == OFP_TABLE_ON ? CONFIG_VACANCY : 0;
-    }
-    wr_u8(out, tm->table_id);
-    wr_zeros(out, 3);
-    wr_u32(out, config);
-    if (version >= OFP14_VERSION && tm->has_eviction_flags) {
-        ofp_prop_put_u32(out, PROP_EVICTION, tm->eviction_flags);
-    }
-    if (version >= OFP14_VERSION && tm->vacancy == OFP_TABLE_ON) {
-        uint8_t v[4] = {tm->vacancy_down, tm->vacancy_up, 0, 0};
-
-        ofp_prop_put(out, PROP_VACANCY, v, sizeof v);
-    }
-    ofp_msg_end(out, start);
-}
-
-void
 ofp_table_status_encode(const struct ofp_table_desc *desc, uint8_t reason, enum ofp_version version,
                         struct wr *out)
 {

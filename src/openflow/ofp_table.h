@@ -80,8 +80,6 @@ struct ofp_table_mod {
     uint8_t vacancy_up;
 };
 enum ofperr ofp_table_mod_decode(const struct ofp_msg *msg, struct ofp_table_mod *tm);
-void ofp_table_mod_encode(const struct ofp_table_mod *tm, enum ofp_version version, uint32_t xid,
-                          struct wr *out);
 
 #define OFPTR_VACANCY_DOWN 3
 #define OFPTR_VACANCY_UP 4

@@ -33,16 +33,6 @@ ofp_version_is_valid(unsigned int version)
     return version >= OFP_VERSION_MIN && version <= OFP_VERSION_MAX;
 }
 
-/* "OpenFlow13", as the database's 'protocols' column has it; NULL if 'version' is unknown. */
-const char *ofp_version_name(enum ofp_version version);
-
-/* "OF1.3", as printed between parentheses in message names; "OF0x07" style never occurs: NULL if
- * unknown. */
-const char *ofp_version_short_name(enum ofp_version version);
-
-/* Finds the version called 'name' ("OpenFlow13"); false if there is none. */
-bool ofp_version_from_name(const char *name, enum ofp_version *version);
-
 /* The highest version that both bitmaps have, or 0 if they have none in common. */
 unsigned int ofp_version_negotiate(uint32_t ours, uint32_t theirs);
 

@@ -120,12 +120,6 @@ wr_set_u16(struct wr *w, size_t ofs, uint16_t x)
     put_be16(w->data + ofs, x);
 }
 
-void
-wr_set_u32(struct wr *w, size_t ofs, uint32_t x)
-{
-    put_be32(w->data + ofs, x);
-}
-
 bool
 ofp_port_from_wire32(uint32_t wire, ofp_port_t *port)
 {

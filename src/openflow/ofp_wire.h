@@ -156,9 +156,8 @@ void wr_string(struct wr *w, const char *s, size_t n);
 /* Appends zeros until the bytes since offset 'start' are a multiple of 'align'. */
 void wr_align(struct wr *w, size_t start, size_t align);
 
-/* Overwrites the two or four bytes at offset 'ofs', which must have been written. */
+/* Overwrites the two bytes at offset 'ofs', which must have been written. */
 void wr_set_u16(struct wr *w, size_t ofs, uint16_t x);
-void wr_set_u32(struct wr *w, size_t ofs, uint32_t x);
 
 /* Forgets everything from offset 'size' on. */
 static inline void

@@ -188,12 +188,6 @@ ovsdb_datum_from_string(const char *string)
 }
 
 struct ovsdb_datum *
-ovsdb_datum_from_integer(int64_t integer)
-{
-    return datum_from_atom(OVSDB_INTEGER, (union ovsdb_atom){.integer = integer});
-}
-
-struct ovsdb_datum *
 ovsdb_datum_from_boolean(bool boolean)
 {
     return datum_from_atom(OVSDB_BOOLEAN, (union ovsdb_atom){.boolean = boolean});

@@ -58,7 +58,6 @@ bool ovsdb_datum_is_default(const struct ovsdb_datum *datum, const struct ovsdb_
 /* Finished values of one element. */
 struct ovsdb_datum *ovsdb_datum_from_uuid(const struct uuid *uuid);
 struct ovsdb_datum *ovsdb_datum_from_string(const char *string);
-struct ovsdb_datum *ovsdb_datum_from_integer(int64_t integer);
 struct ovsdb_datum *ovsdb_datum_from_boolean(bool boolean);
 
 /* JSON.  'symtab' resolves ["named-uuid", ...] and may be NULL where names are not allowed.  The

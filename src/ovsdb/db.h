@@ -127,7 +127,6 @@ size_t row_n(const struct db_row *row, const char *column);
 const char *row_str(const struct db_row *row, const char *column);
 bool row_int(const struct db_row *row, const char *column, int64_t *value);
 bool row_bool(const struct db_row *row, const char *column, bool *value);
-bool row_real(const struct db_row *row, const char *column, double *value);
 const struct db_row *row_ref(const struct db_row *row, const char *column);
 
 /* The same with a default for an empty column. */
@@ -158,8 +157,6 @@ void row_map_at(const struct db_row *row, const char *column, size_t i, const ch
 /* Pair 'i' < row_n() of a map from integer to a row reference (flow_tables, queues, ct_zones). */
 int64_t row_imap_at(const struct db_row *row, const char *column, size_t i,
                     const struct db_row **value);
-/* Pair 'i' of a map from string to integer (CT_Timeout_Policy.timeouts, statistics). */
-const char *row_simap_at(const struct db_row *row, const char *column, size_t i, int64_t *value);
 
 /* Writing.
  *
@@ -188,17 +185,11 @@ void db_txn_set_str(struct db_txn *txn, const struct db_row *row, const char *co
 void db_txn_set_int(struct db_txn *txn, const struct db_row *row, const char *column,
                     int64_t value);
 void db_txn_set_bool(struct db_txn *txn, const struct db_row *row, const char *column, bool value);
-void db_txn_set_real(struct db_txn *txn, const struct db_row *row, const char *column,
-                     double value);
 /* Empties a set, map or optional column. */
 void db_txn_clear(struct db_txn *txn, const struct db_row *row, const char *column);
 
 void db_txn_set_strs(struct db_txn *txn, const struct db_row *row, const char *column,
                      const char *const *values, size_t n);
-void db_txn_set_ints(struct db_txn *txn, const struct db_row *row, const char *column,
-                     const int64_t *values, size_t n);
-void db_txn_set_refs(struct db_txn *txn, const struct db_row *row, const char *column,
-                     const struct uuid *values, size_t n);
 /* Maps; duplicate keys keep the last value. */
 void db_txn_set_smap(struct db_txn *txn, const struct db_row *row, const char *column,
                      const char *const *keys, const char *const *values, size_t n);

@@ -90,17 +90,6 @@ row_bool(const struct db_row *row, const char *column, bool *value)
     return atom != NULL;
 }
 
-bool
-row_real(const struct db_row *row, const char *column, double *value)
-{
-    const union ovsdb_atom *atom = get_at(row, column, OVSDB_REAL, 0);
-
-    if (atom != NULL) {
-        *value = atom->real;
-    }
-    return atom != NULL;
-}
-
 int64_t
 row_int_or(const struct db_row *row, const char *column, int64_t dflt)
 {
@@ -242,17 +231,4 @@ row_imap_at(const struct db_row *row, const char *name, size_t i, const struct d
         *value = follow(row, &column->type.value, &datum->values[i]);
     }
     return datum->keys[i].integer;
-}
-
-const char *
-row_simap_at(const struct db_row *row, const char *column, size_t i, int64_t *value)
-{
-    const struct ovsdb_datum *datum = get(row, column, OVSDB_STRING);
-
-    if (datum == NULL || datum->value_type != OVSDB_INTEGER || i >= datum->n) {
-        *value = 0;
-        return NULL;
-    }
-    *value = datum->values[i].integer;
-    return datum->keys[i].string;
 }

@@ -172,12 +172,6 @@ db_txn_set_bool(struct db_txn *txn, const struct db_row *row, const char *column
     set(txn, row, column, json_boolean(value));
 }
 
-void
-db_txn_set_real(struct db_txn *txn, const struct db_row *row, const char *column, double value)
-{
-    set(txn, row, column, json_real(value));
-}
-
 /* The "set" of an array whose repetitions have been dropped; takes 'array'. */
 static json_t *
 set_of(json_t *array)
@@ -211,34 +205,10 @@ db_txn_set_strs(struct db_txn *txn, const struct db_row *row, const char *column
     set(txn, row, column, set_of(array));
 }
 
-void
-db_txn_set_ints(struct db_txn *txn, const struct db_row *row, const char *column,
-                const int64_t *values, size_t n)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < n; i++) {
-        json_array_append_new(array, json_integer(values[i]));
-    }
-    set(txn, row, column, set_of(array));
-}
-
 static json_t *
 uuid_json(const struct uuid *uuid)
 {
     return ovsdb_atom_to_json(&(union ovsdb_atom){.uuid = *uuid}, OVSDB_UUID);
-}
-
-void
-db_txn_set_refs(struct db_txn *txn, const struct db_row *row, const char *column,
-                const struct uuid *values, size_t n)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < n; i++) {
-        json_array_append_new(array, uuid_json(&values[i]));
-    }
-    set(txn, row, column, set_of(array));
 }
 
 /* The "map" of an object; takes 'object'. */

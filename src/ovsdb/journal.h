@@ -8,6 +8,7 @@
  *
  * This file knows records, not what they mean: store.h does.  One process at a time holds the lock
  * file ".NAME.~lock~" beside the journal.  A failed append leaves the file as it was.
+ * Main thread.
  */
 #ifndef OVSDB_JOURNAL_H
 #define OVSDB_JOURNAL_H 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * lock.h - the named locks of RFC 7047 paragraphs 4.1.8 to 4.1.10.  Each lock is a queue of
- * requesters of which the first is the owner.
+ * requesters of which the first is the owner.  Main thread.
  */
 #ifndef OVSDB_LOCK_H
 #define OVSDB_LOCK_H 1

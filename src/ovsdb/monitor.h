@@ -2,7 +2,7 @@
 /*
  * monitor.h - what one client wants to hear about a database: "monitor" of RFC 7047 paragraph 4.1.5
  * and its successors monitor_cond and monitor_cond_since.  A monitor turns the change records of a
- * transaction into the <table-updates> that its client gets.
+ * transaction into the <table-updates> that its client gets.  Main thread.
  */
 #ifndef OVSDB_MONITOR_H
 #define OVSDB_MONITOR_H 1

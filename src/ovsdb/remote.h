@@ -2,6 +2,7 @@
 /*
  * remote.h - where clients come from: listening sockets, connections that the server makes itself,
  * and those that rows of the database ask for ("db:Open_vSwitch,Open_vSwitch,manager_options").
+ * Main thread.
  */
 #ifndef OVSDB_REMOTE_H
 #define OVSDB_REMOTE_H 1

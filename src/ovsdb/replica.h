@@ -2,7 +2,7 @@
 /*
  * replica.h - a copy of another server's contents, kept up to date by its notifications.  The
  * server has checked everything that spans rows; here only the form of what arrives is checked, and
- * an update is applied even if it refers to rows that are not there.
+ * an update is applied even if it refers to rows that are not there.  Main thread.
  */
 #ifndef OVSDB_REPLICA_H
 #define OVSDB_REPLICA_H 1

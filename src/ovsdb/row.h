@@ -4,7 +4,7 @@
  * index.  Only transactions (txn.h) change them; the replica of the client face fills its own.
  *
  * A row keeps its address from insertion to deletion while its data come and go, so that whoever
- * holds 'struct db_row *' within one iteration of the loop sees the present contents.
+ * holds 'struct db_row *' within one iteration of the loop sees the present contents.  Main thread.
  */
 #ifndef OVSDB_ROW_H
 #define OVSDB_ROW_H 1

@@ -5,7 +5,7 @@
  *
  * A server of a cluster may be cut off from the others, and what it says is then old; only the
  * leader has the lock that all clients compete for.  db_client.c asks, and goes on to the next
- * server when this one must not be used.
+ * server when this one must not be used.  Main thread.
  */
 #ifndef OVSDB_SERVER_CHOICE_H
 #define OVSDB_SERVER_CHOICE_H 1

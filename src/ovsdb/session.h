@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * session.h - one client of the server: its requests, monitors, locks and waiting transactions
- * (RFC 7047 paragraph 4).
+ * (RFC 7047 paragraph 4).  Main thread.
  */
 #ifndef OVSDB_SESSION_H
 #define OVSDB_SESSION_H 1

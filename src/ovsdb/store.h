@@ -5,6 +5,8 @@
  * Transactions become records {"_date", "_comment"?, "_is_diff", TABLE: {UUID: {COLUMN: value} or
  * null}}.  Changed sets and maps are recorded as differences; ephemeral columns, and columns of new
  * rows that have their default value, are left out.
+ *
+ * Main thread: who commits waits for the disk.
  */
 #ifndef OVSDB_STORE_H
 #define OVSDB_STORE_H 1

@@ -2,7 +2,7 @@
 /*
  * txn.h - a transaction on a database in memory.  Changes show in the tables at once, so that later
  * operations of the same transaction see them; an undo record for each touched row puts them back.
- * Only one transaction is open at a time, and it ends before the loop runs on.
+ * Only one transaction is open at a time, and it ends before the loop runs on.  Main thread.
  *
  *     create -> insert, modify, delete ... -> precommit -> (journal) -> commit
  *                                                     \-> abort at any point before commit

@@ -54,13 +54,6 @@ frame_put_eth(struct frame_buf *f, const struct rte_ether_addr *src,
     put_be16(f, type);
 }
 
-void
-frame_put_vlan(struct frame_buf *f, uint16_t tci, uint16_t inner_type)
-{
-    put_be16(f, tci);
-    put_be16(f, inner_type);
-}
-
 uint32_t
 frame_put_ipv4(struct frame_buf *f, rte_be32_t src, rte_be32_t dst, uint8_t proto, uint8_t tos,
                uint8_t ttl)
@@ -189,40 +182,6 @@ finished_size(const struct frame_buf *f)
 }
 
 uint32_t
-compose_arp(void *mem, uint32_t cap, uint16_t op, const struct rte_ether_addr *sha,
-            const struct rte_ether_addr *tha, const struct rte_ether_addr *eth_dst, rte_be32_t spa,
-            rte_be32_t tpa)
-{
-    static const uint8_t head[] = {0, 1, 8, 0, 6, 4}; /* Ethernet, IPv4, address sizes */
-    struct frame_buf f = frame_buf_init(mem, cap);
-
-    frame_put_eth(&f, sha, eth_dst, ETH_TYPE_ARP);
-    frame_put(&f, head, sizeof head);
-    put_be16(&f, op);
-    frame_put(&f, sha, sizeof *sha);
-    frame_put(&f, &spa, sizeof spa);
-    frame_put(&f, tha, sizeof *tha);
-    frame_put(&f, &tpa, sizeof tpa);
-    return finished_size(&f);
-}
-
-uint32_t
-compose_rarp(void *mem, uint32_t cap, const struct rte_ether_addr *mac)
-{
-    static const uint8_t head[] = {0, 1, 8, 0, 6, 4, 0, 3}; /* ..., request reverse */
-    static const struct rte_ether_addr broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-    struct frame_buf f = frame_buf_init(mem, cap);
-
-    frame_put_eth(&f, mac, &broadcast, ETH_TYPE_RARP);
-    frame_put(&f, head, sizeof head);
-    frame_put(&f, mac, sizeof *mac);
-    frame_put_zeros(&f, 4);
-    frame_put(&f, mac, sizeof *mac);
-    frame_put_zeros(&f, 4);
-    return finished_size(&f);
-}
-
-uint32_t
 compose_udp4(void *mem, uint32_t cap, const struct rte_ether_addr *src,
              const struct rte_ether_addr *dst, rte_be32_t ip_src, rte_be32_t ip_dst, uint16_t sport,
              uint16_t dport, const void *payload, uint32_t payload_size)
@@ -253,24 +212,6 @@ put_nd(struct frame_buf *f, uint8_t type, rte_be32_t flags, const struct in6_add
     frame_put(f, target, sizeof *target);
     frame_put(f, opt, sizeof opt);
     frame_put(f, mac, sizeof *mac);
-}
-
-uint32_t
-compose_nd_ns(void *mem, uint32_t cap, const struct rte_ether_addr *src,
-              const struct in6_addr *ip_src, const struct in6_addr *target)
-{
-    struct in6_addr node = {.s6_addr = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff}};
-    struct rte_ether_addr dst = {{0x33, 0x33, 0xff}};
-    struct frame_buf f = frame_buf_init(mem, cap);
-    uint32_t ip_ofs;
-
-    memcpy(&node.s6_addr[13], &target->s6_addr[13], 3);
-    memcpy(&dst.addr_bytes[3], &target->s6_addr[13], 3);
-    frame_put_eth(&f, src, &dst, ETH_TYPE_IPV6);
-    ip_ofs = frame_put_ipv6(&f, ip_src, &node, IP_PROTO_ICMPV6, 0, DEFAULT_HLIMIT);
-    put_nd(&f, 135, 0, target, 1, src);
-    frame_finish_ip(&f, ip_ofs);
-    return finished_size(&f);
 }
 
 uint32_t

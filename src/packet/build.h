@@ -30,8 +30,6 @@ void *frame_put_zeros(struct frame_buf *f, uint32_t size);
 void frame_put(struct frame_buf *f, const void *data, uint32_t size);
 void frame_put_eth(struct frame_buf *f, const struct rte_ether_addr *src,
                    const struct rte_ether_addr *dst, uint16_t type);
-/* 'tci' in host order, without regard of VLAN_CFI: it is written as it is. */
-void frame_put_vlan(struct frame_buf *f, uint16_t tci, uint16_t inner_type);
 /* Total length and checksum are zero until frame_finish_ipv4(). */
 uint32_t frame_put_ipv4(struct frame_buf *f, rte_be32_t src, rte_be32_t dst, uint8_t proto,
                         uint8_t tos, uint8_t ttl);
@@ -42,22 +40,13 @@ uint32_t frame_put_ipv6(struct frame_buf *f, const struct in6_addr *src, const s
  */
 void frame_finish_ip(struct frame_buf *f, uint32_t ip_ofs);
 
-/* An Ethernet ARP message of 42 bytes.  'op' in host order. */
-uint32_t compose_arp(void *mem, uint32_t cap, uint16_t op, const struct rte_ether_addr *sha,
-                     const struct rte_ether_addr *tha, const struct rte_ether_addr *eth_dst,
-                     rte_be32_t spa, rte_be32_t tpa);
 /* Ethernet/IPv4/UDP with 'payload_size' bytes of payload. */
 uint32_t compose_udp4(void *mem, uint32_t cap, const struct rte_ether_addr *src,
                       const struct rte_ether_addr *dst, rte_be32_t ip_src, rte_be32_t ip_dst,
                       uint16_t sport, uint16_t dport, const void *payload, uint32_t payload_size);
-/* A neighbour solicitation (to the solicited-node multicast address) or advertisement. */
-uint32_t compose_nd_ns(void *mem, uint32_t cap, const struct rte_ether_addr *src,
-                       const struct in6_addr *ip_src, const struct in6_addr *target);
+/* A neighbour advertisement. */
 uint32_t compose_nd_na(void *mem, uint32_t cap, const struct rte_ether_addr *src,
                        const struct rte_ether_addr *dst, const struct in6_addr *ip_src,
                        const struct in6_addr *ip_dst, rte_be32_t flags);
-/* An 802.1D RARP announcement as a bond sends after a failover: source and both hardware addresses
- * 'mac'. */
-uint32_t compose_rarp(void *mem, uint32_t cap, const struct rte_ether_addr *mac);
 
 #endif

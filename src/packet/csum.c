@@ -326,17 +326,3 @@ packet_fill_l4_csum(struct rte_mbuf *m, const struct packet_layers *ly)
     memcpy(field, &csum, sizeof csum);
     return 0;
 }
-
-void
-packet_finish_csum(struct rte_mbuf *m, const struct packet_layers *ly)
-{
-    const uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
-
-    if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) {
-        packet_fill_l3_csum(m, ly);
-    }
-    if (l4) {
-        packet_fill_l4_csum(m, ly);
-    }
-    m->ol_flags &= ~(RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK);
-}

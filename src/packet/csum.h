@@ -56,12 +56,6 @@ enum csum_state packet_verify_l4_csum(const struct rte_mbuf *m, const struct pac
 int packet_fill_l3_csum(struct rte_mbuf *m, const struct packet_layers *ly);
 int packet_fill_l4_csum(struct rte_mbuf *m, const struct packet_layers *ly);
 
-/*
- * Does in software what RTE_MBUF_F_TX_{IP,TCP,UDP,SCTP}_CKSUM ask of a NIC, and clears these flags:
- * for ports that cannot.
- */
-void packet_finish_csum(struct rte_mbuf *m, const struct packet_layers *ly);
-
 /* One step of CRC32c over contiguous bytes of any alignment; starts from and ends in a raw
  * register. */
 uint32_t csum_crc32c_add(uint32_t crc, const void *data, uint32_t size);

@@ -192,37 +192,6 @@ packet_truncate(struct rte_mbuf *m, struct packet_layers *ly, uint32_t max_size)
     drop_layer_beyond(&ly->l4, max_size);
 }
 
-int
-packet_pullup(struct rte_mbuf *m, uint32_t size)
-{
-    if (size <= m->data_len) {
-        return 0;
-    }
-    if (size > m->pkt_len) {
-        return -EINVAL;
-    }
-    if (size - m->data_len > rte_pktmbuf_tailroom(m)) {
-        return -ENOBUFS;
-    }
-    while (m->data_len < size) {
-        struct rte_mbuf *next = m->next;
-        uint16_t n = (uint16_t)RTE_MIN((uint32_t)next->data_len, size - m->data_len);
-
-        memcpy(packet_data(m) + m->data_len, packet_data(next), n);
-        m->data_len = (uint16_t)(m->data_len + n);
-        next->data_off = (uint16_t)(next->data_off + n);
-        next->data_len = (uint16_t)(next->data_len - n);
-        if (!next->data_len) {
-            m->next = next->next;
-            m->nb_segs--;
-            next->next = NULL;
-            next->nb_segs = 1;
-            rte_pktmbuf_free_seg(next);
-        }
-    }
-    return 0;
-}
-
 bool
 packet_is_shared(const struct rte_mbuf *m)
 {

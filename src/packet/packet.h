@@ -94,12 +94,6 @@ int packet_pop_mpls(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t eth
  */
 void packet_truncate(struct rte_mbuf *m, struct packet_layers *ly, uint32_t max_size);
 
-/*
- * Makes the first 'size' bytes contiguous in the first segment.  -EINVAL if the packet is shorter,
- * -ENOBUFS if the first segment has no room.
- */
-int packet_pullup(struct rte_mbuf *m, uint32_t size);
-
 /* True if somebody else sees the same bytes (indirect, external shared, or referenced twice). */
 bool packet_is_shared(const struct rte_mbuf *m);
 

@@ -59,7 +59,6 @@ void dp_port_del(struct dp *, odp_port_t);
 int dp_port_reconfigure(struct dp *, odp_port_t, char **errorp);
 bool dp_port_name(const struct dp *, odp_port_t, char *buf, size_t size);
 odp_port_t dp_port_by_name(const struct dp *, const char *name); // ODPP_NONE if there is none
-struct netdev *dp_port_netdev(const struct dp *, odp_port_t);
 // pmd-rxq-affinity and emc-enable of one port (Interface.other_config).
 void dp_port_set_config(struct dp *, odp_port_t, const struct smap *other_config);
 

@@ -330,14 +330,6 @@ dp_port_by_name(const struct dp *dp, const char *name)
     return strcmp(name, dp->name) ? ODPP_NONE : 0;
 }
 
-struct netdev *
-dp_port_netdev(const struct dp *dp, odp_port_t odp)
-{
-    struct dp_port *port = dp_port_find(dp, odp);
-
-    return port ? port->netdev : NULL;
-}
-
 static void
 port_set_emc(struct dp_port *port, bool enable)
 {

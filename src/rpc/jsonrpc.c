@@ -460,12 +460,6 @@ jsonrpc_name(const struct jsonrpc *rpc)
     return rpc->name;
 }
 
-struct stream *
-jsonrpc_stream(struct jsonrpc *rpc)
-{
-    return rpc->stream;
-}
-
 struct reconnect *
 jsonrpc_reconnect(struct jsonrpc *rpc)
 {

@@ -5,7 +5,7 @@
  *
  * The peer is hostile: a message has a bounded size and depth, anything that is not a message ends
  * the connection with a text, echo requests are answered here, and a peer that does not read loses
- * its connection (rpc/stream.h).
+ * its connection (rpc/stream.h).  All functions are for the thread of the session's loop.
  */
 #ifndef RPC_JSONRPC_H
 #define RPC_JSONRPC_H
@@ -83,8 +83,6 @@ bool jsonrpc_is_open(const struct jsonrpc *rpc);
 size_t jsonrpc_backlog(const struct jsonrpc *rpc);
 void jsonrpc_set_backlog_limit(struct jsonrpc *rpc, size_t bytes);
 const char *jsonrpc_name(const struct jsonrpc *rpc);
-/* The stream below, NULL while disconnected. */
-struct stream *jsonrpc_stream(struct jsonrpc *rpc);
 /* The reconnector below, NULL for an accepted session. */
 struct reconnect *jsonrpc_reconnect(struct jsonrpc *rpc);
 

@@ -372,12 +372,6 @@ listener_close(struct listener *l)
     listener_unref(l);
 }
 
-const char *
-listener_name(const struct listener *l)
-{
-    return l->name;
-}
-
 uint16_t
 listener_port(const struct listener *l)
 {

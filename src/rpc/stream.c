@@ -49,7 +49,6 @@ struct stream {
     size_t backlog_limit;
     struct evbuffer *empty; /* What stream_input() gives after a failure. */
     char peer_ip[INET6_ADDRSTRLEN];
-    char local_ip[INET6_ADDRSTRLEN];
     uint16_t peer_port;
     char *peer_cn;
     struct loop_timer flush_timer;
@@ -123,7 +122,7 @@ stream_fail(struct stream *s, int error, const char *reason)
 }
 
 static void
-learn_addresses(struct stream *s)
+learn_peer_address(struct stream *s)
 {
     struct sockaddr_storage ip = {0};
     socklen_t len = sizeof(ip);
@@ -132,11 +131,6 @@ learn_addresses(struct stream *s)
     if (getpeername(fd, (struct sockaddr *)&ip, &len) == 0) {
         stream_format_ip(&ip, s->peer_ip, sizeof(s->peer_ip));
         s->peer_port = stream_ip_port(&ip);
-    }
-    len = sizeof(ip);
-    memset(&ip, 0, sizeof(ip));
-    if (getsockname(fd, (struct sockaddr *)&ip, &len) == 0) {
-        stream_format_ip(&ip, s->local_ip, sizeof(s->local_ip));
     }
 }
 
@@ -160,7 +154,7 @@ stream_connected(struct stream *s)
 {
     char *error = NULL;
 
-    learn_addresses(s);
+    learn_peer_address(s);
     if (s->is_tls) {
         SSL *ssl = bufferevent_openssl_get_ssl(s->bev);
         int result = s->accepted ? 0 : tls_config_check_peer(s->tls, ssl, &error);
@@ -272,7 +266,7 @@ attach(struct stream *s, int fd)
         bufferevent_socket_connect(s->bev, NULL, 0);
     } else {
         s->state = STREAM_OPEN;
-        learn_addresses(s);
+        learn_peer_address(s);
     }
     bufferevent_setcb(s->bev, read_cb, write_cb, event_cb, s);
     bufferevent_enable(s->bev, EV_READ | EV_WRITE);
@@ -425,19 +419,6 @@ stream_send(struct stream *s, const void *p, size_t len)
     return error;
 }
 
-int
-stream_send_evbuffer(struct stream *s, struct evbuffer *buf)
-{
-    int error = check_room(s, evbuffer_get_length(buf));
-
-    if (error == 0) {
-        bufferevent_write_buffer(s->bev, buf);
-    } else {
-        evbuffer_drain(buf, SIZE_MAX);
-    }
-    return error;
-}
-
 struct evbuffer *
 stream_input(struct stream *s)
 {
@@ -548,12 +529,6 @@ const char *
 stream_peer_ip(const struct stream *s)
 {
     return s->peer_ip;
-}
-
-const char *
-stream_local_ip(const struct stream *s)
-{
-    return s->local_ip;
 }
 
 uint16_t

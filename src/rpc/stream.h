@@ -78,8 +78,6 @@ void stream_close_flushed(struct stream *stream, int64_t timeout_ms);
  * backlog would pass the limit: the peer does not read, and the stream gets on_closed(ENOBUFS) from
  * the loop. */
 int stream_send(struct stream *stream, const void *p, size_t len);
-/* Like stream_send(), moves everything out of 'buf'. */
-int stream_send_evbuffer(struct stream *stream, struct evbuffer *buf);
 /* What has arrived and is not consumed. */
 struct evbuffer *stream_input(struct stream *stream);
 /* Takes what has arrived at a plain stream meanwhile, without a turn through the loop: for who just
@@ -106,9 +104,8 @@ int64_t stream_dial_started_ms(const struct stream *stream);
 /* The name it was opened by, or for an accepted one the peer: "tcp:10.0.0.1:41234", "unix#3". */
 const char *stream_name(const struct stream *stream);
 struct loop *stream_loop(const struct stream *stream);
-/* Address of the peer and of this end without port, "" for unix. */
+/* Address of the peer without port, "" for unix. */
 const char *stream_peer_ip(const struct stream *stream);
-const char *stream_local_ip(const struct stream *stream);
 uint16_t stream_peer_port(const struct stream *stream);
 /* Common name of the verified peer's certificate, NULL without TLS. */
 const char *stream_peer_cn(const struct stream *stream);
@@ -125,7 +122,6 @@ int listener_open(struct loop *loop, const char *name, uint16_t default_port,
                   char **error);
 /* Closes and removes the socket file.  Accepted streams live on.  NULL is fine. */
 void listener_close(struct listener *listener);
-const char *listener_name(const struct listener *listener);
 /* The port that the kernel chose for ptcp:0; 0 for unix. */
 uint16_t listener_port(const struct listener *listener);
 
