@@ -19,6 +19,9 @@ struct ovsdb_error {
     char *syntax; /* or NULL */
 };
 
+static struct ovsdb_error *error_new(const char *tag, const char *format, va_list args)
+    PRINTF_FORMAT(2, 0);
+
 static struct ovsdb_error *
 error_new(const char *tag, const char *format, va_list args)
 {
