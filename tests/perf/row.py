@@ -104,8 +104,16 @@ class TimeUp(Exception):
 
 # The kernel can spin while it reaps a process, deaf to signals, where another one's dentries in /proc
 # are on their way out (mended by "get rid of busy-waiting in shrink_dcache_tree()"); it held up this
-# program for up to 20 minutes.  Giving back its caches ends that.
-RESCUE = "import time; time.sleep(%d); open('/proc/sys/vm/drop_caches', 'w').write('2')"
+# program for up to 20 minutes.  Giving back its caches ends that.  Who does so ends with this program,
+# however that ends, and has none of its pipes, whose readers wait for their end.
+RESCUE = """
+import os, time
+parent, end = os.getppid(), time.monotonic() + %d
+while os.getppid() == parent and time.monotonic() < end:
+    time.sleep(1)
+if os.getppid() == parent:
+    open("/proc/sys/vm/drop_caches", "w").write("2")
+"""
 
 
 class bounded:
@@ -116,7 +124,8 @@ class bounded:
 
     def __enter__(self):
         self.rescuer = subprocess.Popen([sys.executable, "-c", RESCUE % (self.seconds + 10)],
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
 
         def stop(_sig, _frame):
             raise TimeUp("not done after %d s" % self.seconds)

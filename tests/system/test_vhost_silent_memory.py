@@ -164,7 +164,7 @@ def test_refused_files_do_not_fill_the_log(sw, silent_file):
         fe.close()
     sw.appctl("version")  # its main thread has read what the relay said
     with open(sw.log, encoding="utf-8") as f:
-        assert 0 < f.read().count("h: a file of a file system") < 100
+        assert 0 < f.read().count("h: a descriptor of a kind that its message may not carry") < 100
 
 
 @pytest.mark.parametrize("relay", ("true", "false"), ids=("relay", "no-relay"))
