@@ -29,7 +29,12 @@
 
 LOG_MODULE(netdev_dummy);
 
-enum { RING_LEN = 1024, MAX_RXQ = 8 };
+enum { RING_LEN = 1024, MAX_RXQ = 8, MTU_MAX = 65535 };
+
+// All dummies have the ordinary buffers, whatever their MTU: longer frames are chains of them.  Few
+// for each, since most of what a dummy receives is typed by hand, and there may be thousands.
+static const struct netdev_pool_wish pool_wish = {
+    .mtu = RTE_ETHER_MTU, .numa_id = -1, .n_mbufs = 8};
 
 struct dummy_rxq {
     struct rte_ring *ring; // main and sending threads: producers, poller: consumer
@@ -54,7 +59,6 @@ struct netdev_dummy {
     struct netdev_queue_counts *tx_counts; // [queues.n_txq]; each its thread's: w, main: r
     unsigned int n_tx_counts;
     struct netdev_pool *pool;
-    struct netdev_pool_wish pool_wish;
     struct dummy_pcap pcap;
     pthread_mutex_t lock;        // 'ip6' and 'stream'
     struct dummy_stream *stream; // changes under 'lock', with no sender in it; or NULL
@@ -89,7 +93,7 @@ stream_receive(void *dummy_, const void *frame, size_t size)
 static void
 stream_send(struct netdev_dummy *dummy, const struct rte_mbuf *m)
 {
-    uint8_t copy[RTE_MBUF_DEFAULT_DATAROOM * 5];
+    uint8_t copy[MTU_MAX];
 
     pthread_mutex_lock(&dummy->lock);
     if (dummy->stream && m->pkt_len <= sizeof(copy)) {
@@ -156,18 +160,38 @@ dummy_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     return (uint16_t)n;
 }
 
+// A copy of a frame, in as many buffers as it needs; NULL when there are too few.
+static struct rte_mbuf *
+copy_to_mbufs(struct rte_mempool *mp, const uint8_t *bytes, size_t size)
+{
+    struct rte_mbuf *first = NULL;
+
+    do {
+        struct rte_mbuf *m = rte_pktmbuf_alloc(mp);
+        if (m == NULL || (first != NULL && rte_pktmbuf_chain(first, m) != 0)) {
+            rte_pktmbuf_free(m);
+            rte_pktmbuf_free(first);
+            return NULL;
+        }
+        uint16_t n = (uint16_t)MIN(size, (size_t)rte_pktmbuf_tailroom(m));
+        first = first != NULL ? first : m;
+        memcpy(rte_pktmbuf_append(first, n), bytes, n);
+        bytes += n;
+        size -= n;
+    } while (size > 0);
+    return first;
+}
+
 static int
 put_in_ring(struct netdev_dummy *dummy, uint16_t qid, const void *bytes, size_t size)
 {
-    struct rte_mbuf *m = rte_pktmbuf_alloc(netdev_pool_mempool(dummy->pool));
+    if (size > netdev_frame_size(dummy->mtu)) {
+        return -EMSGSIZE;
+    }
+    struct rte_mbuf *m = copy_to_mbufs(netdev_pool_mempool(dummy->pool), bytes, size);
     if (m == NULL) {
         return -ENOBUFS;
     }
-    if (size > rte_pktmbuf_tailroom(m) || size > netdev_frame_size(dummy->mtu)) {
-        rte_pktmbuf_free(m);
-        return -EMSGSIZE;
-    }
-    memcpy(rte_pktmbuf_append(m, (uint16_t)size), bytes, size);
     struct dummy_rxq *rxq = &dummy->rxqs[qid];
     if (rte_ring_enqueue(rxq->ring, m) != 0) {
         rte_pktmbuf_free(m);
@@ -348,7 +372,7 @@ dummy_close(struct netdev *netdev)
     }
     dummy_pcap_fini(&dummy->pcap);
     stream_follow(dummy, NULL, NULL);
-    netdev_pool_put(dummy->pool, &dummy->pool_wish);
+    netdev_pool_put(dummy->pool, &pool_wish);
     free(dummy->tx_counts);
     pthread_mutex_destroy(&dummy->lock);
 }
@@ -414,15 +438,13 @@ static int
 dummy_reconfigure(struct netdev *netdev, uint16_t n_txq, char **errorp)
 {
     struct netdev_dummy *dummy = dummy_cast(netdev);
-    const struct netdev_pool_wish wish = {.mtu = dummy->want_mtu, .numa_id = -1, .n_mbufs = 256};
-    struct netdev_pool *pool = netdev_pool_get(&wish, errorp);
 
-    if (pool == NULL) {
-        return -ENOMEM;
+    if (dummy->pool == NULL) {
+        dummy->pool = netdev_pool_get(&pool_wish, errorp);
+        if (dummy->pool == NULL) {
+            return -ENOMEM;
+        }
     }
-    netdev_pool_put(dummy->pool, &dummy->pool_wish);
-    dummy->pool = pool;
-    dummy->pool_wish = wish;
     dummy->mtu = dummy->want_mtu;
     for (unsigned int i = 0; i < dummy->n_rxq; i++) {
         int error = rxq_init(&dummy->rxqs[i], netdev->class->poll == NETDEV_POLL_EPOLL);
@@ -471,7 +493,7 @@ dummy_set_mtu(struct netdev *netdev, int mtu)
 {
     struct netdev_dummy *dummy = dummy_cast(netdev);
 
-    if (mtu < RTE_ETHER_MIN_MTU || mtu > RTE_ETHER_MAX_JUMBO_FRAME_LEN) {
+    if (mtu < RTE_ETHER_MIN_MTU || mtu > MTU_MAX) {
         return -EINVAL;
     }
     if (dummy->want_mtu != mtu) {

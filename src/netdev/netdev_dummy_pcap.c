@@ -95,7 +95,7 @@ dummy_pcap_write(struct dummy_pcap *pcap, bool rx, const struct rte_mbuf *m)
         clock_gettime(CLOCK_REALTIME, &now);
         uint32_t header[4] = {(uint32_t)now.tv_sec, (uint32_t)(now.tv_nsec / 1000), m->pkt_len,
                               m->pkt_len};
-        struct iovec iov[17] = {{header, sizeof(header)}};
+        struct iovec iov[1 + 64] = {{header, sizeof(header)}};
         int n = 1;
         for (; m != NULL && n < (int)ARRAY_SIZE(iov); m = m->next) {
             iov[n++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};

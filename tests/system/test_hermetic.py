@@ -133,6 +133,36 @@ def test_receive_queues_and_addresses(made):
     wait_for(lambda: n_rx(switch, "p1") == before + 1, what="the answer")
 
 
+def test_any_mtu_and_frames_as_long(made):
+    for kind in ("sluice", "ovs"):
+        switch = start(kind)
+        made.append(switch)
+        switch.add_ports("br0", "p1", "p2")
+        for port in ("p1", "p2"):
+            switch.vsctl("set", "Interface", port, "mtu_request=65535",
+                         "options:pcap=%s/%s.pcap" % (switch.dir, port))
+            wait_for(lambda: switch.get("Interface", port, "mtu") == "65535", what="the MTU")
+        switch.ofctl("add-flow", "br0", "in_port=1,actions=mod_dl_src:02:00:00:00:00:09,output:2")
+        body = os.urandom(60000)
+        switch.appctl("netdev-dummy/receive", "p1", "020000000002" "020000000001" "88b5" + body.hex())
+        wait_for(lambda: os.path.getsize(switch.dir + "/p2.pcap") == 24 + 16 + 14 + len(body),
+                 what="the frame")
+        assert frames(switch.dir + "/p2.pcap") == [
+            bytes.fromhex("020000000002" "020000000009" "88b5") + body]
+
+
+def test_2000_ports(made):
+    switch = start()
+    made.append(switch)
+    for first in range(0, 2000, 500):
+        switch.vsctl(*sum([["--", "add-port", "br0", "x%d" % i, "--", "set", "Interface", "x%d" % i, "type=dummy"]
+                           for i in range(first, first + 500)], [])[1:])
+    assert switch.vsctl("--columns=name", "find", "Interface", "ofport=-1") == ""
+    switch.ofctl("add-flow", "br0", "actions=output:1")
+    switch.appctl("netdev-dummy/receive", "x1999", BROADCAST)
+    wait_for(lambda: n_rx(switch, "x1999") == 1, what="the frame")
+
+
 @pytest.mark.parametrize("level", ["--enable-dummy", "--enable-dummy=system"])
 def test_what_dummies_stand_for(made, level):
     """Without a word they are types of their own; "system" has them for the kernel's datapath and devices, too."""
