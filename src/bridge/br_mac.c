@@ -24,12 +24,36 @@ mac_is_usable(const struct rte_ether_addr *mac)
     return rte_is_unicast_ether_addr(mac) && !rte_is_zero_ether_addr(mac);
 }
 
+/* Says once what is wrong with an address that no bridge can have. */
+static void
+refuse_mac(struct br *br, const struct rte_ether_addr *mac)
+{
+    if (br->hwaddr_refused && rte_is_same_ether_addr(&br->refused_hwaddr, mac)) {
+        return;
+    }
+    br->hwaddr_refused = true;
+    br->refused_hwaddr = *mac;
+    if (rte_is_zero_ether_addr(mac)) {
+        log_err("bridge %s: cannot set mac address to zero", br->name);
+    } else {
+        log_err("bridge %s: cannot set mac address to multicast address "
+                "%02x:%02x:%02x:%02x:%02x:%02x",
+                br->name, RTE_ETHER_ADDR_BYTES(mac));
+    }
+}
+
 static bool
-mac_from_row(const struct db_row *br_row, struct rte_ether_addr *mac)
+mac_from_row(struct br *br, const struct db_row *br_row, struct rte_ether_addr *mac)
 {
     const char *text = row_map_get(br_row, "other_config", "hwaddr");
+    bool is_mac = text && !rte_ether_unformat_addr(text, mac);
 
-    return text && !rte_ether_unformat_addr(text, mac) && mac_is_usable(mac);
+    if (is_mac && !mac_is_usable(mac)) {
+        refuse_mac(br, mac);
+        return false;
+    }
+    br->hwaddr_refused = false;
+    return is_mac;
 }
 
 /* Addresses of protocols between neighbours that are no multicast: EDP, EAPS. */
@@ -206,7 +230,7 @@ br_mac_sync(struct br *br, const struct db_row *br_row)
     struct rte_ether_addr mac;
     uint64_t dpid;
 
-    if (!mac_from_row(br_row, &mac)) {
+    if (!mac_from_row(br, br_row, &mac)) {
         mac = default_mac(br);
         lowest_port_mac(br, br_row, -1, &mac);
     }

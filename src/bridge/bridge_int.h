@@ -63,7 +63,9 @@ struct br {
     struct ofproto *ofproto;
     struct br_port *ports;
     struct br_iface *ifaces;
-    struct rte_ether_addr mac; /* in use */
+    struct rte_ether_addr mac;            /* in use */
+    struct rte_ether_addr refused_hwaddr; /* if 'hwaddr_refused': as was logged */
+    bool hwaddr_refused;
     uint64_t dpid;
     int flows_fd, macs_fd;       /* br_state.c; -1: none */
     struct uuid journal_uuid;    /* br_journal.c: under which the keeper has it */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which MAC address a bridge has.  Each of these tests holds for genuine Open vSwitch, too (SWITCH_KIND=ovs)."""
 import itertools
+import re
 
 import pytest
 
@@ -47,6 +48,12 @@ def test_the_uuid_gives_the_address_when_no_port_does(sw):
     for bad in ("01:00:00:00:77:01", "00:00:00:00:00:00", "11:22:33"):
         sw.vsctl("set", "Bridge", "br0", 'other_config:hwaddr="%s"' % bad)
         expect(sw, from_uuid(sw))
+    with open(sw.log, encoding="utf-8") as f:
+        log = re.findall(r"\|ERR\|(.*mac address.*)", f.read())
+    assert list(dict.fromkeys(log)) == [
+        "bridge br0: cannot set mac address to multicast address 01:00:00:00:77:01",
+        "bridge br0: cannot set mac address to zero"]
+    assert sw.kind == "ovs" or len(log) == 2
 
 
 def test_internal_ports_take_part(sw):
