@@ -376,13 +376,27 @@ ofproto_mirrors_set(struct ofproto *p, const struct ofproto_mirror_cfg *cfg, siz
     ofproto_view_changed(p);
 }
 
+/* The others are ignored, as mirror_check() says. */
+static bool
+mirror_has_output(const struct ofproto *p, const struct ofmirror *m)
+{
+    const struct ofbundle *b = m->out_port ? p->bundles : NULL;
+
+    while (b && strcmp(b->name, m->out_port)) {
+        b = b->next;
+    }
+    return m->out_port ? b != NULL : m->out_vlan >= 0;
+}
+
 int
 ofproto_mirror_get_stats(const struct ofproto *p, const char *id, uint64_t *packets,
                          uint64_t *bytes)
 {
     for (size_t i = 0; i < p->n_mirrors; i++) {
-        if (!strcmp(p->mirrors[i].id, id)) {
-            const struct rule_stats *s = p->mirrors[i].stats;
+        const struct ofmirror *m = &p->mirrors[i];
+
+        if (!strcmp(m->id, id) && mirror_has_output(p, m)) {
+            const struct rule_stats *s = m->stats;
 
             *packets = atomic_load_explicit(&s->packets, memory_order_relaxed);
             *bytes = atomic_load_explicit(&s->bytes, memory_order_relaxed);

@@ -281,7 +281,7 @@ struct ofproto_mirror_cfg {
 /* Replaces all mirrors of the bridge (at most 32), whose ports are there.  Logs what of those that
  * are new or changed cannot be. */
 void ofproto_mirrors_set(struct ofproto *, const struct ofproto_mirror_cfg *, size_t n);
-/* 0 or -ENOENT. */
+/* 0, or -ENOENT: no such mirror, or one without an output that is there. */
 int ofproto_mirror_get_stats(const struct ofproto *, const char *id, uint64_t *packets,
                              uint64_t *bytes);
 

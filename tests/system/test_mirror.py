@@ -172,6 +172,10 @@ def test_mirrors_that_cannot_be_are_named(make_hermetic):
                      "--", "add", "Bridge", "br0", "mirrors", "@m")
     wait_for(lambda: len(said(both[1])) == 4, what="genuine's lines")
     assert said(both[0]) == said(both[1])
+    # Those that are ignored count nothing, not even zeros.
+    for sw in both:
+        wait_for(lambda: "tx_packets" in sw.get("Mirror", "good", "statistics"), 20, "the statistics")
+        assert [sw.get("Mirror", m, "statistics") for m in ("none", "away")] == ["{}", "{}"]
     sw = both[0]
     sw.vsctl("set", "Bridge", "br0", "external_ids:a=b")
     sw.vsctl("add-port", "br0", "p3", "--", "set", "Interface", "p3", "type=dummy")
