@@ -42,8 +42,8 @@ row_bucket(const struct db_row *row, const char *rate, const char *burst, int64_
         return (struct dp_bucket){0};
     }
     return (struct dp_bucket){
-        .rate = (uint64_t)r * 1000 / divisor,
-        .burst = (uint64_t)(b > 0 ? b : default_burst) * 1000 / divisor,
+        .rate = MIN((uint64_t)r, UINT32_MAX) * 1000 / divisor,
+        .burst = MIN((uint64_t)(b > 0 ? b : default_burst), UINT32_MAX) * 1000 / divisor,
     };
 }
 
@@ -62,14 +62,24 @@ iface_sync_policing(const struct br_iface *iface, const struct db_row *row)
 
 /* --- what goes out ------------------------------------------------------------------------- */
 
+/* 0: it is not there, or no number. */
+static uint64_t
+row_rate(const struct db_row *row, const char *key)
+{
+    const char *text = row_map_get(row, "other_config", key);
+    uint64_t rate;
+
+    return text && str_to_u64(text, 10, &rate) ? rate : 0;
+}
+
 static struct dp_qos_rates
 row_rates(const struct db_row *row)
 {
     return (struct dp_qos_rates){
-        .cir = (uint64_t)MAX(0, row_map_int(row, "other_config", "cir", 0)),
-        .cbs = (uint64_t)MAX(0, row_map_int(row, "other_config", "cbs", 0)),
-        .eir = (uint64_t)MAX(0, row_map_int(row, "other_config", "eir", 0)),
-        .ebs = (uint64_t)MAX(0, row_map_int(row, "other_config", "ebs", 0)),
+        .cir = row_rate(row, "cir"),
+        .cbs = row_rate(row, "cbs"),
+        .eir = row_rate(row, "eir"),
+        .ebs = row_rate(row, "ebs"),
     };
 }
 

@@ -78,6 +78,21 @@ def test_ingress_burst_has_a_default(sw):
 
 
 @pytest.mark.rootless
+def test_giant_rates_do_not_wrap(sw):
+    """2 ** 64 / 1000 in thousands of bits, with the smallest bucket: as much as 32 bits can say."""
+    sw.vsctl("set", "Interface", "p1", "ingress_policing_rate=18446744073709552", "ingress_policing_burst=8")
+    assert send(sw) == N
+    sw.vsctl("set", "Interface", "p1", "ingress_policing_rate=1", "ingress_policing_burst=18446744073709552")
+    assert send(sw) == N
+    sw.vsctl("set", "Interface", "p1", "ingress_policing_rate=0", "--",
+             "set", "Port", "p2", "qos=@q", "--", "--id=@q", "create", "QoS", "type=egress-policer",
+             "other_config:cir=18446744073709551615", "other_config:cbs=18446744073709551615")
+    assert send(sw) == N
+    assert sw.appctl("qos/show", "p2") == (
+        "QoS: p2 egress-policer\ncbs: 18446744073709551615\ncir: 18446744073709551615\n")
+
+
+@pytest.mark.rootless
 def test_ingress_policing_by_packets(sw):
     # A thousand packets in a second, and as many at once.
     sw.vsctl("set", "Interface", "p1", "ingress_policing_kpkts_rate=1",
