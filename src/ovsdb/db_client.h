@@ -9,11 +9,18 @@
 #include "ovsdb/db_priv.h"
 #include "rpc/jsonrpc.h"
 
+/* What a transaction writes of one row. */
+struct client_txn_row {
+    UT_hash_handle hh; /* by uuid */
+    struct uuid uuid;
+    json_t *columns; /* an object with their names */
+};
+
 /* A transaction that awaits its reply. */
 struct client_txn {
     struct client_txn *prev, *next;
     int64_t id;
-    json_t *ops;
+    struct client_txn_row *rows;
     struct db_completion *completion;
 };
 

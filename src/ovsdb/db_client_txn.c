@@ -12,44 +12,80 @@
 #include "ovsdb/error.h"
 
 bool
-client_txn_is_own(void *db_, const struct uuid *row, const char *column)
+client_txn_is_own(void *db_, const struct uuid *uuid, const char *column)
 {
     const struct db_client *db = db_;
     const struct client_txn *txn;
-    char text[UUID_LEN + 1];
 
-    uuid_format(row, text);
     DL_FOREACH (db->txns, txn) {
-        for (size_t i = 0; i < json_array_size(txn->ops); i++) {
-            const json_t *op = json_array_get(txn->ops, i);
-            const json_t *clause = json_array_get(json_object_get(op, "where"), 0);
-            const char *uuid = json_string_value(json_array_get(json_array_get(clause, 2), 1));
-            const json_t *mutations = json_object_get(op, "mutations");
+        const struct client_txn_row *row;
 
-            if (uuid == NULL || strcmp(uuid, text)) {
-                continue;
-            }
-            if (json_object_get(json_object_get(op, "row"), column) != NULL) {
-                return true;
-            }
-            for (size_t j = 0; j < json_array_size(mutations); j++) {
-                const json_t *mutation = json_array_get(mutations, j);
-
-                if (!strcmp(json_string_value(json_array_get(mutation, 0)), column)) {
-                    return true;
-                }
-            }
+        HASH_FIND(hh, txn->rows, uuid, sizeof *uuid, row);
+        if (row != NULL && json_object_get(row->columns, column) != NULL) {
+            return true;
         }
     }
     return false;
 }
 
+/* The row of an operation's "where"; NULL: it has none. */
+static struct client_txn_row *
+get_row(struct client_txn *txn, const json_t *op)
+{
+    const json_t *clause = json_array_get(json_object_get(op, "where"), 0);
+    const char *text = json_string_value(json_array_get(json_array_get(clause, 2), 1));
+    struct client_txn_row *row;
+    struct uuid uuid;
+
+    if (text == NULL || !uuid_from_string(&uuid, text)) {
+        return NULL;
+    }
+    HASH_FIND(hh, txn->rows, &uuid, sizeof uuid, row);
+    if (row == NULL) {
+        row = xzalloc(sizeof *row);
+        row->uuid = uuid;
+        row->columns = json_object();
+        HASH_ADD(hh, txn->rows, uuid, sizeof row->uuid, row);
+    }
+    return row;
+}
+
+/* There may be thousands of operations, and as many rows in the notification of what they did. */
+static void
+note_rows(struct client_txn *txn, const json_t *ops)
+{
+    for (size_t i = 0; i < json_array_size(ops); i++) {
+        const json_t *op = json_array_get(ops, i);
+        const json_t *mutations = json_object_get(op, "mutations");
+        struct client_txn_row *row = get_row(txn, op);
+        const char *name;
+        json_t *value;
+
+        if (row == NULL) {
+            continue;
+        }
+        json_object_foreach (json_object_get(op, "row"), name, value) {
+            json_object_set_new(row->columns, name, json_null());
+        }
+        for (size_t j = 0; j < json_array_size(mutations); j++) {
+            name = json_string_value(json_array_get(json_array_get(mutations, j), 0));
+            json_object_set_new(row->columns, name, json_null());
+        }
+    }
+}
+
 static void
 txn_finish(struct db_client *db, struct client_txn *txn, enum db_txn_status status, char *error)
 {
+    struct client_txn_row *row, *next;
+
     DL_DELETE(db->txns, txn);
     db_complete(&db->up, txn->completion, status, error);
-    json_decref(txn->ops);
+    HASH_ITER (hh, txn->rows, row, next) {
+        HASH_DEL(txn->rows, row);
+        json_decref(row->columns);
+        free(row);
+    }
     free(txn);
 }
 
@@ -87,7 +123,8 @@ client_transact(struct db *db_, json_t *ops, struct db_completion *completion)
     json_array_insert_new(params, 0, json_string(db->database));
     json_array_append_new(params, json_pack("{s:s, s:s}", "op", "assert", "lock", db->lock));
     txn = xzalloc(sizeof *txn);
-    txn->ops = ops;
+    note_rows(txn, ops);
+    json_decref(ops);
     txn->completion = completion;
     DL_APPEND(db->txns, txn);
     if (!db->is_monitoring || jsonrpc_send_request(db->rpc, "transact", params, &txn->id) != 0) {
