@@ -432,3 +432,43 @@ def test_database_with_the_wrong_certificate_is_not_believed(clients, pki):
     wait_for(lambda: os.path.exists(c.log) and re.search(
         r"\|WARN\|.*certificate verify failed", open(c.log).read()), 20, "the complaint")
     assert c.vsctl("get", "Open_vSwitch", ".", "cur_cfg", check=False).stdout.strip() == "0"
+
+
+def test_expired_certificate_and_another_authority(clients, pki):
+    """A server whose certificate has expired is not believed until it has a new one; files that are
+    replaced while the daemon runs count with the next connection."""
+    c = clients(start=False)
+    ca, expired = c.dir + "/ca.pem", c.dir + "/expired.pem"
+    shutil.copy(pki + "/controllerca.pem", ca)
+    sh(["openssl", "x509", "-req", "-in", pki + "/controller.csr", "-CA", pki + "/controllerca.pem", "-CAkey",
+        pki + "/controllerca.key", "-CAcreateserial", "-days", "-1", "-out", expired])
+
+    def serve(name, certificate):
+        return ("--remote=pssl:6640:127.0.0.1", "--private-key=%s/%s.key" % (pki, name),
+                "--certificate=" + certificate, "--ca-cert=%s/switchca.pem" % pki)
+
+    def complaints():
+        if not os.path.exists(c.log):
+            return 0
+        with open(c.log, encoding="utf-8") as f:
+            return len(re.findall(r"\|WARN\|.*certificate verify failed", f.read()))
+
+    start = c.start_server
+    server_listens_on(c, *serve("controller", expired))
+    c._start_server()
+    c.vsctl("--no-wait", "init", "--", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+    with open(c.dir + "/stderr", "ab") as out:
+        c.proc = c.ns.popen([c.binary, "ssl:127.0.0.1:6640", "--pidfile=%s/ovs-vswitchd.pid" % c.dir,
+                             "--unixctl=%s/ovs-vswitchd.ctl" % c.dir, "--log-file=" + c.log,
+                             "--private-key=%s/switch.key" % pki, "--certificate=%s/switch.pem" % pki,
+                             "--ca-cert=" + ca], env=c.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    wait_for(complaints, 20, "the complaint")
+    c.stop_server()
+    start(*serve("controller", pki + "/controller.pem"))
+    c.serve_new_port("t1")
+    before = complaints()
+    c.stop_server()
+    start(*serve("switch", pki + "/switch.pem"))
+    wait_for(lambda: complaints() > before, 30, "the second complaint")
+    shutil.copy(pki + "/switchca.pem", ca)
+    c.serve_new_port("t2")
