@@ -70,16 +70,18 @@ frame_take(struct frame *f)
 
     if (is_last(f)) {
         f->m = NULL;
+        if (UNLIKELY(f->max_size)) {
+            m = packet_unshare(m, netdev_default_pool()); // earlier outputs may have it, too
+        }
     } else if (!f->max_size && LIKELY(is_shareable(m))) {
         rte_mbuf_refcnt_update(m, 1);
         return m;
     } else {
         m = packet_copy(f->m, netdev_default_pool());
-        if (UNLIKELY(!m)) {
-            drop_count(DROP_NO_MEMORY, 1);
-        }
     }
-    if (f->max_size && m) {
+    if (UNLIKELY(!m)) {
+        drop_count(DROP_NO_MEMORY, 1);
+    } else if (f->max_size) {
         packet_truncate(m, &ly, f->max_size);
     }
     f->max_size = 0;
@@ -279,6 +281,7 @@ run_userspace(struct interpreter *in, struct frame *f, const struct dp_act_users
         if (is_last(f)) {
             frame_drop(f, DROP_MISS_SHARE);
         } else {
+            f->max_size = 0;
             drop_count(DROP_MISS_SHARE, 1);
         }
         return;

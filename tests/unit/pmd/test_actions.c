@@ -192,6 +192,23 @@ test_trunc_cuts_one_output(void **state)
     assert_int_equal(sent[1].size, sent[1].port == 1 ? 40 : 142);
 }
 
+// What went before, and waits in a send buffer, is not cut.
+static void
+test_trunc_of_the_last_output_leaves_others_whole(void **state)
+{
+    struct dp_actions a = {0};
+
+    dp_put_output(&a, 1);
+    dp_put_output(&a, 3);
+    dp_put_trunc(&a, 40);
+    dp_put_output(&a, 2);
+    run(&a, 100);
+    assert_int_equal(n_sent, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(sent[i].size, sent[i].port == 2 ? 40 : 142);
+    }
+}
+
 static void
 test_clone_leaves_the_original_alone(void **state)
 {
@@ -419,6 +436,7 @@ main(void)
         TEST(test_changes_come_after_outputs),
         TEST(test_vlan_push_pop_is_nothing),
         TEST(test_trunc_cuts_one_output),
+        TEST(test_trunc_of_the_last_output_leaves_others_whole),
         TEST(test_clone_leaves_the_original_alone),
         TEST(test_sample_all_and_none),
         TEST(test_check_pkt_len),
