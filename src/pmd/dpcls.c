@@ -39,6 +39,9 @@ pmd_find_lane(struct pmd *pmd, const struct flow_key *k)
     if (UNLIKELY(!is_record_of(l, k))) {
         l = find_displaced(pmd, k, hash);
     }
+    if (l->used == pmd->burst_number) {
+        return l; // a lane or a view that came meanwhile is for the next burst
+    }
     if (UNLIKELY(!is_record_of(l, k) || !l->lane)) {
         // One that did not exist may do so now; what is known of its lookups stays.
         if (!is_record_of(l, k)) {
@@ -146,7 +149,8 @@ dpcls_lookup(struct pmd *pmd, struct burst *b)
         }
     }
     b->promote = hits;
-    if (UNLIKELY(rcu_get(&pmd->mf->wild) != NULL)) {
+    // A burst with trains began before there were any: the next one sees them.
+    if (UNLIKELY(rcu_get(&pmd->mf->wild) != NULL) && b->leaders == b->all) {
         BURST_FOREACH (i, b->todo & ~hits) {
             b->flow[i] = megaflow_find_wild(pmd->mf, &b->key[i]);
             wild |= (uint32_t)(b->flow[i] != NULL) << i;

@@ -140,21 +140,46 @@ prefetch_candidate(const struct pmd *pmd, uint32_t slot)
     __builtin_prefetch(&pmd->counters[slot], 1);
 }
 
-// Of the candidates in b->slot, those whose flow really matches.
-static uint32_t
-verify(struct pmd *pmd, struct burst *b, uint32_t candidates)
+// False: the flow may be new, at the slot of an old one, and of a mask that came after the burst's
+// view of the lane and tells the packets of the train apart.
+static inline bool
+train_is_of_flow(const struct burst *b, uint32_t leader, const struct pmd_lane *l)
+{
+    return b->run[leader] == 1 || rcu_get(&l->lane->view) == l->view;
+}
+
+static __rte_always_inline uint32_t
+verify_some(struct pmd *pmd, struct burst *b, uint32_t candidates, bool trains)
 {
     uint32_t hits = 0;
 
     BURST_FOREACH (i, candidates) {
         const struct pmd_lane *l = b->lane[i];
         const struct dp_flow *f = &pmd->mf->slab[b->slot[i]];
-        if (LIKELY(megaflow_candidate_matches(f, l->lane, b->key[i].w + 1, l->n_words))) {
+        if (LIKELY(megaflow_candidate_matches(f, l->lane, b->key[i].w + 1, l->n_words)) &&
+            (!trains || LIKELY(train_is_of_flow(b, i, l)))) {
             b->flow[i] = (struct dp_flow *)f;
             hits |= UINT32_C(1) << i;
         }
     }
     return hits;
+}
+
+// Apart: it would cost the loop below registers.
+static __rte_noinline uint32_t
+verify_trains(struct pmd *pmd, struct burst *b, uint32_t candidates)
+{
+    return verify_some(pmd, b, candidates, true);
+}
+
+// Of the candidates in b->slot, those whose flow really matches.
+static uint32_t
+verify(struct pmd *pmd, struct burst *b, uint32_t candidates)
+{
+    if (UNLIKELY(b->leaders != b->all)) {
+        return verify_trains(pmd, b, candidates);
+    }
+    return verify_some(pmd, b, candidates, false);
 }
 
 // A cache that most packets miss costs more than it saves: look away for a while, then try again.

@@ -82,8 +82,8 @@ struct pmd_lane {
     struct lane *lane;            // NULL: there was none
     const struct lane_view *view; // good for the present burst
     uint64_t ranked;              // generation of the view that 'order' and 'hits' speak of
+    uint64_t used;                // number of the burst that used it last
     uint32_t n_words;             // after word 0
-    uint32_t used;                // number of the burst that used it last
     uint32_t n_until_sort;
     uint32_t n_looked, n_missed; // lookups of late, and those that found nothing
     uint8_t order[LANE_MAX_SUBTABLES];
@@ -150,7 +150,7 @@ struct pmd {
     bool trains;                      // the last burst had some
     struct pmd_perf perf;             // counters; all: r
     struct burst burst;
-    uint32_t burst_number;            // of the present one
+    uint64_t burst_number;            // of the present one
     struct pmd_lane lanes[PMD_LANES]; // more than a burst has packets
     struct emc emc;
     struct recirc_list recirc;

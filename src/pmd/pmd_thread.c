@@ -200,7 +200,8 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
     return n_received;
 }
 
-// What control threads ask of the loop.
+// What control threads ask of the loop.  First of all in an iteration: lanes that went while this
+// thread slept, or between its last look and its quiescent state, are freed by now.
 void
 pmd_obey(struct pmd *pmd)
 {
@@ -297,11 +298,11 @@ pmd_spin_main(void *pmd_)
         uint64_t start = pmd->now_tsc;
         unsigned n = 0;
 
+        pmd_obey(pmd);
         for (unsigned i = 0; i < list->n; i++) {
             n += pmd_poll_rxq(pmd, list->rxq[i]);
         }
         pmd_run_side_work(pmd);
-        pmd_obey(pmd);
         pmd_end_iteration(pmd, start, n);
         rcu_quiesce();
         sleep_us = pmd_sleep(pmd, sleep_us, n);
@@ -417,6 +418,7 @@ pmd_kernel_main(void *pmd_)
         }
         uint64_t start = pmd->now_tsc;
         unsigned n = 0;
+        pmd_obey(pmd);
         now = again;
         again.n = 0;
         for (unsigned i = 0; i < now.n; i++) {
@@ -426,7 +428,6 @@ pmd_kernel_main(void *pmd_)
             n += kernel_poll(pmd, list, ev[i].data.u32, &again);
         }
         pmd_run_side_work(pmd);
-        pmd_obey(pmd);
         pmd_end_iteration(pmd, start, n);
         rcu_quiesce();
     }

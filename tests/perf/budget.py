@@ -92,6 +92,7 @@ FUNCTIONS = {
         "extract_received": "extract", "extract_recirculated": "extract", "extract": "extract",
         "expect_trains": "hash", "train_length": "hash", "hash_keys": "hash",
         "prefetch_candidate": "verify", "verify": "verify",
+        "verify_some": "verify", "verify_trains": "verify", "train_is_of_flow": "verify",
         "emc_is_resting": "emc", "emc_inv_prob": "emc", "emc_lookup": "emc",
         "smc_lookup": "smc",
         "emc_insert": "promote", "emc_random_countdown": "promote", "promote": "promote",

@@ -87,7 +87,6 @@ finish_iteration(struct pmd *pmd)
     recirc_drain(pmd);
     pmd_run_inline_upcalls(pmd);
     pmd_run_side_work(pmd);
-    pmd_obey(pmd);
     pmd_flush_all(pmd);
     pmd_refresh_time(pmd);
     rcu_quiesce();
@@ -98,6 +97,7 @@ fake_pmd_receive(struct pmd *pmd, odp_port_t in_port, struct rte_mbuf **m, unsig
 {
     struct burst *b = &pmd->burst;
 
+    pmd_obey(pmd);
     memcpy(b->m, m, n * sizeof *m);
     b->n = n;
     b->in_port = in_port;
@@ -109,6 +109,7 @@ void
 fake_pmd_settle(struct pmd *pmd)
 {
     for (int i = 0; i < 64; i++) {
+        pmd_obey(pmd);
         finish_iteration(pmd);
     }
 }
