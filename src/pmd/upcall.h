@@ -38,7 +38,8 @@ struct upcall {
 // Handler side.  A handler sleeps in upcall_wait() and is woken by the first enqueue on an empty
 // set of queues.  Takes up to 'max' upcalls, at most a fair share from each port with work, in
 // round robin order, so that the batch of one call may be translated once per distinct flow.
-// Returns the number taken; 0 after 'timeout_ms' or when upcall_wake() was called.
+// Returns the number taken; 0 after 'timeout_ms' or when upcall_wake() was called.  The caller is
+// online (base/rcu.h); it is offline while it sleeps here.
 unsigned upcall_wait(struct dp *, unsigned handler, struct upcall **out, unsigned max,
                      int timeout_ms);
 void upcall_wake(struct dp *); // all handlers return (shutdown, new number of handlers)

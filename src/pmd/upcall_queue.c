@@ -221,7 +221,9 @@ upcall_enqueue(struct pmd *pmd, struct upcall_queues *q, unsigned index, struct 
 
     ring_put(s->home->waiting, s);
     limit_note(&s->home->most, rte_ring_count(s->home->waiting));
-    // The seq_cst read-modify-write orders the enqueue before the bit for the handler.
+    // Who finds the bit set counts on a handler that takes it away before it looks into the ring,
+    // so the packet must be there before the look at the bit.
+    atomic_thread_fence(memory_order_seq_cst);
     if (!(atomic_load(&q->pending[index / 64]) & bit)) {
         atomic_fetch_or(&q->pending[index / 64], bit);
     }

@@ -304,9 +304,7 @@ handler_main(void *handler_)
     while (!atomic_load_explicit(&sp->stop_handlers, memory_order_acquire)) {
         unsigned n;
 
-        rcu_offline();
         n = upcall_wait(sp->dp, h->index, ups, SLOWPATH_BATCH, HANDLER_WAIT_MS);
-        rcu_online();
         if (n) {
             uint64_t state_seq = xlate_state_seq();
 
