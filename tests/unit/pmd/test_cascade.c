@@ -21,6 +21,7 @@ enum {
     N_OUT = 4, // ports 11...; verdict 0 is a drop
     FIRST_OUT = 11,
     PACKETS_PER_ROUND = 125000,
+    PACKETS_OF_COLLISIONS = 25000,
     STAMP_OFS = 80, // where the expected verdict stands in a frame, behind any headers
 };
 
@@ -207,8 +208,15 @@ run_traffic(uint64_t n_packets)
     assert_int_equal(twin.n_sent, n_forwarded);
 }
 
+// With operands of zero, hashes of most keys are equal.
 static void
-run_with(unsigned emc_inv_prob, bool smc)
+weaken_hashes(struct dp *dp)
+{
+    memset(&dp->secret, 0, sizeof dp->secret);
+}
+
+static void
+run_with(unsigned emc_inv_prob, bool smc, bool weak)
 {
     const struct pmd_perf *p;
 
@@ -216,6 +224,9 @@ run_with(unsigned emc_inv_prob, bool smc)
     twin.dp->set.emc_inv_prob = emc_inv_prob;
     twin.dp->set.emc_entries = (uint32_t)EMC_ENTRIES_MIN << random_range(11);
     twin.dp->set.smc_enable = smc;
+    if (weak) {
+        weaken_hashes(twin.dp);
+    }
     twin.pmd = fake_pmd(twin.dp);
     upcall_set_inline(twin.dp, translate, NULL);
     for (unsigned i = 0; i < N_OUT; i++) {
@@ -224,7 +235,7 @@ run_with(unsigned emc_inv_prob, bool smc)
         fake_pmd_connect(twin.pmd, FIRST_OUT + i, twin.netdevs[i]);
     }
     make_rules();
-    run_traffic(PACKETS_PER_ROUND);
+    run_traffic(weak ? PACKETS_OF_COLLISIONS : PACKETS_PER_ROUND);
     p = &twin.pmd->perf;
     // A stage that is off has no hits; one that is fed with everything has some.
     assert_true(emc_inv_prob > 0 || perf_get(p, PMD_STAT_EMC_HIT) == 0);
@@ -243,29 +254,39 @@ run_with(unsigned emc_inv_prob, bool smc)
 static void
 test_all_stages(void **state)
 {
-    run_with(1, true);
-    run_with(100, true);
+    run_with(1, true, false);
+    run_with(100, true, false);
 }
 
 static void
 test_emc_only(void **state)
 {
-    run_with(1, false);
-    run_with(20, false);
+    run_with(1, false, false);
+    run_with(20, false, false);
 }
 
 static void
 test_smc_only(void **state)
 {
-    run_with(0, true);
-    run_with(0, true);
+    run_with(0, true, false);
+    run_with(0, true, false);
 }
 
 static void
 test_dpcls_only(void **state)
 {
-    run_with(0, false);
-    run_with(0, false);
+    run_with(0, false, false);
+    run_with(0, false, false);
+}
+
+// What hashes agree on is only a guess, in every stage.
+static void
+test_hashes_that_collide(void **state)
+{
+    run_with(1, true, true);
+    run_with(1, false, true);
+    run_with(0, true, true);
+    run_with(0, false, true);
 }
 
 int
@@ -276,6 +297,7 @@ main(void)
         cmocka_unit_test(test_emc_only),
         cmocka_unit_test(test_smc_only),
         cmocka_unit_test(test_dpcls_only),
+        cmocka_unit_test(test_hashes_that_collide),
     };
     return cmocka_run_group_tests(tests, fake_group_start, NULL);
 }
