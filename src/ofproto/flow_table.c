@@ -234,6 +234,7 @@ flow_txn_add(struct flow_txn *txn, const struct rule_new *rn)
     if (r->actions->has_conj) {
         atomic_store_explicit(&t->had_clauses, true, memory_order_relaxed);
     }
+    txn->has_holders |= r->actions->deletes_learned;
     cls_insert(t->cls, &r->cls, rn->match, rn->priority, txn->version);
     t->n_flows += !is_hidden(r);
     txn_log(txn,
@@ -248,6 +249,7 @@ flow_txn_show(struct flow_txn *txn, struct rule *r)
     if (r->actions->has_conj) {
         atomic_store_explicit(&t->had_clauses, true, memory_order_relaxed);
     }
+    txn->has_holders |= r->actions->deletes_learned;
     cls_show(&r->cls, txn->version);
     t->n_flows += !is_hidden(r);
     txn_log(txn, (struct flow_txn_op){.rule = r, .kind = FLOW_OP_ADD});
@@ -413,6 +415,9 @@ flow_txn_commit(struct flow_txn *txn)
     struct garbage *g = NULL;
     bool has_groups;
 
+    if (txn->has_holders || p->learned) {
+        learned_run(txn);
+    }
     flow_txn_forget_users(txn);
     groups_publish(p, txn->n_ops ? txn->version : txn->version - 1);
     if (txn->n_ops) {

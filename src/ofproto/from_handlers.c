@@ -152,7 +152,8 @@ count_cookie(struct ofproto *p, const struct ofproto_learned *l)
     return n;
 }
 
-/* A flow that is there already with the same contents only has its timeouts refreshed. */
+/* As a modify of that one flow: one that is there already keeps its counters, age and timeouts, and
+ * if nothing else is new only counts as modified now. */
 static void
 run_learn(struct ofproto *p, const struct ofproto_learned *l)
 {
@@ -161,8 +162,8 @@ run_learn(struct ofproto *p, const struct ofproto_learned *l)
     struct ofp_flow_mod fm = {
         .match = *l->match,
         .new_cookie = l->cookie,
-        .modify_cookie = true,
-        .command = l->delete_strict ? OFPFC_DELETE_STRICT : OFPFC_ADD,
+        .modify_cookie = l->cookie != UINT64_MAX,
+        .command = OFPFC_MODIFY_STRICT,
         .table_id = l->table_id,
         .priority = l->priority,
         .idle_timeout = l->idle_timeout,
@@ -178,11 +179,10 @@ run_learn(struct ofproto *p, const struct ofproto_learned *l)
     }
     t = &p->tables[l->table_id];
     c = cls_find_exactly(t->cls, ofproto_version(p), l->match, l->priority);
-    if (c && !l->delete_strict) {
+    if (c) {
         struct rule *r = rule_from_cls(c);
 
-        if (r->cookie == l->cookie && r->idle_timeout == l->idle_timeout &&
-            r->hard_timeout == l->hard_timeout &&
+        if ((r->cookie == l->cookie || !fm.modify_cookie) &&
             ofpacts_equal(rule_acts(r->actions), r->actions->size, l->acts, l->acts_size)) {
             r->modified_ms = clock_now_ms();
             if (r->hard_timeout) {

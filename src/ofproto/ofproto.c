@@ -244,6 +244,7 @@ ofproto_destroy(struct ofproto *p)
     xlate_mac_table_stop(p->mac_table);
     flow_tables_destroy(p); /* Waits until no translation is under way. */
     groups_destroy(p);
+    learned_destroy(p);
     handler_jobs_forget(all, p);
     changes_forget(all, p);
     view_destroy(rcu_get_protected(&p->view));

@@ -233,15 +233,14 @@ struct ofproto_packet_in {
 /* 'continuation' is taken, the rest is copied. */
 void ofproto_packet_in(struct ofproto *, const struct ofproto_packet_in *);
 
-/* A flow that a learn() action makes or deletes.  Applied in the main thread soon. */
+/* A flow that a learn() action makes.  Applied in the main thread soon. */
 struct ofproto_learned {
     uint8_t table_id;
     uint16_t priority;
     uint16_t idle_timeout, hard_timeout;
     uint16_t flags; /* enum rule_flags */
     uint64_t cookie;
-    uint32_t limit;     /* 0: none; else at most so many flows with this cookie */
-    bool delete_strict; /* delete instead of add */
+    uint32_t limit; /* 0: none; else at most so many flows with this cookie */
     const struct match *match;
     const struct ofpact *acts;
     size_t acts_size;

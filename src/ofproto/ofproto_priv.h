@@ -192,6 +192,7 @@ struct ofproto {
     struct mf_options options; /* where the fields of tlv_maps lie in a flow */
     uint64_t options_seq;      /* grows with each change of them */
     struct connmgr *connmgr;
+    struct learned *learned;      /* who holds which learned flows (learned.c) */
     struct flow_journal *journal; /* NULL: none */
     struct ofp_flow_mod fm;       /* scratch: decoded flow-mod, memory is kept */
 };
@@ -284,6 +285,7 @@ struct flow_txn {
     struct flow_txn_op *ops;
     size_t n_ops, allocated_ops;
     size_t n_removals;                              /* of the operations */
+    bool has_holders;                               /* of learned flows, among the added rules */
     struct group_users *users;                      /* group_users.c; or NULL */
     size_t n_walked;                                /* groups that group.c met on its walks */
     uint64_t touched[(OFPROTO_N_TABLES + 64) / 64]; /* a bit for each table of an operation */
@@ -319,6 +321,11 @@ oftable_evicts(const struct oftable *t)
 }
 /* flow_mod.c: makes room in tables that have more flows than they may, as far as they evict. */
 void flow_tables_shrink(struct ofproto *);
+
+/* learned.c: before a commit: flows that go with the last one that taught them, and their cookies
+ */
+void learned_run(struct flow_txn *);
+void learned_destroy(struct ofproto *);
 
 /* vacancy.c: events of tables that fill up or empty */
 void oftable_set_vacancy(struct oftable *, bool on, uint8_t down, uint8_t up);

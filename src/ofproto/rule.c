@@ -66,7 +66,12 @@ classify_actions(struct rule_actions *a, const struct ofpact *acts, size_t size)
 {
     OFPACT_FOR_EACH(act, acts, size)
     {
-        a->has_learn |= act->type == OFPACT_LEARN;
+        if (act->type == OFPACT_LEARN) {
+            const struct ofpact_learn *learn = OFPACT_CAST(ofpact_learn, act);
+
+            a->has_learn = true;
+            a->deletes_learned |= (learn->flags & OFPACT_LEARN_DELETE_LEARNED) != 0;
+        }
         a->has_groups |= act->type == OFPACT_GROUP;
         a->has_conj |= act->type == OFPACT_CONJUNCTION;
         if (act->type == OFPACT_WRITE_ACTIONS || act->type == OFPACT_CLONE) {
