@@ -42,9 +42,10 @@ def sent_by_one(labs, frames, gap):
 
 
 def counted(lab):
-    """The flows with their packet counts, sorted."""
+    """The flows with their packet counts, sorted.  Not as OpenFlow 1.0: where an instruction stands behind
+    actions ovs-ofctl stops to print what that says."""
     lab.sw.appctl("revalidator/wait")
-    out = lab.sw.ofctl("dump-flows", "br0")
+    out = lab.sw.ofctl("-O", "OpenFlow13", "dump-flows", "br0")
     lines = []
     for line in out.splitlines():
         if "actions=" in line:
