@@ -6,6 +6,7 @@
  * Main thread.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "ofproto/ofconn.h"
@@ -30,19 +31,28 @@ struct controller {
     char *error;               /* the target cannot be used */
 };
 
+/* Of a kind that the switch connects to, whether the rest of it makes sense or not: an address that
+ * is mistyped does not make the bridge one without a controller. */
+static bool
+is_active_kind(const char *target)
+{
+    return !strncmp(target, "tcp:", 4) || !strncmp(target, "ssl:", 4) ||
+           !strncmp(target, "unix:", 5);
+}
+
 int
 controller_probe_ms(const struct controller *ctl)
 {
     if (ctl->cfg.inactivity_probe_ms >= 0) {
         return ctl->cfg.inactivity_probe_ms;
     }
-    return ctl->rc ? DEFAULT_PROBE_MS : PASSIVE_PROBE_MS;
+    return is_active_kind(ctl->cfg.target) ? DEFAULT_PROBE_MS : PASSIVE_PROBE_MS;
 }
 
 bool
 controller_cfg_is_primary(const struct ofproto_controller_cfg *cfg)
 {
-    return cfg->type ? !strcmp(cfg->type, "primary") : stream_name_is_active(cfg->target);
+    return cfg->type ? !strcmp(cfg->type, "primary") : is_active_kind(cfg->target);
 }
 
 bool

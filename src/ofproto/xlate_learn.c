@@ -181,6 +181,7 @@ xlate_learn(struct xlate_ctx *ctx, const struct ofpact_learn *a)
     }
     if (a->flags & OFPACT_LEARN_WRITE_RESULT && a->result_dst.n_bits) {
         mf_set_subfield(&a->result_dst, 1, &ctx->flow);
+        xlate_report_subfield(ctx, &a->result_dst);
     }
     e = xlate_credit_add(ctx, XC_LEARN);
     if (e) {

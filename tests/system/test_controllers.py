@@ -194,6 +194,23 @@ def test_targets_that_make_no_sense(br, listen):
 
 
 @pytest.mark.rootless
+@pytest.mark.parametrize("target", ["tcp:127.0.0.1:x", "tcp:", "unix:", "ssl:127.0.0.1:99999"])
+def test_a_mistyped_controller_is_one(br, target):
+    """The bridge waits for it as for one that is not there, and loses nothing when it is corrected."""
+    def flows():
+        return br.ofctl("dump-flows", "br0").splitlines()[1:]
+
+    br.vsctl("set-controller", "br0", target, "--", "set", "Bridge", "br0", "fail_mode=standalone")
+    assert flows() == []
+    br.ofctl("add-flow", "br0", "in_port=1,actions=2")
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:1")
+    br.vsctl("set-controller", "br0", target)
+    assert "in_port=1 actions=output:2" in "".join(flows())
+    br.vsctl("del-controller", "br0")
+    assert len(flows()) == 1 and "actions=NORMAL" in flows()[0]
+
+
+@pytest.mark.rootless
 def test_what_goes_to_a_controller_is_marked(br, listen):
     def tos(port):
         out = sh(["ss", "-tnH", "--tos", "dst", "127.0.0.1:%d" % port])
