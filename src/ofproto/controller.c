@@ -69,6 +69,12 @@ apply_settings(struct ofconn *c)
 
     c->is_primary = controller_is_primary(ctl);
     c->probe_ms = controller_probe_ms(ctl);
+    if (c->version && !c->async_is_set && c->async_enabled != ctl->cfg.enable_async_messages) {
+        c->async = (struct ofp_async_config){0};
+        if (ctl->cfg.enable_async_messages) {
+            ofp_async_config_init(&c->async, (enum ofp_version)c->version);
+        }
+    }
     c->async_enabled = ctl->cfg.enable_async_messages;
     ofconn_set_rate_limit(c, ctl->cfg.rate_limit, ctl->cfg.burst_limit);
 }

@@ -66,6 +66,7 @@ struct ofconn {
     struct ofp_async_config async;
     enum ofp_role role;
     bool async_enabled; /* Controller.enable_async_messages */
+    bool async_is_set;  /* the peer said itself what it wants to be told */
     /* Packet-ins that wait for Controller.controller_rate_limit, misses by themselves; NULL: there
      * is none. */
     struct pinsched *pinsched[OFCONN_N_PINSCHEDS];

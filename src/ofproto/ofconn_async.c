@@ -24,6 +24,7 @@ ofconn_set_invalid_ttl(struct ofconn *c, bool wanted)
 {
     uint32_t bit = UINT32_C(1) << OFPR_INVALID_TTL;
 
+    c->async_is_set |= wanted != ofconn_wants_invalid_ttl(c);
     c->async.primary[OFP_ASYNC_PACKET_IN] &= ~bit;
     c->async.primary[OFP_ASYNC_PACKET_IN] |= wanted ? bit : 0;
 }

@@ -177,6 +177,7 @@ handle_set_async(struct ofconn *c, const struct ofp_msg *msg)
 {
     enum ofperr error = ofp_async_config_decode(msg, &c->async);
 
+    c->async_is_set |= !error;
     if (!error && !c->is_primary && !c->miss_send_len) {
         c->miss_send_len =
             OFP_DEFAULT_MISS_SEND_LEN; /* Who says what to tell it wants to be told. */

@@ -403,6 +403,28 @@ def test_new_settings_keep_the_connection(br, listen):
 
 
 @pytest.mark.rootless
+def test_messages_switched_off_on_a_connection(br, listen):
+    """enable_async_messages counts at once, unless the controller itself has said what it wants."""
+    def told():
+        return any(peer.answers(of.message(of.OF13, 26))[0][3])
+
+    def enable(value):
+        br.vsctl("set", "Controller", "br0", "enable_async_messages=" + value)
+
+    listener = listen()
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:%d" % listener.port)
+    peer = listener.accept()
+    assert told()
+    enable("false")
+    assert not told()
+    enable("true")
+    assert told()
+    assert peer.errors(of.message(of.OF13, 28, struct.pack("!6I", 1, 0, 0, 0, 0, 0))) == []
+    enable("false")
+    assert told()
+
+
+@pytest.mark.rootless
 def test_rate_limit(br, listen):
     """So many packet-ins at once; as many wait, of all ports alike, and come at the rate; the status counts them."""
     listener = listen()
