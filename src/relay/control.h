@@ -42,8 +42,12 @@ enum {
     RELAY_CONTROL_VERSIONS = 8, // up to this one it looks for them
     // A switch that has not come back by then is gone for good.
     RELAY_LINGER_MS = 10000,
-    // For the answers of the switch's vhost library.
+    // For an answer of the switch's vhost library.
     RELAY_ANSWER_MS = 500,
+    // For all that it is told and asked when it takes over: its one thread has other guests, too,
+    // which come at the same time, and may wait for processors.  Less than the time after which a
+    // switch takes a relay for one that hangs.
+    RELAY_REPLAY_MS = 2000,
     // Descriptors with which the relay's program starts.
     RELAY_FD_CONTROL = 3,        // connected to the switch
     RELAY_FD_CONTROL_LISTEN = 4, // for the next switch

@@ -286,13 +286,14 @@ replay(struct relay *r)
     if (r->lost_ms - r->replayed_ms > LASTING_MS && !r->is_asked_again) {
         r->n_replays = 0;
     }
-    r->replayed_ms = relay_now_ms();
     if (++r->n_replays > MAX_REPLAYS) {
         end_connection(r, "not kept: the switch does not survive it");
         return;
     }
     r->is_lost = false;
-    if (relay_replay(r, &why)) {
+    bool ok = relay_replay(r, &why);
+    r->replayed_ms = relay_now_ms(); // One that hung the switch did not last.
+    if (ok) {
         relay_log(r, "the guest's connection was kept");
     } else if (why != NULL) {
         end_connection(r, why);

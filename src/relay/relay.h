@@ -30,7 +30,7 @@ struct relay {
     int64_t connect_ms, called_ms; // when the switch is asked to connect next; when it was last
     int64_t pause_ms;              // until then, doubled by each try
     int64_t confirm_ms; // when the library must have its confirmation, during postcopy; 0: need not
-    int64_t replayed_ms; // when the last replay began
+    int64_t replayed_ms; // when the last replay was over
     int64_t
         shared_ms; // until then 'outer' is left alone, as the switch may have it, too; 0: has not
     bool is_done;
@@ -44,11 +44,8 @@ void relay_drop_front_end(struct relay *, const char *why);
 
 // --- replay.c: the library as our peer ---
 
-// Sends a request to the library and waits for its answer; other answers go to the front-end.
-// False when none comes in time.
-bool relay_ask(struct relay *, const struct vhu_msg *request, struct vhu_msg *reply);
-// Tells the library what the front-end has told its predecessor.  False when it broke off or does
-// not offer what was negotiated ('*why' is then a text).
+// Tells the library what the front-end has told its predecessor.  False when it broke off, takes
+// longer than RELAY_REPLAY_MS or does not offer what was negotiated ('*why' is then a text).
 bool relay_replay(struct relay *, const char **why);
 // Asks the library to stop in each ring, and notes where.
 bool relay_stop_rings(struct relay *);

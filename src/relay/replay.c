@@ -57,11 +57,11 @@ wait_inner(struct relay *r, int64_t end_ms)
     return n == 1;
 }
 
-bool
-relay_ask(struct relay *r, const struct vhu_msg *request, struct vhu_msg *reply)
+// Sends a request to the library and waits for its answer; other answers go to the front-end.
+// False when none comes in time.
+static bool
+ask(struct relay *r, const struct vhu_msg *request, struct vhu_msg *reply, int64_t end_ms)
 {
-    int64_t end_ms = relay_now_ms() + RELAY_ANSWER_MS;
-
     if (vhu_send(r->inner, request) != 0) {
         return false;
     }
@@ -79,12 +79,12 @@ relay_ask(struct relay *r, const struct vhu_msg *request, struct vhu_msg *reply)
 }
 
 static bool
-ask_u64(struct relay *r, uint32_t request, uint64_t *value)
+ask_u64(struct relay *r, uint32_t request, uint64_t *value, int64_t end_ms)
 {
     struct vhu_msg msg, reply;
 
     vhu_make(&msg, request, NULL, 0);
-    if (!relay_ask(r, &msg, &reply)) {
+    if (!ask(r, &msg, &reply, end_ms)) {
         return false;
     }
     *value = vhu_u64(&reply);
@@ -92,13 +92,13 @@ ask_u64(struct relay *r, uint32_t request, uint64_t *value)
 }
 
 static bool
-offers_enough(struct relay *r, const char **why)
+offers_enough(struct relay *r, const char **why, int64_t end_ms)
 {
     uint64_t offered, protocol_offered = 0;
     uint64_t protocol = record_protocol_features(r->record);
 
-    if (!ask_u64(r, VHU_GET_FEATURES, &offered) ||
-        (protocol != 0 && !ask_u64(r, VHU_GET_PROTOCOL_FEATURES, &protocol_offered))) {
+    if (!ask_u64(r, VHU_GET_FEATURES, &offered, end_ms) ||
+        (protocol != 0 && !ask_u64(r, VHU_GET_PROTOCOL_FEATURES, &protocol_offered, end_ms))) {
         return false;
     }
     if ((record_features(r->record) & ~offered) != 0 || (protocol & ~protocol_offered) != 0) {
@@ -127,21 +127,22 @@ bool
 relay_replay(struct relay *r, const char **why)
 {
     struct vhu_msg msg, reply;
+    int64_t end_ms = relay_now_ms() + RELAY_REPLAY_MS;
     unsigned int pos = 0;
     uint64_t features;
 
-    if (!offers_enough(r, why)) {
+    if (!offers_enough(r, why, end_ms)) {
         return false;
     }
     while (record_next(r->record, &pos, &msg)) {
         bool ok =
-            vhu_wants_reply(&msg) ? relay_ask(r, &msg, &reply) : vhu_send(r->inner, &msg) == 0;
+            vhu_wants_reply(&msg) ? ask(r, &msg, &reply, end_ms) : vhu_send(r->inner, &msg) == 0;
         if (!ok) {
             return false;
         }
     }
     // With this answer all of the above has been accepted.
-    if (!ask_u64(r, VHU_GET_FEATURES, &features)) {
+    if (!ask_u64(r, VHU_GET_FEATURES, &features, end_ms)) {
         return false;
     }
     if (r->is_asked) {
@@ -185,7 +186,7 @@ relay_stop_rings(struct relay *r)
             continue;
         }
         vhu_make(&msg, VHU_GET_VRING_BASE, payload, sizeof(payload));
-        if (!relay_ask(r, &msg, &reply)) {
+        if (!ask(r, &msg, &reply, relay_now_ms() + RELAY_ANSWER_MS)) {
             return false;
         }
         record_set_base(r->record, &reply);

@@ -217,6 +217,30 @@ def test_a_question_that_hangs_each_switch(relay):
     relay.spares_the_next()
 
 
+def test_a_switch_that_needs_long_for_its_answers(relay):
+    """Its library has one thread for all guests that come at the same time, and no processor for itself."""
+    relay.pass_on(vf.SET_OWNER)
+    relay.die_and_come()
+    assert relay.take() == vf.GET_FEATURES
+    time.sleep(0.8)
+    relay.answer(vf.GET_FEATURES)
+    assert relay.take() == vf.SET_OWNER and relay.take() == vf.GET_FEATURES
+    time.sleep(0.8)
+    relay.answer(vf.GET_FEATURES)
+    relay.pass_on(vf.SET_OWNER)
+    assert relay.front_end_is_there()
+
+
+def test_a_record_that_hangs_each_switch(relay):
+    """Three replays that get no answer: the fourth switch is spared, however long each was waited for."""
+    relay.pass_on(vf.SET_OWNER)
+    for _ in range(3):
+        relay.die_and_come()
+        assert relay.take() == vf.GET_FEATURES
+        assert relay.library.recv(1) == b"" and relay.front_end_is_there()
+    relay.spares_the_next()
+
+
 def test_switches_that_die_of_something_else(relay):
     """One that lived for long after a replay does not count against the front-end."""
     relay.pass_on(vf.SET_OWNER)
