@@ -46,16 +46,25 @@ enum {
     PLACES = 8,           // that are tried
 };
 
+// Of the address space, which guests' files that have no pages yet can fill: a process that has
+// none left cannot even have memory of its own.  Of one message's regions, or of one log, and of
+// all guests.
+static uint64_t most_of_one = 1ULL << 40; // or what this machine has, some times; main: w, at start
+static const uint64_t MOST_OF_ALL = 1ULL << 46;
+enum { TIMES_THIS_MACHINE = 4 };
+
 struct region {
     _Atomic uintptr_t start; // 0: free.  Written last, and taken away first.
-    _Atomic size_t length;
+    _Atomic size_t size;     // whole pages
     struct netdev_vhost *_Atomic owner;
-    size_t whole; // with its apron
+    size_t length; // as who mapped it knows it
+    size_t whole;  // with its apron
 };
 
 // Under 'lock', but for the handler.
 static struct region regions[MAX_REGIONS];
 static _Atomic size_t n_regions; // beyond it all are free
+static _Atomic uint64_t mapped;  // of guests' files and their aprons, tried ones among them
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static _Thread_local struct netdev_vhost *noted;
@@ -107,11 +116,18 @@ close_left(void)
 }
 
 static void
+unmap_whole(void *at, size_t whole)
+{
+    syscall(SYS_munmap, at, whole);
+    atomic_fetch_sub_explicit(&mapped, whole, memory_order_relaxed);
+}
+
+static void
 drop_trials(void)
 {
     while (n_trials > 0) {
         n_trials--;
-        syscall(SYS_munmap, trials[n_trials].at, trials[n_trials].whole);
+        unmap_whole(trials[n_trials].at, trials[n_trials].whole);
     }
 }
 
@@ -160,6 +176,8 @@ count_fds(const struct cmsghdr *c)
 static void
 note_fds(struct msghdr *msg)
 {
+    // Those of one that the library refused, after they were tried, and answered: it told nobody.
+    drop_trials();
     came.n = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
         size_t n = MIN(count_fds(c), MESSAGE_FDS - came.n);
@@ -285,8 +303,9 @@ add_region(uintptr_t start, size_t length, size_t whole, struct netdev_vhost *ow
         i++;
     }
     if (i < MAX_REGIONS) {
+        regions[i].length = length;
         regions[i].whole = whole;
-        atomic_store_explicit(&regions[i].length, length, memory_order_relaxed);
+        atomic_store_explicit(&regions[i].size, whole - APRON, memory_order_relaxed);
         atomic_store_explicit(&regions[i].owner, owner, memory_order_relaxed);
         atomic_store_explicit(&regions[i].start, start, memory_order_release);
         if (i >= atomic_load_explicit(&n_regions, memory_order_relaxed)) {
@@ -305,7 +324,7 @@ find_region(uintptr_t address)
     for (size_t i = 0; i < n; i++) {
         uintptr_t start = atomic_load_explicit(&regions[i].start, memory_order_acquire);
         if (start != 0 && address >= start &&
-            address - start < atomic_load_explicit(&regions[i].length, memory_order_relaxed)) {
+            address - start < atomic_load_explicit(&regions[i].size, memory_order_relaxed)) {
             return &regions[i];
         }
     }
@@ -322,7 +341,8 @@ remove_region(uintptr_t start, size_t length)
     pthread_mutex_lock(&lock);
     struct region *region = find_region(start);
     if (region != NULL && atomic_load_explicit(&region->start, memory_order_relaxed) == start) {
-        if (atomic_load_explicit(&region->length, memory_order_relaxed) == length) {
+        atomic_fetch_sub_explicit(&mapped, region->whole, memory_order_relaxed);
+        if (region->length == length) {
             length = region->whole;
         }
         atomic_store_explicit(&region->start, 0, memory_order_release);
@@ -353,6 +373,18 @@ find_place(size_t whole, size_t alignment)
     return at + (alignment - (uintptr_t)at % alignment) % alignment;
 }
 
+static bool
+may_have(size_t whole)
+{
+    uint64_t of_one = whole;
+
+    for (size_t i = 0; i < n_trials; i++) {
+        of_one += trials[i].whole;
+    }
+    return of_one <= most_of_one &&
+           atomic_load_explicit(&mapped, memory_order_relaxed) + whole <= MOST_OF_ALL;
+}
+
 // Maps a guest's file and behind it an apron, which is private memory of no meaning.  Behind an
 // IOMMU the library (22.11.11, and newer ones) takes what lies side by side for the guest to lie
 // side by side here, too: a ring or a frame that begins at the end of a region and goes on in
@@ -364,13 +396,15 @@ map_with_apron(size_t length, int prot, int flags, int fd, size_t *whole)
     bool is_huge = fstatfs(fd, &fs) == 0 && (uint32_t)fs.f_type == HUGETLBFS_MAGIC;
     size_t page = is_huge ? (size_t)fs.f_bsize : PAGE, alignment = MAX(page, (size_t)LARGE_PAGE);
 
+    errno = ENOMEM;
     if (length == 0 || length > SIZE_MAX / 2) {
-        errno = ENOMEM;
         return MAP_FAILED;
     }
     size_t size = ROUND_UP(length, page);
     *whole = size + APRON;
-    errno = ENOMEM;
+    if (!may_have(*whole)) {
+        return MAP_FAILED;
+    }
     for (int i = 0; i < PLACES; i++) {
         char *place = find_place(*whole, alignment);
         if (place == NULL) {
@@ -380,14 +414,16 @@ map_with_apron(size_t length, int prot, int flags, int fd, size_t *whole)
         if (at == MAP_FAILED && errno != EEXIST) {
             return MAP_FAILED;
         }
+        if (at == MAP_FAILED) {
+            continue;
+        }
         if (at == place && map(place + size, APRON, PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
                                -1, 0) == place + size) {
+            atomic_fetch_add_explicit(&mapped, *whole, memory_order_relaxed);
             return at;
         }
-        if (at != MAP_FAILED) {
-            syscall(SYS_munmap, at, length);
-        }
+        syscall(SYS_munmap, at, size);
     }
     return MAP_FAILED;
 }
@@ -397,8 +433,8 @@ netdev_vhost_guard_can_map(unsigned int i, uint64_t size)
 {
     struct stat st;
 
-    if (i >= came.n || n_trials == MESSAGE_FDS || fstat(came.fds[i], &st) != 0 ||
-        st.st_blksize <= 0 || fd_is_served_by_others(came.fds[i])) {
+    if (i >= came.n || n_trials == MESSAGE_FDS || fd_is_served_by_others(came.fds[i]) ||
+        fstat(came.fds[i], &st) != 0 || st.st_blksize <= 0) {
         return false;
     }
     size_t length = DIV_ROUND_UP(size, (uint64_t)st.st_blksize) * (uint64_t)st.st_blksize, whole;
@@ -451,7 +487,7 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
                                : map(address, length, prot, flags, fd, offset);
     int error = is_refused ? EINVAL : errno;
     if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, whole, noted)) {
-        syscall(SYS_munmap, at, whole);
+        unmap_whole(at, whole);
         at = MAP_FAILED;
         error = ENOMEM;
     }
@@ -507,18 +543,18 @@ replace(uintptr_t fault)
         return false;
     }
     uintptr_t start = atomic_load_explicit(&region->start, memory_order_relaxed);
-    size_t length = atomic_load_explicit(&region->length, memory_order_relaxed);
+    size_t size = atomic_load_explicit(&region->size, memory_order_relaxed);
     struct netdev_vhost *owner = atomic_load_explicit(&region->owner, memory_order_relaxed);
     // First, so that no thread begins to fill what takes the place.
     if (!atomic_exchange_explicit(&owner->is_broken, true, memory_order_relaxed)) {
         atomic_fetch_add_explicit(&owner->n_breaks, 1, memory_order_relaxed);
     }
     atomic_store_explicit(&owner->vid, VHOST_NO_VID, memory_order_release);
-    if (map((void *)start, length, PROT_READ | PROT_WRITE,
+    if (map((void *)start, size, PROT_READ | PROT_WRITE,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
         return false;
     }
-    madvise((void *)start, length, MADV_NOHUGEPAGE);
+    madvise((void *)start, size, MADV_NOHUGEPAGE);
     return true;
 }
 
@@ -562,6 +598,8 @@ netdev_vhost_guard_start(void)
     if (placeholder < 0) {
         placeholder = memfd_create("refused", MFD_CLOEXEC);
     }
+    most_of_one = MAX(most_of_one, TIMES_THIS_MACHINE * (uint64_t)sysconf(_SC_PHYS_PAGES) *
+                                       (uint64_t)sysconf(_SC_PAGESIZE));
     sigemptyset(&action.sa_mask);
     libc_sigaction(SIGBUS, &action, NULL);
     atomic_store_explicit(&is_started, true, memory_order_release);

@@ -37,8 +37,9 @@ void netdev_vhost_guard_note(struct netdev_vhost *);
 
 // Whether 'size' bytes from the beginning of descriptor number 'i' of the message that this thread
 // has read can be mapped as the library does it.  They are, and the library gets this mapping when
-// it wants it, until the message has been handled or dropped: between the two the front-end may do
-// to the file what it likes.  Once for each descriptor.  Vhost thread.
+// it wants it, until the message has been handled or dropped, or the next is read: between the two
+// the front-end may do to the file what it likes.  Once for each descriptor.  False for more than 1
+// TB, or four times this machine's memory, in one message, or 64 TB of all guests.  Vhost thread.
 bool netdev_vhost_guard_can_map(unsigned int i, uint64_t size);
 // Closes the descriptors of the message that this thread has read, which the library does not see
 // then.  Vhost thread.

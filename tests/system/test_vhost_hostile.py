@@ -296,6 +296,45 @@ def test_a_refused_file_comes_again(sw, drivers):  # noqa: F811
         near.exchange()
 
 
+def test_a_refused_table_leaves_nothing(sw, drivers):  # noqa: F811
+    """Of files that came for a table that the library then refused (one too many, and it answers) the next table,
+    of another guest, neither has one nor finds them in its way."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    h, b = connect(sw, drivers, "h"), near.b
+    for i in range(3):
+        table, fds = h.memory_table([(k << 32, b.size, h.fd) for k in range(7)])
+        assert h.fe.ask(vf.SET_MEM_TABLE, table, fds + [h.fd], flags=vf.NEED_REPLY) == 1
+        regions = [(0, b.size, b.fd), (1 << 32, 4096 << i, b.fd)]  # other than before
+        assert b.fe.ask(vf.SET_MEM_TABLE, *b.memory_table(regions), flags=vf.NEED_REPLY) == 0
+        near.exchange()
+
+
+def test_more_memory_than_there_are_addresses(sw, drivers):  # noqa: F811
+    """A guest with as much memory as has a place: the switch has room for its own, and for other guests'."""
+    begin(sw)
+    near = Neighbours(sw, drivers)
+    h = connect(sw, drivers, "h")
+    fd, regions = os.memfd_create("sparse"), []
+    os.ftruncate(fd, 1 << 47)
+    for i in range(8):  # each takes the longest place that there still is
+        size = 0
+        for bit in range(46, 20, -1):
+            h.set_memory([(0, 4096, h.fd)])
+            more = [(i << 48, size + (1 << bit), fd)]
+            if h.fe.ask(vf.SET_MEM_TABLE, *h.memory_table(regions + more), flags=vf.NEED_REPLY) == 0:
+                size += 1 << bit
+        regions += [(i << 48, size, fd)] if size else []
+    assert regions[0][1] >= 1 << 39  # so much a guest may have
+    h.set_memory([(0, 4096, h.fd)])
+    assert h.fe.ask(vf.SET_MEM_TABLE, *h.memory_table(regions), flags=vf.NEED_REPLY) == 0
+    os.close(fd)
+    near.exchange()
+    for name in ("c", "d"):
+        connect(sw, drivers, name)
+    near.exchange()
+
+
 def test_endless_kicks_and_connections(sw, drivers):  # noqa: F811
     """Events that never stop, and a thousand connections, cost the neighbours nothing."""
     begin(sw)

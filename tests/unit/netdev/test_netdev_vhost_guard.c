@@ -160,6 +160,64 @@ test_huge_pages(void **state)
     free(vhost);
 }
 
+// A log need not be as long as its pages are.
+static void
+test_a_part_of_a_huge_page(void **state)
+{
+    enum { HUGE = 2 << 20 };
+    struct netdev_vhost *vhost = port();
+    int fd = memfd_create("guest", MFD_CLOEXEC | MFD_HUGETLB);
+    unsigned int before = count_mappings();
+    uint8_t *p = fd >= 0 && ftruncate(fd, HUGE) == 0 ? map_file(vhost, fd, PAGE) : MAP_FAILED;
+
+    if (p == MAP_FAILED) {
+        free(vhost);
+        skip(); // no free huge pages
+    }
+    netdev_vhost_guard_start();
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(*(volatile uint8_t *)(p + 5), 0);
+    assert_true(vhost->is_broken);
+    munmap(p, PAGE);
+    assert_int_equal(count_mappings(), before);
+    close(fd);
+    free(vhost);
+}
+
+// Files without pages, as long as can be: there is a place for everybody else's memory, and for
+// other guests' when these are gone.
+static void
+test_more_memory_than_there_are_addresses(void **state)
+{
+    enum { MOST = 1024 };
+    static const size_t huge = 1ULL << 46, large = (1ULL << 40) - (1 << 20);
+    struct netdev_vhost *vhost = port();
+    unsigned int before = count_mappings();
+    uint8_t *p[MOST];
+
+#ifdef __SANITIZE_THREAD__
+    skip(); // It leaves few places.
+#endif
+    netdev_vhost_guard_start();
+    // What is refused is closed when the next is noted.
+    assert_true(map_file(vhost, empty_file(0), huge) == MAP_FAILED);
+    for (int i = 0; i < 3; i++) {
+        int n = 0, fd = empty_file(0);
+        while (n < MOST && (p[n] = map_file(vhost, fd, large)) != MAP_FAILED) {
+            n++;
+        }
+        assert_int_equal(n, 64);
+        void *ours = mmap(NULL, huge / 2, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_true(ours != MAP_FAILED);
+        munmap(ours, huge / 2);
+        while (n > 0) {
+            munmap(p[--n], large);
+        }
+        assert_true(count_mappings() <= before);
+    }
+    free(vhost);
+}
+
 // Touches what 'get' returns in a process of its own; the signal that ended it, 0: none.
 static int
 touch(uint8_t *(*get)(void))
@@ -656,15 +714,54 @@ test_a_trial_that_nobody_wants(void **state)
     assert_int_equal(count_mappings(), before);
 }
 
+// The library answers a message that it refuses if it is to, and tells nobody: what was tried for
+// it is neither the next one's, of whatever port, nor in its way.
+static void
+test_a_trial_for_a_message_that_was_refused(void **state)
+{
+    struct netdev_vhost *vhost = port();
+    unsigned int before = count_mappings();
+
+    netdev_vhost_guard_start();
+    for (int i = 0; i < 20; i++) {
+        int other = empty_file(0), file = empty_file(0);
+        assert_int_equal(ftruncate(other, PAGE), 0);
+        assert_int_equal(ftruncate(file, PAGE), 0);
+        int others_fd = receive_file(other);
+        assert_true(netdev_vhost_guard_can_map(0, PAGE));
+        close(others_fd);
+        int fd = receive_file(file);
+        assert_int_equal(fd, others_fd);
+        assert_true(netdev_vhost_guard_can_map(0, PAGE));
+        netdev_vhost_guard_note(vhost);
+        uint8_t *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), byte = 0;
+        assert_true(p != MAP_FAILED);
+        netdev_vhost_guard_note(NULL);
+        p[0] = 7;
+        assert_int_equal(pread(file, &byte, 1, 0), 1);
+        assert_int_equal(byte, 7);
+        munmap(p, PAGE);
+        close(fd);
+        close(file);
+        close(other);
+    }
+    assert_int_equal(count_mappings(), before);
+    free(vhost);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_that_changes_after_the_trial),
         cmocka_unit_test(test_a_trial_that_nobody_wants),
+
+        cmocka_unit_test(test_a_trial_for_a_message_that_was_refused),
         cmocka_unit_test(test_many_pages_are_one_mapping),
         cmocka_unit_test(test_an_apron),
         cmocka_unit_test(test_huge_pages),
+        cmocka_unit_test(test_a_part_of_a_huge_page),
+        cmocka_unit_test(test_more_memory_than_there_are_addresses),
         cmocka_unit_test(test_other_faults_end_the_process),
         cmocka_unit_test(test_a_handler_is_its_threads),
         cmocka_unit_test(test_a_guest_comes_first),
