@@ -295,7 +295,7 @@ static void
 run_fail_open(struct connmgr *mgr)
 {
     int64_t now = clock_now_ms(), patience = 0;
-    bool admitted = false, wanted;
+    bool admitted = false, governed = false, wanted;
 
     if (mgr->is_closed) {
         return;
@@ -304,17 +304,18 @@ run_fail_open(struct connmgr *mgr)
         const struct controller *ctl = mgr->controllers[i];
 
         if (controller_is_primary(ctl)) {
+            governed = true;
             admitted = admitted || controller_is_admitted(ctl);
             patience = MAX(patience, INT64_C(3) * controller_probe_ms(ctl));
         }
     }
-    if (admitted || !patience) {
+    if (admitted || !governed) {
         mgr->alone_since_ms = 0;
     } else if (!mgr->alone_since_ms) {
         mgr->alone_since_ms = now ? now : 1;
     }
     wanted = mgr->ofproto->fail_mode == OFPROTO_FAIL_STANDALONE && mgr->alone_since_ms &&
-             patience && now - mgr->alone_since_ms >= patience;
+             now - mgr->alone_since_ms >= patience;
     if (wanted != mgr->is_fail_open) {
         mgr->is_fail_open = wanted;
         if (wanted) {

@@ -211,6 +211,14 @@ def test_a_mistyped_controller_is_one(br, target):
 
 
 @pytest.mark.rootless
+def test_without_probes_nobody_waits_for_a_controller_that_is_away(br):
+    """Three probe intervals of none are no time."""
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:1", "--", "set", "Controller", "br0", "inactivity_probe=0",
+             "--", "set", "Bridge", "br0", "fail_mode=standalone")
+    wait_for(lambda: "priority=15790320" in br.appctl("bridge/dump-flows", "br0"), what="the flow of fail-open")
+
+
+@pytest.mark.rootless
 def test_what_goes_to_a_controller_is_marked(br, listen):
     def tos(port):
         out = sh(["ss", "-tnH", "--tos", "dst", "127.0.0.1:%d" % port])
