@@ -18,8 +18,7 @@ enum relay_control {
     RELAY_DELETE = 'D', // go (in all versions); answered, or by the end of the connection
     RELAY_STOP = 'S',   // the switch is about to end: stop the rings; answered
     // Answers RELAY_CONNECT; with a descriptor: connected to the front-end.  That is left alone
-    // until
-    // the next message, which tells that the switch has closed its own.
+    // until the next message, which tells that the switch has closed its own.
     RELAY_OUTER = 'O',
     // Relay to switch.
     RELAY_STOPPED = 's',
