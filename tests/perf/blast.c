@@ -5,6 +5,8 @@
 //
 //   tse     the tuple-space explosion: frames that differ from three allow-rules (see tse_rules()
 //           of rows_attack.py) in one bit of each field, 32 x 16 x 16 shapes, random bits below
+//   masks   32 of these shapes, over and over, so that all may have flows; the noise below changes,
+//           so that no cache of exact matches knows them
 //   tse6    the same in IPv6, 128 x 16 x 16 shapes
 //   flows   no five-tuple comes twice
 //   hash    five-tuples with one and the same MurmurHash3 of basis 0 (the hash, and the basis, of
@@ -31,7 +33,7 @@
 enum { FRAME_SIZE = 60, FRAME6_SIZE = 62, BATCH = 64, ALLOWED_SRC = 0x0a00000a };
 enum { ALLOWED_SPORT = 12345, ALLOWED_DPORT = 80, SHAPES = 32 * 16 * 16, TICK_NS = 1000000 };
 
-enum kind { KIND_TSE, KIND_TSE6, KIND_FLOWS, KIND_HASH, KIND_MACS, KIND_SAME, N_KINDS };
+enum kind { KIND_TSE, KIND_MASKS, KIND_TSE6, KIND_FLOWS, KIND_HASH, KIND_MACS, KIND_SAME, N_KINDS };
 
 struct tuple {
     uint32_t src, dst;  // of IPv6: the last 32 bits of the source
@@ -67,17 +69,26 @@ differ_at(uint32_t value, unsigned bit, unsigned width, uint32_t noise)
 }
 
 static struct tuple
-tse_tuple(uint64_t i, uint64_t seed)
+shape_tuple(uint32_t shape, uint64_t noise)
 {
-    uint32_t shape = (uint32_t)(i * 4099 % SHAPES);
-    uint64_t noise = mix(i ^ seed);
-
     return (struct tuple){
         .src = differ_at(ALLOWED_SRC, shape % 32, 32, (uint32_t)noise),
         .dst = 0xc0a80101,
         .sport = (uint16_t)differ_at(ALLOWED_SPORT, shape / 32 % 16, 16, (uint32_t)(noise >> 32)),
         .dport = (uint16_t)differ_at(ALLOWED_DPORT, shape / 512, 16, (uint32_t)(noise >> 48)),
     };
+}
+
+static struct tuple
+tse_tuple(uint64_t i, uint64_t seed)
+{
+    return shape_tuple((uint32_t)(i * 4099 % SHAPES), mix(i ^ seed));
+}
+
+static struct tuple
+masks_tuple(uint64_t i, uint64_t seed)
+{
+    return shape_tuple((uint32_t)(i % 32), mix(i ^ seed));
 }
 
 // The three permits are for 2001:db8::a, port 80 and source port 12345.
@@ -223,6 +234,7 @@ make_frame(uint8_t *f, enum kind kind, uint64_t i, uint64_t seed)
         return make_frame6(f, tse6_tuple(i, seed));
     }
     struct tuple t = kind == KIND_TSE     ? tse_tuple(i, seed)
+                     : kind == KIND_MASKS ? masks_tuple(i, seed)
                      : kind == KIND_HASH  ? hash_tuple(i, seed)
                      : kind == KIND_FLOWS ? flows_tuple(i, seed)
                                           : flows_tuple(0, seed);
@@ -309,11 +321,13 @@ run(int fd, enum kind kind, double rate, double seconds, uint64_t seed)
 int
 main(int argc, char *argv[])
 {
-    static const char *const names[N_KINDS] = {"tse", "tse6", "flows", "hash", "macs", "same"};
+    static const char *const names[N_KINDS] = {"tse",  "masks", "tse6", "flows",
+                                               "hash", "macs",  "same"};
     struct sigaction sa = {.sa_handler = on_term};
 
     if (argc != 5 && argc != 6) {
-        fprintf(stderr, "usage: blast DEVICE tse|tse6|flows|hash|macs|same RATE SECONDS [SEED]\n");
+        fprintf(stderr,
+                "usage: blast DEVICE tse|masks|tse6|flows|hash|macs|same RATE SECONDS [SEED]\n");
         return 2;
     }
     sigaction(SIGTERM, &sa, NULL);

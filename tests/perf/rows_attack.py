@@ -185,6 +185,7 @@ def row(name, title, kind, rules, rates=(100000,)):
 ROWS = [
     row("attack-floor", "one known frame again and again", "same", tse_rules),
     row("attack-tse", "8,192 shapes", "tse", tse_rules, (1000, 20000, 100000)),
+    row("attack-masks", "32 shapes that have flows", "masks", tse_rules),
     row("attack-tse6", "32,768 shapes of IPv6", "tse6", tse6_rules, (20000,)),
     row("attack-upcall", "frames for the controller", "tse", upcall_rules),
     row("attack-hash", "five-tuples of one hash", "hash", exact_rules),

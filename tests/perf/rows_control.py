@@ -159,6 +159,8 @@ def setup_rate(sw, options):
              "other_config:max-idle=600000")
     sw.bridge()
     sw.sink()
+    # Open vSwitch begins with a limit of 10,000, whatever flow-limit says, and deletes what is beyond.
+    sw.appctl("upcall/set-flow-limit", "2000000")
     last = ("priority=1,udp,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],"
             "move:NXM_OF_UDP_SRC[]->NXM_NX_REG1[0..15]")
     lines = traffic.pipeline(20, "1")
