@@ -17,6 +17,7 @@
 LOG_MODULE(connmgr);
 
 #define SERVICE_PROBE_MS 60000
+#define UNPROBED_PATIENCE_MS 1000
 /* Above all of OpenFlow's priorities: hidden. */
 #define FAIL_OPEN_PRIORITY 0xf0f0f0
 
@@ -295,7 +296,7 @@ static void
 run_fail_open(struct connmgr *mgr)
 {
     int64_t now = clock_now_ms(), patience = 0;
-    bool admitted = false, governed = false, wanted;
+    bool admitted = false, connected = false, governed = false, wanted;
 
     if (mgr->is_closed) {
         return;
@@ -306,8 +307,15 @@ run_fail_open(struct connmgr *mgr)
         if (controller_is_primary(ctl)) {
             governed = true;
             admitted = admitted || controller_is_admitted(ctl);
+            connected = connected || controller_is_connected(ctl);
             patience = MAX(patience, INT64_C(3) * controller_probe_ms(ctl));
         }
+    }
+    /* Without probes nobody is waited for, but who is connected is there, and who is about to be
+     * has a moment. */
+    if (!patience) {
+        patience = UNPROBED_PATIENCE_MS;
+        admitted = admitted || connected;
     }
     if (admitted || !governed) {
         mgr->alone_since_ms = 0;

@@ -39,39 +39,78 @@ add_holder(struct ofproto *p, const struct learned_key *key)
     l->n_holders++;
 }
 
-static void
-remove_flows(struct flow_txn *txn, const struct learned_key *key)
-{
-    struct ofp_flow_mod fm = {
-        .command = OFPFC_DELETE,
-        .table_id = (uint8_t)key->table_id,
-        .cookie = key->cookie,
-        .cookie_mask = UINT64_MAX,
-        .out_port = OFPP_NONE,
-        .out_group = OFP_GROUP_ANY,
-        .buffer_id = OFP_BUFFER_NONE,
-    };
+/* Flows of one table whose cookie nobody holds any more. */
+struct dead_flows {
+    struct learned *dead;
+    uint8_t table_id;
+    struct rule **rules;
+    size_t n, allocated;
+};
 
-    match_init_any(&fm.match);
-    (void)flow_mod_apply(txn, &fm); /* Fails for the hidden table only, whose flows stay. */
-}
-
-static void
-remove_holder(struct flow_txn *txn, const struct learned_key *key)
+static bool
+choose_dead(struct cls_rule *c, void *d_)
 {
-    struct ofproto *p = txn->ofproto;
+    struct dead_flows *d = d_;
+    struct rule *r = rule_from_cls(c);
+    const struct learned_key key = {r->cookie, d->table_id};
     struct learned *l;
 
-    HASH_FIND(hh, p->learned, key, sizeof *key, l);
-    if (l && !--l->n_holders) {
-        HASH_DEL(p->learned, l);
-        remove_flows(txn, &l->key);
+    HASH_FIND(hh, d->dead, &key, sizeof key, l);
+    if (l && r->cls.priority <= UINT16_MAX) { /* others are the switch's own */
+        if (d->n >= d->allocated) {
+            d->allocated = MAX(d->allocated * 2, (size_t)16);
+            d->rules = xreallocarray(d->rules, d->allocated, sizeof *d->rules);
+        }
+        d->rules[d->n++] = r;
+    }
+    return true;
+}
+
+/* Takes 'dead'.  Each table is walked once, however many cookies there are. */
+static void
+remove_flows(struct flow_txn *txn, struct learned *dead)
+{
+    bool has[OFPROTO_TABLE_HIDDEN] = {false};
+    struct learned *l, *next;
+
+    for (l = dead; l; l = l->hh.next) {
+        if (l->key.table_id < OFPROTO_TABLE_HIDDEN) {
+            has[l->key.table_id] = true;
+        }
+    }
+    for (int i = 0; i < OFPROTO_TABLE_HIDDEN; i++) {
+        const struct oftable *t = &txn->ofproto->tables[i];
+        struct dead_flows d = {.dead = dead, .table_id = (uint8_t)i};
+
+        if (has[i] && t->n_flows) {
+            cls_visit_loose(t->cls, txn->version, NULL, choose_dead, &d);
+        }
+        for (size_t j = 0; j < d.n; j++) {
+            flow_txn_remove(txn, d.rules[j], OFPRR_DELETE, false);
+        }
+        free(d.rules);
+    }
+    HASH_ITER (hh, dead, l, next) {
+        HASH_DEL(dead, l);
         free(l);
     }
 }
 
 static void
-visit_actions(struct flow_txn *txn, const struct ofpact *acts, size_t size, bool added)
+remove_holder(struct ofproto *p, const struct learned_key *key, struct learned **dead)
+{
+    struct learned *l;
+
+    HASH_FIND(hh, p->learned, key, sizeof *key, l);
+    if (l && !--l->n_holders) {
+        HASH_DEL(p->learned, l);
+        HASH_ADD(hh, *dead, key, sizeof l->key, l);
+    }
+}
+
+/* 'dead' gets what nobody holds any more; NULL: these actions are added. */
+static void
+visit_actions(struct ofproto *p, const struct ofpact *acts, size_t size, struct learned **dead)
 {
     OFPACT_FOR_EACH(act, acts, size)
     {
@@ -80,7 +119,7 @@ visit_actions(struct flow_txn *txn, const struct ofpact *acts, size_t size, bool
             const struct ofpact *inner =
                 ofpact_nest_actions(OFPACT_CAST(ofpact_nest, act), &inner_size);
 
-            visit_actions(txn, inner, inner_size, added); /* Depth: OFPACTS_MAX_DEPTH. */
+            visit_actions(p, inner, inner_size, dead); /* Depth: OFPACTS_MAX_DEPTH. */
         } else if (act->type == OFPACT_LEARN) {
             const struct ofpact_learn *a = OFPACT_CAST(ofpact_learn, act);
             const struct learned_key key = {a->cookie, a->table_id};
@@ -88,24 +127,24 @@ visit_actions(struct flow_txn *txn, const struct ofpact *acts, size_t size, bool
             if (!(a->flags & OFPACT_LEARN_DELETE_LEARNED)) {
                 continue;
             }
-            if (added) {
-                add_holder(txn->ofproto, &key);
+            if (dead) {
+                remove_holder(p, &key, dead);
             } else {
-                remove_holder(txn, &key);
+                add_holder(p, &key);
             }
         }
     }
 }
 
-/* Those of the operations [from, to) that add rules, or those that remove some. */
+/* Those of the operations [from, to) that remove rules, or with NULL those that add some. */
 static void
-visit_ops(struct flow_txn *txn, size_t from, size_t to, bool added)
+visit_ops(struct flow_txn *txn, size_t from, size_t to, struct learned **dead)
 {
     for (size_t i = from; i < to; i++) {
         const struct rule_actions *a = txn->ops[i].rule->actions;
 
-        if (a->deletes_learned && (txn->ops[i].kind == FLOW_OP_ADD) == added) {
-            visit_actions(txn, rule_acts(a), a->size, added);
+        if (a->deletes_learned && (txn->ops[i].kind == FLOW_OP_ADD) == !dead) {
+            visit_actions(txn->ofproto, rule_acts(a), a->size, dead);
         }
     }
 }
@@ -117,9 +156,12 @@ learned_run(struct flow_txn *txn)
 
     /* Who comes is counted first: a flow that is replaced by one that holds the same loses nothing.
      */
-    visit_ops(txn, from, to, true);
+    visit_ops(txn, from, to, NULL);
     while (from < to && txn->ofproto->learned) {
-        visit_ops(txn, from, to, false);
+        struct learned *dead = NULL;
+
+        visit_ops(txn, from, to, &dead);
+        remove_flows(txn, dead);
         from = to;
         to = txn->n_ops; /* What went because of them. */
     }

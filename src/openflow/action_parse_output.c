@@ -2,6 +2,7 @@
 /* Actions that send a frame somewhere, from text. */
 #include "openflow/action_parse.h"
 #include "openflow/ofp_packet.h"
+#include "openflow/ofp_text.h"
 
 char *
 action_put_output(struct action_parser *p, const char *port_text, const char *max_len_text)
@@ -53,12 +54,14 @@ action_parse_output(struct action_parser *p, enum ofpact_type type, char *arg)
 {
     struct ofpact_output_reg *reg;
     struct mf_subfield src;
+    ofp_port_t port;
     (void)type;
 
     if (!strncmp(arg, "port=", 5)) {
         return parse_output_trunc(p, arg);
     }
-    if (!strchr(arg, '[') && !mf_from_name(arg)) {
+    /* A port comes before a field of that name: "in_port" is both. */
+    if (ofp_port_parse(arg, p->ports, &port) || (!strchr(arg, '[') && !mf_from_name(arg))) {
         return action_put_output(p, arg, NULL);
     }
     memset(&src, 0, sizeof src);

@@ -38,6 +38,7 @@ metadata_init(struct packet_md *md, const struct slowpath *sp, const struct ofpr
 {
     const struct flow *f = po->metadata;
     const struct view_port *port = view_port(ofproto_view(ofproto), f->ofp_in_port);
+    static const struct flow_tnl none;
 
     *md = (struct packet_md){.in_port = port ? port->odp_port : ODPP_NONE};
     if (po->resume && ofprotos_port_by_odp(sp->ofprotos, po->odp_port).ofproto) {
@@ -48,7 +49,7 @@ metadata_init(struct packet_md *md, const struct slowpath *sp, const struct ofpr
     md->ct_zone = f->ct_zone;
     md->ct_mark = f->ct_mark;
     memcpy(md->ct_label, f->ct_label, sizeof md->ct_label);
-    md->has_tunnel = f->tunnel.ip_dst || f->tunnel.tun_id;
+    md->has_tunnel = memcmp(&f->tunnel, &none, sizeof none) != 0;
     md->tunnel = f->tunnel;
 }
 

@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -216,6 +217,19 @@ def test_without_probes_nobody_waits_for_a_controller_that_is_away(br):
     br.vsctl("set-controller", "br0", "tcp:127.0.0.1:1", "--", "set", "Controller", "br0", "inactivity_probe=0",
              "--", "set", "Bridge", "br0", "fail_mode=standalone")
     wait_for(lambda: "priority=15790320" in br.appctl("bridge/dump-flows", "br0"), what="the flow of fail-open")
+
+
+@pytest.mark.rootless
+def test_without_probes_who_is_connected_is_there(br, listen):
+    """Also who says nothing yet: it waits for packets."""
+    listener = listen()
+    br.vsctl("set-controller", "br0", "tcp:127.0.0.1:%d" % listener.port, "--", "set", "Controller", "br0",
+             "inactivity_probe=0", "--", "set", "Bridge", "br0", "fail_mode=standalone")
+    p = listener.accept()
+    assert p.answers() == []
+    time.sleep(1.5)
+    assert "priority=15790320" not in br.appctl("bridge/dump-flows", "br0")
+    assert not [line for line in br.alarms() if "failing open" in line]
 
 
 @pytest.mark.rootless

@@ -165,7 +165,7 @@ def test_counters_that_both_have(pair, counter):
 
 @pytest.mark.parametrize("actions", [
     "output:p2", "output:nobody", "output:2", "output:77", "group:5", "meter:1", "goto_table:5", "write_metadata:5", "clear_actions",
-    "write_actions(output:2)", "conjunction(1,1/2)", "enqueue:1:1", "enqueue:2:1", "output:reg0", "output:reg0[0..3]", "dec_ttl(1,2),2",
+    "write_actions(output:2)", "conjunction(1,1/2)", "enqueue:1:1", "enqueue:2:1", "output:in_port", "output:reg0", "output:reg0[0..3]", "dec_ttl(1,2),2",
     "dec_ttl,2", "resubmit(,0)", "nonsense", "mod_nw_tos:4,2", "mod_nw_tos:6"])
 @pytest.mark.parametrize("packet", ["in_port=1,tcp,nw_ttl=64", "udp,nw_ttl=64", "in_port=nobody,ip"])
 def test_packets_of_a_controller(pair, actions, packet):

@@ -130,10 +130,12 @@ def test_a_miss_has_no_cookie_but_0(both, format_):
     assert both(of.OF10, talk) == bytes(8).hex()
 
 
-def test_what_a_packet_out_carries(both):
+@pytest.mark.parametrize("without", [(), ("tun_id",)], ids=["all", "no id of a tunnel"])
+def test_what_a_packet_out_carries(both, without):
     """OpenFlow 1.5: the match of a packet-out is what its packet has beside its bytes."""
     fields = {"in_port": of.oxm(0, struct.pack("!I", 1)), "tun_id": of.oxm(38, struct.pack("!Q", 9)),
               "metadata": of.oxm(2, struct.pack("!Q", 7)), "tun_src": of.oxm(31, bytes([10, 0, 0, 9]), 0x0001)}
+    fields = {name: tlv for name, tlv in fields.items() if name not in without}
     match = of.oxm_match(b"".join(fields.values()))
 
     def talk(p, _):
