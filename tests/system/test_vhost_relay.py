@@ -398,9 +398,15 @@ def take_away(sw, path):
 
 
 def give_back(sw, path, made):
+    def connect():
+        try:
+            made.append(Driver(path))
+        except (FileNotFoundError, ConnectionRefusedError):  # the file is there before anybody listens
+            return False
+        return True
+
     os.rmdir(path)
-    wait_for(lambda: os.path.exists(path), SOON_S, "the socket")
-    made.append(Driver(path))
+    wait_for(connect, SOON_S, "the socket")
     wait_for(lambda: sw.get("Interface", "v0", "link_state") == "up", SOON_S, "the link")
 
 
