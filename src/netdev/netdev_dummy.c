@@ -26,6 +26,7 @@
 #include "netdev/netdev_pool.h"
 #include "netdev/netdev_private.h"
 #include "packet/build.h"
+#include "packet/packet.h"
 
 LOG_MODULE(netdev_dummy);
 
@@ -160,35 +161,13 @@ dummy_rx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **mbufs)
     return (uint16_t)n;
 }
 
-// A copy of a frame, in as many buffers as it needs; NULL when there are too few.
-static struct rte_mbuf *
-copy_to_mbufs(struct rte_mempool *mp, const uint8_t *bytes, size_t size)
-{
-    struct rte_mbuf *first = NULL;
-
-    do {
-        struct rte_mbuf *m = rte_pktmbuf_alloc(mp);
-        if (m == NULL || (first != NULL && rte_pktmbuf_chain(first, m) != 0)) {
-            rte_pktmbuf_free(m);
-            rte_pktmbuf_free(first);
-            return NULL;
-        }
-        uint16_t n = (uint16_t)MIN(size, (size_t)rte_pktmbuf_tailroom(m));
-        first = first != NULL ? first : m;
-        memcpy(rte_pktmbuf_append(first, n), bytes, n);
-        bytes += n;
-        size -= n;
-    } while (size > 0);
-    return first;
-}
-
 static int
 put_in_ring(struct netdev_dummy *dummy, uint16_t qid, const void *bytes, size_t size)
 {
     if (size > netdev_frame_size(dummy->mtu)) {
         return -EMSGSIZE;
     }
-    struct rte_mbuf *m = copy_to_mbufs(netdev_pool_mempool(dummy->pool), bytes, size);
+    struct rte_mbuf *m = packet_from_bytes(netdev_pool_mempool(dummy->pool), bytes, (uint32_t)size);
     if (m == NULL) {
         return -ENOBUFS;
     }

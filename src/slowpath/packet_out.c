@@ -8,28 +8,12 @@
 #include "base/coverage.h"
 #include "flow/extract.h"
 #include "netdev/netdev.h"
+#include "packet/packet.h"
 #include "slowpath/slowpath_int.h"
 
 COVERAGE_DEFINE(flow_extract);
 COVERAGE_DEFINE(ofproto_packet_out);
 COVERAGE_DEFINE(packet_out_no_buffer);
-
-/* A new mbuf with 'len' bytes of 'data', chained when it has to be, or NULL. */
-static struct rte_mbuf *
-mbuf_from_bytes(const void *data, size_t len)
-{
-    struct rte_mempool *pool = netdev_default_pool();
-    struct rte_mbuf *m = pool ? rte_pktmbuf_alloc(pool) : NULL;
-    char *room;
-
-    if (!m || len > rte_pktmbuf_tailroom(m)) {
-        rte_pktmbuf_free(m);
-        return NULL;
-    }
-    room = rte_pktmbuf_append(m, (uint16_t)len);
-    memcpy(room, data, len);
-    return m;
-}
 
 /* The datapath's side of the packet: where it came in, and what it carries beside its bytes. */
 static void
@@ -57,7 +41,8 @@ void
 packet_out_execute(void *slowpath_, struct ofproto *ofproto, const struct ofproto_packet_out *po)
 {
     struct slowpath *sp = slowpath_;
-    struct rte_mbuf *m = mbuf_from_bytes(po->data, po->len);
+    struct rte_mempool *pool = netdev_default_pool();
+    struct rte_mbuf *m = pool ? packet_from_bytes(pool, po->data, (uint32_t)po->len) : NULL;
     struct packet_layers layers;
     struct packet_md md;
     struct flow_key key;

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import openflow as of
 from switchlib import Hermetic, wait_for
 
 pytestmark = pytest.mark.rootless
@@ -149,6 +150,12 @@ def test_any_mtu_and_frames_as_long(made):
                  what="the frame")
         assert frames(switch.dir + "/p2.pcap") == [
             bytes.fromhex("020000000002" "020000000009" "88b5") + body]
+        sent = bytes.fromhex("020000000001" "020000000002" "88b5") + body
+        peer = of.Peer(switch.dir + "/br0.mgmt")
+        assert peer.errors(of.packet_out(peer.version, of.output(peer.version, 1), sent)) == []
+        peer.close()
+        wait_for(lambda: os.path.getsize(switch.dir + "/p1.pcap") == 24 + 2 * 16 + 2 * len(sent), what="the packet-out")
+        assert frames(switch.dir + "/p1.pcap")[1] == sent
 
 
 def test_2000_ports(made):
