@@ -146,7 +146,7 @@ unregister(struct netdev_vhost *vhost)
     vhost->is_deferred = false;
 }
 
-// Lets the library have the port's socket.
+// Lets the library have the port's socket.  The thread is offline.
 static int
 open_socket(struct netdev_vhost *vhost, char **errorp)
 {
@@ -154,10 +154,6 @@ open_socket(struct netdev_vhost *vhost, char **errorp)
     bool wants_relay = smap_get_bool(dpdk_config(), "vhost-relay", true);
     uint64_t flags;
 
-    // At a start many ports come one after the other.  Guests that an earlier switch left are
-    // served already, by a thread that may wait for a grace period; and their relays do not wait
-    // for long.
-    rcu_quiesce();
     if (!wants_relay) {
         netdev_vhost_relay_dismiss(vhost->up.name);
     }
