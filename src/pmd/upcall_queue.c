@@ -222,7 +222,7 @@ upcall_enqueue(struct pmd *pmd, struct upcall_queues *q, unsigned index, struct 
     ring_put(s->home->waiting, s);
     limit_note(&s->home->most, rte_ring_count(s->home->waiting));
     // Who finds the bit set counts on a handler that takes it away before it looks into the ring,
-    // so the packet must be there before the look at the bit.
+    // so the packet must be there before the look at the bit.  Pairs with the fence in port_take().
     atomic_thread_fence(memory_order_seq_cst);
     if (!(atomic_load(&q->pending[index / 64]) & bit)) {
         atomic_fetch_or(&q->pending[index / 64], bit);
@@ -296,14 +296,16 @@ pmd_upcall_action(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *m
 static unsigned
 port_take(struct upcall_queues *q, unsigned index, struct upcall **out, unsigned max)
 {
-    struct upcall_port *p = rcu_get(&q->ports[index]);
-    unsigned n;
-
     atomic_fetch_and(&q->pending[index / 64], ~(UINT64_C(1) << (index % 64)));
+    // Pairs with the fence in upcall_enqueue(): either we see its packet, or it sees the bit gone
+    // and sets it again.  The fetch_and alone does not keep later loads of other places from being
+    // done before its store (aarch64).
+    atomic_thread_fence(memory_order_seq_cst);
+    struct upcall_port *p = rcu_get(&q->ports[index]);
     if (!p) {
         return 0;
     }
-    n = ring_take_burst(p->waiting, (void **)out, max);
+    unsigned n = ring_take_burst(p->waiting, (void **)out, max);
     if (!rte_ring_empty(p->waiting)) {
         atomic_fetch_or(&q->pending[index / 64], UINT64_C(1) << (index % 64));
     }
