@@ -187,6 +187,20 @@ follow(void)
     }
 }
 
+/* A megaflow of what the translation of 'flow' says. */
+static inline int
+put_translated(const struct flow *flow, struct xlate_out *out, struct dp_flow **dp_flow)
+{
+    struct dp_flow_put put = {
+        .key = flow,
+        .mask = &out->mask,
+        .shape = flow_words_map(flow),
+        .actions = &out->actions,
+    };
+
+    return dp_flow_put(dp, &put, dp_flow);
+}
+
 /* What a handler does; 'late': rules change between translation and installation. */
 static inline void
 install(bool late)
@@ -196,19 +210,13 @@ install(bool late)
     struct xlate_in in = {.ofprotos = fx.all, .flow = &flow, .want_cache = true};
     struct xlate_out out;
     struct dp_flow *dp_flow;
-    struct dp_flow_put put = {
-        .key = &flow,
-        .mask = &out.mask,
-        .shape = flow_words_map(&flow),
-        .actions = &out.actions,
-    };
 
     xlate(&in, &out);
     if (late) {
         change_rule();
         follow();
     }
-    if (!dp_flow_put(dp, &put, &dp_flow)) {
+    if (!put_translated(&flow, &out, &dp_flow)) {
         struct ukey *ukey = ukey_create(dp_flow, &out, seq, state_seq);
 
         assert_int_equal(flow_index_add(flow_index, ukey), late);

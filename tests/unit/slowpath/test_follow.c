@@ -333,18 +333,12 @@ put_flow(uint32_t i)
     struct xlate_in in = {.ofprotos = fx.all, .flow = &flow, .want_cache = true};
     struct xlate_out out;
     struct dp_flow *dp_flow;
-    struct dp_flow_put put = {
-        .key = &flow,
-        .mask = &out.mask,
-        .shape = flow_words_map(&flow),
-        .actions = &out.actions,
-    };
 
     flow.in_port = 1 + i % N_PORTS;
     flow.nw_src = htonl(i);
     xlate(&in, &out);
     out.mask.bits.nw_src = UINT32_MAX;
-    assert_int_equal(dp_flow_put(dp, &put, &dp_flow), 0);
+    assert_int_equal(put_translated(&flow, &out, &dp_flow), 0);
     dp_flow_set_aux(dp_flow, ukey_create(dp_flow, &out, ofprotos_seq(fx.all), xlate_state_seq()));
     flow_index_add(flow_index, dp_flow_aux(dp_flow));
     xlate_out_fini(&out);
