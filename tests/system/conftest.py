@@ -73,3 +73,13 @@ def hosts():
 def sw(make_switch):
     """One running Sluice."""
     return make_switch()
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Ours and genuine Open vSwitch, hermetic, each with ports p1 and p2 on a bridge br0 that does nothing of itself."""
+    def prepare(switch):
+        switch.add_bridge("br0", "fail_mode=secure")
+        switch.add_ports("br0", "p1", "p2")
+
+    yield from switchlib.hermetic_pair(prepare)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from switchlib import hermetic_pair, sh
+from switchlib import sh
 
 pytestmark = pytest.mark.rootless
 
@@ -35,15 +35,6 @@ GROUPS = ["-OOpenFlow1%d dump-group-features br0" % v for v in range(1, 6)] + ["
     "insert-buckets br0 group_id=7,command_bucket_id=first,bucket=bucket_id:1,group:99",
     "insert-buckets br0 group_id=77,command_bucket_id=5,bucket=bucket_id:1,2",
     "insert-buckets br0 group_id=7,command_bucket_id=1,bucket=bucket_id:2,2", "dump-groups br0")]
-
-
-@pytest.fixture(scope="module")
-def pair():
-    def prepare(sw):
-        sw.add_bridge("br0", "fail_mode=secure")
-        sw.add_ports("br0", "p1", "p2")
-
-    yield from hermetic_pair(prepare)
 
 
 def clean(text, switch):

@@ -5,7 +5,6 @@ import struct
 import pytest
 
 import openflow as of
-from switchlib import hermetic_pair
 
 pytestmark = pytest.mark.rootless
 
@@ -15,15 +14,6 @@ ADD, MODIFY, DELETE = 0, 1, 3
 CONTROLLER = 0xFFFD
 NONE = 0xFFFFFFFFFFFFFFFF
 NX_PACKET_IN, NX_PACKET_IN2 = 17, 30
-
-
-@pytest.fixture(scope="module")
-def pair():
-    def prepare(sw):
-        sw.add_bridge("br0", "fail_mode=secure")
-        sw.add_ports("br0", "p1", "p2")
-
-    yield from hermetic_pair(prepare)
 
 
 @pytest.fixture

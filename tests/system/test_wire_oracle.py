@@ -10,7 +10,6 @@ import struct
 import pytest
 
 import openflow as of
-from switchlib import hermetic_pair
 
 pytestmark = pytest.mark.rootless
 
@@ -21,15 +20,6 @@ STEPS = 60
 TYPES = [0, 0x600, 0x5FF, 0x800, 0x806, 0x8035, 0x86DD, 0x8847, 0x8100, 0x88CC]
 PROTOCOLS = [0, 1, 6, 17, 47, 58, 132]
 ADD, MODIFY, MODIFY_STRICT, DELETE, DELETE_STRICT = range(5)
-
-
-@pytest.fixture(scope="module")
-def pair():
-    def prepare(sw):
-        sw.add_bridge("br0", "fail_mode=secure")
-        sw.add_ports("br0", "p1", "p2")
-
-    yield from hermetic_pair(prepare)
 
 
 def fields(rng):
