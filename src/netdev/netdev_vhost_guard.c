@@ -25,13 +25,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-#include <linux/magic.h>
 
 #include "base/fd_served.h"
 #include "netdev/netdev_vhost.h"
+#include "netdev/netdev_vhost_apron.h"
 #include "netdev/netdev_vhost_inspect.h"
 
 enum {
@@ -39,19 +37,7 @@ enum {
     // How the library reads messages.
     MESSAGE_HEADER_SIZE = 12,
     MESSAGE_FDS = 8,
-    // Behind each region.  More than a ring of the largest size or a frame takes.
-    APRON = 1 << 20,
-    PAGE = 4096,
-    LARGE_PAGE = 2 << 20, // where a file may have such pages
-    PLACES = 8,           // that are tried
 };
-
-// Of the address space, which guests' files that have no pages yet can fill: a process that has
-// none left cannot even have memory of its own.  Of one message's regions, or of one log, and of
-// all guests.
-static uint64_t most_of_one = 1ULL << 40; // or what this machine has, some times; main: w, at start
-static const uint64_t MOST_OF_ALL = 1ULL << 46;
-enum { TIMES_THIS_MACHINE = 4 };
 
 struct region {
     _Atomic uintptr_t start; // 0: free.  Written last, and taken away first.
@@ -64,7 +50,6 @@ struct region {
 // Under 'lock', but for the handler.
 static struct region regions[MAX_REGIONS];
 static _Atomic size_t n_regions; // beyond it all are free
-static _Atomic uint64_t mapped;  // of guests' files and their aprons, tried ones among them
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static _Thread_local struct netdev_vhost *noted;
@@ -115,11 +100,16 @@ close_left(void)
     left_fd = 0;
 }
 
-static void
-unmap_whole(void *at, size_t whole)
+// Of the message that is handled now.
+static uint64_t
+count_tried(void)
 {
-    syscall(SYS_munmap, at, whole);
-    atomic_fetch_sub_explicit(&mapped, whole, memory_order_relaxed);
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < n_trials; i++) {
+        n += trials[i].whole;
+    }
+    return n;
 }
 
 static void
@@ -127,7 +117,7 @@ drop_trials(void)
 {
     while (n_trials > 0) {
         n_trials--;
-        unmap_whole(trials[n_trials].at, trials[n_trials].whole);
+        netdev_vhost_apron_unmap(trials[n_trials].at, trials[n_trials].whole);
     }
 }
 
@@ -305,7 +295,7 @@ add_region(uintptr_t start, size_t length, size_t whole, struct netdev_vhost *ow
     if (i < MAX_REGIONS) {
         regions[i].length = length;
         regions[i].whole = whole;
-        atomic_store_explicit(&regions[i].size, whole - APRON, memory_order_relaxed);
+        atomic_store_explicit(&regions[i].size, whole - VHOST_APRON, memory_order_relaxed);
         atomic_store_explicit(&regions[i].owner, owner, memory_order_relaxed);
         atomic_store_explicit(&regions[i].start, start, memory_order_release);
         if (i >= atomic_load_explicit(&n_regions, memory_order_relaxed)) {
@@ -341,7 +331,7 @@ remove_region(uintptr_t start, size_t length)
     pthread_mutex_lock(&lock);
     struct region *region = find_region(start);
     if (region != NULL && atomic_load_explicit(&region->start, memory_order_relaxed) == start) {
-        atomic_fetch_sub_explicit(&mapped, region->whole, memory_order_relaxed);
+        netdev_vhost_apron_forget(region->whole);
         if (region->length == length) {
             length = region->whole;
         }
@@ -353,81 +343,6 @@ remove_region(uintptr_t start, size_t length)
 
 // --- in front of the C library -------------------------------------------------------------
 
-static void *
-map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
-{
-    return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
-}
-
-// A place of 'whole' bytes where nothing is, unless somebody else takes it; NULL: there is none.
-static void *
-find_place(size_t whole, size_t alignment)
-{
-    char *at =
-        map(NULL, whole + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (at == MAP_FAILED) {
-        return NULL;
-    }
-    syscall(SYS_munmap, at, whole + alignment);
-    return at + (alignment - (uintptr_t)at % alignment) % alignment;
-}
-
-static bool
-may_have(size_t whole)
-{
-    uint64_t of_one = whole;
-
-    for (size_t i = 0; i < n_trials; i++) {
-        of_one += trials[i].whole;
-    }
-    return of_one <= most_of_one &&
-           atomic_load_explicit(&mapped, memory_order_relaxed) + whole <= MOST_OF_ALL;
-}
-
-// Maps a guest's file and behind it an apron, which is private memory of no meaning.  Behind an
-// IOMMU the library (22.11.11, and newer ones) takes what lies side by side for the guest to lie
-// side by side here, too: a ring or a frame that begins at the end of a region and goes on in
-// another would go on in whatever is mapped behind the first: another guest's memory, or ours.
-static void *
-map_with_apron(size_t length, int prot, int flags, int fd, size_t *whole)
-{
-    struct statfs fs;
-    bool is_huge = fstatfs(fd, &fs) == 0 && (uint32_t)fs.f_type == HUGETLBFS_MAGIC;
-    size_t page = is_huge ? (size_t)fs.f_bsize : PAGE, alignment = MAX(page, (size_t)LARGE_PAGE);
-
-    errno = ENOMEM;
-    if (length == 0 || length > SIZE_MAX / 2) {
-        return MAP_FAILED;
-    }
-    size_t size = ROUND_UP(length, page);
-    *whole = size + APRON;
-    if (!may_have(*whole)) {
-        return MAP_FAILED;
-    }
-    for (int i = 0; i < PLACES; i++) {
-        char *place = find_place(*whole, alignment);
-        if (place == NULL) {
-            return MAP_FAILED;
-        }
-        void *at = map(place, length, prot, flags | MAP_FIXED_NOREPLACE, fd, 0);
-        if (at == MAP_FAILED && errno != EEXIST) {
-            return MAP_FAILED;
-        }
-        if (at == MAP_FAILED) {
-            continue;
-        }
-        if (at == place && map(place + size, APRON, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-                               -1, 0) == place + size) {
-            atomic_fetch_add_explicit(&mapped, *whole, memory_order_relaxed);
-            return at;
-        }
-        syscall(SYS_munmap, at, size);
-    }
-    return MAP_FAILED;
-}
-
 bool
 netdev_vhost_guard_can_map(unsigned int i, uint64_t size)
 {
@@ -438,7 +353,12 @@ netdev_vhost_guard_can_map(unsigned int i, uint64_t size)
         return false;
     }
     size_t length = DIV_ROUND_UP(size, (uint64_t)st.st_blksize) * (uint64_t)st.st_blksize, whole;
-    void *at = map_with_apron(length, PROT_READ | PROT_WRITE, MAP_SHARED, came.fds[i], &whole);
+    const struct vhost_apron_wish wish = {.length = length,
+                                          .prot = PROT_READ | PROT_WRITE,
+                                          .flags = MAP_SHARED,
+                                          .fd = came.fds[i],
+                                          .tried = count_tried()};
+    void *at = netdev_vhost_apron_map(&wish, &whole);
     if (at != MAP_FAILED) {
         trials[n_trials++] =
             (struct trial){.fd = came.fds[i], .length = length, .whole = whole, .at = at};
@@ -480,14 +400,16 @@ mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset
     bool is_refused = is_guests && fd_is_served_by_others(fd);
     // What its front-end did to the file after the try (seals, pages taken) comes too late.
     size_t whole = length;
+    const struct vhost_apron_wish wish = {
+        .length = length, .prot = prot, .flags = flags, .fd = fd, .tried = count_tried()};
     void *tried = is_guests ? take_trial(fd, length, prot, flags, &whole) : NULL;
     void *at = is_refused      ? MAP_FAILED
                : tried != NULL ? tried
-               : is_guests     ? map_with_apron(length, prot, flags, fd, &whole)
-                               : map(address, length, prot, flags, fd, offset);
+               : is_guests     ? netdev_vhost_apron_map(&wish, &whole)
+                               : vhost_raw_mmap(address, length, prot, flags, fd, offset);
     int error = is_refused ? EINVAL : errno;
     if (is_guests && at != MAP_FAILED && !add_region((uintptr_t)at, length, whole, noted)) {
-        unmap_whole(at, whole);
+        netdev_vhost_apron_unmap(at, whole);
         at = MAP_FAILED;
         error = ENOMEM;
     }
@@ -550,8 +472,9 @@ replace(uintptr_t fault)
         atomic_fetch_add_explicit(&owner->n_breaks, 1, memory_order_relaxed);
     }
     atomic_store_explicit(&owner->vid, VHOST_NO_VID, memory_order_release);
-    if (map((void *)start, size, PROT_READ | PROT_WRITE,
-            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+    if (vhost_raw_mmap((void *)start, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+                       0) == MAP_FAILED) {
         return false;
     }
     madvise((void *)start, size, MADV_NOHUGEPAGE);
@@ -598,8 +521,7 @@ netdev_vhost_guard_start(void)
     if (placeholder < 0) {
         placeholder = memfd_create("refused", MFD_CLOEXEC);
     }
-    most_of_one = MAX(most_of_one, TIMES_THIS_MACHINE * (uint64_t)sysconf(_SC_PHYS_PAGES) *
-                                       (uint64_t)sysconf(_SC_PAGESIZE));
+    netdev_vhost_apron_start();
     sigemptyset(&action.sa_mask);
     libc_sigaction(SIGBUS, &action, NULL);
     atomic_store_explicit(&is_started, true, memory_order_release);
