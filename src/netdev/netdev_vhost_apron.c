@@ -16,7 +16,6 @@
 #include "base/util.h"
 
 enum {
-    PAGE = 4096,
     LARGE_PAGE = 2 << 20, // where a file may have such pages
     PLACES = 8,           // that are tried
 };
@@ -57,7 +56,8 @@ netdev_vhost_apron_map(const struct vhost_apron_wish *wish, size_t *whole)
     size_t length = wish->length;
     struct statfs fs;
     bool is_huge = fstatfs(wish->fd, &fs) == 0 && (uint32_t)fs.f_type == HUGETLBFS_MAGIC;
-    size_t page = is_huge ? (size_t)fs.f_bsize : PAGE, alignment = MAX(page, (size_t)LARGE_PAGE);
+    size_t page = is_huge ? (size_t)fs.f_bsize : (size_t)sysconf(_SC_PAGESIZE),
+           alignment = MAX(page, (size_t)LARGE_PAGE);
 
     errno = ENOMEM;
     if (length == 0 || length > SIZE_MAX / 2) {
