@@ -279,6 +279,9 @@ xlate_table(struct xlate_ctx *ctx, ofp_port_t in_port, uint8_t table_id, bool ma
     }
     ctx->flow.ofp_in_port = old_in_port;
     xlate_report_table(ctx, table_id, rule, &trace);
+    if (rule && ctx->trail) {
+        xlate_trail_note(ctx, rule, table_id, in_port);
+    }
     if (rule && !ctx->is_own) {
         run_rule(ctx, rule, table_id);
     } else if (!ctx->is_own) {
@@ -413,6 +416,8 @@ begin(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
     ctx->n_credits = 0;
     ctx->cap_credits = ARRAY_SIZE(ctx->first_credits);
     ctx->trace = in->trace ? &in->trace->nodes : NULL;
+    ctx->trail = NULL;
+    ctx->n_steps = 0;
     mask_init(ctx->wc, &ctx->flow);
 }
 
@@ -429,6 +434,27 @@ xlate_pipeline_end(struct xlate_ctx *ctx)
         xlate_freeze_finish(ctx);
     }
     return !freezes && !ctx->error;
+}
+
+static void
+run_tables(struct xlate_ctx *ctx)
+{
+    uint8_t table_id;
+    struct rule *rule;
+
+    ctx->depth = -1; /* The first table is not in another one. */
+    rule = xlate_trail_follow(ctx, &table_id);
+    if (rule) {
+        run_rule(ctx, rule, table_id);
+        ctx->rule = NULL;
+        ctx->cookie = UINT64_MAX;
+        ctx->table_id = 0;
+        ctx->untouched = false;
+    } else {
+        xlate_table(ctx, ctx->flow.ofp_in_port, 0, true, true);
+    }
+    ctx->depth = 0;
+    ctx->trail = NULL;
 }
 
 static void
@@ -468,9 +494,7 @@ run(struct xlate_ctx *ctx)
         } else if (!ctx->is_own) {
             xlate_mirror_in(ctx);
         }
-        ctx->depth = -1; /* The first table is not in another one. */
-        xlate_table(ctx, ctx->flow.ofp_in_port, 0, true, true);
-        ctx->depth = 0;
+        run_tables(ctx);
         if (ctx->trace && !STAILQ_EMPTY(ctx->trace)) {
             /* The action set is shown beside the actions of the first table. */
             ctx->trace = &STAILQ_FIRST(ctx->trace)->subs;
@@ -540,6 +564,7 @@ xlate_share_fini(struct xlate_share *share)
 {
     xlate_share_fini_caches(share);
     xlate_share_fini_deps(share);
+    xlate_share_fini_trails(share);
 }
 
 void

@@ -24,6 +24,7 @@ struct rule;
 struct xlate_cache;
 struct xlate_deps;
 struct xlate_trace;
+struct xlate_trail;
 
 /* What a table answered to an earlier packet of a batch, which is the answer to each packet that
  * agrees with it in the bits that were looked at; see xlate_seen.c. */
@@ -41,8 +42,8 @@ struct xlate_seen {
 
 /* What the translations of one batch have in common: most of their caches and deps come out equal,
  * and then they are one, which also gets the batch's credits in one go; and most of their tables
- * answer as they did to the packet before.  One thread's, for the time of a batch, in which the
- * thread does not quiesce.  A share holds references. */
+ * answer as they did to the packet before, or whole chains of tables do.  One thread's, for the
+ * time of a batch, in which the thread does not quiesce.  A share holds references. */
 enum { XLATE_SHARED = 4 };
 struct xlate_share {
     struct xlate_shared_cache {
@@ -51,7 +52,8 @@ struct xlate_share {
     } caches[XLATE_SHARED];
     struct xlate_deps *deps[XLATE_SHARED];
     unsigned n_caches, next_cache, n_deps, next_deps;
-    uint64_t seen_map; /* which of 'seen' say something */
+    struct xlate_trail *trails; /* xlate_trail.c; NULL: none yet */
+    uint64_t seen_map;          /* which of 'seen' say something */
     struct xlate_seen seen[XLATE_SEEN];
 };
 /* An empty one. */

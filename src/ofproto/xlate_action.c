@@ -458,6 +458,9 @@ xlate_actions(struct xlate_ctx *ctx, const struct ofpact *acts, size_t size, boo
             break;
         }
         report_action(ctx, a);
+        if (ctx->trail && !xlate_trail_goes_on(a, list_end)) {
+            ctx->trail = NULL;
+        }
         if (a->type != OFPACT_RESUBMIT && a->type != OFPACT_GOTO_TABLE) {
             ctx->untouched = false;
         }

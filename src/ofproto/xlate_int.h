@@ -17,6 +17,7 @@
  *   xlate_own.c      what is for the switch itself
  *   normal.c         NORMAL
  *   xlate_seen.c     what tables answered to earlier packets of a batch
+ *   xlate_trail.c    which way through the tables earlier packets of a batch took
  *   xlate_cache.c    whom to credit packets to
  *   xlate_deps.c     what the result depends on
  *
@@ -177,6 +178,9 @@ struct xlate_ctx {
     bool nest_larger[XLATE_MAX_NEST];     /* the list is that for larger packets */
     int n_nest;
     bool sent; /* something was output */
+
+    struct xlate_trail *trail; /* to be gone on with: all done so far is part of it; or NULL */
+    unsigned n_steps;          /* of it that are this packet's */
 
     bool collects; /* credits are wanted */
     struct xc_entry *credits;
@@ -346,6 +350,16 @@ void xlate_mirror_out(struct xlate_ctx *, const struct view_port *);
 /* --- xlate_seen.c --- */
 /* ofproto_lookup() in the present bridge, which adds to ctx->wc. */
 struct rule *xlate_look_up(struct xlate_ctx *, uint8_t table_id, const struct flow *);
+
+/* --- xlate_trail.c --- */
+/* Before the first table: goes where an earlier packet of the batch was, and returns the rule of
+ * '*table_id' that is to be done there.  NULL: begin at the beginning. */
+struct rule *xlate_trail_follow(struct xlate_ctx *, uint8_t *table_id);
+/* With ctx->trail: 'rule' of 'table_id' is about to be done, looked up as from 'in_port'. */
+void xlate_trail_note(struct xlate_ctx *, struct rule *rule, uint8_t table_id, ofp_port_t in_port);
+/* False if a trail ends before the action. */
+bool xlate_trail_goes_on(const struct ofpact *, const struct ofpact *list_end);
+void xlate_share_fini_trails(struct xlate_share *);
 
 /* --- xlate_cache.c --- */
 /* Room for one more credit; NULL if nobody wants them. */

@@ -104,6 +104,25 @@ random_actions(struct ofpacts *acts, uint8_t table_id)
     }
 }
 
+/* Something for registers, and on to a later table: most of a pipeline is such rules. */
+static void
+random_link(struct ofpacts *acts, uint8_t table_id)
+{
+    uint8_t value[16] = {0};
+
+    value[0] = (uint8_t)pick(3);
+    if (pick(2)) {
+        ofpacts_put_set_field(acts, pick(2) ? MF_REG0 : MF_METADATA, value, NULL);
+    }
+    if (!pick(3)) {
+        random_move(acts);
+    }
+    fx_resubmit(acts, (uint8_t)(table_id + 1 + pick(2)));
+    if (!pick(5)) {
+        fx_output(acts, (uint16_t)(1 + pick(4)));
+    }
+}
+
 static void
 random_rule(struct ofproto *p)
 {
@@ -139,7 +158,11 @@ random_rule(struct ofproto *p)
     for (char *s = match; *s; s++) {
         *s = *s == '#' ? (char)('0' + pick(4)) : *s;
     }
-    random_actions(&acts, table_id);
+    if (table_id < 5 && !pick(3)) {
+        random_link(&acts, table_id);
+    } else {
+        random_actions(&acts, table_id);
+    }
     fx_flow_acts(p, table_id, match, (uint16_t)pick(20), &acts);
 }
 
@@ -250,7 +273,11 @@ check_property(struct fx *fx, struct xlate_share *share)
         if (mixed.vlans[1].tci && !mixed.vlans[0].tci) {
             continue;
         }
-        fx_xlate(fx, port, &mixed, false, &out_b);
+        if (share && i) {
+            xlate_in_batch(fx, port, &mixed, share, &out_b);
+        } else {
+            fx_xlate(fx, port, &mixed, false, &out_b);
+        }
         expect_equal(&a, &out_a, &mixed, &out_b);
         xlate_out_fini(&out_b);
     }

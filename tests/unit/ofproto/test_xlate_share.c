@@ -228,6 +228,145 @@ a_batch_tells_tables_apart(void **state)
     fx_fini(&fx);
 }
 
+/* Sets register 'reg' and goes on to 'table_id'. */
+static void
+link_flow(struct ofproto *p, uint8_t from, const char *match, uint16_t priority, enum mf_id reg,
+          uint8_t value, uint8_t table_id)
+{
+    struct ofpacts acts = {0};
+    uint8_t bytes[4] = {0, 0, 0, value};
+
+    ofpacts_put_set_field(&acts, reg, bytes, NULL);
+    fx_resubmit(&acts, table_id);
+    fx_flow_acts(p, from, match, priority, &acts);
+}
+
+/* Five tables: what the second says about the sender decides in the fourth, what the third says
+ * about ports is for nobody; 10.0.0.3 comes back from the third one and goes to port 4, too. */
+static void
+rules_of_a_chain(struct ofproto *p)
+{
+    struct ofpacts acts = {0};
+
+    link_flow(p, 0, "udp", 1, MF_REG0, 7, 1);
+    link_flow(p, 1, "udp,nw_src=10.0.0.1", 1, MF_REG1, 1, 2);
+    link_flow(p, 1, "udp,nw_src=10.0.0.2", 1, MF_REG1, 2, 2);
+    fx_resubmit(&acts, 2);
+    fx_output(&acts, 4);
+    fx_flow_acts(p, 1, "udp,nw_src=10.0.0.3", 1, &acts);
+    fx_resubmit(&acts, 2);
+    fx_flow_acts(p, 1, "udp,nw_src=10.0.0.5", 1, &acts);
+    link_flow(p, 2, "udp", 1, MF_REG2, 1, 3);
+    link_flow(p, 2, "udp,tp_dst=9", 2, MF_REG2, 2, 3);
+    fx_output(&acts, 2);
+    fx_flow_acts(p, 3, "reg0=7,reg1=1", 1, &acts);
+    fx_output(&acts, 3);
+    fx_flow_acts(p, 3, "reg0=7,reg1=2", 1, &acts);
+}
+
+static void
+expect_as_alone(struct fx *fx, const char *text, const struct xlate_out *out)
+{
+    struct flow flow = fx_flow_of(text);
+    struct xlate_out alone;
+
+    fx_xlate(fx, 1, &flow, false, &alone);
+    assert_int_equal(out->actions.size, alone.actions.size);
+    assert_memory_equal(out->actions.data, alone.actions.data, alone.actions.size);
+    assert_memory_equal(&out->mask, &alone.mask, sizeof alone.mask);
+    xlate_out_fini(&alone);
+}
+
+static uint64_t
+rule_packets(struct ofproto *p, uint8_t table_id, const char *text)
+{
+    struct flow flow = fx_flow_of(text);
+    struct rule *rule = ofproto_lookup(p, ofproto_version(p), table_id, &flow, NULL);
+
+    assert_non_null(rule);
+    return atomic_load(&rule->stats->packets);
+}
+
+/* A packet that goes on where an earlier one was has what it would have had alone: actions, mask,
+ * credits and what it depends on. */
+static void
+a_batch_goes_on_where_others_were(void **state)
+{
+    static const char *const packets[] = {
+        "udp,nw_src=10.0.0.1,tp_dst=1", "udp,nw_src=10.0.0.1,tp_dst=9",
+        "udp,nw_src=10.0.0.2,tp_dst=1", "udp,nw_src=10.0.0.3,tp_dst=1",
+        "udp,nw_src=10.0.0.3,tp_dst=2", "udp,nw_src=10.0.0.1,tp_dst=2",
+        "udp,nw_src=10.0.0.4,tp_dst=1", "tcp,nw_src=10.0.0.1,tp_dst=1",
+    };
+    struct fx fx;
+    struct xlate_share share;
+    struct xlate_out out[ARRAY_SIZE(packets)];
+
+    (void)state;
+    struct ofproto *p = fx_start(&fx, 4);
+    rules_of_a_chain(p);
+    for (unsigned first = 0; first < ARRAY_SIZE(packets); first++) {
+        xlate_share_init(&share);
+        for (unsigned i = 0; i < ARRAY_SIZE(packets); i++) {
+            const char *text = packets[(first + i) % ARRAY_SIZE(packets)];
+
+            xlate_shared(&fx, text, &share, &out[i]);
+            expect_as_alone(&fx, text, &out[i]);
+        }
+        for (unsigned i = 0; i < ARRAY_SIZE(packets); i++) {
+            xlate_out_fini(&out[i]);
+        }
+        xlate_share_fini(&share);
+    }
+    assert_int_equal(rule_packets(p, 0, "udp"), 7 * ARRAY_SIZE(packets));
+    assert_int_equal(rule_packets(p, 1, "udp,nw_src=10.0.0.1"), 3 * ARRAY_SIZE(packets));
+    assert_int_equal(rule_packets(p, 2, "udp,tp_dst=9"), ARRAY_SIZE(packets));
+    assert_int_equal(rule_packets(p, 2, "udp"), 5 * ARRAY_SIZE(packets));
+    assert_int_equal(rule_packets(p, 3, "udp,reg0=7,reg1=2"), ARRAY_SIZE(packets));
+
+    /* The first one of these goes all the way, the second leaves it where the third one does: what
+     * the same packet depends on is the same. */
+    xlate_share_init(&share);
+    xlate_shared(&fx, "udp,nw_src=10.0.0.5,tp_dst=9", &share, &out[0]);
+    xlate_shared(&fx, "udp,nw_src=10.0.0.5,tp_dst=1", &share, &out[1]);
+    xlate_shared(&fx, "udp,nw_src=10.0.0.5,tp_dst=9", &share, &out[2]);
+    assert_ptr_not_equal(out[0].deps, out[1].deps);
+    assert_ptr_equal(out[0].deps, out[2].deps);
+    assert_ptr_equal(out[0].cache, out[2].cache);
+    xlate_out_fini(&out[2]);
+    /* A rule that comes, and one that goes, in the middle of the chain. */
+    link_flow(p, 2, "udp,tp_dst=3", 3, MF_REG1, 2, 3);
+    expect_in_batch(&fx, "udp,nw_src=10.0.0.1,tp_dst=3", &share, "3");
+    expect_in_batch(&fx, "udp,nw_src=10.0.0.1,tp_dst=2", &share, "2");
+    xlate_out_fini(&out[0]);
+    xlate_out_fini(&out[1]);
+    xlate_share_fini(&share);
+    fx_fini(&fx);
+}
+
+static void
+packets_of_other_ports_go_their_own_way(void **state)
+{
+    struct fx fx;
+    struct xlate_share share;
+
+    (void)state;
+    struct ofproto *p = fx_start(&fx, 4);
+    struct ofpacts acts = {0};
+    fx_output(&acts, 2);
+    fx_flow_acts(p, 0, "udp", 1, &acts);
+    fx_output(&acts, OFPP_IN_PORT);
+    fx_flow_acts(p, 0, "udp,in_port=2", 2, &acts);
+    xlate_share_init(&share);
+    for (int i = 0; i < 3; i++) {
+        expect_in_batch_from(&fx, 1, "udp", &share, "2");
+        expect_in_batch_from(&fx, 2, "udp", &share, "2");
+        expect_in_batch_from(&fx, 3, "udp", &share, "2");
+    }
+    xlate_share_fini(&share);
+    fx_fini(&fx);
+}
+
 int
 main(void)
 {
@@ -236,6 +375,8 @@ main(void)
         cmocka_unit_test(a_share_is_bounded),
         cmocka_unit_test(a_batch_follows_its_tables),
         cmocka_unit_test(a_batch_tells_tables_apart),
+        cmocka_unit_test(a_batch_goes_on_where_others_were),
+        cmocka_unit_test(packets_of_other_ports_go_their_own_way),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
