@@ -279,13 +279,16 @@ is_table_miss_flow(const struct rule *rule)
 uint8_t
 xlate_packet_in_reason(const struct xlate_ctx *ctx)
 {
-    if (ctx->rule && is_table_miss_flow(ctx->rule)) {
-        return OFPR_EXPLICIT_MISS;
+    if (ctx->in_packet_out) { /* Whatever its way was: whoever sent it knows it again. */
+        return OFPR_PACKET_OUT;
     }
-    return ctx->in_group        ? OFPR_GROUP
-           : ctx->in_action_set ? OFPR_ACTION_SET
-           : ctx->in_packet_out ? OFPR_PACKET_OUT
-                                : OFPR_ACTION;
+    if (ctx->in_group) {
+        return OFPR_GROUP;
+    }
+    if (ctx->in_action_set) {
+        return OFPR_ACTION_SET;
+    }
+    return ctx->rule && is_table_miss_flow(ctx->rule) ? OFPR_EXPLICIT_MISS : OFPR_ACTION;
 }
 
 /* Whether a meter among the actions so far admits 'm', the packet as it is there.  The meter counts

@@ -132,6 +132,38 @@ def test_a_miss_behind_a_resubmit_is_no_packet_in(br, peer):
         assert reasons() == []
 
 
+NO_MATCH, ACTION, INVALID_TTL, ACTION_SET, GROUP, BY_PACKET_OUT = range(6)
+
+
+@pytest.mark.rootless
+@pytest.mark.parametrize("flow, received, sent_out", [
+    ("priority=0,actions=controller", NO_MATCH, BY_PACKET_OUT),
+    ("priority=1,actions=controller", ACTION, BY_PACKET_OUT),
+    ("priority=0,actions=group:1", GROUP, BY_PACKET_OUT),
+    ("priority=1,actions=group:1", GROUP, BY_PACKET_OUT),
+    ("priority=0,actions=write_actions(controller)", ACTION_SET, BY_PACKET_OUT),
+    ("priority=1,actions=write_actions(group:1)", GROUP, BY_PACKET_OUT),
+    ("priority=0,actions=clone(controller)", NO_MATCH, BY_PACKET_OUT),
+    ("priority=1,actions=resubmit(,8)", NO_MATCH, BY_PACKET_OUT),
+    ("priority=0,actions=resubmit(,9)", ACTION, BY_PACKET_OUT),
+    ("priority=1,actions=controller(reason=no_match)", NO_MATCH, NO_MATCH),
+    ("priority=1,ip,actions=dec_ttl,2", INVALID_TTL, INVALID_TTL),
+], ids=lambda v: v.replace("actions=", "") if isinstance(v, str) else None)
+def test_reasons(br, peer, flow, received, sent_out):
+    """The flow of a table miss gives way to a group and the action set, and all that to a packet-out."""
+    br.ofctl("-O", "OpenFlow13", "add-group", "br0", "group_id=1,type=all,bucket=actions=controller")
+    for f in (flow, "table=8,priority=0,actions=controller", "table=9,priority=1,actions=controller"):
+        br.ofctl("-O", "OpenFlow13", "add-flow", "br0", f)
+    p = peer(of.OF15)
+    every = b"".join(struct.pack("!HHI", kind, 8, bits) for kind, bits in enumerate((0x3F, 0x3F)))
+    assert p.errors(of.message(of.OF15, 28, every)) == []
+    frame = FRAME[:22] + b"\1" + FRAME[23:]  # a TTL of 1
+    br.appctl("netdev-dummy/receive", "p1", frame.hex())
+    assert p.wait(of.PACKET_IN)[6] == received
+    p.send(of.packet_out(of.OF15, of.output(of.OF15, 0xFFF9), frame, in_port=1))
+    assert p.wait(of.PACKET_IN)[6] == sent_out
+
+
 @pytest.mark.rootless
 def test_packet_ins_of_the_action_set_have_the_flows_cookie(br, peer):
     br.ofctl("-O", "OpenFlow13", "add-flow", "br0", "cookie=0x99,in_port=1,actions=write_actions(controller),goto_table:2")
