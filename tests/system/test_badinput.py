@@ -147,6 +147,17 @@ def test_openflow_peer_that_never_reads(of_sw):
     """Answers that nobody takes away are bounded, and others are served meanwhile."""
     lines = "\n".join("priority=%d,actions=drop" % i for i in range(1, 1001))
     of_sw.ofctl("add-flows", "br0", "-", input=lines)
+
+    def rss_kb():
+        with open("/proc/%d/status" % of_sw.pid) as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+    def show():
+        start = time.monotonic()
+        assert "n_tables" in of_sw.ofctl("show", "br0")
+        return time.monotonic() - start
+
+    usual, before = max(show() for _ in range(5)), rss_kb()
     conn = OpenFlow(of_sw)
     kind, body = MESSAGES["stats_flow"]
     conn.s.settimeout(1)
@@ -155,12 +166,8 @@ def test_openflow_peer_that_never_reads(of_sw):
             conn.s.sendall(of_message(kind, body))
     except (socket.timeout, ConnectionError):
         pass
-    start = time.monotonic()
-    assert "n_tables" in of_sw.ofctl("show", "br0")
-    assert time.monotonic() - start < 5
-    with open("/proc/%d/status" % of_sw.pid) as f:
-        rss = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
-    assert rss < 2000000
+    assert show() < 0.5 + 10 * usual
+    assert rss_kb() < before + 96 * 1024  # docs/openflow.md: 64 MB unread end a connection
 
 
 # --- JSON-RPC ---------------------------------------------------------------------------------
