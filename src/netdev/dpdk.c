@@ -45,6 +45,7 @@ static struct {
     bool has_spare;  // another process stands by for this one
     bool refused;    // dpdk-init=false, in so many words
     bool keyless;    // the keys were no good, it runs without them
+    bool tso_said;   // userspace-tso-enable is in the log
     int wanted_huge; // of a standby: 0 or 1; -1: whatever there is
     int error;       // of the first start
     char *error_text;
@@ -308,6 +309,10 @@ dpdk_set_config(const struct smap *config, char **errorp)
     bool fresh = !dpdk.tried || dpdk.standby;
     if (fresh) {
         smap_clone(&dpdk.config, config);
+    }
+    if (!dpdk.tso_said && smap_get_bool(&dpdk.config, "userspace-tso-enable", false)) {
+        dpdk.tso_said = true;
+        log_info("Userspace TCP Segmentation Offloading support enabled");
     }
     dpdk.standby = false;
     if (dpdk.started && !dpdk.keyless) {
