@@ -102,10 +102,7 @@ dp_apply_settings(struct dp *dp, struct pmd *pmd)
     atomic_store(&pmd->max_sleep_us, sleep_us);
     atomic_store(&pmd->tx_flush_cycles, set->tx_flush_us * clock_tsc_hz() / 1000000);
     perf_log_set(&pmd->perf.log, &set->perf_log);
-    if (atomic_load(&pmd->perf.detailed) != set->perf_metrics) {
-        perf_clear(&pmd->perf, clock_now_ms());
-        atomic_store(&pmd->perf.detailed, set->perf_metrics);
-    }
+    perf_set_detailed(&pmd->perf, set->perf_metrics);
     // The keeper resizes it; both hold keeper_lock.
     pthread_mutex_lock(&dp->keeper_lock);
     struct smc *smc = rcu_get_protected(&pmd->smc);

@@ -172,6 +172,7 @@ inject_run(struct pmd *pmd, struct inject_item *it)
                 recirc_push(pmd, it->m[j], &it->md, it->depth);
             }
         }
+        pmd_stage_begin(pmd);
         recirc_drain(pmd);
     }
     drop_begin_port(NULL);

@@ -207,7 +207,7 @@ lane_finds_little(const struct pmd_lane *l)
 
 // Drops the trains of 'b' that would only use up more; returns their leaders.
 static uint32_t
-refuse(struct burst *b)
+refuse(struct pmd *pmd, const struct burst *b)
 {
     struct rte_mbuf *gone[BURST_MAX];
     uint32_t refused = 0, n = 0;
@@ -221,6 +221,7 @@ refuse(struct burst *b)
     }
     if (n) {
         drop_packets(gone, n, DROP_MISS_SHARE);
+        perf_add(&pmd->perf, PMD_STAT_LOST, n);
     }
     return refused;
 }
@@ -259,7 +260,7 @@ ask_and_charge(struct pmd *pmd, struct burst *b, struct rxq *rxq)
 static void
 limited_slow_stages(struct pmd *pmd, struct burst *b, struct rxq *rxq)
 {
-    uint32_t refused = rxq->miss_credit > 0 ? 0 : refuse(b);
+    uint32_t refused = rxq->miss_credit > 0 ? 0 : refuse(pmd, b);
 
     if (refused) {
         note_refused(pmd, rxq, burst_count(b, refused));

@@ -10,20 +10,21 @@
 #include "base/clock.h"
 #include "base/util.h"
 
-// Walls of the bins: 'n' ones in equal ratios from 'min' to 'max'.
+// Walls of the bins, as in Open vSwitch: in equal ratios from 'min' to 'max'.
 // Each wall is above the one before, so that small counts have bins of their own.
 static void
 histogram_init_log(struct perf_histogram *h, uint32_t min, uint32_t max)
 {
     unsigned first = min == 0, n = PERF_BINS - 1 - first;
-    double from = MAX(min, 1u), ratio = pow(max / from, 1.0 / (n - 1));
-    uint32_t above = MAX(min, 1u);
+    double from = log(MAX(min, 1u)), step = (log(max) - from) / (n - 1);
+    uint32_t above = min == 0;
 
     h->wall[0] = min;
-    for (unsigned i = 0; i < n; i++) {
-        h->wall[first + i] = MAX(above, (uint32_t)lround(from * pow(ratio, i)));
+    for (unsigned i = 0; i + 1 < n; i++) {
+        h->wall[first + i] = MAX(above, (uint32_t)exp(from + step * i));
         above = h->wall[first + i] + 1;
     }
+    h->wall[PERF_BINS - 2] = max;
     h->wall[PERF_BINS - 1] = UINT32_MAX;
 }
 
@@ -54,14 +55,24 @@ histogram_add(struct perf_histogram *h, uint32_t value)
 }
 
 void
+perf_note_batch(struct pmd_perf *p, uint32_t n)
+{
+    if (UNLIKELY(atomic_load_explicit(&p->is_new, memory_order_relaxed))) {
+        return;
+    }
+    p->current.n_batches++;
+    histogram_add(&p->histogram[PERF_PKTS_PER_BATCH], n);
+}
+
+void
 perf_init(struct pmd_perf *p)
 {
     histogram_init_log(&p->histogram[PERF_CYCLES_PER_IT], 500, 24000000);
     histogram_init_log(&p->histogram[PERF_PKTS_PER_IT], 0, 1000);
     histogram_init_linear(&p->histogram[PERF_CYCLES_PER_PKT], 100, 30000);
     histogram_init_linear(&p->histogram[PERF_PKTS_PER_BATCH], 0, 32);
-    histogram_init_log(&p->histogram[PERF_MAX_VHOST_QLEN], 0, 1024);
-    histogram_init_log(&p->histogram[PERF_UPCALLS_PER_IT], 0, 1000);
+    histogram_init_log(&p->histogram[PERF_MAX_VHOST_QLEN], 0, 512);
+    histogram_init_log(&p->histogram[PERF_UPCALLS_PER_IT], 0, 30);
     histogram_init_log(&p->histogram[PERF_CYCLES_PER_UPCALL], 1000, 1000000);
     p->cleared_ms = clock_now_ms();
 }
@@ -78,6 +89,46 @@ perf_clear(struct pmd_perf *p, int64_t now_ms)
 }
 
 static void
+total_add(_Atomic uint64_t *total, uint64_t n)
+{
+    uint64_t value = atomic_load_explicit(total, memory_order_relaxed);
+    atomic_store_explicit(total, value + n, memory_order_relaxed);
+}
+
+static void
+totals_add(struct perf_totals *t, const struct perf_record *r, bool busy)
+{
+    total_add(&t->its, 1);
+    total_add(&t->cycles, r->cycles);
+    total_add(&t->busy_cycles, busy ? r->cycles : 0);
+    total_add(&t->packets, r->n_packets);
+    total_add(&t->batches, r->n_batches);
+    total_add(&t->upcalls, r->n_upcalls);
+    total_add(&t->upcall_cycles, r->upcall_cycles);
+    total_add(&t->vhost_qlen, r->max_vhost_qlen);
+}
+
+static void
+totals_clear(struct perf_totals *t)
+{
+    _Atomic uint64_t *const all[] = {&t->its,     &t->cycles,  &t->busy_cycles,   &t->packets,
+                                     &t->batches, &t->upcalls, &t->upcall_cycles, &t->vhost_qlen};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
+        atomic_store_explicit(all[i], 0, memory_order_relaxed);
+    }
+}
+
+void
+perf_set_detailed(struct pmd_perf *p, bool detailed)
+{
+    if (detailed && !atomic_load(&p->detailed)) {
+        atomic_store(&p->is_new, true);
+    }
+    atomic_store(&p->detailed, detailed);
+}
+
+static void
 perf_clear_histograms(struct pmd_perf *p)
 {
     for (unsigned i = 0; i < PERF_N_HISTOGRAMS; i++) {
@@ -89,6 +140,7 @@ perf_clear_histograms(struct pmd_perf *p)
         atomic_store_explicit(&p->stage[i].cycles, 0, memory_order_relaxed);
         atomic_store_explicit(&p->stage[i].n_packets, 0, memory_order_relaxed);
     }
+    totals_clear(&p->totals);
     memset(p->iterations, 0, sizeof p->iterations);
     memset(p->milliseconds, 0, sizeof p->milliseconds);
 }
@@ -102,13 +154,8 @@ perf_sample(struct pmd_perf *p, const struct perf_record *r)
         histogram_add(&p->histogram[PERF_CYCLES_PER_PKT],
                       (uint32_t)MIN(r->cycles / r->n_packets, UINT32_MAX));
     }
-    if (r->n_batches) {
-        histogram_add(&p->histogram[PERF_PKTS_PER_BATCH], r->n_packets / r->n_batches);
-    }
-    if (r->n_packets) {
-        histogram_add(&p->histogram[PERF_UPCALLS_PER_IT], r->n_upcalls);
-        histogram_add(&p->histogram[PERF_MAX_VHOST_QLEN], r->max_vhost_qlen);
-    }
+    histogram_add(&p->histogram[PERF_UPCALLS_PER_IT], r->n_upcalls);
+    histogram_add(&p->histogram[PERF_MAX_VHOST_QLEN], r->max_vhost_qlen);
     if (r->n_upcalls) {
         histogram_add(&p->histogram[PERF_CYCLES_PER_UPCALL],
                       (uint32_t)MIN(r->upcall_cycles / r->n_upcalls, UINT32_MAX));
@@ -136,7 +183,7 @@ perf_note_millisecond(struct pmd_perf *p, const struct perf_record *r)
 }
 
 void
-perf_end_iteration(struct pmd_perf *p, uint64_t tsc, uint64_t cycles, uint32_t n_packets)
+perf_end_iteration(struct pmd_perf *p, uint64_t tsc, uint64_t cycles, uint32_t n_packets, bool busy)
 {
     struct perf_record *r = &p->current;
     uint64_t idx = atomic_load_explicit(&p->iteration_idx, memory_order_relaxed) + 1;
@@ -144,11 +191,18 @@ perf_end_iteration(struct pmd_perf *p, uint64_t tsc, uint64_t cycles, uint32_t n
     if (UNLIKELY(atomic_exchange(&p->clear_wanted, false))) {
         perf_clear_histograms(p);
     }
+    // What 'current' holds is of the time without metrics, too.
+    if (UNLIKELY(atomic_load_explicit(&p->is_new, memory_order_relaxed))) {
+        atomic_store_explicit(&p->is_new, false, memory_order_relaxed);
+        memset(r, 0, sizeof *r);
+        return;
+    }
     r->tsc = tsc;
     r->cycles = cycles;
     r->n_packets = n_packets;
     r->n_its = 1;
-    perf_add(p, PMD_STAT_VHOST_QLEN, r->max_vhost_qlen);
+    r->number = idx;
+    totals_add(&p->totals, r, busy);
     perf_sample(p, r);
     perf_note_millisecond(p, r);
     p->iterations[idx % PERF_HISTORY] = *r;

@@ -19,8 +19,8 @@ enum pmd_stat {
     PMD_STAT_SMC_HIT,
     PMD_STAT_DPCLS_HIT,
     PMD_STAT_LOOKUPS, // subtables asked
-    PMD_STAT_MISS,    // packets given to a handler
-    PMD_STAT_LOST,    // packets for which the queue had no room
+    PMD_STAT_MISS,    // packets without a megaflow that were given to a handler
+    PMD_STAT_LOST,    // those that were not: no room in the queue, or pmd-miss-share
     PMD_STAT_TX,
     PMD_STAT_TX_BATCHES,
     PMD_STAT_IDLE_CYCLES,
@@ -30,7 +30,6 @@ enum pmd_stat {
     PMD_STAT_SLEEP_ITER,
     PMD_STAT_SLEEP_CYCLES,
     PMD_STAT_UPCALL_CYCLES,
-    PMD_STAT_VHOST_QLEN, // sum over iterations of the fullest guest's queue; with pmd-perf-metrics
     PMD_N_STATS,
 };
 
@@ -51,6 +50,12 @@ enum perf_histogram_id {
     PERF_UPCALLS_PER_IT,
     PERF_CYCLES_PER_UPCALL,
     PERF_N_HISTOGRAMS,
+};
+
+// Sums over the iterations that the histograms are of, so of those with pmd-perf-metrics only.
+struct perf_totals {
+    _Atomic uint64_t its, cycles, busy_cycles, packets, batches, upcalls, upcall_cycles;
+    _Atomic uint64_t vhost_qlen; // of the fullest guest's queue of each iteration
 };
 
 // What a burst goes through, in this order; measured with pmd-perf-metrics.
@@ -78,7 +83,9 @@ struct pmd_perf {
     int64_t cleared_ms;            /* main */
     _Atomic bool detailed;         /* main: w, pmd: r; pmd-perf-metrics */
     _Atomic bool clear_wanted;     /* main: w, pmd: w */
+    _Atomic bool is_new;           /* main: w, pmd: w; 'detailed' since the present iteration */
     struct perf_histogram histogram[PERF_N_HISTOGRAMS];
+    struct perf_totals totals;                   /* pmd: w, main: r */
     struct perf_record iterations[PERF_HISTORY]; /* pmd: w, main: r, may be torn */
     struct perf_record milliseconds[PERF_HISTORY];
     _Atomic uint64_t iteration_idx, millisecond_idx; // 64 bits: they never come round
@@ -114,9 +121,14 @@ perf_stage_end(struct pmd_perf *p, enum perf_stage_id id, uint64_t n, uint64_t t
     p->stage_tsc = tsc;
 }
 
+// The owner, when 'detailed': 'n' packets came in one burst.
+void perf_note_batch(struct pmd_perf *, uint32_t n);
 void perf_init(struct pmd_perf *);
 void perf_clear(struct pmd_perf *, int64_t now_ms);
-// The owner, after each iteration that ended at 'tsc', when 'detailed'.
-void perf_end_iteration(struct pmd_perf *, uint64_t tsc, uint64_t cycles, uint32_t n_packets);
+// Main: pmd-perf-metrics.
+void perf_set_detailed(struct pmd_perf *, bool);
+// The owner, after each iteration that ended at 'tsc', when 'detailed'.  'busy': it found work.
+void perf_end_iteration(struct pmd_perf *, uint64_t tsc, uint64_t cycles, uint32_t n_packets,
+                        bool busy);
 
 #endif

@@ -118,24 +118,26 @@ put_histogram_names(struct str *s, const char *qlen_name)
     str_putc(s, '\n');
 }
 
+static double
+total(const _Atomic uint64_t *sum)
+{
+    return (double)atomic_load_explicit(sum, memory_order_relaxed);
+}
+
 static void
 put_averages(struct str *s, const struct pmd_perf *p)
 {
-    double its = (double)(perf_get(p, PMD_STAT_IDLE_ITER) + perf_get(p, PMD_STAT_BUSY_ITER));
-    double busy = (double)perf_get(p, PMD_STAT_BUSY_CYCLES);
-    double cycles = busy + (double)perf_get(p, PMD_STAT_IDLE_CYCLES);
-    double rx = (double)perf_get(p, PMD_STAT_RX);
-    double upcalls = (double)perf_get(p, PMD_STAT_MISS);
+    const struct perf_totals *t = &p->totals;
+    double its = total(&t->its), packets = total(&t->packets), upcalls = total(&t->upcalls);
 
     str_put(s, "-----------------------------------------------------"
                "-----------------------------------------------------"
                "------------------------------------------------\n");
     put_histogram_names(s, "vhost qlen");
     str_printf(s, "   %-21.0f  %-21.5f  %-21.0f  %-21.5f  %-21.5f  %-21.5f  %-21.0f\n",
-               per(cycles, its), per(rx, its), per(busy, rx),
-               per((double)perf_get(p, PMD_STAT_TX), (double)perf_get(p, PMD_STAT_TX_BATCHES)),
-               per((double)perf_get(p, PMD_STAT_VHOST_QLEN), its), per(upcalls, its),
-               per((double)perf_get(p, PMD_STAT_UPCALL_CYCLES), upcalls));
+               per(total(&t->cycles), its), per(packets, its), per(total(&t->busy_cycles), packets),
+               per(packets, total(&t->batches)), per(total(&t->vhost_qlen), its), per(upcalls, its),
+               per(total(&t->upcall_cycles), upcalls));
 }
 
 static void
@@ -179,7 +181,7 @@ perf_put_iteration_header(struct str *s)
 void
 perf_put_iteration(struct str *s, const struct perf_record *r)
 {
-    str_printf(s, "   %-17" PRIu64 "   %-11" PRIu64 "  %-11u", r->tsc, r->cycles, r->n_packets);
+    str_printf(s, "   %-17" PRIu64 "   %-11" PRIu64 "  %-11u", r->number, r->cycles, r->n_packets);
     put_record_tail(s, r);
 }
 

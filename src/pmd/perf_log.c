@@ -103,7 +103,7 @@ perf_log_run(const struct pmd *pmd, struct perf_log *log)
     const struct perf_record *culprit = &log->copy[log->n_before];
     str_printf(&s, "Suspicious iteration (%s) of the PMD thread on core %d: iter=%" PRIu64,
                log->copy_reason == PERF_LOG_TIME ? "Excessive total time" : "Vhost RX queue full",
-               pmd->core_id, culprit->tsc);
+               pmd->core_id, culprit->number);
     if (log->copy_reason == PERF_LOG_TIME) {
         str_printf(&s, " duration=%" PRIu64 " us\n",
                    culprit->cycles * 1000000 / MAX(clock_tsc_hz(), UINT64_C(1)));

@@ -15,11 +15,12 @@ enum { PERF_LOG_MAX_SIDE = 100, PERF_LOG_MAX = 4 * PERF_LOG_MAX_SIDE };
 // One iteration, or the sum of those of one millisecond.
 struct perf_record {
     uint64_t tsc;
+    uint64_t number; // of an iteration, counted from the start of the thread's history
     uint64_t cycles;
     uint32_t n_its;
     uint32_t n_packets;
     uint32_t n_upcalls;
-    uint32_t n_batches;
+    uint32_t n_batches; // received
     uint32_t max_vhost_qlen;
     uint64_t upcall_cycles;
 };

@@ -180,8 +180,8 @@ void *pmd_kernel_main(void *pmd);
 void pmd_wake(struct pmd *);
 
 // One pass over what is not a receive queue: answers of handlers, recirculated packets.
-void pmd_run_side_work(struct pmd *);
-void pmd_obey(struct pmd *); // what control threads asked of the loop
+bool pmd_run_side_work(struct pmd *); // true: there were packets of handlers or packet-outs
+void pmd_obey(struct pmd *);          // what control threads asked of the loop
 void pmd_refresh_time(struct pmd *);
 
 // input.c: classifies 'b' and runs each packet's actions.  Consumes every packet in 'b'.
@@ -231,6 +231,16 @@ pmd_count_upcall_cycles(struct pmd *pmd, uint64_t cycles)
 {
     perf_add(&pmd->perf, PMD_STAT_UPCALL_CYCLES, cycles);
     pmd->perf.current.upcall_cycles += cycles;
+}
+
+// Before the first stage of a burst: what came before it is nobody's.
+static inline void
+pmd_stage_begin(struct pmd *pmd)
+{
+    pmd->timed = atomic_load_explicit(&pmd->perf.detailed, memory_order_relaxed);
+    if (UNLIKELY(pmd->timed)) {
+        pmd->perf.stage_tsc = clock_tsc();
+    }
 }
 
 static inline void

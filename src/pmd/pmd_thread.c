@@ -124,15 +124,17 @@ pmd_refresh_time(struct pmd *pmd)
     }
 }
 
-// How many frames the guest has ready, those just taken included.
-static void
-note_queue_length(struct pmd *pmd, const struct rxq *rxq)
+// With pmd-perf-metrics: the burst, and how many frames the guest had ready, those just taken
+// included.
+static __rte_noinline void
+note_burst(struct pmd *pmd, const struct rxq *rxq, uint16_t n)
 {
     int left = netdev_rxq_length(rxq->netdev, rxq->qid);
     struct perf_record *r = &pmd->perf.current;
 
+    perf_note_batch(&pmd->perf, n);
     if (left >= 0) {
-        r->max_vhost_qlen = MAX(r->max_vhost_qlen, (uint32_t)left + NETDEV_MAX_BURST);
+        r->max_vhost_qlen = MAX(r->max_vhost_qlen, (uint32_t)left + n);
     }
 }
 
@@ -158,10 +160,7 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
     if (UNLIKELY(rxq->rest_tsc > pmd->now_tsc)) {
         return 0; // in debt for its misses (miss.c)
     }
-    pmd->timed = atomic_load_explicit(&pmd->perf.detailed, memory_order_relaxed);
-    if (UNLIKELY(pmd->timed)) {
-        pmd->perf.stage_tsc = clock_tsc();
-    }
+    pmd_stage_begin(pmd);
     uint16_t n = netdev_rx_burst(rxq->netdev, rxq->qid, b->m);
     if (!n) {
         return 0;
@@ -170,9 +169,9 @@ pmd_poll_rxq(struct pmd *pmd, struct rxq *rxq)
     pmd_stage_end(pmd, PERF_STAGE_RECEIVE, n);
     if (n == NETDEV_MAX_BURST) {
         pmd_note_backlog(pmd, rxq);
-        if (UNLIKELY(pmd->timed)) {
-            note_queue_length(pmd, rxq);
-        }
+    }
+    if (UNLIKELY(pmd->timed)) {
+        note_burst(pmd, rxq, n);
     }
     uint16_t n_received = n;
     drop_begin_port(rxq->drops);
@@ -218,28 +217,34 @@ pmd_obey(struct pmd *pmd)
     }
 }
 
-void
+bool
 pmd_run_side_work(struct pmd *pmd)
 {
-    if (UNLIKELY(inject_drain(pmd))) {
+    bool injected = inject_drain(pmd);
+
+    if (UNLIKELY(injected)) {
         pmd_run_inline_upcalls(pmd);
     }
     if (UNLIKELY(pmd->n_dirty)) {
         pmd_flush(pmd);
     }
+    return injected;
 }
 
+// 'n' packets were received; 'injected': there were answers of handlers, or packet-outs.
 static void
-pmd_end_iteration(struct pmd *pmd, uint64_t start, unsigned n)
+pmd_end_iteration(struct pmd *pmd, uint64_t start, unsigned n, bool injected)
 {
+    const bool busy = n || injected;
+
     if (!n) {
         pmd_refresh_time(pmd);
     }
     uint64_t cycles = pmd->now_tsc - start;
-    perf_add(&pmd->perf, n ? PMD_STAT_BUSY_CYCLES : PMD_STAT_IDLE_CYCLES, cycles);
-    perf_add(&pmd->perf, n ? PMD_STAT_BUSY_ITER : PMD_STAT_IDLE_ITER, 1);
+    perf_add(&pmd->perf, busy ? PMD_STAT_BUSY_CYCLES : PMD_STAT_IDLE_CYCLES, cycles);
+    perf_add(&pmd->perf, busy ? PMD_STAT_BUSY_ITER : PMD_STAT_IDLE_ITER, 1);
     if (UNLIKELY(atomic_load_explicit(&pmd->perf.detailed, memory_order_relaxed))) {
-        perf_end_iteration(&pmd->perf, pmd->now_tsc, cycles, n);
+        perf_end_iteration(&pmd->perf, pmd->now_tsc, cycles, n, busy);
     }
 }
 
@@ -302,8 +307,8 @@ pmd_spin_main(void *pmd_)
         for (unsigned i = 0; i < list->n; i++) {
             n += pmd_poll_rxq(pmd, list->rxq[i]);
         }
-        pmd_run_side_work(pmd);
-        pmd_end_iteration(pmd, start, n);
+        bool injected = pmd_run_side_work(pmd);
+        pmd_end_iteration(pmd, start, n, injected);
         rcu_quiesce();
         sleep_us = pmd_sleep(pmd, sleep_us, n);
     }
@@ -427,8 +432,8 @@ pmd_kernel_main(void *pmd_)
         for (int i = 0; i < n_events; i++) {
             n += kernel_poll(pmd, list, ev[i].data.u32, &again);
         }
-        pmd_run_side_work(pmd);
-        pmd_end_iteration(pmd, start, n);
+        bool injected = pmd_run_side_work(pmd);
+        pmd_end_iteration(pmd, start, n, injected);
         rcu_quiesce();
     }
     pmd_flush_all(pmd);

@@ -38,7 +38,6 @@ tx_now(struct pmd *pmd, struct tx_port *tx, struct rte_mbuf **m, unsigned n)
     netdev_tx_burst(tx->netdev, tx->qid, m, (uint16_t)n);
     perf_add(&pmd->perf, PMD_STAT_TX, n);
     perf_add(&pmd->perf, PMD_STAT_TX_BATCHES, 1);
-    pmd->perf.current.n_batches++;
 }
 
 static void

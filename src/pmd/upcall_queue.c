@@ -204,7 +204,6 @@ upcall_alloc(struct pmd *pmd, struct upcall_port *p, struct rte_mbuf *m)
 
     if (UNLIKELY(!s)) {
         drop_packet(m, DROP_UPCALL_ERROR);
-        perf_add(&pmd->perf, PMD_STAT_LOST, 1);
         return NULL;
     }
     atomic_fetch_add_explicit(&p->n_refs, 1, memory_order_relaxed);
@@ -215,7 +214,7 @@ upcall_alloc(struct pmd *pmd, struct upcall_port *p, struct rte_mbuf *m)
 }
 
 static void
-upcall_enqueue(struct pmd *pmd, struct upcall_queues *q, unsigned index, struct upcall_slot *s)
+upcall_enqueue(struct upcall_queues *q, unsigned index, struct upcall_slot *s)
 {
     uint64_t bit = UINT64_C(1) << (index % 64);
 
@@ -227,8 +226,6 @@ upcall_enqueue(struct pmd *pmd, struct upcall_queues *q, unsigned index, struct 
     if (!(atomic_load(&q->pending[index / 64]) & bit)) {
         atomic_fetch_or(&q->pending[index / 64], bit);
     }
-    perf_add(&pmd->perf, PMD_STAT_MISS, 1);
-    pmd->perf.current.n_upcalls++;
 }
 
 static unsigned
@@ -243,8 +240,10 @@ upcall_miss(struct pmd *pmd, struct upcall_queues *q, const struct burst *b, uin
         s->up.depth = b->depth;
         s->up.layers = b->ly[i];
         memcpy(&s->up.key, k, flow_key_size(k));
-        upcall_enqueue(pmd, q, index, s);
+        upcall_enqueue(q, index, s);
+        pmd->perf.current.n_upcalls++;
     }
+    perf_add(&pmd->perf, s ? PMD_STAT_MISS : PMD_STAT_LOST, 1);
     return index;
 }
 
@@ -287,7 +286,7 @@ pmd_upcall_action(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *m
         drop_packet(m, DROP_USERSPACE_ACTION);
         return;
     }
-    upcall_enqueue(pmd, q, index, s);
+    upcall_enqueue(q, index, s);
     handler_notify(pmd, q, index);
 }
 

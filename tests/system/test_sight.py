@@ -2,6 +2,7 @@
 """What operators see of the datapath: drops by port and reason, limits, stages and how they are set.
 Hermetic: dummy ports."""
 import re
+import time
 
 import pytest
 
@@ -194,3 +195,119 @@ def test_suspicious_iterations_are_logged(switch):
                 and "Neighborhood of suspicious iteration:" in text)
     wait_for(logged, what="a suspicious iteration in the log")
     switch.appctl("dpif-netdev/pmd-perf-log-set", "off")
+
+
+def polled(switch, *names):
+    for i, name in enumerate(names, 1):
+        switch.vsctl("add-port", "br0", name, "--", "set", "Interface", name, "type=dummy-pmd",
+                     "ofport_request=%d" % i)
+
+
+@pytest.fixture(params=["sluice", "ovs"])
+def either(request):
+    """Three ports polled by a PMD that may sleep; ours and genuine Open vSwitch."""
+    s = Hermetic(request.param)
+    try:
+        s.start()
+        s.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "fail-mode=secure", "--", "set",
+                "Open_vSwitch", ".", "other_config:pmd-perf-metrics=true",
+                "other_config:pmd-maxsleep=500")
+        polled(s, "p1", "p2", "p3")
+        yield s
+    finally:
+        s.close()
+
+
+def perf(switch):
+    """Iterations of the first thread, samples of each of its histograms by bin, and averages."""
+    out = switch.appctl("dpif-netdev/pmd-perf-show")
+    its = int(re.search(r"^  Iterations: +(\d+)", out, re.M).group(1))
+    rows = out.split("Histograms\n")[1].splitlines()
+    bins = [re.findall(r"(\S+) +(\d+)", row) for row in rows[1:33]]
+    names = re.split(r"  +", rows[0].strip())
+    columns = {name: {row[i][0]: int(row[i][1]) for row in bins} for i, name in enumerate(names)}
+    return its, columns, dict(zip(names, (float(x) for x in rows[35].split())))
+
+
+def one_by_one(switch, sport, n):
+    """'n' frames, each in an iteration of its own."""
+    before = stat(switch, "packets received")
+    for i in range(n):
+        receive(switch, sport)
+        wait_for(lambda: stat(switch, "packets received") == before + i + 1, what="a frame")
+
+
+def test_histograms_are_of_what_happened(either):
+    """Frames that come alone and go to two ports."""
+    either.ofctl("add-flow", "br0", "in_port=1,actions=2,3")
+    one_by_one(either, 1000, 1)
+    either.appctl("dpif-netdev/pmd-stats-clear")
+    wait_for(lambda: 0 < perf(either)[0], what="iterations")
+    one_by_one(either, 1000, 10)
+    either.appctl("dpif-netdev/pmd-perf-show")
+    its, columns, averages = perf(either)
+    later = perf(either)[0]
+    # Every iteration is in four of them, but for some between two lines of an answer.
+    for name in ("cycles/it", "packets/it", "max vhost qlen", "upcalls/it"):
+        assert its - 3 <= sum(columns[name].values()) <= later + 3, name
+    assert columns["packets/it"]["1"] == columns["pkts/batch"]["1"] == 10
+    assert sum(columns["pkts/batch"].values()) == sum(columns["cycles/pkt"].values()) == 10
+    assert averages["pkts/batch"] == 1.0
+    assert abs(averages["packets/it"] * later - 10) < 1
+    it = either.appctl("dpif-netdev/pmd-perf-show", "-nh", "-it", "3").splitlines()
+    at = [i for i, line in enumerate(it) if line.startswith("   iter ")][0]
+    numbers = [int(line.split()[0]) for line in it[at + 1:at + 4]]
+    assert numbers == list(range(numbers[0], numbers[0] - 3, -1)), "numbers of iterations"
+    # Counters do not depend on the metrics.
+    for on in ("false", "true"):
+        either.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-perf-metrics=" + on)
+        assert stat(either, "packets received") == 10
+
+
+def test_each_pass_has_one_fate(either):
+    """Hits of the stages and upcalls sum to the packets, those for controllers included."""
+    either.vsctl("set", "Open_vSwitch", ".", "other_config:emc-insert-inv-prob=1")
+    either.ofctl("add-flow", "br0", "in_port=1,tcp,tp_src=1000,actions=2")
+    either.ofctl("add-flow", "br0", "in_port=1,tcp,tp_src=1001,actions=controller")
+    either.appctl("dpif-netdev/pmd-stats-clear")
+    for sport in (1000, 1001):
+        one_by_one(either, sport, 1)
+        wait_for(lambda: "tp_src" not in either.appctl("dpctl/dump-flows") and
+                 "src=%d" % sport in either.appctl("dpctl/dump-flows"), what="a megaflow")
+        one_by_one(either, sport, 9)
+    assert stat(either, "miss with success upcall") == 2, "a controller's packet had a megaflow"
+    fates = [stat(either, name) for name in
+             ("simple match hits", "emc hits", "smc hits", "megaflow hits",
+              "miss with success upcall", "miss with failed upcall")]
+    assert sum(fates) == stat(either, "packets received") == 20, fates
+    assert re.search(r"lookups: hit:18 missed:2 lost:0", either.appctl("dpctl/show"))
+
+
+def test_stages_are_not_idle_time(switch):
+    """A packet-out that recirculates, long after the last frame: the time between is no stage's."""
+    switch.vsctl("set", "Open_vSwitch", ".", "other_config:pmd-perf-metrics=true")
+    switch.ofctl("-O", "OpenFlow13", "add-group", "br0",
+                 "group_id=1,type=select,bucket=output:1,bucket=output:2")
+    switch.ofctl("add-flow", "br0", "in_port=1,actions=2")
+    one_by_one(switch, 1000, 3)
+
+    def stages():
+        out = switch.appctl("dpif-netdev/pmd-stage-show")
+        found = re.findall(r"^  ([a-z, ]+?) {2,}(\d+) +(\d+) ", out, re.M)
+        return {name: int(n) for name, n, _ in found}, sum(int(c) for _, _, c in found)
+    packets, before = stages()
+    hz = tsc_hz(switch)
+    time.sleep(1)
+    switch.ofctl("-O", "OpenFlow13", "packet-out", "br0",
+                 "in_port=1,packet=%s020000000001123400%s,actions=group:1" % ("ff" * 6, "00" * 45))
+    wait_for(lambda: stages()[0]["extract"] > packets["extract"], what="the packet that came back")
+    assert stages()[1] - before < hz / 2
+
+
+def tsc_hz(switch):
+    """Cycles of a second, from what pmd-perf-show says of the used ones."""
+    out = switch.appctl("dpif-netdev/pmd-perf-show", "-nh")
+    used, percent = re.search(r"Used TSC cycles: +(\d+) +\( *([\d.]+) %", out).groups()
+    its, us = re.search(r"^  Iterations: +(\d+) +\(([\d.]+) us/it", out, re.M).groups()
+    assert float(percent) <= 100
+    return int(used) / (int(its) * float(us)) * 1e6

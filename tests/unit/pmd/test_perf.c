@@ -35,7 +35,7 @@ static void
 iterate(uint64_t cycles, uint32_t n_packets)
 {
     now += cycles;
-    perf_end_iteration(p, now, cycles, n_packets);
+    perf_end_iteration(p, now, cycles, n_packets, n_packets > 0);
 }
 
 static uint64_t
@@ -91,7 +91,8 @@ test_samples_fall_below_their_walls(void **state)
     for (unsigned i = 0; i < 10; i++) {
         p->current.n_upcalls = 4;
         p->current.upcall_cycles = 8000;
-        p->current.n_batches = 2;
+        perf_note_batch(p, 31);
+        perf_note_batch(p, 1);
         p->current.max_vhost_qlen = 100;
         iterate(40000, 32);
     }
@@ -100,15 +101,73 @@ test_samples_fall_below_their_walls(void **state)
     assert_true(wall_of_all(PERF_CYCLES_PER_IT) < 40000 * 2);
     assert_true(wall_of_all(PERF_PKTS_PER_IT) >= 32 && wall_of_all(PERF_PKTS_PER_IT) < 64);
     assert_true(wall_of_all(PERF_CYCLES_PER_PKT) >= 1250);
-    assert_true(wall_of_all(PERF_PKTS_PER_BATCH) >= 16 && wall_of_all(PERF_PKTS_PER_BATCH) < 19);
+    // Each batch is a sample, not the mean of an iteration.
+    assert_int_equal(samples(PERF_PKTS_PER_BATCH), 20);
+    assert_int_equal(atomic_load(&p->histogram[PERF_PKTS_PER_BATCH].bin[1]), 10);
+    assert_int_equal(atomic_load(&p->totals.batches), 20);
+    assert_int_equal(atomic_load(&p->totals.packets), 320);
     assert_true(wall_of_all(PERF_MAX_VHOST_QLEN) >= 100);
     assert_true(wall_of_all(PERF_MAX_VHOST_QLEN) < 200);
     assert_true(wall_of_all(PERF_CYCLES_PER_UPCALL) >= 2000);
-    assert_int_equal(perf_get(p, PMD_STAT_VHOST_QLEN), 1000);
+    assert_int_equal(atomic_load(&p->totals.vhost_qlen), 1000);
     // An idle one has no packets to share its cycles.
     iterate(500, 0);
     assert_int_equal(samples(PERF_CYCLES_PER_IT), 11);
     assert_int_equal(samples(PERF_CYCLES_PER_PKT), 10);
+    // But it had no upcalls and no guest waiting, which is something to know.
+    assert_int_equal(samples(PERF_UPCALLS_PER_IT), 11);
+    assert_int_equal(samples(PERF_MAX_VHOST_QLEN), 11);
+    assert_int_equal(atomic_load(&p->histogram[PERF_MAX_VHOST_QLEN].bin[0]), 1);
+    assert_int_equal(atomic_load(&p->totals.its), 11);
+    assert_int_equal(atomic_load(&p->totals.cycles), 400500);
+    assert_int_equal(atomic_load(&p->totals.busy_cycles), 400000);
+}
+
+// Walls of Open vSwitch 3.1, from its pmd-perf-show.
+static void
+test_walls_are_the_known_ones(void **state)
+{
+    static const uint32_t its[] = {499,  716,  1025,  1469,  2104,  3014,  4317,
+                                   6183, 8857, 12686, 18171, 26027, 37279, 53395};
+    static const uint32_t packets[] = {11, 13, 17, 22, 28, 35, 45, 57, 72, 92, 117};
+    static const uint32_t qlen[] = {11, 12, 13, 16, 20, 25, 31, 38, 48, 59, 73};
+    static const uint32_t upcall[] = {999, 1258, 1584, 1995, 2511, 3162, 3981};
+
+    for (unsigned i = 1; i < ARRAY_SIZE(its); i++) {
+        assert_int_equal(p->histogram[PERF_CYCLES_PER_IT].wall[i], its[i]);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(packets); i++) {
+        assert_int_equal(p->histogram[PERF_PKTS_PER_IT].wall[11 + i], packets[i]);
+        assert_int_equal(p->histogram[PERF_MAX_VHOST_QLEN].wall[11 + i], qlen[i]);
+    }
+    for (unsigned i = 1; i < ARRAY_SIZE(upcall); i++) {
+        assert_int_equal(p->histogram[PERF_CYCLES_PER_UPCALL].wall[i], upcall[i]);
+    }
+    for (unsigned i = 0; i < PERF_BINS - 1; i++) {
+        assert_int_equal(p->histogram[PERF_UPCALLS_PER_IT].wall[i], i);
+    }
+    assert_int_equal(p->histogram[PERF_MAX_VHOST_QLEN].wall[PERF_BINS - 2], 512);
+    assert_int_equal(p->histogram[PERF_CYCLES_PER_UPCALL].wall[PERF_BINS - 2], 1000000);
+}
+
+// Upcalls are counted with and without metrics; those of before are no iteration's.
+static void
+test_what_was_before_the_metrics_does_not_count(void **state)
+{
+    p->current.n_upcalls = 1000;
+    p->current.upcall_cycles = 1000000;
+    perf_set_detailed(p, true);
+    perf_note_batch(p, 7);
+    iterate(1000, 7); // which had begun without them
+    assert_int_equal(samples(PERF_UPCALLS_PER_IT), 0);
+    assert_int_equal(samples(PERF_PKTS_PER_BATCH), 0);
+    p->current.n_upcalls = 2;
+    iterate(1000, 2);
+    perf_set_detailed(p, true); // nothing new
+    iterate(1000, 0);
+    assert_int_equal(samples(PERF_UPCALLS_PER_IT), 2);
+    assert_int_equal(atomic_load(&p->totals.upcalls), 2);
+    assert_int_equal(atomic_load(&p->totals.upcall_cycles), 0);
 }
 
 static void
@@ -151,6 +210,7 @@ test_clearing_starts_anew(void **state)
     perf_clear(p, 0);
     iterate(1000, 1);
     assert_int_equal(samples(PERF_CYCLES_PER_IT), 1);
+    assert_int_equal(atomic_load(&p->totals.its), 1);
     assert_int_equal(atomic_load(&p->stage[PERF_STAGE_EMC].cycles), 0);
 }
 
@@ -285,6 +345,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_no_two_walls_are_the_same),
         TEST(test_samples_fall_below_their_walls),
+        TEST(test_walls_are_the_known_ones),
+        TEST(test_what_was_before_the_metrics_does_not_count),
         TEST(test_what_is_too_large_falls_into_the_last_bin),
         TEST(test_milliseconds_sum_iterations),
         TEST(test_clearing_starts_anew),
