@@ -22,9 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd_pass.h"
@@ -41,69 +39,9 @@ enum {
     VERDICT_MS = 300,      // did the switch die, or did it refuse?
     MAX_REPLAYS = 3,       // of a record that kills switches
     LASTING_MS = 1000,     // that a switch lives after a replay that was good
-    SEND_TIMEOUT_S = 2,    // for a message to the switch
     RELEASE_MS = 2000,     // for the library of a switch that has told us to go
-    NO_ROOM_MS = 100,      // between tries to accept when no descriptor is free
     SHARED_MS = 1000,      // for the switch to close its end of a connection that it made
 };
-
-int64_t
-relay_now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void
-close_fd(int *fd)
-{
-    if (*fd >= 0) {
-        close(*fd);
-        *fd = -1;
-    }
-}
-
-// A connection; -1: there is none, or no room for it.  What waits in a listening socket stays
-// ready: without a pause a relay without room would take a processor.  It stalls its own port only.
-static int
-accept_on(int sock, int flags)
-{
-    const struct timespec pause = {.tv_nsec = NO_ROOM_MS * 1000000L};
-    int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | flags);
-
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-        (void)nanosleep(&pause, NULL);
-    }
-    return fd;
-}
-
-static void
-set_timeout(int sock)
-{
-    const struct timeval tv = {.tv_sec = SEND_TIMEOUT_S};
-
-    (void)setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)); // Without: it may wait on.
-}
-
-// False when the switch does not read: it then loses lines of its log.
-static bool
-tell_switch(struct relay *r, char op, const char *text)
-{
-    char message[RELAY_CONTROL_MAX];
-    int n = snprintf(message, sizeof(message), "%c%s", op, text);
-
-    n = n < (int)sizeof(message) ? n : (int)sizeof(message) - 1;
-    return r->control >= 0 &&
-           send(r->control, message, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n;
-}
-
-void
-relay_log(struct relay *r, const char *text)
-{
-    tell_switch(r, RELAY_LOG, text);
-}
 
 // --- the front-end -------------------------------------------------------------------------
 
@@ -120,7 +58,7 @@ relay_drop_front_end(struct relay *r, const char *why)
     r->confirm_ms = 0;
     vhu_reset(&r->reader);
     record_clear(r->record);
-    close_fd(&r->outer);
+    relay_close_fd(&r->outer);
     r->is_lost = false;
     r->connect_ms = relay_now_ms() + CONNECT_MS;
     r->pause_ms = CONNECT_MS;
@@ -131,7 +69,7 @@ static void
 end_connection(struct relay *r, const char *why)
 {
     relay_drop_front_end(r, why);
-    close_fd(&r->inner);
+    relay_close_fd(&r->inner);
 }
 
 static void
@@ -152,7 +90,7 @@ needs_outer(const struct relay *r)
 static void
 call_outer(struct relay *r)
 {
-    r->is_calling = tell_switch(r, RELAY_CONNECT, "");
+    r->is_calling = relay_tell(r, RELAY_CONNECT, "");
     r->called_ms = relay_now_ms();
     r->connect_ms = r->called_ms + r->pause_ms;
     r->pause_ms = 2 * r->pause_ms < MAX_CONNECT_MS ? 2 * r->pause_ms : MAX_CONNECT_MS;
@@ -189,7 +127,7 @@ take_outer(struct relay *r, int fd)
 static void
 accept_outer(struct relay *r)
 {
-    int fd = accept_on(r->outer_listen, SOCK_NONBLOCK);
+    int fd = relay_accept(r->outer_listen, SOCK_NONBLOCK);
 
     if (fd >= 0 && r->outer >= 0) {
         close(fd); // A port has one guest.
@@ -250,7 +188,7 @@ judge_end(struct relay *r)
 static void
 lose_inner(struct relay *r)
 {
-    close_fd(&r->inner);
+    relay_close_fd(&r->inner);
     if (r->outer < 0) {
         return;
     }
@@ -305,7 +243,7 @@ replay(struct relay *r)
 static void
 accept_inner(struct relay *r)
 {
-    int fd = accept_on(r->inner_listen, 0);
+    int fd = relay_accept(r->inner_listen, 0);
 
     if (fd < 0) {
         return;
@@ -313,7 +251,7 @@ accept_inner(struct relay *r)
     if (r->inner >= 0) {
         lose_inner(r);
     }
-    set_timeout(fd);
+    relay_limit_sends(fd);
     r->inner = fd;
     r->inner_session = r->session;
     r->message_ms = relay_now_ms() + VHU_MESSAGE_MS; // The rest has waited in the socket.
@@ -326,7 +264,7 @@ accept_inner(struct relay *r)
     } else {
         replay(r);
     }
-    tell_switch(r, RELAY_READY, "");
+    relay_tell(r, RELAY_READY, "");
 }
 
 // --- the switch ----------------------------------------------------------------------------
@@ -334,7 +272,7 @@ accept_inner(struct relay *r)
 static void
 lose_control(struct relay *r)
 {
-    close_fd(&r->control);
+    relay_close_fd(&r->control);
     r->is_calling = false;
     r->gone_ms = relay_now_ms();
     if (r->is_lost) {
@@ -361,7 +299,7 @@ stop(struct relay *r)
     if (r->outer >= 0 && r->inner >= 0) {
         r->is_stopped = relay_stop_rings(r);
     }
-    tell_switch(r, RELAY_STOPPED, "");
+    relay_tell(r, RELAY_STOPPED, "");
 }
 
 static void
@@ -401,7 +339,7 @@ on_control(struct relay *r)
 static void
 accept_control(struct relay *r)
 {
-    int fd = accept_on(r->control_listen, 0);
+    int fd = relay_accept(r->control_listen, 0);
 
     if (fd < 0) {
         return;
@@ -409,7 +347,7 @@ accept_control(struct relay *r)
     if (r->control >= 0) {
         lose_control(r);
     }
-    set_timeout(fd);
+    relay_limit_sends(fd);
     r->control = fd;
     r->session++;
     if (r->is_stopped) {
@@ -524,7 +462,7 @@ await_library(struct relay *r)
     struct pollfd fds[] = {{.fd = r->inner, .events = POLLRDHUP},
                            {.fd = r->control, .events = POLLIN}};
 
-    if (r->inner >= 0 && tell_switch(r, RELAY_STOPPED, "")) {
+    if (r->inner >= 0 && relay_tell(r, RELAY_STOPPED, "")) {
         (void)poll(fds, sizeof(fds) / sizeof(fds[0]), RELEASE_MS); // We end all the same.
     }
 }
@@ -539,13 +477,13 @@ clean_up(struct relay *r)
     if (r->outer_listen >= 0) {
         unlink(r->outer_path);
     }
-    close_fd(&r->outer_listen);
-    close_fd(&r->control_listen);
-    close_fd(&r->inner_listen);
+    relay_close_fd(&r->outer_listen);
+    relay_close_fd(&r->control_listen);
+    relay_close_fd(&r->inner_listen);
     relay_drop_front_end(r, NULL);
     await_library(r);
-    close_fd(&r->inner);
-    close_fd(&r->control);
+    relay_close_fd(&r->inner);
+    relay_close_fd(&r->control);
     record_destroy(r->record);
 }
 
@@ -591,13 +529,13 @@ main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
     if (strcmp(argv[3], "client") == 0) {
-        close_fd(&r.outer_listen);
+        relay_close_fd(&r.outer_listen);
     }
     r.control_path = argv[1];
     r.inner_path = argv[2];
     relay_leave_parent();
     r.record = record_create();
-    set_timeout(r.control);
+    relay_limit_sends(r.control);
     confine(&r);
     while (!r.is_done) {
         run(&r);

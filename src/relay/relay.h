@@ -35,11 +35,24 @@ struct relay {
     bool is_done;
 };
 
-int64_t relay_now_ms(void);
-// Tells the switch's log.
-void relay_log(struct relay *, const char *text);
 // Forgets the front-end, so that the library starts anew.
 void relay_drop_front_end(struct relay *, const char *why);
+
+// --- sock.c: sockets, and the time ---
+
+int64_t relay_now_ms(void); // monotonic
+// Closes it unless it is -1, which it becomes.
+void relay_close_fd(int *fd);
+// A connection on a listening socket ('flags' as of accept4()); -1: there is none, or no room for
+// it, after a pause that stalls this port only.
+int relay_accept(int sock, int flags);
+// Who does not read from it holds up no sender for long.
+void relay_limit_sends(int sock);
+// A message to the switch.  False when it is not there or does not read: it then loses lines of its
+// log.
+bool relay_tell(struct relay *, char op, const char *text);
+// Tells the switch's log.
+void relay_log(struct relay *, const char *text);
 
 // --- replay.c: the library as our peer ---
 
