@@ -332,13 +332,19 @@ void oftable_set_vacancy(struct oftable *, bool on, uint8_t down, uint8_t up);
 struct ofp_table_desc oftable_desc(const struct ofproto *, uint8_t table_id);
 void vacancy_run(struct ofproto *, const struct flow_txn *); /* tells who wants to know */
 
-void flow_tables_init(struct ofproto *);
-void flow_tables_destroy(struct ofproto *);
+/* flow_expiry.c: flows that end by themselves */
 void flow_tables_expire(struct ofproto *);
 /* The rule got a timeout that it did not have, or a shorter one. */
 void flow_rule_made_expirable(struct rule *);
 /* When the rule ends (clock_now_ms()), or INT64_MAX; '*reason' says by which timeout, OFPRR_*. */
 int64_t flow_rule_deadline(const struct rule *, uint8_t *reason);
+/* In the list of what ends by itself, and out of it; nothing for a rule that does not, or is not
+ * there. */
+void flow_expirable_add(struct ofproto *, struct rule *);
+void flow_expirable_del(struct ofproto *, struct rule *);
+
+void flow_tables_init(struct ofproto *);
+void flow_tables_destroy(struct ofproto *);
 /* Removes all rules but hidden ones. */
 void flow_tables_flush(struct ofproto *);
 /* Unlinks rules that were linked for no version, piece by piece; NULLs are skipped. */
