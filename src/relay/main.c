@@ -114,14 +114,25 @@ static void
 take_outer(struct relay *r, int fd)
 {
     r->is_calling = false;
-    if (fd >= 0 && needs_outer(r)) {
-        use_outer(r, fd);
-        // Who is the last to close it closes what waits in it, which may take for ever: that is to
-        // be us.  The switch's next message tells that it has done so.
-        r->shared_ms = relay_now_ms() + SHARED_MS;
-    } else if (fd >= 0) {
-        close(fd); // The library has gone meanwhile.
+    if (fd < 0) {
+        return;
     }
+    // Who is the last to close it closes what waits in it, which may take for ever: that is to be
+    // us.  The switch's next message tells that it has done so.
+    r->shared_ms = relay_now_ms() + SHARED_MS;
+    if (needs_outer(r)) {
+        use_outer(r, fd);
+    } else {
+        r->unwanted = fd; // The library has gone meanwhile.
+    }
+}
+
+// The switch has closed its end of what it had connected.
+static void
+end_sharing(struct relay *r)
+{
+    r->shared_ms = 0;
+    relay_close_fd(&r->unwanted);
 }
 
 static void
@@ -317,7 +328,7 @@ on_control(struct relay *r)
         return;
     }
     message[n] = '\0';
-    r->shared_ms = 0;
+    end_sharing(r);
     switch (message[0]) {
     case RELAY_ATTACH:
         attach(r, message + 1);
@@ -390,7 +401,7 @@ run_timers(struct relay *r)
         }
     }
     if (r->shared_ms != 0 && now >= r->shared_ms) {
-        r->shared_ms = 0;
+        end_sharing(r);
     } else if (r->shared_ms != 0) {
         next = r->shared_ms < next ? r->shared_ms : next;
     }
@@ -517,6 +528,7 @@ main(int argc, char *argv[])
                              .inner_listen = RELAY_FD_INNER_LISTEN,
                              .inner = -1,
                              .outer = -1,
+                             .unwanted = -1,
                              .outer_listen = RELAY_FD_OUTER_LISTEN,
                              .lost_session = UINT32_MAX};
 

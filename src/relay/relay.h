@@ -31,7 +31,9 @@ struct relay {
     int64_t pause_ms;              // until then, doubled by each try
     int64_t confirm_ms; // when the library must have its confirmation, during postcopy; 0: need not
     int64_t replayed_ms; // when the last replay was over
-    int64_t shared_ms; // until then 'outer' is left alone: the switch may have it, too; 0: has not
+    int unwanted;        // a connection to the front-end that came too late; -1: none
+    // Until then 'outer' and 'unwanted' are left alone: the switch may have them, too; 0: has not.
+    int64_t shared_ms;
     bool is_done;
 };
 

@@ -179,6 +179,18 @@ def test_a_connection_that_the_switch_still_has(caller):
     assert caller.take() == vf.GET_FEATURES
 
 
+def test_a_late_connection_that_the_switch_still_has(caller):
+    """The library has gone meanwhile: it is closed once the switch no longer has it."""
+    caller.await_call()
+    caller.library.shutdown(socket.SHUT_WR)
+    assert caller.library.recv(1) == b""
+    caller.connect(tells=False)
+    assert not select.select([caller.fe.s], [], [], 0.3)[0]
+    caller.tell_closed()
+    assert select.select([caller.fe.s], [], [], SOON_S)[0]
+    assert caller.fe.s.recv(1) == b""
+
+
 def test_calls_become_rare(caller):
     """The pauses between them grow, to 1.5 s for these four; they are made again for the next
     library."""
