@@ -334,6 +334,10 @@ uint32_t
 flow_commit(struct flow *base, const struct flow *flow, struct dp_actions *acts,
             struct flow_mask *mask, bool knows_l3)
 {
+    if (!flow_is_mpls(base) && !memcmp(base->w, flow->w, FLOW_KEY_WORDS * sizeof flow->w[0]) &&
+        !memcmp(base->deep_vlans, flow->deep_vlans, sizeof flow->deep_vlans)) {
+        return 0; /* Nothing was done to the packet, as mostly. */
+    }
     commit_eth(base, flow, acts, mask);
     bool pops_all = flow_is_mpls(base) && !flow_is_mpls(flow);
     if (pops_all) {

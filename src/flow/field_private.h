@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where fields lie in struct flow; for field.c and field_text.c only. */
+/* Where fields lie in struct flow; for field*.c and subfield.c only. */
 #ifndef SLUICE_FLOW_FIELD_PRIVATE_H
 #define SLUICE_FLOW_FIELD_PRIVATE_H 1
+
+#include "flow/field.h"
 
 /* How the bytes at mf->ofs hold the field. */
 enum mf_loc {
@@ -27,5 +29,11 @@ enum mf_loc {
     LOC_ARPOP,  /* an ARP opcode in the place of the IP protocol */
     LOC_OPTION, /* a tunnel option: slots of option_values[], owned in option_owners[] (option.c) */
 };
+
+/* Most fields are numbers of 8 to 64 bits that nothing else goes with, in a flow and in a mask.
+ * False for others. */
+bool mf_is_number(const struct mf_field *);
+uint64_t mf_get_number(const struct mf_field *, const struct flow *);
+void mf_put_number(const struct mf_field *, uint64_t, struct flow *);
 
 #endif

@@ -308,6 +308,68 @@ mf_set_flow_value_masked(const struct mf_field *mf, const union mf_value *value,
     mf_set_flow_value(mf, &v, flow);
 }
 
+/* Numbers. */
+
+bool
+mf_is_number(const struct mf_field *mf)
+{
+    static const uint64_t sizes = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 8;
+
+    return mf->loc == LOC_HOST32 ||
+           (mf->loc == LOC_AT && mf->n_bytes <= 8 && sizes >> mf->n_bytes & 1 && !is_vlan_loc(mf));
+}
+
+uint64_t
+mf_get_number(const struct mf_field *mf, const struct flow *flow)
+{
+    const uint8_t *p = (const uint8_t *)flow + mf->ofs;
+
+    if (mf->loc == LOC_HOST32) {
+        return get_host32(p);
+    }
+    switch (mf->n_bytes) {
+    case 1:
+        return *p;
+    case 2:
+        return get_be16(p);
+    case 4:
+        return get_be32(p);
+    case 6:
+        return (uint64_t)get_be16(p) << 32 | get_be32(p + 2);
+    default:
+        return get_be64(p);
+    }
+}
+
+void
+mf_put_number(const struct mf_field *mf, uint64_t x, struct flow *flow)
+{
+    uint8_t *p = (uint8_t *)flow + mf->ofs;
+
+    if (mf->loc == LOC_HOST32) {
+        set_host32(p, (uint32_t)x);
+        return;
+    }
+    switch (mf->n_bytes) {
+    case 1:
+        *p = (uint8_t)x;
+        break;
+    case 2:
+        put_be16(p, (uint16_t)x);
+        break;
+    case 4:
+        put_be32(p, (uint32_t)x);
+        break;
+    case 6:
+        put_be16(p, (uint16_t)(x >> 32));
+        put_be32(p + 2, (uint32_t)x);
+        break;
+    default:
+        put_be64(p, x);
+        break;
+    }
+}
+
 /* Masks. */
 
 void

@@ -7,7 +7,23 @@
 #include "flow/field.h"
 
 #include "base/util.h"
+#include "flow/field_private.h"
 #include "flow/match.h"
+
+/* The low 64 bits as the 16 big-endian bytes of a subfield's value. */
+static void
+from_u64(uint64_t x, union mf_value *v)
+{
+    memset(v, 0, sizeof *v);
+    put_be64(&v->b[8], x);
+}
+
+/* The bits of a subfield of a number, right-aligned. */
+static uint64_t
+ones(const struct mf_subfield *sf)
+{
+    return UINT64_MAX >> (64 - sf->n_bits);
+}
 
 void
 mf_bitwise_copy(const void *src_, unsigned src_len, unsigned src_ofs, void *dst_, unsigned dst_len,
@@ -35,6 +51,10 @@ mf_read_subfield(const struct mf_subfield *sf, const struct flow *flow, union mf
 {
     union mf_value v;
 
+    if (mf_is_number(sf->field)) {
+        from_u64(mf_get_number(sf->field, flow) >> sf->ofs & ones(sf), out);
+        return;
+    }
     mf_get_value(sf->field, flow, &v);
     memset(out, 0, sizeof *out);
     mf_bitwise_copy(v.b, sf->field->n_bytes, sf->ofs, out->b, sizeof out->b, 0, sf->n_bits);
@@ -68,16 +88,15 @@ mf_write_subfield(const struct mf_subfield *sf, const union mf_value *in, struct
 {
     union mf_value value, mask;
 
+    if (mf_is_number(sf->field)) {
+        uint64_t bits = ones(sf) << sf->ofs;
+        uint64_t x = mf_get_number(sf->field, flow);
+
+        mf_put_number(sf->field, (x & ~bits) | (get_be64(&in->b[8]) << sf->ofs & bits), flow);
+        return;
+    }
     mf_subfield_to_field(sf, in, &value, &mask);
     mf_set_flow_value_masked(sf->field, &value, &mask, flow);
-}
-
-/* The low 64 bits as the 16 big-endian bytes of a subfield's value. */
-static void
-from_u64(uint64_t x, union mf_value *v)
-{
-    memset(v, 0, sizeof *v);
-    put_be64(&v->b[8], x);
 }
 
 void
@@ -109,6 +128,12 @@ mf_mask_subfield(const struct mf_subfield *sf, struct flow_mask *mask)
 {
     union mf_value unused, bits, zero;
 
+    if (mf_is_number(sf->field)) {
+        uint64_t x = mf_get_number(sf->field, &mask->bits);
+
+        mf_put_number(sf->field, x | ones(sf) << sf->ofs, &mask->bits);
+        return;
+    }
     memset(&zero, 0, sizeof zero);
     mf_subfield_to_field(sf, &zero, &unused, &bits);
     mf_mask_field_masked(sf->field, &bits, mask);

@@ -209,6 +209,17 @@ test_subfields(void **state)
         mf_read_subfield(&sf, &f, &read);
         assert_memory_equal(&read, &bits, 16);
         assert_int_equal(mf_get_subfield(&sf, &f), get_be64(&bits.b[8]));
+        /* Its mask has its bits and no others, but for fields of which all bits are looked at. */
+        struct flow_mask mask = {0};
+        mf_mask_subfield(&sf, &mask);
+        mf_get_value(mf, &mask.bits, &after);
+        for (unsigned b = 0; b < mf->n_bits; b++) {
+            bool inside = b >= sf.ofs && b < sf.ofs + sf.n_bits;
+            bool all = mf->format == MF_FMT_OFP_PORT || mf->id == MF_ICMPV4_TYPE ||
+                       mf->id == MF_ICMPV4_CODE || mf->id == MF_ICMPV6_TYPE ||
+                       mf->id == MF_ICMPV6_CODE;
+            assert_true(bit_of(&after, mf->n_bytes, b) == inside || (all && !inside));
+        }
         /* Its name means the same subfield. */
         struct text t = {0};
         struct mf_subfield again;
