@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Masked lookup: which subtables of the packet's lane hold a flow for it, those first that served
-// this PMD's packets of the lane most.  On the PMD; the tables are read under RCU (megaflow.h).
+// Masked lookup: which subtables of the packet's lane hold a flow for it, of those that the lane's
+// sieve leaves (sieve.h), and those first that served this PMD's packets of the lane most.  On the
+// PMD; the tables are read under RCU (megaflow.h).
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
 
-enum { LANE_SORT_LOOKUPS = 4096, LANE_LOOKUP_MEMORY = 1024 };
+enum {
+    LANE_SORT_LOOKUPS = 4096,
+    LANE_LOOKUP_MEMORY = 1024,
+    RANK_FROM = 4, // with no more subtables to ask, their order is not worth the steps
+};
 
 static bool
 is_record_of(const struct pmd_lane *l, const struct flow_key *k)
@@ -96,6 +101,50 @@ lane_start_ranking(struct pmd_lane *l)
     l->n_until_sort = LANE_SORT_LOOKUPS / 16;
 }
 
+static __rte_always_inline struct dp_flow *
+probe(const struct pmd *pmd, const struct pmd_lane *l, const uint64_t *w, uint32_t i)
+{
+    const struct subtable *st = l->view->subtables[i];
+    uint32_t hash = key_hash(w, st->mask, l->n_words, pmd->mf->secret, st->basis);
+
+    return subtable_find(st, pmd->mf->slab, w, l->n_words, hash);
+}
+
+static void
+count_hit(struct pmd_lane *l, uint32_t i)
+{
+    l->hits[i]++;
+    if (UNLIKELY(--l->n_until_sort == 0)) {
+        lane_sort(l);
+    }
+}
+
+// The subtables that the lane's sieve leaves: by rank where they are many.
+static __rte_noinline struct dp_flow *
+lane_lookup_sieved(struct pmd *pmd, struct pmd_lane *l, const uint64_t *w, uint32_t n_packets)
+{
+    uint64_t left =
+        sieve_subtables(l->view->sieve, w) & ((UINT64_C(1) << l->view->n_subtables) - 1);
+    bool ranked = __builtin_popcountll(left) > RANK_FROM;
+    uint32_t n_probed = 0;
+
+    for (uint32_t rank = 0; left; rank++) {
+        uint32_t i = ranked ? l->order[rank] : (uint32_t)__builtin_ctzll(left);
+        if (!(left >> i & 1)) {
+            continue;
+        }
+        left &= ~(UINT64_C(1) << i);
+        n_probed++;
+        struct dp_flow *f = probe(pmd, l, w, i);
+        if (f) {
+            perf_add(&pmd->perf, PMD_STAT_LOOKUPS, n_probed * n_packets);
+            count_hit(l, i);
+            return f;
+        }
+    }
+    return NULL;
+}
+
 static struct dp_flow *
 lane_lookup(struct pmd *pmd, struct pmd_lane *l, const struct flow_key *k, uint32_t n_packets)
 {
@@ -106,17 +155,15 @@ lane_lookup(struct pmd *pmd, struct pmd_lane *l, const struct flow_key *k, uint3
     if (UNLIKELY(l->ranked != l->view->generation)) {
         lane_start_ranking(l);
     }
+    if (l->view->sieve) {
+        return lane_lookup_sieved(pmd, l, w, n_packets);
+    }
     for (i = 0; i < l->view->n_subtables && !f; i++) {
-        const struct subtable *st = l->view->subtables[l->order[i]];
-        uint32_t hash = key_hash(w, st->mask, l->n_words, pmd->mf->secret, st->basis);
-        f = subtable_find(st, pmd->mf->slab, w, l->n_words, hash);
+        f = probe(pmd, l, w, l->order[i]);
     }
     if (f) {
         perf_add(&pmd->perf, PMD_STAT_LOOKUPS, i * n_packets);
-        l->hits[l->order[i - 1]]++;
-        if (UNLIKELY(--l->n_until_sort == 0)) {
-            lane_sort(l);
-        }
+        count_hit(l, l->order[i - 1]);
     }
     return f;
 }

@@ -17,7 +17,11 @@
 
 COVERAGE_DEFINE(megaflow_covering_mask); // the lane had all its masks
 
-enum { LANE_LINGER_MS = 10000 }; // an empty lane is kept that long
+enum {
+    LANE_LINGER_MS = 10000, // an empty lane is kept that long
+    SIEVE_MASKS_STEP = 4,   // so many new masks are worth another choice of bytes
+    SIEVE_STALE = 4,        // so is this part of the flows, if it came or went
+};
 
 uint32_t
 lane_hash(const struct megaflows *mf, uint64_t w0, uint64_t map)
@@ -75,6 +79,7 @@ lane_free(void *lane_)
     for (uint32_t i = 0; i < view->n_subtables; i++) {
         subtable_free(view->subtables[i]);
     }
+    free(view->sieve);
     free(view);
     free(lane);
 }
@@ -112,6 +117,9 @@ lane_publish(struct lane *lane, struct lane_view *view)
 
     view->generation = next_generation();
     rcu_assign(&lane->view, view);
+    if (old->sieve && old->sieve != view->sieve) {
+        rcu_free(old->sieve);
+    }
     rcu_free(old);
 }
 
@@ -125,6 +133,21 @@ view_copy(const struct lane *lane)
     return view;
 }
 
+// A new sieve for a view that is not published yet.
+static void
+view_sieve(const struct megaflows *mf, struct lane *lane, struct lane_view *view)
+{
+    view->sieve = sieve_create(view, mf->slab, lane->n_words - 1);
+    lane->n_changes = 0;
+}
+
+// Which bytes tell masks apart shows when there are some; more may need others.
+static bool
+is_time_for_sieve(uint32_t n_subtables)
+{
+    return n_subtables >= SIEVE_MIN_MASKS && n_subtables % SIEVE_MASKS_STEP == 0;
+}
+
 static struct subtable *
 lane_add_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *mask)
 {
@@ -133,6 +156,13 @@ lane_add_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *mask)
 
     for (uint32_t i = 0; i < st->n_words; i++) {
         view->umask[i] |= mask[i];
+    }
+    if (is_time_for_sieve(view->n_subtables)) {
+        view_sieve(mf, lane, view);
+    }
+    st->place = view->n_subtables;
+    if (view->sieve) {
+        sieve_add_mask(view->sieve, st->place, mask);
     }
     view->subtables[view->n_subtables++] = st;
     limit_note(&mf->most_masks, view->n_subtables);
@@ -150,12 +180,37 @@ lane_remove_subtable(struct lane *lane, struct subtable *st)
 
     for (uint32_t i = 0; i < view->n_subtables; i++) {
         if (view->subtables[i] != st) {
+            view->subtables[i]->place = n;
             view->subtables[n++] = view->subtables[i];
         }
     }
     view->n_subtables = n;
+    if (view->sieve) {
+        view->sieve = n < SIEVE_MIN_MASKS / 2 ? NULL : sieve_without(view->sieve, st->place);
+    }
     lane_publish(lane, view);
     rcu_defer(subtable_free, st);
+}
+
+void
+lane_note_put(struct lane *lane, const struct subtable *st, const uint64_t *value)
+{
+    struct sieve *sieve = rcu_get_protected(&lane->view)->sieve;
+
+    lane->n_flows++;
+    lane->n_changes++;
+    if (sieve) {
+        sieve_add_flow(sieve, st->place, st->mask, value);
+    }
+}
+
+void
+lane_note_del(struct lane *lane)
+{
+    lane->n_changes++;
+    if (!--lane->n_flows) {
+        lane->empty_since_ms = clock_now_ms();
+    }
 }
 
 // The mask that covers all headers of the shape, with or without the three fields that vary from
@@ -270,6 +325,18 @@ lane_shrink_union(struct lane *lane)
     }
 }
 
+static void
+lane_renew_sieve(const struct megaflows *mf, struct lane *lane)
+{
+    const struct lane_view *view = rcu_get_protected(&lane->view);
+
+    if (view->n_subtables >= SIEVE_MIN_MASKS && lane->n_changes > lane->n_flows / SIEVE_STALE) {
+        struct lane_view *new = view_copy(lane);
+        view_sieve(mf, lane, new);
+        lane_publish(lane, new);
+    }
+}
+
 void
 megaflows_tidy(struct megaflows *mf, int64_t now_ms)
 {
@@ -285,6 +352,7 @@ megaflows_tidy(struct megaflows *mf, int64_t now_ms)
                 continue;
             }
             lane_shrink_union(lane);
+            lane_renew_sieve(mf, lane);
             p = &lane->next;
         }
     }

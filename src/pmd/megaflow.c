@@ -272,7 +272,7 @@ megaflow_put_locked(struct megaflows *mf, const struct dp_flow_put *put, struct 
     f->cold->hash = hash;
     f->cold->asked = flow_asked_outside(put->mask, shape);
     f->cold->ufid = flow_make_ufid(lane, st, w);
-    lane->n_flows++;
+    lane_note_put(lane, st, w);
     count_port_flow(mf, put->key->in_port, 1);
     flow_publish(mf, f, st, put->actions);
     *out = f;
@@ -356,9 +356,7 @@ megaflow_unlink(struct megaflows *mf, struct dp_flow *f)
         lane_remove_subtable(lane, st);
     }
     count_port_flow(mf, (odp_port_t)lane->w0, -1);
-    if (!--lane->n_flows) {
-        lane->empty_since_ms = clock_now_ms();
-    }
+    lane_note_del(lane);
 }
 
 bool

@@ -22,6 +22,7 @@
 #include "pmd/dp.h"
 #include "pmd/key_hash.h"
 #include "pmd/plan.h"
+#include "pmd/sieve.h"
 
 enum {
     LANE_MAX_MASKS = 32, // narrow masks: bounds the probes of a lookup
@@ -66,6 +67,7 @@ struct subtable {
     uint64_t mask[FLOW_KEY_MAX]; // words 1... of the lane's shape
     uint32_t n_words;
     uint32_t n_flows;                   /* control only */
+    uint32_t place;                     /* control only: in the lane's view */
     struct flow_key *wild_mask;         // wild only: sparse
     RCU_PTR(struct subtable) wild_next; /* wild only; control: w, pmd: r */
 } CACHE_ALIGNED;
@@ -90,6 +92,7 @@ struct lane_view {
     uint64_t umask[FLOW_KEY_MAX]; // union of the masks of all subtables, words 1...
     uint64_t basis;               // of the cache hash
     uint64_t generation; // of all views of this process; addresses come again, these do not
+    struct sieve *sieve; // of these subtables and later ones; NULL: ask all
     uint32_t n_subtables;
     struct subtable *subtables[LANE_MAX_SUBTABLES];
 };
@@ -101,6 +104,7 @@ struct lane {
     RCU_PTR(struct lane_view) view; /* control: w, pmd: r */
     RCU_PTR(struct lane) next;      // in the hash chain
     size_t n_flows CACHE_ALIGNED;   /* control only, with each flow; not in line with 'view' */
+    size_t n_changes;               /* control only: flows that came or went since the sieve */
     int64_t empty_since_ms;         /* control only; 0: has flows */
 };
 
@@ -152,7 +156,8 @@ void megaflows_fini(struct megaflows *); // no readers left
 
 struct lane *megaflow_find_lane(const struct megaflows *, uint64_t w0, uint64_t map);
 uint32_t lane_hash(const struct megaflows *, uint64_t w0, uint64_t map);
-// Frees lanes without flows and drops bits from the unions that no mask has any more.  Keeper.
+// Frees lanes without flows, drops bits from the unions that no mask has any more, and makes sieves
+// anew of which many flows came or went.  Keeper.
 void megaflows_tidy(struct megaflows *, int64_t now_ms);
 
 // Adds a reference to no one: the result is valid under RCU.
@@ -165,6 +170,9 @@ struct lane *lane_get(struct megaflows *, uint64_t w0, uint64_t map);
 struct subtable *lane_find_subtable(const struct lane *, const uint64_t *mask);
 struct subtable *lane_choose_subtable(struct megaflows *, struct lane *, const uint64_t *mask);
 void lane_remove_subtable(struct lane *, struct subtable *);
+// Before the flow is published, with its masked words; and after it was unlinked.
+void lane_note_put(struct lane *, const struct subtable *, const uint64_t *value);
+void lane_note_del(struct lane *);
 void lanes_destroy(struct megaflows *);
 struct subtable *subtable_create(struct lane *, const uint64_t *mask, uint32_t n_words);
 void subtable_free(void *subtable);

@@ -3,9 +3,10 @@
 // The fast path alone: net_pcap in endless repetition -> datapath -> net_null in one process, with
 // megaflows put straight through dp_flow_put().  Prints cycles per packet of the best window and
 // the hits of each stage.  Arguments are key=value: flows=N (five-tuples), mega=port|l3|exact|tuple
-// (what the megaflows match), masks=N (how many prefixes for "tuple"), size=N, emc=N (inverse
-// probability), emc_entries=N, smc=0|1, core=N, windows=N, ms=N (of a window), packets=N (of the
-// warm-up and of a window, in place of time), pcap=FILE (where to write the traffic).
+// (what the megaflows match) or mega=prefix (sources that differ from 10.0.0.10 at some bit, as in
+// the published attack), masks=N (how many prefixes for "tuple" and "prefix"), size=N, emc=N
+// (inverse probability), emc_entries=N, smc=0|1, core=N, windows=N, ms=N (of a window), packets=N
+// (of the warm-up and of a window, in place of time), pcap=FILE (where to write the traffic).
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,11 @@ make_packet(const struct options *o, uint32_t i, uint8_t *buf)
     static const uint8_t payload[2048];
     uint32_t ip_src = 0x0a000000 | (i % 65536);
     uint32_t ip_dst = 0xc0a80000 | (i % 200);
+    uint32_t flip = UINT32_C(1) << (31 - i % o->masks % 32);
+
+    if (!strcmp(o->mega, "prefix")) {
+        ip_src = ((0x0a00000a ^ flip) & ~(flip - 1)) | (i * UINT32_C(0x9e3779b9) & (flip - 1));
+    }
 
     return compose_udp4(buf, 2048, &src, &dst, rte_cpu_to_be_32(ip_src), rte_cpu_to_be_32(ip_dst),
                         (uint16_t)(1024 + i / 200 % 60000), 80, payload, o->size - 42);
@@ -129,6 +135,8 @@ make_mask(const struct options *o, uint32_t i, struct flow_mask *mask)
         mask->bits.nw_src = rte_cpu_to_be_32((uint32_t)(UINT64_MAX << (32 - bits)));
         FLOW_MASK_SET(mask, nw_dst);
         mask->bits.tp_src = rte_cpu_to_be_16((uint16_t)(0xffff << i % o->masks / 16));
+    } else if (!strcmp(o->mega, "prefix")) {
+        mask->bits.nw_src = rte_cpu_to_be_32(UINT32_MAX << (31 - i % o->masks % 32));
     }
 }
 

@@ -43,6 +43,8 @@ LOADS = {
     "emc-1000": ["flows=1000", "mega=exact", "emc=1"],
     "smc-1000": ["flows=1000", "mega=exact", "emc=0"],
     "dpcls-1000": ["flows=1000", "mega=exact", "emc=0", "smc=0"],
+    "masks-1000": ["flows=1000", "mega=tuple", "masks=32", "emc=0", "smc=0"],
+    "prefix-1000": ["flows=1000", "mega=prefix", "masks=32", "emc=0", "smc=0"],
 }
 
 # How often the clock is read depends on time: at most once per burst, under one instruction per packet.
@@ -66,6 +68,7 @@ STAGES = {  # file of src/ -> name of the stage; any other is in "rest"
     "pmd/bucket_sse.h": "lookup",
     "pmd/megaflow.h": "lookup",
     "pmd/dpcls.c": "dpcls",
+    "pmd/sieve.h": "dpcls",
     "pmd/subtable.c": "dpcls",
     "pmd/smc.c": "smc",
     "pmd/miss.c": "miss",
