@@ -50,6 +50,7 @@ struct netdev_dummy {
     int ifindex;
     int numa_id;
     uint16_t n_rxq;
+    uint16_t n_txq;       // as far as anybody is told: each thread has one of its own
     _Atomic bool is_up;   // main: w, pollers: r
     _Atomic uint32_t ip4; // whose ARP requests we answer, network order; main: w, senders: r
     _Atomic bool has_ip6;
@@ -315,7 +316,7 @@ dummy_open(struct netdev *netdev, char **errorp)
     dummy->mtu = dummy->want_mtu = RTE_ETHER_MTU;
     dummy->ifindex = 0;
     dummy->numa_id = -1;
-    dummy->n_rxq = 1;
+    dummy->n_rxq = dummy->n_txq = 1;
     dummy->is_up = true;
     dummy_pcap_init(&dummy->pcap);
     pthread_mutex_init(&dummy->lock, NULL);
@@ -377,6 +378,8 @@ dummy_set_config(struct netdev *netdev, const struct smap *options, const struct
         int numa_id = smap_get_int(options, "numa_id", -1);
         *needs_reconfigure = n_rxq != dummy->n_rxq || numa_id != dummy->numa_id;
         dummy->n_rxq = n_rxq;
+        dummy->n_txq =
+            (uint16_t)MAX(MIN(smap_get_uint(options, "n_txq", 1), (unsigned int)MAX_RXQ), 1u);
         dummy->numa_id = numa_id;
     }
     return 0;
@@ -393,8 +396,8 @@ dummy_get_config(const struct netdev *netdev, struct smap *config)
     if (netdev->class->poll == NETDEV_POLL_SPIN) {
         smap_put_format(config, "requested_rx_queues", "%u", dummy->n_rxq);
         smap_put_format(config, "configured_rx_queues", "%u", netdev->queues.n_rxq);
-        smap_put_format(config, "requested_tx_queues", "%u", netdev->queues.n_txq);
-        smap_put_format(config, "configured_tx_queues", "%u", netdev->queues.n_txq);
+        smap_put_format(config, "requested_tx_queues", "%u", dummy->n_txq);
+        smap_put_format(config, "configured_tx_queues", "%u", dummy->n_txq);
     }
 }
 
@@ -568,12 +571,17 @@ dummy_get_custom_stats(const struct netdev *netdev,
         snprintf(name, sizeof(name), "rx_q%u_packets", i);
         cb(name, atomic_load_explicit(&c->packets, memory_order_relaxed), aux);
     }
-    for (unsigned int i = 0; i < dummy->n_tx_counts; i++) {
-        const struct netdev_queue_counts *c = &dummy->tx_counts[i];
-        snprintf(name, sizeof(name), "tx_q%u_bytes", i);
-        cb(name, atomic_load_explicit(&c->bytes, memory_order_relaxed), aux);
-        snprintf(name, sizeof(name), "tx_q%u_packets", i);
-        cb(name, atomic_load_explicit(&c->packets, memory_order_relaxed), aux);
+    for (unsigned int qid = 0; qid < dummy->n_txq && dummy->n_tx_counts > 0; qid++) {
+        uint64_t bytes = 0, packets = 0;
+        for (unsigned int i = qid; i < dummy->n_tx_counts; i += dummy->n_txq) {
+            const struct netdev_queue_counts *c = &dummy->tx_counts[i];
+            bytes += atomic_load_explicit(&c->bytes, memory_order_relaxed);
+            packets += atomic_load_explicit(&c->packets, memory_order_relaxed);
+        }
+        snprintf(name, sizeof(name), "tx_q%u_bytes", qid);
+        cb(name, bytes, aux);
+        snprintf(name, sizeof(name), "tx_q%u_packets", qid);
+        cb(name, packets, aux);
     }
 }
 

@@ -25,17 +25,21 @@ BRIDGES = ["br0", "br1", "br2"]
 PORTS = ["p1", "p2", "p3", "p4", "x5"]
 # What is compared of each table: settings, and what the switch writes by itself and at once.
 COLUMNS = {
+    "Open_vSwitch": "bridges next_cfg cur_cfg datapath_types statistics ssl manager_options datapaths",
     "Bridge": "name datapath_type datapath_version fail_mode protocols ports mirrors controller "
               "flow_tables other_config external_ids stp_enable rstp_enable mcast_snooping_enable "
-              "flood_vlans netflow sflow ipfix auto_attach",
+              "flood_vlans netflow sflow ipfix auto_attach status rstp_status",
     "Port": "name interfaces tag trunks cvlans vlan_mode bond_mode bond_updelay bond_downdelay lacp "
-            "qos mac protected fake_bridge other_config external_ids",
+            "qos mac protected fake_bridge other_config external_ids status statistics rstp_status "
+            "rstp_statistics",
     "Interface": "name type ofport ofport_request error options other_config external_ids mac "
                  "mtu mtu_request link_state admin_state duplex link_speed ingress_policing_rate "
-                 "ingress_policing_burst lldp bfd cfm_mpid",
+                 "ingress_policing_burst lldp bfd cfm_mpid status statistics ifindex lacp_current "
+                 "bfd_status cfm_fault cfm_fault_status cfm_health",
     "Mirror": "name select_all select_src_port select_dst_port select_vlan output_port output_vlan "
-              "snaplen external_ids",
-    "Controller": "target connection_mode max_backoff inactivity_probe type other_config",
+              "snaplen external_ids statistics",
+    "Controller": "target connection_mode max_backoff inactivity_probe type other_config is_connected "
+                  "role",
     "QoS": "type queues other_config external_ids",
     "Queue": "dscp other_config external_ids",
     "Flow_Table": "name flow_limit overflow_policy groups prefixes external_ids",
@@ -212,8 +216,10 @@ def test_random_vsctl(both, seed):
         ours, theirs = both.run("ovs-vsctl", "--timeout=10", *command)
         context = "seed %d, after: %s" % (seed, "\n  ".join(done))
         assert ours == theirs, difference(ours, theirs, context)
-        # Statuses follow events of the device, later than the answer.
+        # Statuses follow events of the device, later than the answer, and statistics the clock.
         last = [None, None]
+        for switch in both.switches:
+            switch.appctl("time/warp", "5000")
 
         def agree():
             last[:] = [contents(switch) for switch in both.switches]
@@ -335,3 +341,96 @@ def test_random_ofctl(both, seed):
         assert ours == theirs, difference(ours, theirs, context)
         for args, (ours, theirs) in tables(both):
             assert ours == theirs, difference(ours, theirs, context + "\n" + " ".join(args))
+
+
+# --- what traffic leaves in the database ------------------------------------------------------
+
+WRITTEN = {  # columns that the switch writes, of rows with the same names on both
+    "Interface": "statistics status link_state admin_state link_speed duplex mtu mac_in_use ifindex error ofport "
+                 "lacp_current bfd_status cfm_fault",
+    "Port": "statistics status bond_active_slave rstp_status rstp_statistics",
+    "Bridge": "datapath_id datapath_version status rstp_status",
+    "Mirror": "statistics",
+    "Open_vSwitch": "cur_cfg next_cfg datapath_types statistics",
+}
+TYPES = {"p1": "dummy", "p2": "dummy", "i1": "internal", "t1": "tap", "s1": "system", "d1": "dummy-pmd",
+         "b1": "dummy", "b2": "dummy"}
+
+
+def written(switch):
+    switch.appctl("revalidator/wait")
+    switch.appctl("time/warp", "6000")
+    found = {}
+    for table, columns in WRITTEN.items():
+        out = switch.vsctl("--format=json", "--columns=_uuid,%s%s" % (
+            "name," if table != "Open_vSwitch" else "", columns.replace(" ", ",")), "list", table)
+        reply = json.loads(out)
+        for row in reply["data"]:
+            record = dict(zip(reply["headings"], row))
+            record.pop("_uuid")
+            name = record.pop("name", ".")
+            for column, value in record.items():
+                if isinstance(value, list) and value[0] == "map":
+                    value = dict(map(tuple, value[1]))
+                found[table, name, column] = value
+    macs = {}  # random, or counted from the start
+    for name in [*TYPES, "x1", "x2"]:
+        macs[str(found.pop(("Interface", name, "mac_in_use")))] = name
+    found = {key: macs.get(str(value), value) if key[2] == "bond_active_slave" else value for key, value in found.items()}
+    return found
+
+
+def frame(rng):
+    macs = ["02000000000%d" % i for i in range(1, 5)]
+    tag = rng.choice(["", "", "81000005", "88a80006"])
+    return (rng.choice(macs + ["ffffffffffff", "01005e000001", "0180c2000000"]) + rng.choice(macs) + tag + "88b5" +
+            "00" * rng.choice([0, 46, 100, 1400]))
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + ROUNDS))
+def test_what_traffic_leaves_in_the_database(both, seed):
+    rng = random.Random(2000 + seed)
+    for switch in both.switches:
+        switch.vsctl("--", *sum((["--if-exists", "del-br", br, "--"] for br in BRIDGES), []),
+                     "clear", "Open_vSwitch", ".", "ssl")
+        for n, br in enumerate(("br0", "br1")):
+            switch.vsctl("add-br", br, "--", "set", "Bridge", br, "datapath_type=dummy",
+                         "other_config:hwaddr=02:00:00:00:0%d:aa" % n)
+        for n, (name, kind) in enumerate(TYPES.items(), 1):
+            # A bond has its members at once.
+            add = (["add-bond", "br0", "bo", "b1", "b2", "other_config:bond-primary=b1"] if name == "b1" else
+                   ["add-port", "br0", name] if name != "b2" else ["get", "Port", "bo", "name"])
+            if name == "b1":
+                add += ["--", "set", "Interface", "b2", "type=dummy", "ofport_request=8", 'mac="02:00:00:00:01:08"']
+            switch.vsctl(*add, "--", "set", "Interface", name, "type=" + kind, "ofport_request=%d" % n,
+                         'mac="02:00:00:00:01:0%d"' % n)
+        for br, name, peer in (("br0", "x1", "x2"), ("br1", "x2", "x1")):
+            switch.vsctl("add-port", br, name, "--", "set", "Interface", name, "type=patch", "options:peer=" + peer)
+        switch.vsctl("set", "Port", "t1", "tag=5", "--", "set", "Interface", "d1", "options:n_rxq=2",
+                     "--", "set", "Bridge", "br0", "mirrors=@m", "--", "--id=@i", "get", "Port", "p1",
+                     "--", "--id=@o", "get", "Port", "s1",
+                     "--", "--id=@m", "create", "Mirror", "name=m", "select-src-port=@i", "output-port=@o")
+        switch.ofctl("add-flow", "br0", "priority=9,in_port=2,dl_dst=02:00:00:00:00:03,actions=drop")
+        switch.ofctl("add-flow", "br0", "priority=8,in_port=2,vlan_tci=0,actions=in_port,1,strip_vlan,LOCAL")
+    for step in range(STEPS):
+        port = rng.choice(["p1", "p2", "i1", "t1", "b1", "b2", "br1"])
+        what = rng.choice([["netdev-dummy/receive", port, frame(rng)]] * 8 + [
+            ["netdev-dummy/set-admin-state", "p2", rng.choice(["up", "down"])]])
+        found = [switch.control() for switch in both.switches]
+        answers = [c.run(*what) for c in found]
+        for c in found:
+            c.close()
+        assert answers[0] == answers[1], what
+        if step % 5 == 4:
+            last = [None, None]
+
+            def agree(last=last):
+                last[:] = [written(switch) for switch in both.switches]
+                return last[0] == last[1]
+
+            try:
+                wait_for(agree, 8)
+            except AssertionError:
+                assert last[0] == last[1], "seed %d: %s" % (seed, [
+                    (key, last[0].get(key), last[1].get(key)) for key in {**last[0], **last[1]}
+                    if last[0].get(key) != last[1].get(key)])
