@@ -354,6 +354,8 @@ kernel_wait(struct pmd *pmd, struct epoll_event *ev, bool work)
     int n;
 
     atomic_store(&pmd->asleep, true);
+    // As in pmd_wake(): the ring is looked at by plain loads, which Arm may do first.
+    atomic_thread_fence(memory_order_seq_cst);
     if (!rte_ring_empty(inject_ring(pmd->inject))) {
         work = true;
     }

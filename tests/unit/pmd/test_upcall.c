@@ -241,8 +241,26 @@ sleeper(void *taken)
     for (unsigned i = 0; i < n; i++) {
         upcall_free(dp, up[i]);
     }
-    *(unsigned *)taken = n;
+    *(unsigned *)taken = rcu_is_online() ? n : 77;
     return NULL;
+}
+
+// A handler that sleeps holds up nobody's memory.
+static void
+test_a_sleeper_holds_up_no_grace_period(void **state)
+{
+    unsigned taken = 99;
+    pthread_t thread = thread_create("sleeper", sleeper, &taken);
+    int64_t start = clock_now_ms();
+
+    for (unsigned i = 0; i < 20; i++) {
+        rcu_synchronize();
+        usleep(5000);
+    }
+    assert_true(clock_now_ms() - start < 5000);
+    upcall_wake(dp);
+    thread_join(thread);
+    assert_int_equal(taken, 0);
 }
 
 static void
@@ -289,10 +307,16 @@ main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_a_miss_tells_all),          TEST(test_a_flood_is_bounded_and_counted),
-        TEST(test_ports_are_served_in_turn),  TEST(test_packets_of_a_port_stay_in_order),
-        TEST(test_handlers_divide_the_ports), TEST(test_a_deleted_port_takes_its_misses_along),
-        TEST(test_a_batch_is_given_back),     TEST(test_a_miss_wakes_the_handler),
+        TEST(test_a_miss_tells_all),
+        TEST(test_a_flood_is_bounded_and_counted),
+        TEST(test_ports_are_served_in_turn),
+        TEST(test_packets_of_a_port_stay_in_order),
+        TEST(test_handlers_divide_the_ports),
+        TEST(test_a_deleted_port_takes_its_misses_along),
+        TEST(test_a_sleeper_holds_up_no_grace_period),
+
+        TEST(test_a_batch_is_given_back),
+        TEST(test_a_miss_wakes_the_handler),
     };
     return cmocka_run_group_tests(tests, fake_group_start, NULL);
 }
