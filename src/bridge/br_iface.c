@@ -47,27 +47,76 @@ iface_row_type(const struct br *br, const struct db_row *row)
 
 /* --- closing ------------------------------------------------------------------------------ */
 
+/* All of one bridge. */
+static void
+ifaces_leave_ofproto(struct br *br, struct br_iface *const *ifaces, size_t n)
+{
+    bool left = false;
+
+    for (size_t i = 0; i < n; i++) {
+        struct br_iface *iface = ifaces[i];
+
+        if (iface->ofp_port) {
+            ofproto_port_del(br->ofproto, iface->ofp_port);
+            left = true;
+        }
+    }
+    if (left) {
+        ofproto_commit(br->ofproto);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct br_iface *iface = ifaces[i];
+
+        if (iface->ofp_port) {
+            log_info("bridge %s: deleted interface %s on port %u", br->name, iface->name,
+                     (unsigned int)iface->ofp_port);
+            iface->ofp_port = 0;
+        }
+    }
+}
+
+static void
+ifaces_leave_dp(struct br *br, struct br_iface *const *ifaces, size_t n)
+{
+    odp_port_t *odps = xcalloc(n, sizeof *odps);
+    size_t n_odps = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (ifaces[i]->odp_port != ODPP_NONE) {
+            odps[n_odps++] = ifaces[i]->odp_port;
+            ifaces[i]->odp_port = ODPP_NONE;
+        }
+    }
+    dp_ports_del(br->all->dp, odps, n_odps);
+    free(odps);
+}
+
+/* All at once, since each step makes views and lists of all ports anew and waits for readers. */
+static void
+ifaces_stop(struct br *br, struct br_iface *const *ifaces, size_t n)
+{
+    bool has_netdev = false;
+
+    ifaces_leave_ofproto(br, ifaces, n);
+    ifaces_leave_dp(br, ifaces, n);
+    for (size_t i = 0; i < n; i++) {
+        has_netdev |= ifaces[i]->netdev != NULL;
+    }
+    if (has_netdev) {
+        rcu_synchronize(); /* Handlers read netdevs through views. */
+    }
+    for (size_t i = 0; i < n; i++) {
+        netdev_close(ifaces[i]->netdev);
+        ifaces[i]->netdev = NULL;
+        smap_clear(&ifaces[i]->options);
+        smap_clear(&ifaces[i]->other_config);
+    }
+}
+
 void
 br_iface_stop(struct br_iface *iface)
 {
-    if (iface->ofp_port) {
-        ofproto_port_del(iface->br->ofproto, iface->ofp_port);
-        ofproto_commit(iface->br->ofproto);
-        log_info("bridge %s: deleted interface %s on port %u", iface->br->name, iface->name,
-                 (unsigned int)iface->ofp_port);
-        iface->ofp_port = 0;
-    }
-    if (iface->odp_port != ODPP_NONE) {
-        dp_port_del(iface->br->all->dp, iface->odp_port);
-        iface->odp_port = ODPP_NONE;
-    }
-    if (iface->netdev) {
-        rcu_synchronize(); /* Handlers read netdevs through views. */
-        netdev_close(iface->netdev);
-        iface->netdev = NULL;
-    }
-    smap_clear(&iface->options);
-    smap_clear(&iface->other_config);
+    ifaces_stop(iface->br, &iface, 1);
 }
 
 void
@@ -78,9 +127,8 @@ br_iface_renumber(struct br_iface *iface, odp_port_t odp)
 }
 
 static void
-iface_destroy(struct br_iface *iface)
+iface_free(struct br_iface *iface)
 {
-    br_iface_stop(iface);
     HASH_DEL(iface->br->ifaces, iface);
     free(iface->name);
     free(iface->type);
@@ -91,13 +139,20 @@ iface_destroy(struct br_iface *iface)
 void
 br_ifaces_close(struct br *br, bool all)
 {
+    struct br_iface **gone = xcalloc(HASH_COUNT(br->ifaces), sizeof(struct br_iface *));
     struct br_iface *iface, *next;
+    size_t n = 0;
 
     HASH_ITER (hh, br->ifaces, iface, next) {
         if (all || !iface->wanted) {
-            iface_destroy(iface);
+            gone[n++] = iface;
         }
     }
+    ifaces_stop(br, gone, n);
+    for (size_t i = 0; i < n; i++) {
+        iface_free(gone[i]);
+    }
+    free(gone);
 }
 
 /* --- failing ------------------------------------------------------------------------------ */

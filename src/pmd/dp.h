@@ -53,8 +53,10 @@ void dp_set_config(struct dp *, const struct smap *other_config);
 // of its name (a dummy), else under the lowest free one.  0 or a negative errno with a text in
 // '*errorp'.
 int dp_port_add(struct dp *, struct netdev *, odp_port_t wanted, odp_port_t *out, char **errorp);
-// Returns when no PMD uses the port any more; traffic of other ports is not stopped.
+// Return when no PMD uses the ports any more; traffic of other ports is not stopped.  Many at once
+// take hardly longer than one.  Numbers without a port are passed over; none may stand twice.
 void dp_port_del(struct dp *, odp_port_t);
+void dp_ports_del(struct dp *, const odp_port_t *, size_t n);
 // 'netdev' needs netdev_reconfigure(): takes its queues from the PMDs, reconfigures, gives back.
 int dp_port_reconfigure(struct dp *, odp_port_t, char **errorp);
 bool dp_port_name(const struct dp *, odp_port_t, char *buf, size_t size);

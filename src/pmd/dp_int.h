@@ -97,7 +97,6 @@ void dp_flow_adopt(struct dp *, struct dp_flow *);
 struct dp_port *dp_port_find(const struct dp *, odp_port_t);
 _Atomic uint64_t *dp_port_drops(const struct dp *, odp_port_t); // RCU; NULL: no such port
 void dp_port_give_tx(struct dp *, struct dp_port *, struct pmd *);
-void dp_port_take_tx(struct dp *, odp_port_t);
 unsigned dp_n_txq_wanted(const struct dp *);
 // dp_threads.c
 void dp_update_threads(struct dp *);
@@ -124,7 +123,8 @@ void keeper_tick(struct keeper *); // each 100 ms
 struct upcall_queues *upcall_queues_create(void);
 void upcall_queues_destroy(struct upcall_queues *);
 void upcall_port_add(struct dp *, odp_port_t);
-void upcall_port_del(struct dp *, odp_port_t); // no PMD enqueues for it any more
+void upcall_ports_del(struct dp *, const odp_port_t *,
+                      size_t n); // no PMD enqueues for them any more
 // Upcalls of a port that wait; '*most': that waited at once, ever.
 unsigned upcall_port_waiting(const struct dp *, odp_port_t, uint64_t *most);
 // dp_stats.c

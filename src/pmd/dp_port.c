@@ -60,17 +60,26 @@ dp_port_give_tx(struct dp *dp, struct dp_port *port, struct pmd *pmd)
     rcu_assign(&pmd->tx[port->odp], tx);
 }
 
-// After this no PMD sends to the port, nor holds packets for it.
-void
-dp_port_take_tx(struct dp *dp, odp_port_t odp)
+// Takes the port from all who may send to it; what they had stands in 'gone' then.
+static void
+port_hide_tx(struct dp *dp, odp_port_t odp, struct tx_port *gone[static PMD_MAX])
 {
-    struct tx_port *gone[PMD_MAX];
-
     for (unsigned i = 0; i < PMD_MAX; i++) {
         struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
         gone[i] = pmd ? rcu_get_protected(&pmd->tx[odp]) : NULL;
         if (pmd) {
             rcu_assign(&pmd->tx[odp], NULL);
+        }
+    }
+}
+
+// Waits until no PMD sends to ports that were hidden, nor holds packets for them.
+static void
+await_tx(struct dp *dp)
+{
+    for (unsigned i = 0; i < PMD_MAX; i++) {
+        struct pmd *pmd = rcu_get_protected(&dp->pmds[i]);
+        if (pmd) {
             atomic_fetch_add(&pmd->tx_seq, 1);
             pmd_wake(pmd);
         }
@@ -86,9 +95,24 @@ dp_port_take_tx(struct dp *dp, odp_port_t odp)
             rcu_synchronize();
         }
     }
-    for (unsigned i = 0; i < PMD_MAX; i++) {
-        free(gone[i]);
+}
+
+// After this no PMD sends to the ports, nor holds packets for them.
+static void
+ports_take_tx(struct dp *dp, const odp_port_t *odps, size_t n)
+{
+    struct tx_port *(*gone)[PMD_MAX] = xcalloc(n, sizeof *gone);
+
+    for (size_t i = 0; i < n; i++) {
+        port_hide_tx(dp, odps[i], gone[i]);
     }
+    await_tx(dp);
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned k = 0; k < PMD_MAX; k++) {
+            free(gone[i][k]);
+        }
+    }
+    free(gone);
 }
 
 // --- queues ---------------------------------------------------------------------------------
@@ -116,10 +140,12 @@ port_make_rxqs(struct dp_port *port)
 
 // Takes the queues from their PMDs, and waits until nobody polls them.
 static void
-port_withdraw_rxqs(struct dp *dp, struct dp_port *port)
+ports_withdraw_rxqs(struct dp *dp, struct dp_port *const *ports, size_t n)
 {
-    for (unsigned i = 0; i < port->n_rxq; i++) {
-        port->rxqs[i]->withdrawn = true;
+    for (size_t k = 0; k < n; k++) {
+        for (unsigned i = 0; i < ports[k]->n_rxq; i++) {
+            ports[k]->rxqs[i]->withdrawn = true;
+        }
     }
     rxq_publish(dp);
     rcu_synchronize();
@@ -252,26 +278,52 @@ dp_port_add(struct dp *dp, struct netdev *netdev, odp_port_t wanted, odp_port_t 
 }
 
 void
+dp_ports_del(struct dp *dp, const odp_port_t *odps, size_t n)
+{
+    struct dp_port **ports = xcalloc(n, sizeof *ports);
+    odp_port_t *found = xcalloc(n, sizeof *found);
+    bool spun = false;
+    size_t n_found = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct dp_port *port = dp_port_find(dp, odps[i]);
+        if (port) {
+            found[n_found] = odps[i];
+            ports[n_found++] = port;
+        }
+    }
+    if (n_found) {
+        ports_withdraw_rxqs(dp, ports, n_found);
+        for (size_t i = 0; i < n_found; i++) {
+            coverage_inc(dpif_port_del);
+            rcu_assign(&dp->ports[found[i]], NULL);
+            dp->n_ports--;
+        }
+        ports_take_tx(dp, found, n_found);
+        upcall_ports_del(dp, found, n_found);
+        for (size_t i = 0; i < n_found; i++) {
+            port_free_rxqs(ports[i]);
+            if (netdev_poll(ports[i]->netdev) == NETDEV_POLL_SPIN) {
+                dp->n_spin_ports--;
+                spun = true;
+            }
+        }
+        if (spun) {
+            dp_update_threads(dp);
+        }
+        rcu_synchronize();
+    }
+    for (size_t i = 0; i < n_found; i++) {
+        port_free(ports[i]);
+    }
+    free(found);
+    free(ports);
+}
+
+void
 dp_port_del(struct dp *dp, odp_port_t odp)
 {
-    struct dp_port *port = dp_port_find(dp, odp);
-
-    if (!port) {
-        return;
-    }
-    coverage_inc(dpif_port_del);
-    port_withdraw_rxqs(dp, port);
-    rcu_assign(&dp->ports[odp], NULL);
-    dp->n_ports--;
-    dp_port_take_tx(dp, odp);
-    upcall_port_del(dp, odp);
-    port_free_rxqs(port);
-    if (netdev_poll(port->netdev) == NETDEV_POLL_SPIN) {
-        dp->n_spin_ports--;
-        dp_update_threads(dp);
-    }
-    rcu_synchronize();
-    port_free(port);
+    dp_ports_del(dp, &odp, 1);
 }
 
 // Sending stops too: the device has no queues meanwhile.
@@ -285,8 +337,8 @@ dp_port_reconfigure(struct dp *dp, odp_port_t odp, char **errorp)
     if (!port) {
         return -ENODEV;
     }
-    port_withdraw_rxqs(dp, port);
-    dp_port_take_tx(dp, odp);
+    ports_withdraw_rxqs(dp, &port, 1);
+    ports_take_tx(dp, &odp, 1);
     port_free_rxqs(port);
     error = netdev_poll(port->netdev) == NETDEV_POLL_NONE ? 0 : port_configure(dp, port, errorp);
     if (!error) {

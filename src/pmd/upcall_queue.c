@@ -139,15 +139,21 @@ port_unref(struct upcall_port *p, uint32_t n)
 }
 
 void
-upcall_port_del(struct dp *dp, odp_port_t odp)
+upcall_ports_del(struct dp *dp, const odp_port_t *odps, size_t n)
 {
-    struct upcall_port *p = rcu_get_protected(&dp->upcalls->ports[odp]);
+    struct upcall_port **gone = xcalloc(n, sizeof *gone);
 
-    rcu_assign(&dp->upcalls->ports[odp], NULL);
+    for (size_t i = 0; i < n; i++) {
+        gone[i] = rcu_get_protected(&dp->upcalls->ports[odps[i]]);
+        rcu_assign(&dp->upcalls->ports[odps[i]], NULL);
+    }
     rcu_synchronize();
-    atomic_store(&p->gone, true);
-    port_drain(p);
-    port_unref(p, 1);
+    for (size_t i = 0; i < n; i++) {
+        atomic_store(&gone[i]->gone, true);
+        port_drain(gone[i]);
+        port_unref(gone[i], 1);
+    }
+    free(gone);
 }
 
 unsigned

@@ -168,6 +168,12 @@ def test_2000_ports(made):
     switch.ofctl("add-flow", "br0", "actions=output:1")
     switch.appctl("netdev-dummy/receive", "x1999", BROADCAST)
     wait_for(lambda: n_rx(switch, "x1999") == 1, what="the frame")
+    switch.vsctl(*sum([["--", "del-port", "br0", "x%d" % i] for i in range(1500)], [])[1:])
+    left = re.findall(r"^ *port \d+: (x\d+)", switch.appctl("dpctl/show"), re.M)
+    assert sorted(left) == sorted("x%d" % i for i in range(1500, 2000))
+    assert len(re.findall(r"\(x\d+\): addr", switch.ofctl("show", "br0"))) == 500
+    switch.appctl("netdev-dummy/receive", "x1999", BROADCAST)
+    wait_for(lambda: n_rx(switch, "x1999") == 2, what="a frame of a port that stays")
 
 
 @pytest.mark.parametrize("level", ["--enable-dummy", "--enable-dummy=system"])

@@ -188,7 +188,7 @@ test_a_deleted_port_takes_its_misses_along(void **state)
 
     miss(3, 4);
     assert_int_equal(take(up, 1), 1);
-    upcall_port_del(dp, 3);
+    upcall_ports_del(dp, &(odp_port_t){3}, 1);
     // One is out and stays good; the others are freed.
     assert_int_equal(rte_mempool_in_use_count(netdev_default_pool()), in_use + 1);
     assert_int_equal(up[0]->key.w[0], 3);
@@ -226,7 +226,7 @@ test_a_batch_is_given_back(void **state)
     miss(3, 3);
     miss(2, 3);
     assert_int_equal(take(up, 9), 9);
-    upcall_port_del(dp, 3);
+    upcall_ports_del(dp, &(odp_port_t){3}, 1);
     upcall_free_all(dp, up, 9);
     upcall_free_all(dp, up, 0);
     assert_int_equal(rte_mempool_in_use_count(netdev_default_pool()), in_use);
