@@ -147,13 +147,55 @@ dp_inject(struct dp *dp, uint16_t pmd_index, struct rte_mbuf **m, unsigned n,
 }
 
 void
-upcall_give_back(struct dp *dp, struct upcall *up, const struct dp_actions *actions)
+upcall_flush(struct dp *dp, struct upcall_returns *r)
 {
-    struct origin from = {.depth = up->depth};
+    struct origin from = {.md.in_port = r->in_port};
+    struct dp_actions actions = {0};
 
-    packet_md_from_key(&up->key, &from.md);
-    inject(dp, up->pmd_index, &up->mbuf, 1, &from, actions);
+    if (r->n) {
+        dp_put_output(&actions, r->out_port);
+        inject(dp, r->pmd_index, r->m, r->n, &from, &actions);
+        dp_actions_fini(&actions);
+        r->n = 0;
+    }
+}
+
+// A packet that is only sent, at no priority: of what was known of it the PMD needs the port.
+static bool
+may_wait(const struct upcall *up, const struct dp_actions *actions, odp_port_t *out_port)
+{
+    const uint64_t priority = (uint64_t)UINT32_MAX << (offsetof(struct flow, skb_priority) % 8 * 8);
+
+    return plan_is_output(actions, out_port) &&
+           !(flow_key_word(&up->key, FLOW_WORD_OF(skb_priority)) & priority);
+}
+
+void
+upcall_give_back(struct dp *dp, struct upcall *up, const struct dp_actions *actions,
+                 struct upcall_returns *r)
+{
+    odp_port_t in_port = (odp_port_t)up->key.w[0], out_port = 0;
+    bool waits = may_wait(up, actions, &out_port);
+
+    if (!waits || r->in_port != in_port || r->out_port != out_port ||
+        r->pmd_index != up->pmd_index) {
+        upcall_flush(dp, r);
+    }
+    if (waits) {
+        r->in_port = in_port;
+        r->out_port = out_port;
+        r->pmd_index = up->pmd_index;
+        r->m[r->n++] = up->mbuf;
+    } else {
+        struct origin from = {.depth = up->depth};
+
+        packet_md_from_key(&up->key, &from.md);
+        inject(dp, up->pmd_index, &up->mbuf, 1, &from, actions);
+    }
     up->mbuf = NULL;
+    if (r->n == UPCALL_RETURNS) {
+        upcall_flush(dp, r);
+    }
 }
 
 static void

@@ -73,17 +73,27 @@ plan_is_drop(const struct dp_actions *actions, uint32_t *reason)
     return false;
 }
 
+bool
+plan_is_output(const struct dp_actions *actions, odp_port_t *port)
+{
+    const struct dp_action *first = (const struct dp_action *)actions->data;
+
+    if (!actions->size || first->type != DP_ACT_OUTPUT ||
+        (size_t)first->len8 * 8 != actions->size) {
+        return false;
+    }
+    *port = ((const struct dp_act_port *)first)->port;
+    return true;
+}
+
 // Decides how the list runs.
 static void
 plan_classify(struct plan *plan)
 {
-    const struct dp_action *first = (const struct dp_action *)plan->actions.data;
-
     if (plan_is_drop(&plan->actions, &plan->drop_reason)) {
         plan->kind = PLAN_DROP;
-    } else if (first->type == DP_ACT_OUTPUT && (size_t)first->len8 * 8 == plan->actions.size) {
+    } else if (plan_is_output(&plan->actions, &plan->port)) {
         plan->kind = PLAN_OUTPUT;
-        plan->port = ((const struct dp_act_port *)first)->port;
     } else {
         plan->kind = PLAN_LIST;
     }

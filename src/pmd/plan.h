@@ -53,6 +53,8 @@ struct plan_table {
 
 // Does the list do nothing but drop?  Then '*reason' is an enum drop_reason.
 bool plan_is_drop(const struct dp_actions *, uint32_t *reason);
+/* True if the list is an output to '*port' and nothing else. */
+bool plan_is_output(const struct dp_actions *, odp_port_t *port);
 void plan_table_init(struct plan_table *);
 void plan_table_fini(struct plan_table *); // all plans, referred to or not
 const struct plan *plan_get(struct plan_table *, const struct dp_actions *);

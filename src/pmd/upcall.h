@@ -48,9 +48,23 @@ void upcall_free(struct dp *, struct upcall *);
 // The same for all of a batch, at the cost of about one: PMDs look at what comes back all the time.
 void upcall_free_all(struct dp *, struct upcall **, unsigned n);
 
+// Packets on their way back that go the same way, gathered: one thread's, for the time of a batch.
+// A few, since the first one waits for the last.
+enum { UPCALL_RETURNS = 8 };
+struct upcall_returns {
+    unsigned n; // 0: none, and the rest says nothing
+    uint16_t pmd_index;
+    odp_port_t in_port, out_port;
+    struct rte_mbuf *m[UPCALL_RETURNS];
+};
+
 // Gives the packet back to the PMD that sent it, which runs 'actions' on it as dp_inject() says; a
-// packet that recirculates on and on is stopped even where a handler sees each pass of it.
-void upcall_give_back(struct dp *, struct upcall *, const struct dp_actions *actions);
+// packet that recirculates on and on is stopped even where a handler sees each pass of it.  Where
+// it may wait for others it does, in 'returns', but no packet passes another one of its port.
+void upcall_give_back(struct dp *, struct upcall *, const struct dp_actions *actions,
+                      struct upcall_returns *returns);
+// Sends what waits.
+void upcall_flush(struct dp *, struct upcall_returns *);
 
 // With no handler thread (n_handlers == 0) the PMD calls this function in place, once per batch.
 typedef void upcall_inline_fn(struct upcall **, unsigned n, void *aux);

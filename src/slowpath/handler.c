@@ -37,6 +37,21 @@ mask_make_exact(const struct upcall *up, struct flow_mask *mask)
     }
 }
 
+enum { HEADS = 2 * SLOWPATH_BATCH };
+
+/* One batch, for as long as it lasts. */
+struct batch {
+    struct slowpath *sp;
+    struct upcall **ups; /* NULL: done with an earlier one */
+    unsigned n;
+    struct xlate_share share;
+    struct upcall_returns returns;
+    uint32_t signature[SLOWPATH_BATCH]; /* of misses */
+    /* Lists of misses by some bits of the signature, in order: the place + 1, 0 ends. */
+    uint8_t heads[HEADS], next[SLOWPATH_BATCH];
+};
+static_assert(SLOWPATH_BATCH < UINT8_MAX, "a place + 1 is a byte");
+
 const struct dp_actions *
 slowpath_actions(const struct xlate_out *out, struct dp_actions *slow)
 {
@@ -90,13 +105,6 @@ install(struct slowpath *sp, const struct upcall *up, const struct flow *flow,
     dp_actions_fini(&slow);
 }
 
-/* Gives the packet back to the datapath with 'actions'. */
-static void
-give_back(struct slowpath *sp, struct upcall *up, const struct dp_actions *actions)
-{
-    upcall_give_back(sp->dp, up, actions);
-}
-
 /* What 'up' adds to statistics: a packet that hit a slow-path flow was counted there. */
 static void
 xlate_in_init(struct slowpath *sp, struct xlate_in *in, const struct upcall *up,
@@ -117,22 +125,22 @@ xlate_in_init(struct slowpath *sp, struct xlate_in *in, const struct upcall *up,
 
 /* One packet for itself: each has effects of its own (messages, learning from its bytes). */
 static void
-handle_packet(struct slowpath *sp, struct upcall *up, const struct flow *flow)
+handle_packet(struct batch *b, struct upcall *up, const struct flow *flow)
 {
     struct xlate_in in;
     struct xlate_out out;
 
-    xlate_in_init(sp, &in, up, flow);
+    xlate_in_init(b->sp, &in, up, flow);
     xlate(&in, &out);
-    give_back(sp, up, &out.actions);
+    upcall_give_back(b->sp->dp, up, &out.actions, &b->returns);
     xlate_out_fini(&out);
 }
 
-/* 'n' misses with the key of ups[0]: translates once, installs, sends all of them.  'share' is NULL
- * if nothing else is in the batch. */
+/* 'n' misses with the key of ups[0]: translates once, installs, sends all of them. */
 static void
-handle_misses(struct slowpath *sp, struct upcall **ups, unsigned n, struct xlate_share *share)
+handle_misses(struct batch *b, struct upcall **ups, unsigned n)
 {
+    struct slowpath *sp = b->sp;
     uint64_t seq = ofprotos_seq(sp->ofprotos), state_seq = xlate_state_seq();
     uint64_t n_bytes = 0;
     struct xlate_in in;
@@ -142,7 +150,7 @@ handle_misses(struct slowpath *sp, struct upcall **ups, unsigned n, struct xlate
     flow_from_key(&ups[0]->key, &flow);
     xlate_in_init(sp, &in, ups[0], &flow);
     in.want_cache = true;
-    in.share = share;
+    in.share = b->n > 1 ? &b->share : NULL;
     xlate(&in, &out);
     if (n > 1 && !out.slow) {
         for (unsigned i = 1; i < n; i++) {
@@ -153,25 +161,25 @@ handle_misses(struct slowpath *sp, struct upcall **ups, unsigned n, struct xlate
     if (!out.drop_unknown) {
         install(sp, ups[0], &flow, &out, seq, state_seq);
     }
-    give_back(sp, ups[0], &out.actions);
+    upcall_give_back(sp->dp, ups[0], &out.actions, &b->returns);
     for (unsigned i = 1; i < n; i++) {
         if (out.slow) {
-            handle_packet(sp, ups[i], &flow);
+            handle_packet(b, ups[i], &flow);
         } else {
-            give_back(sp, ups[i], &out.actions);
+            upcall_give_back(sp->dp, ups[i], &out.actions, &b->returns);
         }
     }
     xlate_out_fini(&out);
 }
 
 static void
-handle_action(struct slowpath *sp, struct upcall *up)
+handle_action(struct batch *b, struct upcall *up)
 {
     struct flow flow;
 
     if (up->userspace.kind == DP_USERSPACE_SLOW_PATH) {
         flow_from_key(&up->key, &flow);
-        handle_packet(sp, up, &flow);
+        handle_packet(b, up, &flow);
     }
 }
 
@@ -189,12 +197,6 @@ signature(const struct upcall *up)
     return (uint32_t)(h >> 32);
 }
 
-struct batch {
-    struct upcall **ups; /* NULL: done with an earlier one */
-    unsigned n;
-    uint32_t signature[SLOWPATH_BATCH]; /* of misses */
-};
-
 /* Upcalls were written by another core: so many are fetched at a time. */
 enum { FETCH_AHEAD = 4 };
 
@@ -207,16 +209,28 @@ prefetch_upcall(const struct upcall *up)
 }
 
 static void
-batch_init(struct batch *b, struct upcall **ups, unsigned n)
+batch_init(struct batch *b, struct slowpath *sp, struct upcall **ups, unsigned n)
 {
+    b->sp = sp;
     b->ups = ups;
     b->n = n;
+    b->returns.n = 0;
+    xlate_share_init(&b->share);
     for (unsigned i = 0; i < n; i++) {
         if (i + FETCH_AHEAD < n) {
             prefetch_upcall(ups[i + FETCH_AHEAD]);
         }
         __builtin_prefetch(ups[i]->mbuf);
         b->signature[i] = ups[i]->type == UPCALL_MISS ? signature(ups[i]) : 0;
+    }
+    memset(b->heads, 0, sizeof b->heads);
+    for (unsigned i = n; i-- > 0;) {
+        if (ups[i]->type == UPCALL_MISS) {
+            uint8_t *head = &b->heads[b->signature[i] % HEADS];
+
+            b->next[i] = *head;
+            *head = (uint8_t)(i + 1);
+        }
     }
 }
 
@@ -228,8 +242,10 @@ take_same(struct batch *b, unsigned first, struct upcall **same)
     unsigned n_same = 0;
 
     same[n_same++] = up;
-    for (unsigned i = first + 1; i < b->n; i++) {
-        if (b->signature[i] == b->signature[first] && b->ups[i] && b->ups[i]->type == UPCALL_MISS &&
+    for (unsigned at = b->next[first]; at; at = b->next[at - 1]) {
+        unsigned i = at - 1;
+
+        if (b->signature[i] == b->signature[first] && b->ups[i] &&
             flow_key_equal(&b->ups[i]->key, &up->key)) {
             same[n_same++] = b->ups[i];
             b->ups[i] = NULL;
@@ -243,23 +259,22 @@ handle_batch(struct upcall **ups, unsigned n, void *slowpath_)
 {
     struct slowpath *sp = slowpath_;
     struct upcall *all[SLOWPATH_BATCH], *same[SLOWPATH_BATCH];
-    struct xlate_share share;
     struct batch b;
 
-    xlate_share_init(&share);
     memcpy(all, ups, n * sizeof *ups);
-    batch_init(&b, ups, n);
+    batch_init(&b, sp, ups, n);
     for (unsigned i = 0; i < n; i++) {
         if (!ups[i]) {
             continue;
         }
         if (ups[i]->type == UPCALL_MISS) {
-            handle_misses(sp, same, take_same(&b, i, same), n > 1 ? &share : NULL);
+            handle_misses(&b, same, take_same(&b, i, same));
         } else {
-            handle_action(sp, ups[i]);
+            handle_action(&b, ups[i]);
         }
     }
-    xlate_share_fini(&share);
+    upcall_flush(sp->dp, &b.returns);
+    xlate_share_fini(&b.share);
     atomic_fetch_add_explicit(&sp->n_upcalls, n, memory_order_relaxed);
     upcall_free_all(sp->dp, all, n);
 }

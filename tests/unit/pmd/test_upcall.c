@@ -232,6 +232,114 @@ test_a_batch_is_given_back(void **state)
     assert_int_equal(rte_mempool_in_use_count(netdev_default_pool()), in_use);
 }
 
+// --- giving back ----------------------------------------------------------------------------
+
+enum { N_BACK = 120, SINK_A = 11, SINK_B = 12 };
+
+static struct {
+    unsigned n[2];
+    uint16_t came[2][N_BACK]; // UDP source ports, as they came
+} sinks;
+
+static void
+sink_tx(struct netdev *netdev, uint16_t qid, struct rte_mbuf **m, uint16_t n)
+{
+    unsigned s = netdev->name[0] == 'b';
+
+    (void)qid;
+    for (uint16_t i = 0; i < n; i++) {
+        assert_true(sinks.n[s] < N_BACK);
+        sinks.came[s][sinks.n[s]++] = get_be16(rte_pktmbuf_mtod_offset(m[i], uint8_t *, 34));
+        rte_pktmbuf_free(m[i]);
+    }
+}
+
+// Where packet 'i' goes: runs of one to eleven to one port, lists of two, drops.
+static void
+actions_of(unsigned i, struct dp_actions *actions)
+{
+    switch (i / 11 % 5) {
+    case 0:
+        dp_put_output(actions, SINK_A);
+        break;
+    case 1:
+        dp_put_output(actions, i % 3 ? SINK_A : SINK_B);
+        break;
+    case 2:
+        dp_put_output(actions, SINK_A);
+        dp_put_output(actions, SINK_B);
+        break;
+    case 3:
+        dp_put_drop(actions, DP_DROP_OF_PIPELINE);
+        break;
+    default:
+        dp_put_output(actions, SINK_B);
+        break;
+    }
+}
+
+static bool
+goes_to(unsigned i, odp_port_t port)
+{
+    struct dp_actions actions = {0};
+    bool found = false;
+
+    actions_of(i, &actions);
+    DP_ACTION_FOREACH (a, actions.data, actions.size) {
+        found |= a->type == DP_ACT_OUTPUT && ((const struct dp_act_port *)a)->port == port;
+    }
+    dp_actions_fini(&actions);
+    return found;
+}
+
+static void
+expect_in_order(unsigned sink, odp_port_t port, const uint16_t *sent)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < N_BACK; i++) {
+        if (goes_to(i, port)) {
+            assert_true(n < sinks.n[sink]);
+            assert_int_equal(sinks.came[sink][n++], sent[i]);
+        }
+    }
+    assert_int_equal(sinks.n[sink], n);
+}
+
+// Packets that wait for others on their way back are all sent, each where it is to go, and none
+// passes another one; those of two ports take turns.
+static void
+test_packets_given_back_keep_their_order(void **state)
+{
+    struct netdev *a = fake_netdev("a", sink_tx), *b = fake_netdev("b", sink_tx);
+    unsigned in_use = rte_mempool_in_use_count(netdev_default_pool());
+    struct upcall_returns returns = {.n = 0};
+    struct upcall *up[N_BACK];
+    uint16_t sent[N_BACK];
+
+    fake_pmd_connect(pmd, SINK_A, a);
+    fake_pmd_connect(pmd, SINK_B, b);
+    miss(1, N_BACK / 2);
+    miss(2, N_BACK / 2);
+    assert_int_equal(take(up, N_BACK), N_BACK);
+    for (unsigned i = 0; i < N_BACK; i++) {
+        struct dp_actions actions = {0};
+        sent[i] = get_be16(rte_pktmbuf_mtod_offset(up[i]->mbuf, uint8_t *, 34));
+        actions_of(i, &actions);
+        upcall_give_back(dp, up[i], &actions, &returns);
+        dp_actions_fini(&actions);
+        assert_null(up[i]->mbuf);
+    }
+    upcall_flush(dp, &returns);
+    upcall_free_all(dp, up, N_BACK);
+    fake_pmd_settle(pmd);
+    expect_in_order(0, SINK_A, sent);
+    expect_in_order(1, SINK_B, sent);
+    assert_int_equal(rte_mempool_in_use_count(netdev_default_pool()), in_use);
+    fake_netdev_free(a);
+    fake_netdev_free(b);
+}
+
 static void *
 sleeper(void *taken)
 {
@@ -314,8 +422,8 @@ main(void)
         TEST(test_handlers_divide_the_ports),
         TEST(test_a_deleted_port_takes_its_misses_along),
         TEST(test_a_sleeper_holds_up_no_grace_period),
-
         TEST(test_a_batch_is_given_back),
+        TEST(test_packets_given_back_keep_their_order),
         TEST(test_a_miss_wakes_the_handler),
     };
     return cmocka_run_group_tests(tests, fake_group_start, NULL);
