@@ -104,6 +104,20 @@ flow_release(void *cold_)
     rcu_defer((rcu_fn *)cold_free, cold);
 }
 
+// What ufid_grow() is about to need of the flows whose heads come some places later: a line of
+// each, anywhere in memory, and that tells where the next one is.
+static void
+ufid_prefetch(const struct megaflows *mf, uint32_t i)
+{
+    enum { COLD_AHEAD = 8, FLOW_AHEAD = 16 };
+
+    if (i + FLOW_AHEAD <= mf->ufid_mask) {
+        __builtin_prefetch(&mf->slab[mf->ufid_heads[i + FLOW_AHEAD]].cold);
+        // Slot 0 is nobody's, and has none.
+        __builtin_prefetch(mf->slab[mf->ufid_heads[i + COLD_AHEAD]].cold);
+    }
+}
+
 static void
 ufid_grow(struct megaflows *mf)
 {
@@ -111,6 +125,7 @@ ufid_grow(struct megaflows *mf)
     uint32_t *heads = xcalloc((size_t)mask + 1, sizeof *heads);
 
     for (uint32_t i = 0; i <= mf->ufid_mask; i++) {
+        ufid_prefetch(mf, i);
         for (uint32_t slot = mf->ufid_heads[i], next; slot; slot = next) {
             struct flow_cold *cold = mf->slab[slot].cold;
             uint32_t *head = &heads[uuid_hash(&cold->ufid) & mask];
@@ -178,14 +193,12 @@ flow_publish(struct megaflows *mf, struct dp_flow *f, struct subtable *st,
 }
 
 static struct uuid
-flow_make_ufid(const struct lane *lane, const struct subtable *st, const uint64_t *value)
+flow_make_ufid(const struct subtable *st, const uint64_t *value)
 {
     struct uuid ufid;
 
     for (int half = 0; half < 2; half++) {
-        uint64_t h = hash_2u64(lane->w0, lane->map, (uint64_t)half + 1);
-        h = hash_bytes(st->mask, st->n_words * sizeof *st->mask, h);
-        h = hash_bytes(value, st->n_words * sizeof *value, h);
+        uint64_t h = hash_bytes(value, st->n_words * sizeof *value, st->ufid_basis[half]);
         memcpy(&ufid.b[half * 8], &h, sizeof h);
     }
     return ufid;
@@ -271,7 +284,7 @@ megaflow_put_locked(struct megaflows *mf, const struct dp_flow_put *put, struct 
     flow_set_values(f, w, n);
     f->cold->hash = hash;
     f->cold->asked = flow_asked_outside(put->mask, shape);
-    f->cold->ufid = flow_make_ufid(lane, st, w);
+    f->cold->ufid = flow_make_ufid(st, w);
     lane_note_put(lane, st, w);
     count_port_flow(mf, put->key->in_port, 1);
     flow_publish(mf, f, st, put->actions);

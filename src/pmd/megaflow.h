@@ -68,6 +68,7 @@ struct subtable {
     uint32_t n_words;
     uint32_t n_flows;                   /* control only */
     uint32_t place;                     /* control only: in the lane's view */
+    uint64_t ufid_basis[2];             // the halves' hashes of lane and mask; control only
     struct flow_key *wild_mask;         // wild only: sparse
     RCU_PTR(struct subtable) wild_next; /* wild only; control: w, pmd: r */
 } CACHE_ALIGNED;

@@ -6,6 +6,7 @@
 // array is rebuilt.  An array is at most 4/7 full, so almost every lookup reads one line.
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "pmd/megaflow.h"
 
@@ -40,6 +41,10 @@ subtable_create(struct lane *lane, const uint64_t *mask, uint32_t n_words)
     st->n_words = n_words;
     if (n_words) {
         memcpy(st->mask, mask, n_words * sizeof *mask);
+    }
+    for (unsigned half = 0; lane && half < 2; half++) {
+        uint64_t h = hash_2u64(lane->w0, lane->map, half + 1);
+        st->ufid_basis[half] = hash_bytes(st->mask, n_words * sizeof *st->mask, h);
     }
     subtable_set_map(st, subtable_map_create(1));
     return st;
