@@ -8,7 +8,12 @@
 #include "pmd/dp_int.h"
 #include "pmd/pmd.h"
 
-enum { EXTRACT_PREFETCH_AHEAD = 4 };
+enum {
+    EXTRACT_PREFETCH_AHEAD = 4,
+    FEED_WINDOW = 1024, // packets of a queue that dpcls found, before it is judged
+    FEED_KNOWN = 32,    // one of so many known to the caches is little
+    FEED_TURNS = 16,
+};
 
 // Headers to keys.  What is not even an Ethernet frame goes.
 static uint32_t
@@ -283,7 +288,43 @@ emc_random_countdown(uint32_t inv_prob)
     return n > 1 ? (int64_t)((__uint128_t)random_u64() * n >> 64) : 0;
 }
 
-// What a lower stage found moves up: into the SMC always, into the EMC now and then.
+// A queue whose packets the caches hardly ever know fills them with words that nobody asks for
+// again, and which take lines of memory from those of other queues.  The hashes of such a queue
+// have turns, one of 16 at a time.  Where packets do come again those are found, and that is enough
+// for the others to be taken, too.
+static bool
+queue_feeds_all(const struct pmd *pmd, const struct burst *b)
+{
+    struct rxq *rxq = pmd->polling;
+
+    if (!rxq || b->md) {
+        return !rxq || !rxq->feeds_by_turns;
+    }
+    rxq->n_promoted += burst_count(b, b->promote);
+    if (UNLIKELY(rxq->n_promoted >= FEED_WINDOW)) {
+        uint64_t seen = atomic_load_explicit(&rxq->n_packets, memory_order_relaxed);
+        uint64_t came = seen - rxq->promoted_seen;
+        rxq->feeds_by_turns = came - came / FEED_KNOWN < rxq->n_promoted;
+        rxq->feed_turn++;
+        rxq->promoted_seen = seen;
+        rxq->n_promoted = 0;
+    }
+    return !rxq->feeds_by_turns;
+}
+
+static void
+feed_smc(struct pmd *pmd, struct smc *smc, const struct burst *b)
+{
+    bool all = queue_feeds_all(pmd, b);
+
+    BURST_FOREACH (i, b->promote) {
+        if (all || (b->hash[i] >> 28 ^ pmd->polling->feed_turn) % FEED_TURNS == 0) {
+            smc_insert(smc, b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
+        }
+    }
+}
+
+// What a lower stage found moves up: into the SMC nearly always, into the EMC now and then.
 static void
 promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
 {
@@ -292,10 +333,8 @@ promote(struct pmd *pmd, struct burst *b, uint32_t below_emc)
     struct emc *emc = &pmd->emc;
     const struct emc_table *t = rcu_get(&emc->table);
 
-    if (smc) {
-        BURST_FOREACH (i, b->promote) {
-            smc_insert(smc, b->hash[i], megaflow_slot(pmd->mf, b->flow[i]));
-        }
+    if (smc && b->promote) {
+        feed_smc(pmd, smc, b);
     }
     if (!inv_prob || t->rest) {
         return;

@@ -56,6 +56,10 @@ struct rxq {
     uint64_t refused_tsc;                     /* pmd: when some were refused last */
     uint64_t refused_seen;                    /* pmd: how many packets had come by then */
     uint64_t rest_tsc;                        /* pmd: not polled before that */
+    uint64_t promoted_seen;                   /* pmd: packets by the last look at feeding */
+    uint32_t n_promoted;                      /* pmd: that dpcls found since */
+    uint32_t feed_turn;                       /* pmd; see queue_feeds_all() */
+    bool feeds_by_turns;                      /* pmd: the caches know hardly any */
     _Atomic uint64_t drops[DROP_N_REASONS];   /* pmd: w, main: r */
 };
 

@@ -98,6 +98,7 @@ FUNCTIONS = {
         "verify_some": "verify", "verify_trains": "verify", "train_is_of_flow": "verify",
         "emc_is_resting": "emc", "emc_inv_prob": "emc", "emc_lookup": "emc",
         "smc_lookup": "smc",
+        "queue_feeds_all": "promote", "feed_smc": "promote",
         "emc_insert": "promote", "emc_random_countdown": "promote", "promote": "promote",
     },
     "pmd/dpcls.c": {"is_record_of": "hash", "find_displaced": "hash", "pmd_find_lane": "hash"},
