@@ -4,9 +4,7 @@
  * others marked for removal in it; a commit advances the version that readers begin with.
  *
  * A removed rule stays linked until a grace period has passed, because a translation that began
- * with the version before must still find it.  Such rules wait in batches of garbage: commit defers
- * the batch by RCU, the reclaimer moves it to the 'ripe' list, and main unlinks from the loop's
- * hook.
+ * with the version before must still find it (flow_garbage.c).
  *
  * Main thread.
  */
@@ -19,114 +17,6 @@
 
 COVERAGE_DEFINE(ofproto_flush);
 COVERAGE_DEFINE(rev_flow_table);
-
-/* Rules of one commit that wait for a grace period. */
-struct garbage {
-    struct ofprotos *all;
-    struct garbage *next_ripe;   /* under all->lock; main, once taken */
-    struct garbage *prev, *next; /* in all->garbage */
-    struct ofproto *ofproto;
-    size_t n, done; /* rules; how many of them are unlinked */
-    struct rule *rules[];
-};
-
-/* How long one iteration of the loop may unlink. */
-#define GARBAGE_US 2000
-
-/* --- garbage -------------------------------------------------------------------------------------
- */
-
-/* Reclaimer's thread, or main for what never needed a grace period. */
-static void
-garbage_is_ripe(void *g_)
-{
-    struct garbage *g = g_;
-    struct ofprotos *all = g->all;
-
-    pthread_mutex_lock(&all->lock);
-    g->next_ripe = all->ripe;
-    all->ripe = g;
-    pthread_mutex_unlock(&all->lock);
-    loop_wake(all->loop);
-}
-
-/* Unlinks rules until all are done or 'deadline' (clock_now_us()) has come; true if all are. */
-static bool
-garbage_collect(struct garbage *g, int64_t deadline)
-{
-    while (g->done < g->n) {
-        struct rule *r = g->rules[g->done++];
-        struct cls *cls = r->ofproto->tables[r->table_id].cls;
-        bool stop = g->done % 32 == 0 && clock_now_us() >= deadline;
-
-        cls_unlink(cls, &r->cls);
-        if (stop || g->done >= g->n || g->rules[g->done]->table_id != r->table_id) {
-            cls_publish(cls);
-        }
-        rule_unref(r);
-        if (stop) {
-            break;
-        }
-    }
-    return g->done >= g->n;
-}
-
-static void
-garbage_free(struct garbage *g)
-{
-    if (g->prev) {
-        g->prev->next = g->next;
-    } else {
-        g->all->garbage = g->next;
-    }
-    if (g->next) {
-        g->next->prev = g->prev;
-    }
-    free(g);
-}
-
-void
-flow_garbage_run(struct ofprotos *all)
-{
-    int64_t deadline = clock_now_us() + GARBAGE_US;
-    struct garbage *g = all->unlinking;
-
-    if (!g) {
-        pthread_mutex_lock(&all->lock);
-        g = all->ripe;
-        all->ripe = NULL;
-        pthread_mutex_unlock(&all->lock);
-    }
-    while (g && garbage_collect(g, deadline)) {
-        struct garbage *done = g;
-
-        g = g->next_ripe;
-        garbage_free(done);
-        if (g && clock_now_us() >= deadline) {
-            break;
-        }
-    }
-    all->unlinking = g;
-    if (g) {
-        loop_wake(all->loop); /* The next iteration goes on. */
-    }
-}
-
-static struct garbage *
-garbage_create(struct ofproto *ofproto, size_t n)
-{
-    struct garbage *g = xzalloc(sizeof *g + n * sizeof g->rules[0]);
-    struct ofprotos *all = ofproto->all;
-
-    g->all = all;
-    g->ofproto = ofproto;
-    g->next = all->garbage;
-    if (g->next) {
-        g->next->prev = g;
-    }
-    all->garbage = g;
-    return g;
-}
 
 /* --- transactions --------------------------------------------------------------------------------
  */
@@ -195,14 +85,14 @@ flow_txn_show(struct flow_txn *txn, struct rule *r)
 void
 flow_discard(struct ofproto *p, struct rule *const *rules, size_t n)
 {
-    struct garbage *g = garbage_create(p, n);
+    struct flow_garbage *g = flow_garbage_create(p, n);
 
     for (size_t i = 0; i < n; i++) {
         if (rules[i]) {
-            g->rules[g->n++] = rules[i];
+            flow_garbage_put(g, rules[i]);
         }
     }
-    garbage_is_ripe(g);
+    flow_garbage_is_ripe(g);
 }
 
 void
@@ -257,7 +147,7 @@ is_gone(const struct flow_txn *txn, const struct rule *r)
 }
 
 static void
-txn_publish_op(struct flow_txn *txn, const struct flow_txn_op *op, struct garbage *g)
+txn_publish_op(struct flow_txn *txn, const struct flow_txn_op *op, struct flow_garbage *g)
 {
     struct ofproto *p = txn->ofproto;
     struct rule *r = op->rule;
@@ -276,7 +166,7 @@ txn_publish_op(struct flow_txn *txn, const struct flow_txn_op *op, struct garbag
     if (!op->silent && (r->flags & RULE_SEND_FLOW_REM) && !is_hidden(r)) {
         connmgr_send_flow_removed(p->connmgr, r, op->reason);
     }
-    g->rules[g->n++] = r;
+    flow_garbage_put(g, r);
 }
 
 /* True if 'before', which may be NULL, took away a rule in favour of the one that was added next.
@@ -349,7 +239,7 @@ void
 flow_txn_commit(struct flow_txn *txn)
 {
     struct ofproto *p = txn->ofproto;
-    struct garbage *g = NULL;
+    struct flow_garbage *g = NULL;
     bool has_groups;
 
     if (txn->has_holders || p->learned) {
@@ -360,7 +250,7 @@ flow_txn_commit(struct flow_txn *txn)
     if (txn->n_ops) {
         coverage_inc(rev_flow_table);
         if (txn->n_removals) {
-            g = garbage_create(p, txn->n_removals);
+            g = flow_garbage_create(p, txn->n_removals);
         }
         publish_tables(txn);
         atomic_store_explicit(&p->version, txn->version, memory_order_release);
@@ -381,7 +271,7 @@ flow_txn_commit(struct flow_txn *txn)
         changes_publish(p->all);
     }
     if (g) {
-        rcu_defer(garbage_is_ripe, g);
+        rcu_defer(flow_garbage_is_ripe, g);
     }
     free(txn->ops);
     txn->ops = NULL;
@@ -469,11 +359,7 @@ flow_tables_destroy(struct ofproto *p)
     if (p->all->is_ending) {
         return;
     }
-    for (struct garbage *g = p->all->garbage; g; g = g->next) {
-        if (g->ofproto == p) {
-            garbage_collect(g, INT64_MAX);
-        }
-    }
+    flow_garbage_collect(p);
     for (int i = 0; i <= OFPROTO_N_TABLES; i++) {
         struct oftable *t = &p->tables[i];
 

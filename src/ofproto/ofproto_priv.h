@@ -33,7 +33,7 @@ struct ofconn;
 /* --- the set ------------------------------------------------------------------------------------
  */
 
-struct garbage;
+struct flow_garbage;
 struct handler_job;
 
 enum {
@@ -64,9 +64,9 @@ struct ofprotos {
     struct lacp_waiting *lacp_waiting; /* uthash (lacp_in.c) */
     /* For limits-show; main: of one connection at once, ever. */
     size_t most_backlog;
-    struct garbage *ripe;                   /* grace period over: to be unlinked */
-    struct garbage *unlinking;              /* main only: taken from 'ripe', not yet done */
-    struct garbage *garbage;                /* main only: all batches that wait */
+    struct flow_garbage *ripe;              /* grace period over: to be unlinked */
+    struct flow_garbage *unlinking;         /* main only: taken from 'ripe', not yet done */
+    struct flow_garbage *garbage;           /* main only: all batches that wait */
     struct loop_timer timer;                /* once a second */
     uint64_t dp_meters[DP_MAX_METERS / 64]; /* the datapath's meters in use */
     uint64_t netdev_seq;                    /* netdev_global_change_seq() last looked at */
@@ -349,8 +349,19 @@ void flow_tables_destroy(struct ofproto *);
 void flow_tables_flush(struct ofproto *);
 /* Unlinks rules that were linked for no version, piece by piece; NULLs are skipped. */
 void flow_discard(struct ofproto *, struct rule *const *rules, size_t n);
-/* Unlinks what a grace period has freed, a bounded amount; a loop hook. */
+
+/* --- flow_garbage.c
+ * -------------------------------------------------------------------------------- */
+
+/* A batch for 'n' rules, which are put into it with the references that the tables have. */
+struct flow_garbage *flow_garbage_create(struct ofproto *, size_t n);
+void flow_garbage_put(struct flow_garbage *, struct rule *);
+/* No reader can find the rules any more: takes the batch.  Any thread; an rcu_fn. */
+void flow_garbage_is_ripe(void *garbage);
+/* Unlinks what is ripe, a bounded amount; a loop hook. */
 void flow_garbage_run(struct ofprotos *);
+/* Unlinks all of a bridge that has no readers. */
+void flow_garbage_collect(struct ofproto *);
 
 /* --- flow_mod.c
  * ----------------------------------------------------------------------------------- */
