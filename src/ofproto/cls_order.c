@@ -12,6 +12,7 @@
  * Main only.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "ofproto/cls_int.h"
 
@@ -83,11 +84,44 @@ compare_dirty(const void *a_, const void *b_)
     return a->bound > b->bound ? -1 : a->bound < b->bound;
 }
 
-/* A single one, the common case, is known without a look into each subtable. */
-static bool
-is_dirty(const struct cls *cls, const struct cls_subtable *st)
+/* Copies entries [from, to) of 'list'; returns how many there are in 'out' then. */
+static size_t
+copy_entries(struct cls_order_entry *out, size_t n_out, const struct cls_order_entry *list,
+             size_t from, size_t to)
 {
-    return cls->n_dirty == 1 ? st == cls->dirty[0] : st->is_dirty;
+    if (from < to) {
+        memcpy(&out[n_out], &list[from], (to - from) * sizeof *list);
+    }
+    return n_out + (to - from);
+}
+
+/* merge() of a single dirty subtable, the common case: a rule came alone.  It looks into no
+ * subtable, and copies what is before, between and behind the places of the old entry and the new
+ * one at a stretch. */
+static size_t
+move_one(struct cls_subtable *st, bool stays, const struct cls_order_entry *list, size_t n_list,
+         struct cls_order_entry *to)
+{
+    size_t old = 0, place = 0, n_to;
+
+    while (old < n_list && list[old].subtable != st) {
+        old++;
+    }
+    while (place < n_list && list[place].bound >= st->bound) {
+        place++;
+    }
+    n_to = copy_entries(to, 0, list, 0, MIN(old, place));
+    if (old < place) {
+        n_to = copy_entries(to, n_to, list, old + 1, place);
+    }
+    if (stays) {
+        to[n_to++] = (struct cls_order_entry){st->bound, st};
+    }
+    if (old >= place) {
+        n_to = copy_entries(to, n_to, list, place, old);
+        place = MIN(old + 1, n_list);
+    }
+    return copy_entries(to, n_to, list, place, n_list);
 }
 
 /* Merges the 'n' first dirty subtables, which are sorted, with the clean ones of a list; returns
@@ -98,8 +132,11 @@ merge(const struct cls *cls, size_t n, const struct cls_order_entry *list, size_
 {
     size_t next = 0, n_to = 0;
 
+    if (cls->n_dirty == 1) {
+        return move_one(cls->dirty[0], n == 1, list, n_list, to);
+    }
     for (size_t i = 0; i < n_list; i++) {
-        if (is_dirty(cls, list[i].subtable)) {
+        if (list[i].subtable->is_dirty) {
             continue;
         }
         for (; next < n && cls->dirty[next]->bound > list[i].bound; next++) {
@@ -119,7 +156,9 @@ sort_dirty(struct cls *cls)
 {
     size_t n = cls->n_dirty;
 
-    qsort(cls->dirty, n, sizeof *cls->dirty, compare_dirty);
+    if (n > 1) {
+        qsort(cls->dirty, n, sizeof *cls->dirty, compare_dirty);
+    }
     while (n && !cls->dirty[n - 1]->n_rules) {
         n--;
     }
