@@ -131,25 +131,29 @@ ofproto_mark_dirty(struct ofproto *p)
 /* --- main
  * -------------------------------------------------------------------------------------------- */
 
-static size_t
-count_cookie(struct ofproto *p, const struct ofproto_learned *l)
-{
-    struct ofp_flow_stats_request fsr = {
-        .cookie = l->cookie,
-        .cookie_mask = UINT64_MAX,
-        .out_port = OFPP_NONE,
-        .out_group = OFP_GROUP_ANY,
-        .table_id = l->table_id,
-    };
-    struct rule **rules;
-    size_t n;
+struct cookie_count {
+    uint64_t cookie;
+    uint32_t n, limit;
+};
 
-    match_init_any(&fsr.match);
-    if (rules_collect(p, &fsr, &rules, &n)) {
-        return 0;
-    }
-    rules_unref(rules, n);
-    return n;
+static bool
+count_if_cookie(struct cls_rule *c, void *count_)
+{
+    struct cookie_count *count = count_;
+    const struct rule *r = rule_from_cls(c);
+
+    count->n += r->cookie == count->cookie && r->cls.priority <= UINT16_MAX;
+    return count->n < count->limit;
+}
+
+/* Has the table as many flows of the cookie as may be learned?  Looks no further than the last. */
+static bool
+is_limit_reached(struct ofproto *p, const struct ofproto_learned *l)
+{
+    struct cookie_count count = {.cookie = l->cookie, .limit = l->limit};
+
+    cls_visit_loose(p->tables[l->table_id].cls, ofproto_version(p), NULL, count_if_cookie, &count);
+    return count.n >= count.limit;
 }
 
 /* As a modify of that one flow: one that is there already keeps its counters, age and timeouts, and
@@ -191,7 +195,7 @@ run_learn(struct ofproto *p, const struct ofproto_learned *l)
             return;
         }
     }
-    if (!c && l->limit && count_cookie(p, l) >= l->limit) {
+    if (!c && l->limit && is_limit_reached(p, l)) {
         return;
     }
     ofpacts_append(&fm.actions, l->acts, l->acts_size);
