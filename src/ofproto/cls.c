@@ -212,6 +212,23 @@ cls_unlink(struct cls *cls, struct cls_rule *rule)
 }
 
 void
+cls_unlink_all(struct cls *cls)
+{
+    struct cls_subtable *st, *next;
+
+    HASH_ITER (hh, cls->subtables, st, next) {
+        cls_subtable_unlink_all(st);
+        if (!st->n_rules) {
+            cls_order_touch(cls, st);
+        }
+    }
+    for (int t = 0; t < CLS_N_TRIES; t++) {
+        cls_trie_clear(&cls->tries[t]);
+    }
+    cls->n_rules = 0;
+}
+
+void
 cls_rule_get_match(const struct cls_rule *rule, struct match *match)
 {
     const struct cls_subtable *st = rule->subtable;

@@ -76,6 +76,9 @@ void cls_mark_removed(struct cls_rule *, cls_version_t version);
 void cls_unmark_removed(struct cls_rule *);
 /* Unlinks.  The memory must live until a grace period has passed. */
 void cls_unlink(struct cls *, struct cls_rule *);
+/* The same for all rules that are linked, cls_n_rules() of them, none of which is visible in a
+ * version that a reader may have.  Takes a time for each mask, not for each rule. */
+void cls_unlink_all(struct cls *);
 /* Brings the order of search up to date with what was inserted and unlinked: once for all of that,
  * because it costs a walk over the masks.  Nearly free when nothing is to be done. */
 void cls_publish(struct cls *);

@@ -50,6 +50,7 @@ struct cls_subtable {
     int32_t bound;                   /* main: no rule has a higher priority */
     _Atomic uint32_t n_refs;         /* w all: rules not released, and the classifier */
     size_t n_rules;                  /* main: those that cls_rule_init() made count already */
+    size_t n_linked;                 /* main: those of 'n_rules' that cls_link_many() linked */
     size_t n_removed;                /* main: since 'bound' was computed */
     struct cls_long *longs;          /* main: indices of long lists */
     uint64_t n_undone;               /* main: removals, so far */
@@ -143,6 +144,8 @@ bool cls_subtable_ports(const struct cls_subtable *, const struct cls_rule *,
 /* Fetches what linking the rule will look at into the processor's cache. */
 void cls_subtable_warm(const struct cls_subtable *, const struct cls_rule *);
 void cls_subtable_unlink(struct cls_subtable *, struct cls_rule *);
+/* Unlinks all that is linked, without a look at the rules. */
+void cls_subtable_unlink_all(struct cls_subtable *);
 /* The highest priority that is really there; INT32_MIN when empty. */
 int32_t cls_subtable_max_priority(const struct cls_subtable *);
 

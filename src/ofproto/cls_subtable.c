@@ -200,16 +200,37 @@ cls_rule_release(struct cls_rule *rule)
     subtable_unref(rule->subtable);
 }
 
-void
-cls_subtable_destroy(struct cls *cls, struct cls_subtable *st)
+/* Empties what is made of the values of rules, but for the slots. */
+static void
+clear_indexes(struct cls_subtable *st)
 {
-    HASH_DEL(cls->subtables, st);
-    forget(cls, st);
     for (int s = 0; s < CLS_N_STAGES - 1; s++) {
         cls_filter_clear(&st->filter[s]);
     }
     cls_trie_clear(&st->ports);
     cls_longs_destroy(st);
+}
+
+void
+cls_subtable_unlink_all(struct cls_subtable *st)
+{
+    struct cls_slots *old = rcu_get_protected(&st->slots);
+
+    clear_indexes(st);
+    rcu_assign(&st->slots, NULL);
+    if (old) {
+        rcu_free(old);
+    }
+    st->n_rules -= st->n_linked;
+    st->n_linked = st->n_removed = 0;
+}
+
+void
+cls_subtable_destroy(struct cls *cls, struct cls_subtable *st)
+{
+    HASH_DEL(cls->subtables, st);
+    forget(cls, st);
+    clear_indexes(st);
     rcu_defer(subtable_free, st);
 }
 
@@ -389,6 +410,7 @@ cls_subtable_link(struct cls_subtable *st, struct cls_rule *rule)
 {
     _Atomic uint64_t *slot = slot_of(st, rule);
 
+    st->n_linked++;
     if (!slot) {
         index_values(st, rule, true);
         slots_put(slots_reserve(st), rule->hash, slot_value(rule));
@@ -403,6 +425,7 @@ cls_subtable_unlink(struct cls_subtable *st, struct cls_rule *rule)
     _Atomic uint64_t *slot = slot_of(st, rule);
 
     st->n_rules--;
+    st->n_linked--;
     st->n_removed++;
     if (!cls_list_unlink(st, slot, rule)) {
         atomic_store_explicit(slot, CLS_TOMB, memory_order_release);

@@ -245,17 +245,14 @@ cls_trie_remove(struct cls_trie *trie, const uint32_t *key, unsigned plen)
     }
 }
 
-void
-cls_trie_clear(struct cls_trie *trie)
+/* A whole trie that nobody reads any more. */
+static void
+free_nodes(void *root)
 {
     struct cls_trie_node *stack[CLS_TRIE_MAX_BITS + 2];
     unsigned n = 0;
-    struct cls_trie_node *root = rcu_get_protected(&trie->root);
 
-    rcu_assign(&trie->root, NULL);
-    if (root) {
-        stack[n++] = root;
-    }
+    stack[n++] = root;
     while (n) {
         struct cls_trie_node *node = stack[--n];
 
@@ -266,7 +263,18 @@ cls_trie_clear(struct cls_trie *trie)
                 stack[n++] = child;
             }
         }
-        rcu_free(node);
+        free(node);
+    }
+}
+
+void
+cls_trie_clear(struct cls_trie *trie)
+{
+    struct cls_trie_node *root = rcu_get_protected(&trie->root);
+
+    rcu_assign(&trie->root, NULL);
+    if (root) {
+        rcu_defer(free_nodes, root);
     }
 }
 

@@ -44,7 +44,7 @@ void cls_trie_remove(struct cls_trie *, const uint32_t *key, unsigned plen);
  * memory.  Changes nothing; writer only. */
 enum { CLS_TRIE_WARM_MAX = 80 };
 void cls_trie_warm(const struct cls_trie_prefix *, size_t n);
-/* Frees all nodes after a grace period. */
+/* Frees all nodes after a grace period, in the reclaimer's thread. */
 void cls_trie_clear(struct cls_trie *);
 
 /* Looks a value of 'key_bits' bits up.  Any thread. */

@@ -19,9 +19,19 @@ struct flow_garbage {
     struct flow_garbage *next_ripe;   /* under all->lock; main, once taken */
     struct flow_garbage *prev, *next; /* in all->garbage */
     struct ofproto *ofproto;
-    size_t n, done; /* rules; how many of them are unlinked */
+    size_t n, done; /* rules; how many of them were let go */
+    /* Of each table: how many are linked still, or ALL_UNLINKED; NULL if there are few. */
+    uint32_t *n_linked;
     struct rule *rules[];
 };
+
+#define ALL_UNLINKED UINT32_MAX
+
+/* Rules are counted by table if there are so many. */
+#define MANY 256u
+
+/* They are fetched from memory so many before they are let go. */
+#define AHEAD 8u
 
 /* How long one iteration of the loop may unlink. */
 #define GARBAGE_US 2000
@@ -39,6 +49,29 @@ flow_garbage_is_ripe(void *g_)
     loop_wake(all->loop);
 }
 
+/* Unlinks a rule; or all of its table at once if the batch has all that is linked there, without a
+ * walk through the table's indexes for each: whoever deletes all flows likely waits to add others.
+ */
+static void
+unlink_rule(struct flow_garbage *g, struct rule *r)
+{
+    struct cls *cls = r->ofproto->tables[r->table_id].cls;
+    uint32_t *n = g->n_linked ? &g->n_linked[r->table_id] : NULL;
+
+    if (n && *n == ALL_UNLINKED) {
+        return;
+    }
+    if (n && *n == cls_n_rules(cls)) {
+        cls_unlink_all(cls);
+        *n = ALL_UNLINKED;
+        return;
+    }
+    cls_unlink(cls, &r->cls);
+    if (n) {
+        --*n;
+    }
+}
+
 /* Unlinks rules until all are done or 'deadline' (clock_now_us()) has come; true if all are. */
 static bool
 garbage_collect(struct flow_garbage *g, int64_t deadline)
@@ -48,7 +81,10 @@ garbage_collect(struct flow_garbage *g, int64_t deadline)
         struct cls *cls = r->ofproto->tables[r->table_id].cls;
         bool stop = g->done % 32 == 0 && clock_now_us() >= deadline;
 
-        cls_unlink(cls, &r->cls);
+        if (g->done + AHEAD < g->n) {
+            flow_mod_prefetch(g->rules[g->done + AHEAD]);
+        }
+        unlink_rule(g, r);
         if (stop || g->done >= g->n || g->rules[g->done]->table_id != r->table_id) {
             cls_publish(cls);
         }
@@ -71,6 +107,7 @@ garbage_free(struct flow_garbage *g)
     if (g->next) {
         g->next->prev = g->prev;
     }
+    free(g->n_linked);
     free(g);
 }
 
@@ -109,6 +146,9 @@ flow_garbage_create(struct ofproto *ofproto, size_t n)
 
     g->all = all;
     g->ofproto = ofproto;
+    if (n >= MANY) {
+        g->n_linked = xcalloc(ARRAY_SIZE(ofproto->tables), sizeof *g->n_linked);
+    }
     g->next = all->garbage;
     if (g->next) {
         g->next->prev = g;
@@ -121,6 +161,9 @@ void
 flow_garbage_put(struct flow_garbage *g, struct rule *r)
 {
     g->rules[g->n++] = r;
+    if (g->n_linked) {
+        g->n_linked[r->table_id]++;
+    }
 }
 
 void

@@ -207,12 +207,97 @@ finds_the_best_of_100000_acl_rules(void **state)
     rcu_quiesce();
 }
 
+enum { N_TOGETHER = 3000 };
+
+/* Packets near rules get the best of them. */
+static void
+check_acls(const struct cls *cls, const struct acl *acls, struct cls_rule *const *rules)
+{
+    for (int i = 0; i < 500; i++) {
+        struct flow_mask wc = {0};
+        int best = N_TOGETHER - 1;
+        struct flow f;
+
+        flow_near(&acls[random_range(N_TOGETHER)], &f);
+        while (!acl_takes(&acls[best], &f)) {
+            best--;
+        }
+        assert_ptr_equal(cls_lookup(cls, 1, &f, &wc), rules[best]);
+    }
+}
+
+/* All rules go at once, and what they left behind is in nobody's way: neither of a rule that was
+ * made before and is linked afterwards, nor of the same rules when they come again. */
+static void
+all_rules_go_at_once(void **state)
+{
+    struct cls *cls = cls_create();
+    struct cls_rule **rules = xcalloc(N_TOGETHER, sizeof *rules);
+    struct acl *acls = xcalloc(N_TOGETHER, sizeof *acls);
+    struct flow f;
+
+    for (int i = 0; i < N_TOGETHER; i++) {
+        acls[i] = random_acl();
+    }
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < N_TOGETHER; i++) {
+            struct match m;
+
+            /* Some have equal matches. */
+            acl_match(&acls[i % 100 ? i : 0], &m);
+            acls[i] = acls[i % 100 ? i : 0];
+            rules[i] = rule_create(&m);
+            if (i) {
+                cls_insert(cls, rules[i], &m, i, 1);
+            } else {
+                cls_rule_init(cls, rules[i], &m, i, 1);
+            }
+        }
+        assert_int_equal(cls_n_rules(cls), N_TOGETHER - 1);
+        cls_link_many(cls, &rules[0], 1);
+        cls_publish(cls);
+        check_acls(cls, acls, rules);
+
+        struct cls_rule *early;
+        struct match m;
+        acl_match(&acls[0], &m);
+        early = rule_create(&m);
+        cls_rule_init(cls, early, &m, 7, 1);
+        cls_unlink_all(cls);
+        cls_publish(cls);
+        assert_int_equal(cls_n_rules(cls), 0);
+        for (int t = 0; t < CLS_N_TRIES; t++) {
+            assert_null(rcu_get_protected(&cls->tries[t].root));
+        }
+        assert_int_equal(cls_n_subtables(cls), 1); /* The mask of the rule that is not linked. */
+        for (int i = 0; i < N_TOGETHER; i++) {
+            rcu_defer(rule_destroy, rules[i]);
+            flow_near(&acls[i], &f);
+            assert_null(cls_lookup(cls, 1, &f, NULL));
+        }
+        rcu_barrier();
+        cls_link_many(cls, &early, 1);
+        cls_publish(cls);
+        flow_near(&acls[0], &f);
+        assert_ptr_equal(cls_lookup(cls, 1, &f, NULL), early);
+        cls_unlink(cls, early);
+        cls_publish(cls);
+        assert_int_equal(cls_n_subtables(cls), 0);
+        rcu_defer(rule_destroy, early);
+    }
+    cls_destroy(cls);
+    free(acls);
+    free(rules);
+    rcu_quiesce();
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_masks_are_ordered_at_once),
         cmocka_unit_test(single_rules_raise_masks),
+        cmocka_unit_test(all_rules_go_at_once),
         cmocka_unit_test(finds_the_best_of_100000_acl_rules),
     };
 

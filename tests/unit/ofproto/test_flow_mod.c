@@ -272,6 +272,65 @@ room_is_told_once(void **state)
     fx_fini(&fx);
 }
 
+static void
+change(struct ofproto *p, enum ofp_flow_mod_command command, uint8_t table_id, uint32_t nw_dst)
+{
+    struct ofp_flow_mod fm = {
+        .command = command,
+        .table_id = table_id,
+        .buffer_id = OFP_BUFFER_NONE,
+        .out_port = OFPP_NONE,
+        .out_group = OFP_GROUP_ANY,
+    };
+
+    match_init_any(&fm.match);
+    if (command == OFPFC_ADD) {
+        FLOW_MASK_SET(&fm.match.mask, dl_type);
+        fm.match.flow.dl_type = htobe16_(ETH_TYPE_IP);
+        fm.match.mask.bits.nw_dst = htobe32_(UINT32_MAX << nw_dst % 4);
+        fm.match.flow.nw_dst = htobe32_(nw_dst << 8);
+    }
+    assert_int_equal(flow_mod_run(p, &fm), 0);
+    ofp_flow_mod_fini(&fm);
+}
+
+/* What is deleted is unlinked, of all tables, in whatever way; a flow that came meanwhile stays. */
+static void
+all_flows_go_and_one_stays(void **state)
+{
+    struct ofproto *p;
+    struct fx fx;
+
+    (void)state;
+    fx_init(&fx);
+    p = fx_bridge(&fx, "br0");
+    for (uint8_t late = 0; late < 4; late++) {
+        for (uint32_t i = 0; i < 900; i++) {
+            change(p, OFPFC_ADD, (uint8_t)(i % 3), i);
+        }
+        change(p, OFPFC_DELETE, OFP_TABLE_ALL, 0);
+        if (late < 3) {
+            change(p, OFPFC_ADD, late, 12345);
+        }
+        rcu_barrier();
+        for (int i = 0; p->all->garbage && i < 10000; i++) {
+            flow_garbage_run(p->all);
+        }
+        assert_null(p->all->garbage);
+        for (uint8_t i = 0; i < 3; i++) {
+            assert_int_equal(cls_n_rules(p->tables[i].cls), i == late);
+            assert_int_equal(cls_n_subtables(p->tables[i].cls), i == late);
+            assert_int_equal(p->tables[i].n_flows, i == late);
+        }
+        if (late < 3) {
+            struct flow f = {.dl_type = htobe16_(ETH_TYPE_IP), .nw_dst = htobe32_(12345 << 8)};
+
+            assert_non_null(cls_lookup(p->tables[late].cls, ofproto_version(p), &f, NULL));
+        }
+    }
+    fx_fini(&fx);
+}
+
 int
 main(void)
 {
@@ -279,6 +338,7 @@ main(void)
         cmocka_unit_test(agrees_with_a_list),
         cmocka_unit_test(full_tables_refuse_or_evict),
         cmocka_unit_test(room_is_told_once),
+        cmocka_unit_test(all_flows_go_and_one_stays),
     };
 
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
