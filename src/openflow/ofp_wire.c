@@ -32,28 +32,42 @@ wr_fini(struct wr *w)
     *w = (struct wr){0};
 }
 
+static void
+grow(struct wr *w, size_t need)
+{
+    size_t grown = MAX(w->cap * 2, (size_t)64);
+
+    w->cap = MAX(need, grown);
+    w->data = xrealloc(w->data, w->cap);
+}
+
 void
 wr_reserve(struct wr *w, size_t n)
 {
-    size_t need = w->size + n;
-
-    if (need > w->cap) {
-        size_t grown = MAX(w->cap * 2, (size_t)64);
-
-        w->cap = MAX(need, grown);
-        w->data = xrealloc(w->data, w->cap);
+    if (w->size + n > w->cap) {
+        grow(w, w->size + n);
     }
+}
+
+/* Where the next 'n' bytes go.  A dump puts dozens of small numbers for each flow. */
+static inline uint8_t *
+append(struct wr *w, size_t n)
+{
+    size_t at = w->size;
+
+    if (UNLIKELY(at + n > w->cap)) {
+        grow(w, at + n);
+    }
+    w->size = at + n;
+    return w->data + at;
 }
 
 uint8_t *
 wr_zeros(struct wr *w, size_t n)
 {
-    uint8_t *p;
+    uint8_t *p = append(w, n);
 
-    wr_reserve(w, n);
-    p = w->data + w->size;
     memset(p, 0, n);
-    w->size += n;
     return p;
 }
 
@@ -61,32 +75,26 @@ void
 wr_bytes(struct wr *w, const void *data, size_t n)
 {
     if (n) {
-        wr_reserve(w, n);
-        memcpy(w->data + w->size, data, n);
-        w->size += n;
+        memcpy(append(w, n), data, n);
     }
 }
 
 void
 wr_u8(struct wr *w, uint8_t x)
 {
-    wr_bytes(w, &x, 1);
+    *append(w, 1) = x;
 }
 
 void
 wr_u16(struct wr *w, uint16_t x)
 {
-    uint8_t b[2] = {(uint8_t)(x >> 8), (uint8_t)x};
-
-    wr_bytes(w, b, sizeof b);
+    put_be16(append(w, sizeof x), x);
 }
 
 void
 wr_u32(struct wr *w, uint32_t x)
 {
-    uint8_t b[4] = {(uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8), (uint8_t)x};
-
-    wr_bytes(w, b, sizeof b);
+    put_be32(append(w, sizeof x), x);
 }
 
 void
