@@ -62,6 +62,7 @@ flow_txn_add(struct flow_txn *txn, const struct rule_new *rn)
         atomic_store_explicit(&t->had_clauses, true, memory_order_relaxed);
     }
     txn->has_holders |= r->actions->deletes_learned;
+    txn->has_quotas |= r->actions->learn_tells_room;
     cls_insert(t->cls, &r->cls, rn->match, rn->priority, txn->version);
     t->n_flows += !is_hidden(r);
     txn_log(txn,
@@ -77,6 +78,7 @@ flow_txn_show(struct flow_txn *txn, struct rule *r)
         atomic_store_explicit(&t->had_clauses, true, memory_order_relaxed);
     }
     txn->has_holders |= r->actions->deletes_learned;
+    txn->has_quotas |= r->actions->learn_tells_room;
     cls_show(&r->cls, txn->version);
     t->n_flows += !is_hidden(r);
     txn_log(txn, (struct flow_txn_op){.rule = r, .kind = FLOW_OP_ADD});
@@ -245,6 +247,7 @@ flow_txn_commit(struct flow_txn *txn)
     if (txn->has_holders || p->learned) {
         learned_run(txn);
     }
+    learn_limit_run(txn);
     flow_txn_forget_users(txn);
     groups_publish(p, txn->n_ops ? txn->version : txn->version - 1);
     if (txn->n_ops) {

@@ -33,6 +33,9 @@ static void
 job_free(struct handler_job *job)
 {
     rule_unref(job->rule);
+    if (job->kind == JOB_LEARN && job->learned.tells_room) {
+        learn_limit_kept(job->ofproto, &job->learned);
+    }
     ofp_continuation_destroy(job->pin.continuation);
     free(job);
 }
@@ -195,7 +198,7 @@ run_learn(struct ofproto *p, const struct ofproto_learned *l)
             return;
         }
     }
-    if (!c && l->limit && is_limit_reached(p, l)) {
+    if (l->limit && !l->tells_room && is_limit_reached(p, l)) {
         return;
     }
     ofpacts_append(&fm.actions, l->acts, l->acts_size);

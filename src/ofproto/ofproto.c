@@ -195,6 +195,7 @@ ofproto_create(struct ofprotos *all, const char *name, struct ofproto **pp, char
     random_eth(p->mac.addr_bytes);
     HASH_ADD_KEYPTR(hh, all->by_name, p->name, strlen(p->name), p);
     p->connmgr = connmgr_create(p);
+    pthread_mutex_init(&p->quotas_lock, NULL);
     flow_tables_init(p);
     p->mac_table = xlate_mac_table_create(p);
     p->view_dirty = true;
@@ -246,6 +247,7 @@ ofproto_destroy(struct ofproto *p)
     groups_destroy(p);
     learned_destroy(p);
     handler_jobs_forget(all, p);
+    learn_limit_destroy(p);
     changes_forget(all, p);
     view_destroy(rcu_get_protected(&p->view));
     xlate_mac_table_destroy(p->mac_table);

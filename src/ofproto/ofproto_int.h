@@ -240,12 +240,19 @@ struct ofproto_learned {
     uint16_t idle_timeout, hard_timeout;
     uint16_t flags; /* enum rule_flags */
     uint64_t cookie;
-    uint32_t limit; /* 0: none; else at most so many flows with this cookie */
+    uint32_t limit;  /* 0: none; else at most so many flows with this cookie */
+    bool tells_room; /* the packet is told if there was room: ofproto_learn_promise() comes first */
     const struct match *match;
     const struct ofpact *acts;
     size_t acts_size;
 };
 void ofproto_learn(struct ofproto *, const struct ofproto_learned *);
+/* learn_limit.c.  Any thread. */
+enum learn_room { LEARN_NO_ROOM, LEARN_ROOM, LEARN_THERE };
+enum learn_room ofproto_learn_room(struct ofproto *, const struct ofproto_learned *);
+/* Keeps room for a flow with 'tells_room', for which ofproto_learn() must follow; false: there is
+ * none.  Where no flow of the bridge has such an action (a group's bucket has) there always is. */
+bool ofproto_learn_promise(struct ofproto *, const struct ofproto_learned *);
 /* A frame of LACP, from behind its Ethernet type, that came in on a port. */
 void ofproto_lacp_in(struct ofproto *, ofp_port_t, const void *data, size_t len);
 /* fin_timeout(): lowers the rule's timeouts. */

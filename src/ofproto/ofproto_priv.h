@@ -192,7 +192,9 @@ struct ofproto {
     struct mf_options options; /* where the fields of tlv_maps lie in a flow */
     uint64_t options_seq;      /* grows with each change of them */
     struct connmgr *connmgr;
-    struct learned *learned;      /* who holds which learned flows (learned.c) */
+    struct learned *learned; /* who holds which learned flows (learned.c) */
+    pthread_mutex_t quotas_lock;
+    struct learn_quota *quotas;   /* learn_limit.c; under its lock */
     struct flow_journal *journal; /* NULL: none */
     struct ofp_flow_mod fm;       /* scratch: decoded flow-mod, memory is kept */
 };
@@ -284,10 +286,11 @@ struct flow_txn {
     bool is_restore;       /* flows, groups were there before: overlaps, loops were looked for */
     struct flow_txn_op *ops;
     size_t n_ops, allocated_ops;
-    size_t n_removals;                              /* of the operations */
-    bool has_holders;                               /* of learned flows, among the added rules */
-    struct group_users *users;                      /* group_users.c; or NULL */
-    size_t n_walked;                                /* groups that group.c met on its walks */
+    size_t n_removals;         /* of the operations */
+    bool has_holders;          /* of learned flows, among the added rules */
+    bool has_quotas;           /* that ask for room for learned flows, among the added rules */
+    struct group_users *users; /* group_users.c; or NULL */
+    size_t n_walked;           /* groups that group.c met on its walks */
     uint64_t touched[(OFPROTO_N_TABLES + 64) / 64]; /* a bit for each table of an operation */
 };
 void flow_txn_begin(struct flow_txn *, struct ofproto *);
@@ -326,6 +329,12 @@ void flow_tables_shrink(struct ofproto *);
  */
 void learned_run(struct flow_txn *);
 void learned_destroy(struct ofproto *);
+
+/* learn_limit.c: before a commit, after learned_run(): which flows are there, of those whose number
+ * is limited; what was promised was done, or cannot be done */
+void learn_limit_run(struct flow_txn *);
+void learn_limit_kept(struct ofproto *, const struct ofproto_learned *);
+void learn_limit_destroy(struct ofproto *);
 
 /* vacancy.c: events of tables that fill up or empty */
 void oftable_set_vacancy(struct oftable *, bool on, uint8_t down, uint8_t up);

@@ -71,6 +71,7 @@ classify_actions(struct rule_actions *a, const struct ofpact *acts, size_t size)
 
             a->has_learn = true;
             a->deletes_learned |= (learn->flags & OFPACT_LEARN_DELETE_LEARNED) != 0;
+            a->learn_tells_room |= ofpact_learn_tells_room(learn);
         }
         a->has_groups |= act->type == OFPACT_GROUP;
         a->has_conj |= act->type == OFPACT_CONJUNCTION;

@@ -18,14 +18,15 @@ struct ofpact;
  * few outcomes holds a handful of these. */
 struct rule_actions {
     _Atomic uint32_t n_refs;
-    uint32_t size;        /* bytes of 'acts' */
-    uint32_t meter_id;    /* first meter, or 0 */
-    bool has_groups;      /* some action leads to a group */
-    bool has_learn;       /* translation has side effects */
-    bool has_conj;        /* conjunction(): the rule is one clause of a match */
-    bool deletes_learned; /* learn(delete_learned): learned.c */
-    bool has_options;     /* tunnel options are named: ofpacts_options() */
-    uint64_t acts[];      /* struct ofpact list: rule_acts() */
+    uint32_t size;         /* bytes of 'acts' */
+    uint32_t meter_id;     /* first meter, or 0 */
+    bool has_groups;       /* some action leads to a group */
+    bool has_learn;        /* translation has side effects */
+    bool has_conj;         /* conjunction(): the rule is one clause of a match */
+    bool deletes_learned;  /* learn(delete_learned): learned.c */
+    bool learn_tells_room; /* learn(limit=N,result_dst=FIELD): learn_limit.c */
+    bool has_options;      /* tunnel options are named: ofpacts_options() */
+    uint64_t acts[];       /* struct ofpact list: rule_acts() */
 };
 
 /* What was counted for a flow entry.  Lives on when a modify replaces the rule. */

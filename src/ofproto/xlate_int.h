@@ -319,7 +319,8 @@ void xlate_dhcp_to_local(struct xlate_ctx *);
 
 /* --- xlate_learn.c --- */
 void xlate_learn(struct xlate_ctx *, const struct ofpact_learn *);
-void xc_learn_apply(const struct xc_learn *, struct ofproto *);
+/* Asks main for the flow; false: it would be one too many. */
+bool xc_learn_apply(const struct xc_learn *, struct ofproto *);
 void xc_learn_destroy(struct xc_learn *);
 
 /* --- xlate_vlan.c --- */

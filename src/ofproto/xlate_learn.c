@@ -4,6 +4,7 @@
  *
  * What is copied from the packet becomes part of the mask.  The flow is made by the main thread; as
  * long as packets come, it is made again and again, which keeps its timeouts from running out.
+ * learn_limit.c knows beforehand whether there is room for it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,7 @@ learn_fill(struct xlate_ctx *ctx, const struct ofpact_learn *a, struct xc_learn 
         .flags = a->flags & OFPACT_LEARN_SEND_FLOW_REM ? RULE_SEND_FLOW_REM : 0,
         .cookie = a->cookie,
         .limit = a->limit,
+        .tells_room = ofpact_learn_tells_room(a),
         .match = &l->match,
         .acts = ofpacts_data(&l->acts),
         .acts_size = l->acts.size,
@@ -153,10 +155,14 @@ learn_report(struct xlate_ctx *ctx, const struct xc_learn *l)
     text_fini(&t);
 }
 
-void
+bool
 xc_learn_apply(const struct xc_learn *l, struct ofproto *ofproto)
 {
+    if (l->learned.tells_room && !ofproto_learn_promise(ofproto, &l->learned)) {
+        return false;
+    }
     ofproto_learn(ofproto, &l->learned);
+    return true;
 }
 
 void
@@ -166,24 +172,55 @@ xc_learn_destroy(struct xc_learn *l)
     free(l);
 }
 
+/* What a megaflow of this translation says about room.  Without a packet nothing is made: then it
+ * is known only if the flow is there or may not be made. */
+static bool
+learn_has_room(struct xlate_ctx *ctx, const struct xc_learn *l)
+{
+    enum learn_room room;
+
+    ctx->deps_all = true; /* Any flow that comes or goes may be the one that counts. */
+    if (ctx->in->side_effects) {
+        return xc_learn_apply(l, ctx->view->ofproto);
+    }
+    room = ofproto_learn_room(ctx->view->ofproto, &l->learned);
+    if (room == LEARN_ROOM) {
+        ctx->out->drop_unknown = true;
+    }
+    return room != LEARN_NO_ROOM;
+}
+
 void
 xlate_learn(struct xlate_ctx *ctx, const struct ofpact_learn *a)
 {
-    struct xc_learn *l = xzalloc(sizeof *l);
-    struct xc_entry *e;
+    struct xc_learn *l;
+    struct xc_entry *e = NULL;
+    bool success = true;
 
+    l = xzalloc(sizeof *l);
     learn_fill(ctx, a, l);
+    if (!ctx->in->side_effects && !ctx->in->want_cache) {
+        xlate_report(ctx, TRACE_WARN, "suppressing side effects, so learn action ignored");
+        xc_learn_destroy(l);
+        return;
+    }
     if (ctx->in->side_effects) {
         learn_report(ctx, l);
+    }
+    if (l->learned.tells_room) {
+        success = learn_has_room(ctx, l);
+    } else if (ctx->in->side_effects) {
         xc_learn_apply(l, ctx->view->ofproto);
-    } else {
-        xlate_report(ctx, TRACE_WARN, "suppressing side effects, so learn action ignored");
     }
     if (a->flags & OFPACT_LEARN_WRITE_RESULT && a->result_dst.n_bits) {
-        mf_set_subfield(&a->result_dst, 1, &ctx->flow);
+        mf_set_subfield(&a->result_dst, success, &ctx->flow);
         xlate_report_subfield(ctx, &a->result_dst);
     }
-    e = xlate_credit_add(ctx, XC_LEARN);
+    if (success) {
+        e = xlate_credit_add(ctx, XC_LEARN);
+    } else {
+        xlate_report(ctx, TRACE_DETAIL, "Limit exceeded, learn failed");
+    }
     if (e) {
         e->learn = l;
     } else {

@@ -308,6 +308,13 @@ struct ofpact_learn {
     uint32_t specs_size; /* Bytes of specs, which follow at offset ofpact_learn_specs(). */
 };
 
+/* Does the packet learn whether the limit left room for the flow? */
+static inline bool
+ofpact_learn_tells_room(const struct ofpact_learn *a)
+{
+    return a->limit && a->flags & OFPACT_LEARN_WRITE_RESULT && a->result_dst.n_bits;
+}
+
 /* Iterates: 'SPEC' is a const struct ofpact_learn_spec *. */
 const struct ofpact_learn_spec *ofpact_learn_first(const struct ofpact_learn *a);
 const struct ofpact_learn_spec *ofpact_learn_next(const struct ofpact_learn *a,

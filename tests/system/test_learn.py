@@ -102,3 +102,90 @@ def test_flows_go_one_after_the_other(pair):
         return dump(sw)
 
     assert "cookie=0x6" in both(pair, run)[0]
+
+
+LIMITED = "table=0,in_port=1,actions=learn(table=5,cookie=9,priority=%d,limit=2,result_dst=NXM_NX_REG0[3],%sNXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[]," \
+          "output:NXM_OF_IN_PORT[]),resubmit(,1)"
+BY_RESULT = ["table=1,cookie=1,reg0=8/8,actions=2", "table=1,cookie=2,reg0=0/8,actions=3"]
+
+
+def told(sw):
+    """How many packets were told that there was room, and that there was none."""
+    return [sw.n_packets("br0", "table=1,cookie=%d/-1" % c) for c in (1, 2)]
+
+
+def n_learned(sw):
+    return len(dump(sw, "table=5,cookie=9/-1"))
+
+
+def test_packets_are_told_whether_there_was_room(pair):
+    """The first two hosts have it and keep it; others get it when one of them goes."""
+    def run(sw):
+        add(sw, LIMITED % (7, "hard_timeout=30,"), *BY_RESULT)
+        seen = []
+        for sources in ([1], [1, 2], [3], [3, 1], [2, 4]):
+            receive(sw, "p1", *sources)
+            seen.append(told(sw))
+        wait_for(lambda: n_learned(sw) == 2, what="two learned flows")
+        sw.ofctl("del-flows", "br0", "table=5,dl_dst=02:00:00:00:00:01")
+        receive(sw, "p1", 3, 1, 3)
+        seen.append(told(sw))
+        wait_for(lambda: n_learned(sw) == 2, what="two learned flows again")
+        sw.appctl("time/warp", "40000", "1000")
+        wait_for(lambda: n_learned(sw) == 0, what="expiry")
+        receive(sw, "p1", 4, 5, 3)
+        seen.append(told(sw))
+        return seen, dump(sw, "table=5")
+
+    seen, _ = both(pair, run)
+    assert seen == [[1, 0], [3, 0], [3, 1], [4, 2], [5, 3], [7, 4], [9, 5]]
+
+
+def test_flows_of_others_take_room(pair):
+    """Whoever made the flows of that cookie and table; and what would change one there needs room, too."""
+    def run(sw):
+        add(sw, "table=5,cookie=9,arp,actions=drop", LIMITED % (7, ""), *BY_RESULT,
+            (LIMITED % (7, "load:1->NXM_NX_REG1[],")).replace("in_port=1", "in_port=3"), "table=6,cookie=9,arp,actions=drop")
+        seen = []
+        for port, *sources in (("p1", 1, 2), ("p3", 1), ("p1", 1)):
+            receive(sw, port, *sources)
+            seen.append(told(sw))
+        sw.ofctl("del-flows", "br0", "table=5,arp")
+        receive(sw, "p3", 1)
+        receive(sw, "p1", 1)
+        seen.append(told(sw))
+        sw.ofctl("-O", "OpenFlow13", "mod-flows", "br0", "table=0,in_port=1,actions=" + (LIMITED % (8, "")).split("actions=")[1])
+        receive(sw, "p1", 2, 1)
+        seen.append(told(sw))
+        return seen, dump(sw, "table=5")
+
+    both(pair, run)
+
+
+def test_traces_of_a_limited_learn(pair):
+    """Without -generate nothing is learned and no result written."""
+    def trace(sw, *options):
+        out = sw.appctl("ofproto/trace", "br0", "in_port=1,dl_src=02:00:00:00:00:05,dl_dst=02:00:00:00:00:02,dl_type=0x88b5", *options)
+        return [line for line in out.splitlines() if not line.startswith(("Megaflow", "Final"))]
+
+    def run(sw):
+        add(sw, LIMITED % (7, ""), *BY_RESULT)
+        seen = [trace(sw)]
+        receive(sw, "p1", 1, 2)
+        wait_for(lambda: n_learned(sw) == 2, what="two learned flows")
+        return seen + [trace(sw), trace(sw, "-generate"), n_learned(sw)]
+
+    both(pair, run)
+
+
+def test_a_burst_does_not_pass_the_limit(pair):
+    """Each of many hosts at once is told what becomes of its flow, however late that is made."""
+    sw = pair[0]
+    sw.ofctl("del-flows", "br0")
+    add(sw, (LIMITED % (7, "")).replace("limit=2", "limit=20"), *BY_RESULT)
+    control = sw.control()
+    for i in range(200):
+        assert control.run("netdev-dummy/receive", "p1", frame(i + 1))[0]
+    control.close()
+    assert told(sw) == [20, 180]
+    wait_for(lambda: n_learned(sw) == 20, what="20 learned flows")
