@@ -432,6 +432,11 @@ put_group_props(struct wr *out, const struct ofp_group *group, enum ofp_version 
 
             memset(&mask, 0, sizeof mask);
             mf_get(mf, &group->hash_mask, &unused, &mask);
+            if (mf_is_exact(mf, &mask)) {
+                /* Peers know a whole field by ones in all of its bytes, and take nothing else for
+                 * one that has no masks. */
+                memset(mask.b, 0xff, mf->n_bytes);
+            }
             nxm_put_entry(out, mf, &mask, NULL, version == OFP10_VERSION ? 0 : (uint8_t)version);
         }
     }
