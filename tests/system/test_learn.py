@@ -178,8 +178,8 @@ def test_traces_of_a_limited_learn(pair):
     both(pair, run)
 
 
-def test_a_burst_does_not_pass_the_limit(pair):
-    """Each of many hosts at once is told what becomes of its flow, however late that is made."""
+def test_many_hosts_and_a_limit(pair):
+    """Each is told what becomes of its flow, and as many have one as are told so."""
     sw = pair[0]
     sw.ofctl("del-flows", "br0")
     add(sw, (LIMITED % (7, "")).replace("limit=2", "limit=20"), *BY_RESULT)
