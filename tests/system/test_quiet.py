@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from switchlib import GENUINE, SLUICED, Netns, wait_for
+from osken import OsKen
+from switchlib import GENUINE, SLUICED, sh, wait_for
 
 KIND = os.environ.get("SWITCH_KIND", "sluice")
 DAEMON = SLUICED if KIND == "sluice" else GENUINE
@@ -135,4 +136,86 @@ def test_a_day_without_a_warning(service, hosts):
     service.stop()
     assert service.said() == ""
     # Genuine Open vSwitch complains of a kernel without its module.
+    assert [a for a in sw.alarms() if "failed to enumerate system datapaths" not in a] == []
+
+
+def add_bond(service, hosts):
+    """Two links to one neighbour, which has a bond of its own; one has the address."""
+    sw = service.sw
+    hosts.append(sw.add_host("br0", "m1"))
+    far = hosts[-1]
+    sh(["ip", "-n", sw.ns.name, "link", "add", "m2", "type", "veth", "peer", "name", "eth1", "netns", far.name])
+    sw.ns.run("ip link set m2 up")
+    far.run("ip link set eth1 up")
+    far.run("ip addr add 10.0.0.9/24 dev eth0")
+    sw.vsctl("del-port", "m1", "--", "add-bond", "br0", "bond0", "m1", "m2", "bond_mode=active-backup",
+             "other_config:bond-primary=m1")
+    wait_for(lambda: "active member" in service.appctl("bond/show", "bond0"), 10, "an active member")
+    return far
+
+
+def take_over(service):
+    """A start on top of the running one, with its options."""
+    sw, old = service.sw, service.sw.pid
+    cmd = [DAEMON, *OPTIONS, "--takeover", "--no-chdir", "--log-file=" + sw.log, "--pidfile=%s/ovs-vswitchd.pid" % sw.dir,
+           "--unixctl=%s/ovs-vswitchd.ctl" % sw.dir]
+    if service.face == "stock":
+        cmd.insert(1, "unix:%s/db.sock" % sw.dir)
+    with open(sw.dir + "/out", "ab") as out:
+        p = subprocess.run(["ip", "netns", "exec", sw.ns.name] + cmd, env=sw.env, timeout=60, stdin=subprocess.DEVNULL,
+                           stdout=out, stderr=out, check=False)
+    assert p.returncode == 0 and sw.pid != old, service.said()
+
+
+@pytest.mark.parametrize("controller", ["ovs-testcontroller", "os-ken"])
+def test_a_controller_a_bond_and_policers_without_a_warning(service, hosts, controller):
+    """Flows and packet-ins of a controller that comes, goes in order and is taken away; a link of a bond that fails;
+    limits; every way in which the log's levels and forms are set; and a takeover."""
+    sw = service.sw
+    sw.add_bridge("br0", "other_config:hwaddr=02:00:00:00:00:01", "protocols=OpenFlow10,OpenFlow13",
+                  # Theirs warns that there is no route to this host itself.
+                  "other_config:disable-in-band=%s" % ("true" if KIND == "ovs" else "false"))
+    for i in (1, 2):
+        hosts.append(sw.add_host("br0", "p%d" % i, "10.0.0.%d/24" % i))
+    h1 = hosts[0]
+    if controller == "os-ken":
+        peer = OsKen(sw, "learner")
+        peer.connect("br0")
+        proc = peer.proc
+    else:
+        proc = sw.ns.popen(["ovs-testcontroller", "ptcp:6653:127.0.0.1", "-vconsole:off", "--unixctl=%s/tc.ctl" % sw.dir],
+                           stdin=subprocess.DEVNULL)
+        wait_for(lambda: sw.ns.run("ss -Htln sport = :6653"), 20, "the controller to listen")
+        sw.vsctl("set-controller", "br0", "tcp:127.0.0.1:6653")
+    try:
+        wait_for(lambda: sw.vsctl("--bare", "--columns=is_connected", "list", "Controller").strip() == "true", 30,
+                 "the connection")
+        reach(h1, "10.0.0.2")
+        sw.vsctl("del-controller", "br0")
+        wait_for(lambda: not sw.ns.run("ss -Htn state established dport = :6653"), 10, "the connection to end")
+    finally:
+        proc.terminate()
+        proc.wait(10)
+    sw.ofctl("del-flows", "br0")
+    sw.ofctl("add-flow", "br0", "actions=NORMAL")
+    far = add_bond(service, hosts)
+    reach(h1, "10.0.0.9")
+    if KIND == "sluice":  # theirs has policers on ports of DPDK, and by kernels with the modules
+        sw.vsctl("set", "Interface", "p1", "ingress_policing_rate=100000", "ingress_policing_burst=10000",
+                 "--", "set", "Port", "p2", "qos=@q", "--", "--id=@q", "create", "QoS", "type=egress-policer",
+                 "other_config:cir=1000000", "other_config:cbs=100000")
+    reach(h1, "10.0.0.2")
+    far.run("ip link set eth0 down")
+    wait_for(lambda: sw.get("Interface", "m1", "link_state") == "down", 10, "the link state")
+    far.run("ip link set eth0 up")
+    wait_for(lambda: sw.get("Interface", "m1", "link_state") == "up", 10, "the link state")
+    for what in ("PATTERN:file:%D{%Y-%m-%dT%H:%M:%S.###Z}|%05N|%c%T|%p|%m", "FACILITY:daemon", "ANY:file:info", "syslog:err"):
+        service.appctl("vlog/set", what)
+    for what in ("vlog/list-pattern", "vlog/disable-rate-limit", "vlog/enable-rate-limit", "vlog/close", "vlog/reopen"):
+        service.appctl(what)
+    if KIND == "sluice":
+        take_over(service)
+        reach(h1, "10.0.0.2")
+    service.stop()
+    assert service.said() == ""
     assert [a for a in sw.alarms() if "failed to enumerate system datapaths" not in a] == []
