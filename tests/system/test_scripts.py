@@ -141,3 +141,55 @@ def test_what_asks_no_switch(m):
     # ovs-vlan-test sends text where Python 3 wants bytes: no frame of it reaches any switch.
     m.run("timeout 30 ovs-vlan-test -s 127.0.0.1:15531 127.0.0.1:15532 >/dev/null 2>&1 & sleep 1")
     assert "bytes-like object is required" in m.out("timeout 15 ovs-vlan-test 127.0.0.1:15531 127.0.0.1:15533", check=False)
+
+
+def proc(m, name):
+    return m.out("cat /proc/%s/%s" % (pid(m), name))
+
+
+def test_options_of_ovs_ctl(machine):  # noqa: F811
+    """Those that reach the daemon, each by what it does there."""
+    m = machine
+    choose(m)
+    m.run("mkdir -p /etc/openvswitch /tmp/cwd; chown nobody:nogroup /run/openvswitch /var/log/openvswitch /etc/openvswitch || "
+          "(mkdir -p /run/openvswitch /var/log/openvswitch; chown nobody:nogroup /run/openvswitch /var/log/openvswitch)")
+    options = ("--system-id=me --system-type=KVM --system-version=7 --external-id=a=b --no-record-hostname --ovs-user=nobody:nogroup"
+               " --daemon-cwd=/tmp/cwd --no-mlockall --dump-hugepages --ovs-vswitchd-priority=5 --db-file=/etc/openvswitch/other.db"
+               " --ovs-vswitchd-options='-vconsole:off -vfile:dbg'")
+    out = m.run(CTL + " " + options + " start", timeout=90).stdout
+    assert "ailed" not in out, out
+    vsctl = "ovs-vsctl --timeout=10 "
+    m.run(vsctl + "add-br br0 -- set bridge br0 datapath_type=netdev")
+    status = proc(m, "status")
+    assert re.search(r"^Uid:\s+65534\b", status, re.M), status
+    assert re.search(r"^VmLck:\s+0 kB", status, re.M), status
+    assert proc(m, "stat").rsplit(")", 1)[1].split()[16] == "5"  # nice
+    assert m.out("readlink /proc/%s/cwd" % pid(m)) == "/tmp/cwd"
+    assert int(proc(m, "coredump_filter"), 16) & 0x60  # huge pages
+    assert m.out("grep -c '|DBG|' /var/log/openvswitch/ovs-vswitchd.log") != "0"
+    for column, value in (("external_ids:system-id", "me"), ("external_ids:a", "b"), ("system_type", "KVM"),
+                          ("system_version", "7"), ("ovs_version", "3.1.0")):
+        assert m.out(vsctl + "get Open_vSwitch . " + column).strip('"') == value
+    # The monitor (there was no --no-monitor) brings it back as the same user, with the same limits.
+    before = pid(m)
+    m.run("kill -SEGV " + before)
+    wait_for(lambda: m.run("test $(cat /run/openvswitch/ovs-vswitchd.pid) != %s && ovs-appctl version" % before,
+                           check=False).returncode == 0, 20, "another worker")
+    assert re.search(r"^Uid:\s+65534\b", proc(m, "status"), re.M)
+    assert proc(m, "stat").rsplit(")", 1)[1].split()[16] == "5"
+    m.run(CTL + " " + options + " --delete-bridges restart", timeout=120)
+    assert m.out(vsctl + "list-br") == ""
+    out = m.run(CTL + " --db-file=/etc/openvswitch/other.db stop", timeout=60).stdout
+    assert "Exiting ovs-vswitchd" in out and "Killing" not in out, out
+
+
+def test_force_reload_kmod(m):
+    """There is no module to reload: flows and numbers of ports come through."""
+    m.run("ovs-vsctl add-port br0 i1 -- set Interface i1 type=internal ofport_request=5;"
+          "ovs-ofctl add-flow br0 table=3,priority=7,actions=output:5")
+    before = pid(m)
+    out = m.run(START + "force-reload-kmod", timeout=120, check=False).stdout
+    assert "Saving flows" in out and "Restoring saved flows" in out, out
+    assert pid(m) != before
+    assert re.search(r"table=3, priority=7 actions=output:(5|i1)", m.out("ovs-ofctl --no-stats dump-flows br0"))
+    assert m.out("ovs-vsctl get Interface i1 ofport") == "5"
