@@ -205,11 +205,25 @@ log_set_file(const char *path)
     return 0;
 }
 
+/* The log file has its name still. */
+static bool
+is_named_file_open(void)
+{
+    struct stat named, open;
+
+    return log_state.file_fd >= 0 && stat(log_state.file_path, &named) == 0 &&
+           fstat(log_state.file_fd, &open) == 0 && named.st_ino == open.st_ino &&
+           named.st_dev == open.st_dev;
+}
+
 int
 log_reopen_file(void)
 {
     if (log_state.file_path == NULL) {
         return 0;
+    }
+    if (is_named_file_open()) {
+        return 0; /* Nobody renamed it: no lines about nothing. */
     }
     char *path = xstrdup(log_state.file_path);
     log_info("closing log file");
@@ -221,11 +235,9 @@ log_reopen_file(void)
 void
 log_follow_file(void)
 {
-    struct stat named, open;
+    struct stat named;
 
-    if (log_state.file_fd >= 0 && stat(log_state.file_path, &named) == 0 &&
-        fstat(log_state.file_fd, &open) == 0 &&
-        (named.st_ino != open.st_ino || named.st_dev != open.st_dev)) {
+    if (log_state.file_fd >= 0 && stat(log_state.file_path, &named) == 0) {
         (void)log_reopen_file();
     }
 }
@@ -470,8 +482,10 @@ log_list(struct str *out)
         if (i > 0 && strcmp(m->name, sorted[i - 1]->name) == 0) {
             continue;
         }
-        str_printf(out, "%-16s  %4s       %4s       %4s\n", m->name, level_at(m, LOG_DEST_CONSOLE),
-                   level_at(m, LOG_DEST_SYSLOG), level_at(m, LOG_DEST_FILE));
+        bool limited = atomic_load_explicit(&m->honour_rate_limits, memory_order_relaxed);
+        str_printf(out, "%-16s  %4s       %4s       %4s%s\n", m->name,
+                   level_at(m, LOG_DEST_CONSOLE), level_at(m, LOG_DEST_SYSLOG),
+                   level_at(m, LOG_DEST_FILE), limited ? "" : "    (rate limiting disabled)");
     }
     free(sorted);
 }

@@ -116,7 +116,8 @@ char *log_set_spec(const char *spec) WARN_UNUSED;
 
 /* Opens 'path' (NULL: the default, LOGDIR/PROGRAM.log) for appending, as the file destination. */
 int log_set_file(const char *path);
-/* Like log_set_file() with the present path: for logrotate.  -ENOENT-like errors are returned. */
+/* Like log_set_file() with the present path: for logrotate.  Nothing happens while the open file
+ * has that name.  -ENOENT-like errors are returned. */
 int log_reopen_file(void);
 /* Writes to the file of that name again, if another process has moved it away and made a new one.
  */

@@ -228,6 +228,13 @@ list_has_the_documented_form(void **state)
     struct str s = STR_INIT;
 
     set("test_module:console:warn");
+    assert_null(log_set_rate_limit("test_module", false));
+    log_list(&s);
+    assert_non_null(strstr(str_cstr(&s), "\ntest_module       WARN        OFF       INFO"
+                                         "    (rate limiting disabled)\n"));
+    str_free(&s);
+    s = (struct str)STR_INIT;
+    assert_null(log_set_rate_limit("test_module", true));
     log_list(&s);
     assert_true(str_starts_with(&s, "                 console    syslog    file\n"
                                     "                 -------    ------    ------\n"));
