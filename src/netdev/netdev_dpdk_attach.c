@@ -18,6 +18,7 @@
 
 #include "base/heir.h"
 #include "base/log.h"
+#include "base/rcu.h"
 #include "netdev/dpdk_quick.h"
 #include "netdev/netdev_dpdk.h"
 
@@ -73,6 +74,19 @@ netdev_dpdk_find_port(const char *devargs)
     return DPDK_NO_PORT;
 }
 
+// Takes seconds with some devices: nobody's grace period waits for that.
+static int
+probe(const char *devargs)
+{
+    rcu_offline();
+    // What maps a device's registers or rings keeps it.
+    (void)heir_await();
+    dpdk_load_driver(devargs);
+    int error = rte_dev_probe(devargs);
+    rcu_online();
+    return error;
+}
+
 int
 netdev_dpdk_attach(const char *devargs, uint16_t *port_id, bool *attached, char **errorp)
 {
@@ -87,10 +101,7 @@ netdev_dpdk_attach(const char *devargs, uint16_t *port_id, bool *attached, char 
                             devargs);
         return -ENODEV;
     }
-    // What maps a device's registers or rings keeps it.
-    (void)heir_await();
-    dpdk_load_driver(devargs);
-    int error = rte_dev_probe(devargs);
+    int error = probe(devargs);
     if (error != 0) {
         // EAL's ways to say that no bus knows the device.
         error = error < -1 && error != -EFAULT ? error : -ENODEV;
