@@ -2,6 +2,7 @@
 """Guests' files in a file system that does not answer: FUSE, spoken by hand."""
 import contextlib
 import os
+import select
 import signal
 import socket
 import struct
@@ -267,6 +268,23 @@ def hung():
     return n
 
 
+def is_refused(fe):
+    return select.select([fe.s], [], [], 0)[0] and is_over(fe)
+
+
+def come_up(sw, drivers, path, port):
+    """A driver of 'port' that comes again when it is refused: who is to look may need too long on a busy machine, who
+    is about to end may not have done so."""
+    drivers.append(Driver(path))
+
+    def is_up():
+        if is_refused(drivers[-1].fe):
+            drivers.append(Driver(path))
+        return sw.get("Interface", port, "link_state") == "up"
+
+    wait_for(is_up, 20, "the link of " + port)
+
+
 def test_inspectors_that_hang_are_bounded(sw, drivers, silent_file, tmp_path):  # noqa: F811
     """A port has four; then nobody looks at what it is sent, others are served, and no descriptor is left.  Once
     they have ended, the port has a guest again."""
@@ -280,17 +298,16 @@ def test_inspectors_that_hang_are_bounded(sw, drivers, silent_file, tmp_path):  
         fe.send(vf.SET_VRING_CALL, struct.pack("<Q", 0), [fd])
         assert is_over(fe)
         fe.close()
-        assert hung() - hung_before <= 4
-    assert hung() - hung_before == 4
+        # Those of other tests, which are about to end, look the same for a moment.
+        wait_for(lambda: hung() - hung_before <= 4, 20, "no more than four to hang")
+    wait_for(lambda: hung() - hung_before == 4, 20, "four to hang")
     with open(sw.log) as f:
         assert "what came before is not closed yet" in f.read()
-    drivers.append(Driver(other))
-    wait_for(lambda: sw.get("Interface", "g", "link_state") == "up", 20, "the link of another")
+    come_up(sw, drivers, other, "g")
     wait_for(lambda: descriptors(sw) < before + 20, 20, "descriptors to be closed")
     touched.end_server()
     wait_for(lambda: hung() <= hung_before, 20, "their end")
-    drivers.append(Driver(path))
-    wait_for(lambda: sw.get("Interface", "h", "link_state") == "up", 20, "the link")
+    come_up(sw, drivers, path, "h")
 
 
 def is_netns_of(sw, pid):

@@ -30,7 +30,7 @@ class Frontend:
         self.s = sock or socket.socket(socket.AF_UNIX)
         if sock is None:
             self.s.connect(path)  # waits while the backlog is full
-        self.s.settimeout(3)
+        self.s.settimeout(20)  # a busy machine's
 
     def send(self, request, payload=b"", fds=(), size=None, flags=1):
         header = struct.pack("<III", request, flags, len(payload) if size is None else size)
