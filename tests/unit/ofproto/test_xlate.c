@@ -291,20 +291,6 @@ only_what_a_change_can_affect(void **state)
     fx_fini(&fx);
 }
 
-/* As if by ovs-ofctl add-flow. */
-static void
-add_flow(struct ofproto *p, const char *text)
-{
-    struct ofp_flow_mod fm;
-    char *error = ofp_flow_mod_parse(text, OFPFC_ADD, NULL, &fm);
-
-    if (error) {
-        fail_msg("%s: %s", text, error);
-    }
-    assert_int_equal(flow_mod_run(p, &fm), 0);
-    ofp_flow_mod_fini(&fm);
-}
-
 /* Of a packet that came in on port 1 of br0, which has these rules and one that outputs in table 2:
  * does a rule that comes to table 2 matter? */
 static bool
@@ -317,12 +303,12 @@ new_rule_matters(const char *const *rules, const char *new_rule)
 
     struct ofproto *br0 = fx_start(&fx, 2);
     for (; *rules; rules++) {
-        add_flow(br0, *rules);
+        fx_flow_mod(br0, *rules, OFPFC_ADD);
     }
-    add_flow(br0, "table=2,priority=1,actions=output:2");
+    fx_flow_mod(br0, "table=2,priority=1,actions=output:2", OFPFC_ADD);
     fx_xlate(&fx, 1, &flow, false, &out);
     is_affected(&fx, &flow, &out); /* What was before. */
-    add_flow(br0, new_rule);
+    fx_flow_mod(br0, new_rule, OFPFC_ADD);
     matters = is_affected(&fx, &flow, &out);
     xlate_out_fini(&out);
     fx_fini(&fx);

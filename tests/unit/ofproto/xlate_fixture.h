@@ -174,6 +174,20 @@ fx_flow_acts(struct ofproto *p, uint8_t table_id, const char *match_text, uint16
     *acts = (struct ofpacts){0};
 }
 
+/* As if by ovs-ofctl; 'command': OFPFC_*. */
+static inline void
+fx_flow_mod(struct ofproto *p, const char *text, int command)
+{
+    struct ofp_flow_mod fm;
+    char *error = ofp_flow_mod_parse(text, command, NULL, &fm);
+
+    if (error) {
+        fail_msg("%s: %s", text, error);
+    }
+    assert_int_equal(flow_mod_run(p, &fm), 0);
+    ofp_flow_mod_fini(&fm);
+}
+
 static inline void
 fx_output(struct ofpacts *acts, uint16_t port)
 {

@@ -86,19 +86,6 @@ add_actions(struct text *t, unsigned table)
     }
 }
 
-static inline void
-run_flow_mod(const char *text, int command)
-{
-    struct ofp_flow_mod fm;
-    char *error = ofp_flow_mod_parse(text, command, NULL, &fm);
-
-    if (error) {
-        fail_msg("%s: %s", text, error);
-    }
-    assert_int_equal(flow_mod_run(br, &fm), 0);
-    ofp_flow_mod_fini(&fm);
-}
-
 /* Priorities are unique: between equals that overlap no one says which one wins. */
 static inline void
 change_rule(void)
@@ -108,7 +95,7 @@ change_rule(void)
 
     if (rules[i] && random_range(3)) {
         text_printf(&all, "%s,actions=drop", rules[i]);
-        run_flow_mod(text_cstr(&all), OFPFC_DELETE_STRICT);
+        fx_flow_mod(br, text_cstr(&all), OFPFC_DELETE_STRICT);
         text_fini(&all);
         free(rules[i]);
         rules[i] = NULL;
@@ -117,7 +104,7 @@ change_rule(void)
     if (rules[i]) { /* Other actions for the same match. */
         text_printf(&all, "%s,actions=", rules[i]);
         add_actions(&all, (unsigned)atoi(rules[i] + strlen("table=")));
-        run_flow_mod(text_cstr(&all), OFPFC_MODIFY_STRICT);
+        fx_flow_mod(br, text_cstr(&all), OFPFC_MODIFY_STRICT);
         text_fini(&all);
         return;
     }
@@ -132,7 +119,7 @@ change_rule(void)
     } else {
         add_actions(&all, table);
     }
-    run_flow_mod(text_cstr(&all), OFPFC_ADD);
+    fx_flow_mod(br, text_cstr(&all), OFPFC_ADD);
     text_fini(&all);
 }
 

@@ -79,7 +79,7 @@ run_rule(const char *match, const char *actions, int command)
     struct text t = {0};
 
     text_printf(&t, "%s,actions=%s", match, actions);
-    run_flow_mod(text_cstr(&t), command);
+    fx_flow_mod(br, text_cstr(&t), command);
     text_fini(&t);
 }
 
