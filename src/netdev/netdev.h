@@ -209,6 +209,8 @@ void netdev_count_tx(struct netdev *, uint64_t packets, uint64_t bytes);
 // Counts frames that the datapath's policers dropped for this device, received ('rx') from it or on
 // their way to it.  Any thread.
 void netdev_count_policed(struct netdev *, bool rx, uint64_t packets, uint64_t bytes);
+// Packets; they are part of rx_dropped and tx_dropped.
+uint64_t netdev_policed(const struct netdev *, bool rx);
 
 // --enable-dummy: the types "dummy", "dummy-internal" and "dummy-pmd" exist; with a level above
 // TYPE they also stand in for system devices, or for every type.

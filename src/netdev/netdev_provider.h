@@ -84,7 +84,6 @@ netdev_count(_Atomic uint64_t *counter, uint64_t n)
 }
 
 // Packets that policing dropped between device and datapath; in rx_dropped, tx_dropped already.
-uint64_t netdev_policed(const struct netdev *, bool rx);
 uint64_t netdev_policed_rx_bytes(const struct netdev *);
 
 // Sums the tx counters of 'n' queues into 'stats'.

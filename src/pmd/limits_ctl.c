@@ -253,6 +253,15 @@ put_device_drop(const char *name, uint64_t n, void *aux)
     }
 }
 
+// Policers' drops are the datapath's, which has counted them.
+static uint64_t
+of_device(const struct netdev *netdev, bool rx, uint64_t dropped)
+{
+    uint64_t policed = netdev_policed(netdev, rx);
+
+    return dropped == UINT64_MAX || dropped < policed ? dropped : dropped - policed;
+}
+
 // What a guest or a wire did not take, and what came too fast, under the names of
 // Interface.statistics.
 static void
@@ -263,10 +272,10 @@ put_device_drops(struct str *s, const struct netdev *netdev)
 
     netdev_get_stats(netdev, &stats);
     netdev_get_custom_stats(netdev, put_device_drop, &d);
-    put_drops(s, "rx_dropped", stats.rx_dropped);
+    put_drops(s, "rx_dropped", of_device(netdev, true, stats.rx_dropped));
     put_drops(s, "rx_missed_errors", stats.rx_missed_errors);
     if (!d.tells_why) {
-        put_drops(s, "tx_dropped", stats.tx_dropped);
+        put_drops(s, "tx_dropped", of_device(netdev, false, stats.tx_dropped));
     }
 }
 

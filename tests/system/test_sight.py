@@ -51,6 +51,37 @@ def test_drops_by_port_and_reason(switch):
     assert p.returncode == 2 and "nope: no such port" in p.stderr
 
 
+def test_drops_sum_to_what_is_missing(switch):
+    """Frames that one rule after another loses: each is counted once, under one reason."""
+    def lose(n, reason, *, at_least=None, sport=1000):
+        before = drops(switch, "p1")
+        receive(switch, sport, n)
+        lost = lambda: {k: v - before.get(k, 0) for k, v in drops(switch, "p1").items()
+                        if v != before.get(k, 0)}
+        if at_least is None:
+            wait_for(lambda: lost() == {reason: n}, what="%d of %s, not %s" % (n, reason, lost()))
+        else:
+            wait_for(lambda: lost().get(reason, 0) >= at_least, what=reason)
+            assert set(lost()) == {reason}, "none of them twice"
+    flows = lambda flow: switch.ofctl("-O", "OpenFlow13", "replace-flows", "br0", "-", input=flow)
+    flows("in_port=1,actions=output:77\n")
+    lose(5, "drop_action_of_pipeline")
+    flows("in_port=1,actions=resubmit(,1)\ntable=1,actions=resubmit(,1)\n")
+    lose(5, "drop_action_recursion_too_deep")
+    switch.ofctl("-O", "OpenFlow13", "add-meter", "br0",
+                 "meter=1,pktps,burst,band=type=drop,rate=1,burst_size=1")
+    flows("in_port=1,actions=meter:1,output:2\n")
+    lose(20, "datapath_drop_meter", at_least=10)
+    flows("in_port=1,actions=output:2\n")
+    switch.vsctl("set", "Interface", "p1", "ingress_policing_rate=1", "ingress_policing_burst=1")
+    lose(30, "datapath_drop_rx_policed", at_least=20)
+    switch.vsctl("set", "Interface", "p1", "ingress_policing_rate=0")
+    switch.vsctl("set", "port", "p2", "qos=@q", "--", "--id=@q", "create", "qos",
+                 "type=egress-policer", "other_config:cir=1", "other_config:cbs=100")
+    lose(30, "datapath_drop_tx_policed", at_least=20)
+    assert drops(switch, "p2") == {}, "they were p1's"
+
+
 def test_limits_tell_how_full_they_are(switch):
     switch.vsctl("set", "Open_vSwitch", ".", "other_config:flow-limit=12345",
                  "other_config:pmd-miss-share=7", "other_config:smc-max-entries=20000")
