@@ -126,6 +126,24 @@ put_frozens(struct str *out, struct ofprotos *all)
                                    .n_beyond = use.n_port_refused});
 }
 
+/* Of those that many have one each, only how often they were met. */
+static void
+put_counts(struct str *out)
+{
+    static const struct {
+        const char *text, *counter;
+    } counts[] = {
+        {"LACP frames that wait for the main thread, 8 of a port: dropped", "lacp_pdu_dropped"},
+        {"TLS handshakes at once, 256 of a listener: refused", "tls_handshake_refused"},
+        {"peers that left too much unread, 64 MiB of OpenFlow: disconnected",
+         "stream_peer_does_not_read"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+        str_printf(out, "%s %" PRIu64 "\n", counts[i].text, counted(counts[i].counter));
+    }
+}
+
 void
 ofprotos_put_limits(struct str *out, void *all_)
 {
@@ -136,4 +154,5 @@ ofprotos_put_limits(struct str *out, void *all_)
     put_connections(out, all);
     put_bundles(out, all);
     put_frozens(out, all);
+    put_counts(out);
 }

@@ -112,6 +112,9 @@ def test_limits_tell_how_full_they_are(switch):
                  r"those 0",
                  r"bytes that a controller has yet to read: 0 of 1048576, most 0, packets not sent to "
                  r"it 0",
+                 r"LACP frames that wait for the main thread, 8 of a port: dropped 0",
+                 r"TLS handshakes at once, 256 of a listener: refused 0",
+                 r"peers that left too much unread, 64 MiB of OpenFlow: disconnected 0",
                  r"cohorts of megaflows: 0 of 64, most 0, not founded 0"):
         assert re.search("^" + line + "$", out, re.M), (line, out)
 
