@@ -20,7 +20,19 @@ static bool parse_list(struct act_in *in, const char *end);
 static bool
 scan_max(struct act_in *in, const char *prefix, uint64_t max, uint64_t *v)
 {
-    return scan_literal(&in->s, prefix) && scan_u64(&in->s, max, v);
+    const char *start = in->s;
+
+    if (scan_literal(&in->s, prefix) && scan_u64(&in->s, max, v)) {
+        return true;
+    }
+    in->s = start;
+    return false;
+}
+
+static bool
+at_end_of_word(const struct act_in *in)
+{
+    return !*in->s || strchr(",) \t\r\n", *in->s);
 }
 
 /* A port number, or a name that ends before one of ",)" or space. */
@@ -411,12 +423,6 @@ parse_u32_action(struct act_in *in, enum dp_action_type type)
 
 /* The next character ends a word. */
 static bool
-at_end_of_word(const struct act_in *in)
-{
-    return !*in->s || strchr(",) \t\r\n", *in->s);
-}
-
-static bool
 parse_word_action(struct act_in *in)
 {
     const char *start = in->s;
@@ -501,7 +507,7 @@ parse_list(struct act_in *in, const char *end)
         if (end ? scan_literal(&in->s, end) : !*in->s) {
             return true;
         }
-        if (!*in->s || in->acts->overflow || !parse_action(in)) {
+        if (!*in->s || in->acts->overflow || !parse_action(in) || !at_end_of_word(in)) {
             return false;
         }
     }

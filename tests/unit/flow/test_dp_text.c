@@ -108,6 +108,9 @@ test_bad_actions(void **state)
 {
     static const char *const texts[] = {
         "bogus",
+        "meter(1)2",
+        "clone(1)clone(2)",
+        "push_vlan(vid=5,pcp=0,cfi=)",
         "set(eth(src=00:00:00:00:00))",
         "set(ipv4(proto=6))",
         "push_vlan(vid=4096,pcp=0)",
