@@ -190,44 +190,68 @@ mf_format(const struct mf_field *mf, const union mf_value *value, const union mf
 
 /* Parsing. */
 
+enum number {
+    NUMBER_OK,
+    NUMBER_BAD,
+    NUMBER_LARGE,
+};
+
+/* Hexadecimal digits of any number into the field's bytes, from the last one on. */
+static enum number
+parse_hex(const struct mf_field *mf, const char *s, size_t len, union mf_value *v)
+{
+    enum number result = NUMBER_OK;
+
+    for (size_t nibble = 0; nibble < len; nibble++) {
+        char c = s[len - 1 - nibble];
+        int digit = isdigit((unsigned char)c)    ? c - '0'
+                    : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
+                                                 : -1;
+
+        if (digit < 0) {
+            return NUMBER_BAD;
+        }
+        if (nibble / 2 < mf->n_bytes) {
+            v->b[mf->n_bytes - 1 - nibble / 2] |= (uint8_t)(digit << (nibble % 2 * 4));
+        } else if (digit) {
+            result = NUMBER_LARGE;
+        }
+    }
+    return result;
+}
+
 /* A number of any size into the field's bytes: 0x hexadecimal, or decimal up to 64 bits. */
-static bool
+static enum number
 parse_number(const struct mf_field *mf, const char *s, size_t len, union mf_value *v)
 {
     char buf[80];
     uint64_t x;
 
     memset(v, 0, sizeof *v);
+    if (len > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+        return parse_hex(mf, s + 2, len - 2, v);
+    }
     if (!len || len >= sizeof buf) {
-        return false;
+        return NUMBER_BAD;
     }
     memcpy(buf, s, len);
     buf[len] = '\0';
-    if (len > 2 && buf[0] == '0' && (buf[1] == 'x' || buf[1] == 'X')) {
-        int nibble = 0;
-
-        for (const char *p = buf + len - 1; p >= buf + 2; p--, nibble++) {
-            int digit = isdigit((unsigned char)*p)    ? *p - '0'
-                        : isxdigit((unsigned char)*p) ? tolower((unsigned char)*p) - 'a' + 10
-                                                      : -1;
-            int byte = mf->n_bytes - 1 - nibble / 2;
-
-            if (digit < 0 || (byte < 0 && digit)) {
-                return false;
-            }
-            if (byte >= 0) {
-                v->b[byte] |= (uint8_t)(digit << (nibble % 2 * 4));
-            }
-        }
-        return true;
-    }
     if (!str_to_u64(buf, 0, &x)) {
-        return false;
+        return strspn(buf, "0123456789") == len ? NUMBER_LARGE : NUMBER_BAD;
     }
     for (int i = mf->n_bytes - 1; i >= 0; i--, x >>= 8) {
         v->b[i] = (uint8_t)x;
     }
-    return x == 0;
+    return x ? NUMBER_LARGE : NUMBER_OK;
+}
+
+static char *
+number_error(const struct mf_field *mf, const char *s, enum number number, const char *part)
+{
+    return number == NUMBER_OK ? NULL
+           : number == NUMBER_LARGE
+               ? text_error("%s: %s too large for %u-byte field %s", s, part, mf->n_bytes, mf->name)
+               : text_error("%s: bad syntax for %s %s", s, mf->name, part);
 }
 
 static char *
@@ -235,14 +259,12 @@ parse_integer(const struct mf_field *mf, const char *s, union mf_value *value, u
 {
     const char *slash = strchr(s, '/');
     size_t len = slash ? (size_t)(slash - s) : strlen(s);
+    char *error = number_error(mf, s, parse_number(mf, s, len, value), "value");
 
-    if (!parse_number(mf, s, len, value)) {
-        return text_error("%s: bad syntax for integer field %s", s, mf->name);
+    if (!error && slash) {
+        error = number_error(mf, s, parse_number(mf, slash + 1, strlen(slash + 1), mask), "mask");
     }
-    if (slash && !parse_number(mf, slash + 1, strlen(slash + 1), mask)) {
-        return text_error("%s: bad syntax for the mask of %s", s, mf->name);
-    }
-    return NULL;
+    return error;
 }
 
 /* "/24" or "/255.255.255.0" behind an address of 'n_bits'. */
@@ -267,28 +289,46 @@ scan_address(const struct mf_field *mf, const char **s, union mf_value *v)
                                          : scan_ipv6(s, &v->ipv6);
 }
 
+/* What is wrong with an address, or with its mask unless that is a length out of range. */
+static char *
+address_error(const struct mf_field *mf, const char *text)
+{
+    return text_error("%s: invalid %s address", text,
+                      mf->format == MF_FMT_ETHERNET ? "Ethernet"
+                      : mf->format == MF_FMT_IPV4   ? "IP"
+                                                    : "IPv6");
+}
+
 static char *
 parse_address(const struct mf_field *mf, const char *text, union mf_value *value,
               union mf_value *mask)
 {
     const char *s = text;
+    const char *m;
     uint64_t n;
 
-    if (!scan_address(mf, &s, value)) {
-        return text_error("%s: invalid address for %s", text, mf->name);
+    if (!scan_address(mf, &s, value) || (*s && *s != '/')) {
+        return address_error(mf, text);
     }
-    if (*s == '/') {
-        const char *m = ++s;
-
-        if (scan_address(mf, &m, mask) && !*m) {
-            return NULL;
-        }
-        if (mf->format == MF_FMT_ETHERNET || !scan_u64(&s, mf->n_bits, &n) ||
-            !prefix_mask((unsigned)n, mf->n_bits, mask->b)) {
-            return text_error("%s: invalid mask for %s", text, mf->name);
-        }
+    if (!*s) {
+        return NULL;
     }
-    return *s ? text_error("%s: unexpected text after the address of %s", text, mf->name) : NULL;
+    m = ++s;
+    if (scan_address(mf, &m, mask) && !*m) {
+        return NULL;
+    }
+    if (mf->format == MF_FMT_ETHERNET) {
+        return address_error(mf, text);
+    }
+    m = s + (*s == '-');
+    if (!*m || strspn(m, "0123456789") != strlen(m)) {
+        return address_error(mf, text);
+    }
+    if (!scan_u64(&s, mf->n_bits, &n) || !prefix_mask((unsigned)n, mf->n_bits, mask->b)) {
+        return text_error("%s: %s network prefix bits not between 0 and %u, inclusive", text,
+                          mf->format == MF_FMT_IPV4 ? "IPv4" : "IPv6", mf->n_bits);
+    }
+    return NULL;
 }
 
 static bool
@@ -309,15 +349,31 @@ port_by_name(const char *s, const struct mf_port_names *ports, ofp_port_t *port)
     return ports && ports->lookup && ports->lookup(ports->aux, s, port);
 }
 
+/* A name may be quoted, as dumps do with those that are no words. */
+static bool
+port_by_quoted_name(const char *s, const struct mf_port_names *ports, ofp_port_t *port)
+{
+    char name[64];
+    size_t len = strlen(s);
+
+    if (len < 2 || len - 2 >= sizeof name || s[0] != '"' || s[len - 1] != '"') {
+        return port_by_name(s, ports, port);
+    }
+    memcpy(name, s + 1, len - 2);
+    name[len - 2] = '\0';
+    return port_by_name(name, ports, port);
+}
+
 static char *
 parse_port(const struct mf_field *mf, const char *s, const struct mf_port_names *ports,
            union mf_value *value)
 {
     ofp_port_t port;
 
-    if (!port_by_name(s, ports, &port)) {
-        return text_error("bad value for %s (%s: invalid or unknown port for %s)", mf->name, s,
-                          mf->name);
+    if (!port_by_quoted_name(s, ports, &port)) {
+        return text_error(mf->format == MF_FMT_OFP_PORT ? "%s: invalid or unknown port for %s"
+                                                        : "%s: port value out of range for %s",
+                          s, mf->name);
     }
     if (mf->format == MF_FMT_OFP_PORT) {
         put_be16(value->b, (uint16_t)port);
@@ -351,7 +407,10 @@ parse_flags(const struct mf_field *mf, const char *s, union mf_value *value, uni
     uint32_t v, m;
 
     if (!flags_parse(set, s, &v, &m)) {
-        return text_error("%s: unknown flags or invalid mask for %s", s, mf->name);
+        return text_error("%s: unknown %s flag(s)", flags_first_bad(set, s),
+                          mf->format == MF_FMT_TCP_FLAGS  ? "TCP"
+                          : mf->format == MF_FMT_CT_STATE ? "ct_state"
+                                                          : "tunnel");
     }
     if (mf->n_bytes == 4) {
         put_be32(value->b, v);
@@ -387,7 +446,7 @@ mf_parse(const struct mf_field *mf, const char *text, const struct mf_port_names
 
     memset(value, 0, sizeof *value);
     mf_exact_mask(mf, mask);
-    if (!strcmp(text, "*") || !strcasecmp(text, "ANY")) {
+    if (!strcmp(text, "*")) {
         memset(mask, 0, sizeof *mask);
         return NULL;
     }
@@ -421,7 +480,7 @@ mf_parse(const struct mf_field *mf, const char *text, const struct mf_port_names
         error = text_error("%s: value is out of range for %s", text, mf->name);
     }
     if (!error && !mf_is_mask_valid(mf, mask)) {
-        error = text_error("%s: %s cannot be masked that way", text, mf->name);
+        error = text_error("%s: invalid mask for field %s", text, mf->name);
     }
     return error;
 }

@@ -133,3 +133,19 @@ flags_parse(const struct flag_set *set, const char *s, uint32_t *value, uint32_t
     }
     return !*s && !(*value & ~set->all) && !(*mask & ~set->all);
 }
+
+const char *
+flags_first_bad(const struct flag_set *set, const char *s)
+{
+    const char *p = s;
+    uint32_t bit;
+
+    while (*p == '+' || *p == '-') {
+        const char *name = ++p;
+
+        if (!take_name(set, &p, &bit)) {
+            return name;
+        }
+    }
+    return s;
+}

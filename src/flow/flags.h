@@ -27,4 +27,7 @@ void flags_format(const struct flag_set *set, uint32_t value, uint32_t mask, str
 /* Parses either form, or a number with an optional mask. */
 bool flags_parse(const struct flag_set *set, const char *s, uint32_t *value, uint32_t *mask);
 
+/* Of a text that does not parse: from the name behind a sign that is at fault on, or all of it. */
+const char *flags_first_bad(const struct flag_set *set, const char *s);
+
 #endif

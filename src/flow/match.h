@@ -4,7 +4,7 @@
  * mask are always zero, so that equal matches are equal bytes.
  *
  * The text is that of ovs-ofctl: "priority=10,tcp,nw_dst=10.0.0.0/8,tp_dst=80".  Used in dumps,
- * trace, and error messages; the parser serves ofproto/trace, filters of dpctl, start-up files and
+ * trace, and error messages; the parsers serve ofproto/trace, filters of dpctl, start-up files and
  * tests, since ovs-ofctl parses by itself.  Any thread.
  */
 #ifndef SLUICE_FLOW_MATCH_H
@@ -96,6 +96,19 @@ struct match_extra {
  */
 char *match_parse(struct match *m, const char *text, const struct mf_port_names *ports,
                   struct match_extra *extra);
+
+/*
+ * Parses the flow of a packet, as ofproto/trace takes it: "field=value,...", each once, whole, and
+ * behind what it requires; "field(value)" and "field:value" are the same.  'flow' is zero but for
+ * what is said.  Returns NULL, or a new text of what is wrong (caller frees).
+ */
+char *flow_parse(struct flow *flow, const char *text, const struct mf_port_names *ports);
+/* The same with masks: the packets that such a flow may be of, as dpctl/dump-flows filter= takes
+ * them. */
+char *match_parse_filter(struct match *m, const char *text, const struct mf_port_names *ports);
+
+/* The field that 'key' ("tp_src", "nw_dst"...) means in a flow of that protocol; NULL if none. */
+const struct mf_field *mf_from_name_in(const char *key, const struct flow *flow);
 
 /* The protocol keyword ("tcp", "ip6"...) and the match it stands for. */
 struct match_protocol {

@@ -17,6 +17,8 @@
 
 static const struct match_protocol protocols[] = {
     {"ip", ETH_TYPE_IP, 0},
+    {"ip4", ETH_TYPE_IP, 0},
+    {"ipv4", ETH_TYPE_IP, 0},
     {"icmp", ETH_TYPE_IP, IP_PROTO_ICMP},
     {"igmp", ETH_TYPE_IP, IP_PROTO_IGMP},
     {"tcp", ETH_TYPE_IP, IP_PROTO_TCP},
@@ -112,14 +114,14 @@ pass_of(const struct item *item)
 
 /* "tp_src" and the like, for the protocol of the match. */
 static const struct mf_field *
-port_field(const char *key, const struct match *m)
+port_field(const char *key, const struct flow *flow)
 {
     bool src = !strcmp(key, "tp_src");
 
     if (!src && strcmp(key, "tp_dst")) {
         return NULL;
     }
-    switch (m->flow.nw_proto) {
+    switch (flow->nw_proto) {
     case IP_PROTO_UDP:
         return mf_from_id(src ? MF_UDP_SRC : MF_UDP_DST);
     case IP_PROTO_SCTP:
@@ -133,12 +135,11 @@ port_field(const char *key, const struct match *m)
     }
 }
 
-/* The field that 'key' means in a match that already knows its protocol. */
-static const struct mf_field *
-field_for(const char *key, const struct match *m)
+const struct mf_field *
+mf_from_name_in(const char *key, const struct flow *flow)
 {
-    const struct mf_field *mf = port_field(key, m);
-    bool v6 = flow_dl_type_is(&m->flow, ETH_TYPE_IPV6), arp = flow_is_arp(&m->flow);
+    const struct mf_field *mf = port_field(key, flow);
+    bool v6 = flow_dl_type_is(flow, ETH_TYPE_IPV6), arp = flow_is_arp(flow);
 
     mf = mf ? mf : mf_from_name(key);
     if (!mf) {
@@ -180,14 +181,14 @@ set_protocol(const struct item *item, const struct mf_port_names *ports, struct 
         mf_set(option, &zero, &zero, m);
         return NULL;
     }
-    return field_for(item->key, m) ? text_error("field %s missing value", item->key)
-                                   : text_error("unknown field %s", item->key);
+    return mf_from_name_in(item->key, &m->flow) ? text_error("field %s missing value", item->key)
+                                                : text_error("unknown field %s", item->key);
 }
 
 static char *
 set_field(const struct item *item, const struct mf_port_names *ports, struct match *m)
 {
-    const struct mf_field *mf = field_for(item->key, m);
+    const struct mf_field *mf = mf_from_name_in(item->key, &m->flow);
     union mf_value value, mask;
     unsigned int x;
     char *error;
@@ -207,6 +208,12 @@ set_field(const struct item *item, const struct mf_port_names *ports, struct mat
         return text_error("prerequisites of %s are not met", item->key);
     }
     error = mf_parse(mf, item->value, ports, &value, &mask);
+    if (error && mf->format <= MF_FMT_OFP_PORT_OXM && mf->format >= MF_FMT_OFP_PORT) {
+        char *inner = error;
+
+        error = text_error("bad value for %s (%s)", mf->name, inner);
+        free(inner);
+    }
     if (!error && !mf_is_zero(mf, &mask)) {
         mf_set(mf, &value, &mask, m);
     }

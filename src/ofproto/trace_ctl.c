@@ -82,29 +82,11 @@ lookup_odp_port(const void *all, const char *name, odp_port_t *port)
 /* --- arguments ---------------------------------------------------------------------------------
  */
 
-/* "nw_dst=1.0.0.0/8" is a match, not a packet. */
-static char *
-refuse_masks(const char *text)
-{
-    for (const char *s = text; *s;) {
-        size_t len = strcspn(s, ",");
-        const char *eq = memchr(s, '=', len), *slash = memchr(s, '/', len);
-
-        if (eq && slash && slash > eq) {
-            return xasprintf("bad value for %.*s (%.*s: wildcards not allowed here)", (int)(eq - s),
-                             s, (int)(s + len - eq - 1), eq + 1);
-        }
-        s += len + (s[len] == ',');
-    }
-    return NULL;
-}
-
 static void
 parse_ofp_flow(struct request *r, const char *bridge, const char *text)
 {
     struct mf_port_names names = {.lookup = lookup_ofp_port};
     const struct view_port *port;
-    struct match match;
     char *error;
 
     r->ofproto = ofprotos_find(r->all, bridge);
@@ -114,17 +96,13 @@ parse_ofp_flow(struct request *r, const char *bridge, const char *text)
     }
     names.aux = ofproto_view(r->ofproto);
     names.options = ofproto_options(r->ofproto);
-    error = refuse_masks(text);
-    if (!error) {
-        error = match_parse(&match, text, &names, NULL);
-    }
+    error = flow_parse(&r->flow, text, &names);
     if (error) {
         r->error = xasprintf("Bad openflow flow syntax: %s: %s", text, error);
         free(error);
         return;
     }
-    r->flow = match.flow;
-    if (!match.mask.bits.ofp_in_port) {
+    if (!r->flow.ofp_in_port) {
         r->flow.ofp_in_port = OFPP_NONE;
     }
     port = view_port(ofproto_view(r->ofproto), r->flow.ofp_in_port);
@@ -276,8 +254,13 @@ static void
 parse_flow(struct request *r, const char *words[MAX_WORDS], int n)
 {
     const struct dp_port_names names = {.lookup = lookup_odp_port, .aux = r->all};
-    char *error = dpkey_parse(words[n - 1], &names, &r->flow, NULL);
+    struct flow_mask
+        mask; /* Lines of dpctl/dump-flows have them; the values are a packet of theirs. */
+    char *error = dpkey_parse(words[n - 1], &names, &r->flow, &mask);
 
+    if (!error && !r->flow.dl_type && !r->flow.packet_type) {
+        r->flow.dl_type = RTE_BE16(ETH_TYPE_NONE);
+    }
     if (!error && n > 1 && !is_dp_name(r->all, words[0])) {
         r->error = xstrdup("Cannot find the datapath");
     } else if (!error) {

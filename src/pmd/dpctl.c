@@ -15,35 +15,59 @@
 
 // --- arguments ------------------------------------------------------------------------------
 
+/* Takes "--more", or letters that stand together ("-ms").  NULL, or what is not known of them;
+ * 'letter' has room for one of these. */
+static const char *
+take_option(struct dpctl_args *a, const char *word, char letter[3])
+{
+    const struct {
+        const char *name;
+        char letter;
+        bool *flag;
+    } options[] = {
+        {"--more", 'm', &a->more},    {"--statistics", 's', &a->statistics},
+        {"--names", '\0', &a->names}, {"--no-names", '\0', &a->no_names},
+        {"--clear", '\0', &a->clear}, {"--may-create", '\0', NULL},
+        {"--read-only", '\0', NULL},
+    };
+    bool is_long = !strncmp(word, "--", 2);
+
+    for (const char *c = word + !is_long; *c; c++) {
+        size_t j = 0;
+
+        while (j < ARRAY_SIZE(options) &&
+               (is_long ? strcmp(word, options[j].name) != 0 : *c != options[j].letter)) {
+            j++;
+        }
+        if (j == ARRAY_SIZE(options)) {
+            snprintf(letter, 3, "-%c", *c);
+            return is_long ? word : letter;
+        }
+        if (options[j].flag) {
+            *options[j].flag = true;
+        }
+        if (is_long) {
+            break;
+        }
+    }
+    return NULL;
+}
+
 bool
 dpctl_parse_options(struct unixctl_conn *conn, int argc, const char *argv[], void *dpp,
                     struct dpctl_args *a)
 {
-    const struct {
-        const char *name, *alias;
-        bool *flag;
-    } options[] = {
-        {"--more", "-m", &a->more}, {"--statistics", "-s", &a->statistics},
-        {"--names", "", &a->names}, {"--no-names", "", &a->no_names},
-        {"--clear", "", &a->clear}, {"--may-create", "", NULL},
-        {"--read-only", "", NULL},
-    };
+    char letter[3];
 
     *a = (struct dpctl_args){.dp = pmd_ctl_dp(dpp)};
     for (int i = 1; i < argc; i++) {
-        size_t j = 0;
+        if (argv[i][0] == '-' && argv[i][1]) {
+            const char *unknown = take_option(a, argv[i], letter);
 
-        while (j < ARRAY_SIZE(options) && strcmp(argv[i], options[j].name) != 0 &&
-               (!*options[j].alias || strcmp(argv[i], options[j].alias) != 0)) {
-            j++;
-        }
-        if (j < ARRAY_SIZE(options)) {
-            if (options[j].flag) {
-                *options[j].flag = true;
+            if (unknown) {
+                unixctl_reply_errorf(conn, "Unrecognized option %s", unknown);
+                return false;
             }
-        } else if (argv[i][0] == '-') {
-            unixctl_reply_errorf(conn, "Unrecognized option %s", argv[i]);
-            return false;
         } else if (a->n_words < DPCTL_MAX_WORDS) {
             a->words[a->n_words++] = argv[i];
         }
@@ -342,7 +366,7 @@ dump_parse_word(struct dump *d, const char *word)
                    : xstrdup("ovs-vswitchd: datapath not found (Invalid argument)");
     }
     d->has_filter = true;
-    error = match_parse(&d->filter, word + 7, &names, NULL);
+    error = match_parse_filter(&d->filter, word + 7, &names);
     text =
         error ? xasprintf("ovs-vswitchd: Failed to parse filter (%s: %s)", word + 7, error) : NULL;
     free(error);

@@ -170,7 +170,11 @@ dpctl_del_flow(struct unixctl_conn *conn, int argc, const char *argv[], void *dp
     if (!dpctl_parse_args(conn, argc, argv, dpp, &a) || !dpctl_take_dp_name(conn, &a, 1)) {
         return;
     }
-    const char *text = a.n_words ? a.words[0] : "";
+    if (!a.n_words) {
+        unixctl_reply_error(conn, "ovs-vswitchd: a flow is needed");
+        return;
+    }
+    const char *text = a.words[0];
     struct dp_flow *f = find_flow(a.dp, text, &parse_error);
     free(parse_error);
     if (f) {

@@ -177,6 +177,94 @@ test_refused(void **state)
     free(error);
 }
 
+/* Flows of packets, as ofproto/trace takes them, and how they print; or what is wrong with them. */
+static const struct {
+    const char *text;
+    const char *want;
+    const char *error;
+} packets[] = {
+    {"in_port=1,tcp,nw_src=1.2.3.4,tp_dst=80,tcp_flags=syn|ack",
+     "tcp,in_port=1,vlan_tci=0x0000,dl_src=00:00:00:00:00:00,dl_dst=00:00:00:00:00:00,nw_src=1.2.3."
+     "4,nw_dst=0.0."
+     "0.0,nw_tos=0,nw_ecn=0,nw_ttl=0,nw_frag=no,tp_src=0,tp_dst=80,tcp_flags=syn|ack",
+     NULL},
+    {" in_port:1\tdl_src(00:00:00:00:00:01)dl_vlan=5",
+     "in_port=1,dl_vlan=5,dl_vlan_pcp=0,vlan_tci1=0x0000,dl_src=00:00:00:00:00:01,dl_dst=00:00:00:"
+     "00:00:00,dl_"
+     "type=0x0000",
+     NULL},
+    {"ip,nw_src=1.2.3.0/24", NULL, "bad value for nw_src (1.2.3.0/24: wildcards not allowed here)"},
+    {"tcp,tcp_flags=+syn", NULL, "bad value for tcp_flags (+syn: wildcards not allowed here)"},
+    {"tun_flags=+oam", NULL, "bad value for tun_flags (+oam: wildcards not allowed here)"},
+    {"tcp,tcp_flags=+syn-x", NULL, "bad value for tcp_flags (x: unknown TCP flag(s))"},
+    {"ct_state=new|x", NULL, "bad value for ct_state (new|x: unknown ct_state flag(s))"},
+    {"in_port=1,in_port=2", NULL, "field in_port set multiple times"},
+    {"ip,tcp", NULL, "Ethernet type set multiple times"},
+    {"nw_src=1.2.3.4,ip", NULL, "prerequisites not met for setting nw_src"},
+    {"reg0=4294967296", NULL,
+     "bad value for reg0 (4294967296: value too large for 4-byte field reg0)"},
+    {"metadata=99999999999999999999999", NULL,
+     "bad value for metadata (99999999999999999999999: value too large for 8-byte field metadata)"},
+    {"reg0=5/0x1ffffffff", NULL,
+     "bad value for reg0 (5/0x1ffffffff: mask too large for 4-byte field reg0)"},
+    {"reg0=5/x", NULL, "bad value for reg0 (5/x: bad syntax for reg0 mask)"},
+    {"reg0", NULL, "bad value for reg0 (: bad syntax for reg0 value)"},
+    {"dl_type=5/0xf", NULL, "bad value for dl_type (5/0xf: invalid mask for field eth_type)"},
+    {"dl_src=1", NULL, "bad value for dl_src (1: invalid Ethernet address)"},
+    {"ip,nw_dst=1.2.3.4/", NULL, "bad value for nw_dst (1.2.3.4/: invalid IP address)"},
+    {"ip,nw_dst=1.2.3.4/33", NULL,
+     "bad value for nw_dst (1.2.3.4/33: IPv4 network prefix bits not between 0 and 32, inclusive)"},
+    {"ipv6,ipv6_src=fe80::g", NULL, "bad value for ipv6_src (fe80::g: invalid IPv6 address)"},
+    {"in_port=nobody", NULL, "bad value for in_port (nobody: invalid or unknown port for in_port)"},
+    {"in_port(1",
+     "in_port=1,vlan_tci=0x0000,dl_src=00:00:00:00:00:00,dl_dst=00:00:00:00:00:00,dl_type=0x0000",
+     NULL},
+    {"(x", NULL, "unknown field "},
+    {"priority=5", NULL, "unknown field priority"},
+};
+
+static void
+test_packets(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(packets); i++) {
+        struct flow flow;
+        struct text t = {0};
+        char *error = flow_parse(&flow, packets[i].text, NULL);
+
+        if (packets[i].error) {
+            assert_string_equal(error, packets[i].error);
+        } else {
+            assert_null(error);
+            flow_format(&flow, NULL, &t);
+            assert_string_equal(text_cstr(&t), packets[i].want);
+        }
+        text_fini(&t);
+        free(error);
+    }
+}
+
+/* Filters have masks; the rest is as for packets. */
+static void
+test_filters(void **state)
+{
+    static const char *const texts[] = {"ip,nw_src=1.2.3.0/24", "tcp,tcp_flags=+syn-ack",
+                                        "in_port=LOCAL"};
+    struct match a, b;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        assert_null(match_parse_filter(&a, texts[i], NULL));
+        parse(texts[i], &b, NULL);
+        assert_true(match_equal(&a, &b));
+    }
+    assert_null(match_parse_filter(&a, "reg0=*", NULL));
+    assert_true(match_is_any(&a));
+    char *error = match_parse_filter(&a, "tcp,udp", NULL);
+    assert_string_equal(error, "Ethernet type set multiple times");
+    free(error);
+}
+
 /* A match of random fields of a random packet: the packet matches, its text reads back as the same.
  */
 static void
@@ -268,10 +356,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_goldens),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_relations),
-        cmocka_unit_test(test_setters),
+        cmocka_unit_test(test_goldens),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_packets),   cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_relations), cmocka_unit_test(test_setters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
