@@ -52,7 +52,7 @@ clone(1,push_vlan(vid=5,pcp=0),2),3
 check_pkt_len(size=200,gt(4),le(push_vlan(vid=3,pcp=0),3)),2
 userspace(pid=0,slow_path(cfm)),1
 userspace(pid=5,sFlow(vid=9,pcp=7,output=10))
-userspace(pid=5,controller(reason=1,dont_send=0,continuation=0,recirc_id=4,rule_cookie=0x5,controller_id=0,max_len=65535))
+userspace(pid=5,controller(reason=1,dont_send=0,continuation=0,recirc_id=4,rule_cookie=0x5,controller_id=0,max_len=99))
 ct(commit,zone=5,nat(src=10.0.0.240-10.0.0.254:32768-65535,persistent)),ct_clear
 ct(commit,mark=0xa0a0a0a0/0xfefefefe,timeout=ovs_tp_1,helper=ftp)
 lb_output(1),tnl_pop(4)
@@ -120,7 +120,8 @@ def test_actions(pair):
             elif kind == 1:
                 text = rng.choice(["%s,%s", "%s%s", "%s, %s", "%s,,%s"]) % (text, rng.choice(ACTIONS[:-1]))
             else:
-                text = re.sub(r"(?<![-.\d])\d+(?=[),])", lambda m: rng.choice(["", "0", "1", "x"]), text, count=rng.randrange(1, 4))
+                text = re.sub(r"(?<![-.\d])\d+(?=[),])", lambda m: rng.choice(["", "0", "1", "x"]), text,
+                              count=rng.randrange(1, 4))
         ours, theirs = pair.run("dpctl/parse-actions", text)
         # A negative number where an errno belongs is the length that theirs read.
         assert ours == (theirs[0], re.sub(r"\((Unknown error -\d+|End of file)\)", "(Invalid argument)", theirs[1])), (
