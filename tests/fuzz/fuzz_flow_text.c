@@ -92,6 +92,15 @@ try_match(const char *text)
         }
     }
     free(error);
+    /* A packet's flow is a filter, too, for that flow. */
+    struct flow flow;
+    char *flow_error = flow_parse(&flow, text, &names);
+    error = match_parse_filter(&m, text, &names);
+    if (!flow_error && (error || !match_flow(&m, &flow))) {
+        fail_on("filter", text, "", error);
+    }
+    free(flow_error);
+    free(error);
     text_fini(&t);
 }
 
