@@ -208,12 +208,12 @@ check_l4_port(struct ofpact_l4_port *a, struct check *c)
     const struct flow *f = &c->match.flow;
     uint8_t proto = f->nw_proto;
 
+    // Of flows of later fragments, too: 1.2 and later say whose port it is.
+    a->flow_ip_proto = flow_is_ip(f) ? proto : 0;
     if (!flow_is_ip(f) || (f->nw_frag & NW_FRAG_LATER) ||
         (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP && proto != IP_PROTO_SCTP)) {
-        a->flow_ip_proto = 0;
         return soft(c);
     }
-    a->flow_ip_proto = proto;
     return 0;
 }
 

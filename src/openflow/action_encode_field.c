@@ -140,6 +140,13 @@ put_legacy_set_field(const struct ofpact_set_field *a, enum ofp_version version,
         action_put_u8(out, action_pick(version, OFPAT10_SET_NW_TOS, OFPAT11_SET_NW_TOS),
                       v[0] & IP_DSCP_MASK);
         break;
+    case MF_IP_ECN:
+        if (version == OFP10_VERSION) {
+            put_reg_load(a, out);
+        } else {
+            action_put_u8(out, OFPAT11_SET_NW_ECN, v[0]);
+        }
+        break;
     case MF_TCP_SRC:
     case MF_UDP_SRC:
         action_put_u16(out, action_pick(version, OFPAT10_SET_TP_SRC, OFPAT11_SET_TP_SRC),

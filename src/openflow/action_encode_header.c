@@ -113,17 +113,19 @@ encode_l4_port(const struct ofpact_l4_port *a, enum ofp_version version, struct 
 {
     bool src = a->ofpact.type == OFPACT_SET_L4_SRC_PORT;
 
-    if (version < OFP12_VERSION) {
+    if (version >= OFP12_VERSION && a->flow_ip_proto == IP_PROTO_TCP) {
+        action_put_field(src ? MF_TCP_SRC : MF_TCP_DST, a->port, version, out);
+    } else if (version >= OFP12_VERSION && a->flow_ip_proto == IP_PROTO_UDP) {
+        action_put_field(src ? MF_UDP_SRC : MF_UDP_DST, a->port, version, out);
+    } else if (version >= OFP12_VERSION && a->flow_ip_proto == IP_PROTO_SCTP) {
+        action_put_field(src ? MF_SCTP_SRC : MF_SCTP_DST, a->port, version, out);
+    } else {
+        // 1.2 and later have no such action, but a flow of 1.0 that says no protocol must not lose
+        // its own: they get that of 1.1, as from Open vSwitch.
         action_put_u16(out,
                        src ? action_pick(version, OFPAT10_SET_TP_SRC, OFPAT11_SET_TP_SRC)
                            : action_pick(version, OFPAT10_SET_TP_DST, OFPAT11_SET_TP_DST),
                        a->port);
-    } else if (a->flow_ip_proto == IP_PROTO_TCP) {
-        action_put_field(src ? MF_TCP_SRC : MF_TCP_DST, a->port, version, out);
-    } else if (a->flow_ip_proto == IP_PROTO_UDP) {
-        action_put_field(src ? MF_UDP_SRC : MF_UDP_DST, a->port, version, out);
-    } else if (a->flow_ip_proto == IP_PROTO_SCTP) {
-        action_put_field(src ? MF_SCTP_SRC : MF_SCTP_DST, a->port, version, out);
     }
 }
 

@@ -77,3 +77,27 @@ def test_fields_of_select_groups(pair, version):
         assert sorted(sw.ofctl("-O", version, "dump-groups", "br0").splitlines()[1:]) == sorted(dumps[-1])
         sw.ofctl("-O", version, "del-groups", "br0")
     assert sorted(dumps[0]) == sorted(dumps[1]) and len(dumps[0]) == len(names)
+
+
+def test_flows_of_one_version_read_in_another(pair):
+    """Each version has other words for the same action: none is lost, whatever the flow says of the packet."""
+    matches = ["", "in_port=1", "ip", "tcp", "udp6", "sctp", "icmp", "arp", "mpls", "tcp,nw_frag=later", "sctp6,nw_frag=later", "udp,nw_frag=first",
+               "dl_vlan=5", "vlan_tci=0", "tcp,dl_vlan=5", "ip,vlan_tci=0x1000/0x1000", "dl_type=0x88b5"]
+    actions = ["mod_tp_src:7", "mod_tp_dst:8", "mod_nw_src:10.0.0.9", "mod_nw_dst:10.0.0.9", "mod_nw_tos:8", "mod_nw_ecn:1", "mod_nw_ttl:5",
+               "mod_vlan_vid:7", "mod_vlan_pcp:3", "strip_vlan", "mod_vlan_vid:7,mod_vlan_pcp:3", "push_vlan:0x8100,mod_vlan_vid:7",
+               "mod_dl_src:02:00:00:00:00:09", "mod_dl_dst:02:00:00:00:00:09", "dec_ttl", "enqueue:1:2", "set_queue:3,pop_queue",
+               "push_mpls:0x8847,set_mpls_label(9),set_mpls_tc(1),set_mpls_ttl(5)", "pop_mpls:0x0800,mod_nw_ttl:5", "dec_mpls_ttl",
+               "load:5->NXM_OF_IP_SRC[]", "load:5->NXM_OF_VLAN_TCI[0..11]", "load:5->NXM_OF_TCP_SRC[]", "normal", "flood", "controller:9"]
+    for version in ("OpenFlow10", "OpenFlow11", "OpenFlow13"):
+        dumps = []
+        for sw in pair:
+            sw.ofctl("del-flows", "br0")
+            for n, action in enumerate(actions):
+                for m, match in enumerate(matches):  # Some may not be combined.
+                    sh(["ovs-ofctl", "-O", version, "add-flow", "br0", "priority=%d,%s,actions=%s,1" % (100 * n + m, match, action)],
+                       check=False, env=sw.env)
+            dumps.append([sorted(sw.ofctl("-OOpenFlow1%d" % v, "--no-stats", "dump-flows", "br0").replace("1/0x3->nw_ecn", "1->nw_ecn").splitlines())
+                          for v in range(6)])
+        assert len(dumps[1][0]) > 150
+        for v, (ours, theirs) in enumerate(zip(*dumps)):
+            assert ours == theirs, "added as %s, read as OpenFlow1%d" % (version, v)
