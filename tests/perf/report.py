@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench's results for people: the table, what is to be said beside it, the picture."""
+import os
 import subprocess
 import sys
 
@@ -134,6 +135,9 @@ def draw(rows, results, path):
                 title, ", ".join("'-' with linespoints lw 2 title '%s'" % c[0] for c in curves),
                 "".join("".join("%d %f\n" % p for p in c[1]) + "e\n" for c in curves)))
     if not panels:
+        print("bench: no picture: no row with figures is of a curve", file=sys.stderr)
+        if os.path.exists(path):  # of another run, whose rows had one
+            os.unlink(path)
         return
     script = ("set terminal svg size %d,450\nset output '%s'\nset logscale xy\n"
               "set xrange [0.8:1.5e6]\nset yrange [40:20000]\n"

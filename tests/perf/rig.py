@@ -159,17 +159,19 @@ class BenchSwitch(switchlib.Switch):
         time.sleep(seconds)
         return (self.port_packets(port, direction) - first) / (time.monotonic() - start)
 
-    def pmd_waited(self):
-        """Seconds for which PMD threads wanted their core and somebody else had it."""
-        waited = 0
+    def pmd_times(self):
+        """Seconds for which PMD threads have run, and for which they wanted their core and somebody
+        else had it."""
+        ran = waited = 0
         for path in glob.glob("/proc/%d/task/*/" % self.pid):
             try:
                 with open(path + "comm") as comm, open(path + "schedstat") as stat:
                     if comm.read().startswith("pmd-c"):
-                        waited += int(stat.read().split()[1]) / 1e9
+                        one = stat.read().split()
+                        ran, waited = ran + int(one[0]) / 1e9, waited + int(one[1]) / 1e9
             except OSError:  # a thread that just ended, or a kernel that does not count
                 continue
-        return waited
+        return ran, waited
 
     def resident(self):
         """Bytes of memory of its own that the daemon has touched."""

@@ -65,7 +65,7 @@ def exact_rules():
 
 def upcall_rules():
     """Each frame is for the controller: no megaflow takes it off the slow path."""
-    return [ESTABLISHED, "priority=10,in_port=2,actions=controller:128"]
+    return ESTABLISHED + ["priority=10,in_port=2,actions=controller:128"]
 
 
 def normal_rules():

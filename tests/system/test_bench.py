@@ -138,7 +138,8 @@ def test_rows_are_measured_by_rows_that_come_before():
 
 def test_windows_of_two_states_in_turn():
     class Clock:
-        looks = iter([(0, 0), (2, 20), (2, 20), (3, 25), (3, 25), (4, 55)])
+        looks = iter(alternate.Look(t, 0, t, n) for t, n in
+                     [(0, 0), (2, 20), (2, 20), (3, 25), (3, 25), (4, 55)])
 
         def look(self):
             return next(self.looks)
@@ -165,18 +166,35 @@ def test_a_counter_sums_its_ports(monkeypatch):
     monkeypatch.setattr(openflow10, "Connection", Connection)
 
     class Switch:
-        dir, waited = "/dir", 0
+        dir = "/dir"
 
-        def pmd_waited(self):
-            return self.waited
-    sw = Switch()
-    assert alternate.Counter(sw, 1, 2).look()[1] == 2070
-    counter = alternate.Counter(sw, 2, received=True)
-    begun, n = counter.look()
-    assert n == 70
-    # What others take of the PMD's core does not count as time.
-    sw.waited = 100
-    assert begun - 101 < counter.look()[0] < begun - 90
+        def pmd_times(self):
+            return 3.0, 2.0
+    assert alternate.Counter(Switch(), 1, 2).look().packets == 2070
+    look = alternate.Counter(Switch(), 2, received=True).look()
+    assert (look.packets, look.ran, look.waited) == (70, 3.0, 2.0)
+
+
+def test_time_that_others_had_the_core_does_not_count():
+    begun = alternate.Look(100.0, 7.0, 50.0, 1000)
+    assert alternate.Look(100.5, 7.125, 50.375, 1300).since(begun) == (0.375, 300)
+    # A wait of two seconds that ended in the window, of which it had an eighth of one.
+    assert alternate.Look(100.5, 9.0, 50.375, 1300).since(begun) == (0.375, 300)
+    # A PMD that sleeps has the time all the same, and so has one whose kernel does not count.
+    assert alternate.Look(100.5, 7.0, 50.25, 1300).since(begun) == (0.5, 300)
+    # One that never had its core has neither time nor a rate.
+    windows = alternate.Windows(None)
+    windows.all.append(alternate.Look(100.5, 9.0, 50.0, 1000).since(begun))
+    assert windows.all == [(0, 0)] and windows.rate() == 0
+    assert alternate.Look(100.5, 7.0, 50.0, 1300).since(begun) == (0.5, 300)
+
+
+def test_rules_of_attacks_are_lines():
+    made = [rows_attack.tse_rules(), rows_attack.tse6_rules(), rows_attack.exact_rules(),
+            rows_attack.upcall_rules()]
+    for lines in made:
+        assert lines[:8] == rows_attack.ESTABLISHED and len(lines) > 8
+    assert all(isinstance(line, str) for lines in made for line in lines)
 
 
 def test_rules_are_the_same_whatever_they_do():
@@ -202,6 +220,15 @@ def test_no_picture_is_no_reason_to_say_nothing(monkeypatch, tmp_path, capsys):
     row = Row("l3", [Metric("cycles", "")], None, curve=("l3", 1))
     report.draw([row], of((row, 100, 300)), str(tmp_path / "bench.svg"))
     assert "bench: no picture: " in capsys.readouterr().err
+
+
+def test_no_picture_of_another_run_stays(tmp_path, capsys):
+    """`make bench ROW=...` of a row that is on no curve: the last run's picture would lie."""
+    path = tmp_path / "bench.svg"
+    path.write_text("of an older run")
+    row = Row("barrier", [Metric("median", "")], None)
+    report.draw([row], of((row, None, None)), str(path))
+    assert "no row with figures is of a curve" in capsys.readouterr().err and not path.exists()
 
 
 @pytest.mark.skipif(not shutil.which("gnuplot"), reason="no gnuplot")
