@@ -221,6 +221,7 @@ start_slowpath(unsigned max_revalidator_ms)
 
     snprintf(text, sizeof text, "%u", max_revalidator_ms);
     smap_put(&config, "max-revalidator", text);
+    smap_put(&config, "max-idle", "3600000"); /* an emulator takes its time to make many flows */
     sp = slowpath_create(fx.loop, fx.all);
     slowpath_start(sp, dp, &config);
     flow_index = sp->index;
