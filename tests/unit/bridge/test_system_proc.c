@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,7 +75,7 @@ test_file_systems(void **state)
     str_free(&out);
 }
 
-/* A child that holds the lock of 'path' until it is killed. */
+/* A child that holds the lock of 'path' until it is killed, or this process ends. */
 static pid_t
 lock_in_child(const char *path)
 {
@@ -88,6 +89,7 @@ lock_in_child(const char *path)
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         int fd = open(path, O_RDWR);
 
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (fcntl(fd, F_SETLK, &lock) || write(ready[1], "", 1) != 1) {
             _exit(1);
         }
