@@ -16,7 +16,7 @@ OLD, NEW, SRC_A, SRC_B = 1, 2, 3, 4
 GROUP_MOD, METER_MOD, BUNDLE_CONTROL, BUNDLE_ADD = 15, 29, 33, 34
 ADD, MODIFY, DELETE = 0, 1, 3
 # What the two PMDs have in hand when the change comes, one burst each, and may send later where somebody
-# else has their cores (decision 2).  Open vSwitch sends some 10,000 times as many.
+# else has their cores (decision 2).  Whoever follows milliseconds later sends thousands.
 IN_HAND = 2 * 32
 
 
