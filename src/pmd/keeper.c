@@ -135,6 +135,7 @@ keeper_tick(struct keeper *k)
     if (k->tick % TIDY_TICKS == 0) {
         megaflows_tidy(&k->dp->mf, clock_now_ms());
     }
+    megaflows_make_sieves(&k->dp->mf);
 }
 
 static void *

@@ -8,6 +8,7 @@
 // flow takes the least specific existing mask that covers its own, or else a wide one, which covers
 // all header fields of the shape.
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/coverage.h"
@@ -21,6 +22,9 @@ enum {
     LANE_LINGER_MS = 10000, // an empty lane is kept that long
     SIEVE_MASKS_STEP = 4,   // so many new masks are worth another choice of bytes
     SIEVE_STALE = 4,        // so is this part of the flows, if it came or went
+    SIEVE_AT_ONCE = 4096,   // a lane with more flows waits for the keeper
+    SIEVE_STEP = 1024,      // flows that the keeper looks at before it lets others have the lock
+    SIEVE_REST_US = 50,
 };
 
 uint32_t
@@ -133,11 +137,18 @@ view_copy(const struct lane *lane)
     return view;
 }
 
-// A new sieve for a view that is not published yet.
+// A new sieve for a view that is not published yet, or soon if it takes long to make.
 static void
-view_sieve(const struct megaflows *mf, struct lane *lane, struct lane_view *view)
+view_sieve(struct megaflows *mf, struct lane *lane, struct lane_view *view)
 {
-    view->sieve = sieve_create(view, mf->slab, lane->n_words - 1);
+    if (lane->n_flows > SIEVE_AT_ONCE) {
+        lane->wants_sieve = true;
+        atomic_store_explicit(&mf->wants_sieves, true, memory_order_relaxed);
+        return;
+    }
+    struct sieve_work *work = sieve_begin(view, mf->slab, lane->n_words - 1);
+    sieve_step(work, view, mf->slab, UINT32_MAX);
+    view->sieve = sieve_end(work, view->n_subtables);
     lane->n_changes = 0;
 }
 
@@ -164,6 +175,9 @@ lane_add_subtable(struct megaflows *mf, struct lane *lane, const uint64_t *mask)
     if (view->sieve) {
         sieve_add_mask(view->sieve, st->place, mask);
     }
+    if (lane->sieve_work) {
+        sieve_work_add_mask(lane->sieve_work, st->place, mask);
+    }
     view->subtables[view->n_subtables++] = st;
     limit_note(&mf->most_masks, view->n_subtables);
     lane_publish(lane, view);
@@ -188,6 +202,9 @@ lane_remove_subtable(struct lane *lane, struct subtable *st)
     if (view->sieve) {
         view->sieve = n < SIEVE_MIN_MASKS / 2 ? NULL : sieve_without(view->sieve, st->place);
     }
+    if (lane->sieve_work) {
+        sieve_work_remove_mask(lane->sieve_work, st->place);
+    }
     lane_publish(lane, view);
     rcu_defer(subtable_free, st);
 }
@@ -201,6 +218,9 @@ lane_note_put(struct lane *lane, const struct subtable *st, const uint64_t *valu
     lane->n_changes++;
     if (sieve) {
         sieve_add_flow(sieve, st->place, st->mask, value);
+    }
+    if (lane->sieve_work) {
+        sieve_work_add_flow(lane->sieve_work, st->place, st->mask, value);
     }
 }
 
@@ -325,16 +345,56 @@ lane_shrink_union(struct lane *lane)
     }
 }
 
+// Lets the lock go now and then, for long enough that those who wait get it.
 static void
-lane_renew_sieve(const struct megaflows *mf, struct lane *lane)
+lane_make_sieve(struct megaflows *mf, struct lane *lane)
+{
+    struct lane_view *view = rcu_get_protected(&lane->view);
+
+    lane->wants_sieve = false;
+    lane->n_changes = 0;
+    lane->sieve_work = sieve_begin(view, mf->slab, lane->n_words - 1);
+    while (!sieve_step(lane->sieve_work, view, mf->slab, SIEVE_STEP)) {
+        pthread_mutex_unlock(&mf->lock);
+        rcu_quiesce();
+        usleep(SIEVE_REST_US);
+        pthread_mutex_lock(&mf->lock);
+        view = rcu_get_protected(&lane->view);
+    }
+    view = view_copy(lane);
+    view->sieve = sieve_end(lane->sieve_work, view->n_subtables);
+    lane->sieve_work = NULL;
+    lane_publish(lane, view);
+}
+
+static void
+lane_renew_sieve(struct megaflows *mf, struct lane *lane)
 {
     const struct lane_view *view = rcu_get_protected(&lane->view);
 
-    if (view->n_subtables >= SIEVE_MIN_MASKS && lane->n_changes > lane->n_flows / SIEVE_STALE) {
-        struct lane_view *new = view_copy(lane);
-        view_sieve(mf, lane, new);
-        lane_publish(lane, new);
+    if (view->n_subtables >= SIEVE_MIN_MASKS &&
+        (lane->wants_sieve || lane->n_changes > lane->n_flows / SIEVE_STALE)) {
+        lane_make_sieve(mf, lane);
     }
+}
+
+void
+megaflows_make_sieves(struct megaflows *mf)
+{
+    if (!atomic_load_explicit(&mf->wants_sieves, memory_order_relaxed)) {
+        return;
+    }
+    pthread_mutex_lock(&mf->lock);
+    atomic_store_explicit(&mf->wants_sieves, false, memory_order_relaxed);
+    for (uint32_t i = 0; i < LANE_HEADS; i++) {
+        for (struct lane *l = rcu_get_protected(&mf->lanes[i]); l;
+             l = rcu_get_protected(&l->next)) {
+            if (l->wants_sieve) {
+                lane_renew_sieve(mf, l);
+            }
+        }
+    }
+    pthread_mutex_unlock(&mf->lock);
 }
 
 void

@@ -68,6 +68,7 @@ struct subtable {
     uint32_t n_words;
     uint32_t n_flows;                   /* control only */
     uint32_t place;                     /* control only: in the lane's view */
+    uint32_t n_resizes;                 /* control only: how often flows came to lie elsewhere */
     uint64_t ufid_basis[2];             // the halves' hashes of lane and mask; control only
     struct flow_key *wild_mask;         // wild only: sparse
     RCU_PTR(struct subtable) wild_next; /* wild only; control: w, pmd: r */
@@ -106,6 +107,8 @@ struct lane {
     RCU_PTR(struct lane) next;      // in the hash chain
     size_t n_flows CACHE_ALIGNED;   /* control only, with each flow; not in line with 'view' */
     size_t n_changes;               /* control only: flows that came or went since the sieve */
+    struct sieve_work *sieve_work;  /* control only: the keeper makes a sieve; or NULL */
+    bool wants_sieve;               /* control only: the keeper shall make one */
     int64_t empty_since_ms;         /* control only; 0: has flows */
 };
 
@@ -148,6 +151,7 @@ struct megaflows {
     // 'lock', main: r.
     _Atomic uint64_t most_flows, most_port_flows, most_masks, n_port_refused;
     struct plan_table plans;                      // under 'lock'
+    _Atomic bool wants_sieves;                    // of some lane; w under 'lock', keeper: r
     void (*slot_freed)(void *aux, uint32_t slot); // before a slot is handed out again
     void *slot_freed_aux;
 };
@@ -158,8 +162,11 @@ void megaflows_fini(struct megaflows *); // no readers left
 struct lane *megaflow_find_lane(const struct megaflows *, uint64_t w0, uint64_t map);
 uint32_t lane_hash(const struct megaflows *, uint64_t w0, uint64_t map);
 // Frees lanes without flows, drops bits from the unions that no mask has any more, and makes sieves
-// anew of which many flows came or went.  Keeper.
+// anew of which many flows came or went.  Takes long where there are many flows, but holds the lock
+// for two milliseconds at most.  Keeper only; ends the caller's references.
 void megaflows_tidy(struct megaflows *, int64_t now_ms);
+// Makes the sieves that lanes with many flows wait for, in the same way.
+void megaflows_make_sieves(struct megaflows *);
 
 // Adds a reference to no one: the result is valid under RCU.
 int megaflow_put(struct megaflows *, const struct dp_flow_put *, struct dp_flow **out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Making sieves (sieve.h).  The bytes are chosen one after the other: each time the one that rules
-// out most of what is left for some packets like the lane's own flows.  Control path, under the
-// flow lock.
+// out most of what is left for some packets like the lane's own flows.  Then all flows are put in,
+// some at a time.  Control path, under the flow lock.
 #include "pmd/sieve.h"
 
 #include <stdlib.h>
@@ -21,8 +21,11 @@ enum {
 
 typedef _Atomic uint64_t sieve_table[256];
 
-struct choice {
-    uint32_t n_at; // bytes that some mask looks at
+struct sieve_work {
+    struct sieve *sieve;
+    uint32_t at_subtable, at_flow; // that come next
+    uint32_t n_resizes;            // of the subtable, when 'at_flow' began
+    uint32_t n_at;                 // bytes that some mask looks at
     uint8_t at[POSITIONS];
     sieve_table may[POSITIONS];
     uint32_t n_samples;
@@ -54,14 +57,15 @@ table_set(_Atomic uint64_t *entry, uint64_t bit)
     }
 }
 
-// All values that agree with 'value' in the bits of 'mask'.
+// All values that agree with 'value' in the bits of 'mask'.  A bit is always learnt with the same
+// mask, so these are all there already if one of them is.
 static void
 table_learn(sieve_table *t, uint8_t mask, uint8_t value, uint64_t bit)
 {
     const unsigned wild = (uint8_t)~mask;
     unsigned more = wild;
 
-    while (true) {
+    while (!(table_get(&(*t)[value & mask]) & bit)) {
         table_set(&(*t)[(value & mask) | more], bit);
         if (!more) {
             return;
@@ -90,7 +94,7 @@ next_flow(const struct subtable *st, const struct dp_flow *slab, uint32_t *i)
 
 // Bytes at which no mask has a bit tell nothing.
 static void
-choice_find_positions(struct choice *c, const struct lane_view *v, uint32_t n_words)
+choice_find_positions(struct sieve_work *c, const struct lane_view *v, uint32_t n_words)
 {
     for (uint32_t at = 0; at < n_words * 8; at++) {
         bool used = false;
@@ -105,7 +109,8 @@ choice_find_positions(struct choice *c, const struct lane_view *v, uint32_t n_wo
 
 // A packet that the flow matches, with anything where its mask has no bits.
 static void
-choice_add_sample(struct choice *c, const struct dp_flow *f, const uint64_t *mask, uint32_t n_words)
+choice_add_sample(struct sieve_work *c, const struct dp_flow *f, const uint64_t *mask,
+                  uint32_t n_words)
 {
     for (uint32_t i = 0; i < n_words; i++) {
         c->sample[c->n_samples].w[i] = f->value[i] | (random_u64() & ~mask[i]);
@@ -114,7 +119,7 @@ choice_add_sample(struct choice *c, const struct dp_flow *f, const uint64_t *mas
 }
 
 static void
-choice_learn(struct choice *c, const struct lane_view *v, const struct dp_flow *slab,
+choice_learn(struct sieve_work *c, const struct lane_view *v, const struct dp_flow *slab,
              uint32_t n_words)
 {
     for (uint32_t i = 0; i < v->n_subtables; i++) {
@@ -135,7 +140,7 @@ choice_learn(struct choice *c, const struct lane_view *v, const struct dp_flow *
 
 // Subtables left over all samples if the k-th byte is looked at, too.
 static uint32_t
-choice_left(const struct choice *c, uint32_t k)
+choice_left(const struct sieve_work *c, uint32_t k)
 {
     uint32_t n = 0;
 
@@ -148,7 +153,7 @@ choice_left(const struct choice *c, uint32_t k)
 
 // Chooses bytes for 's' while they tell anything.
 static void
-choice_make(struct choice *c, uint32_t n_subtables, struct sieve *s)
+choice_make(struct sieve_work *c, uint32_t n_subtables, struct sieve *s)
 {
     uint32_t left = c->n_samples * n_subtables;
 
@@ -194,23 +199,9 @@ sieve_add_flow(struct sieve *s, uint32_t i, const uint64_t *mask, const uint64_t
     }
 }
 
-static void
-sieve_fill(struct sieve *s, const struct lane_view *v, const struct dp_flow *slab)
-{
-    for (uint32_t i = 0; i < v->n_subtables; i++) {
-        const struct subtable *st = v->subtables[i];
-        const struct dp_flow *f;
-        uint32_t walk = 0;
-        sieve_add_mask(s, i, st->mask);
-        while ((f = next_flow(st, slab, &walk))) {
-            sieve_add_flow(s, i, st->mask, f->value);
-        }
-    }
-}
-
 // With all flows in it, which are more than its bytes were chosen by.
 static bool
-sieve_is_worth_it(const struct sieve *s, const struct choice *c, uint32_t n_subtables)
+sieve_is_worth_it(const struct sieve *s, const struct sieve_work *c, uint32_t n_subtables)
 {
     uint32_t n = 0;
 
@@ -220,25 +211,82 @@ sieve_is_worth_it(const struct sieve *s, const struct choice *c, uint32_t n_subt
     return n <= c->n_samples * n_subtables / WORTH;
 }
 
-struct sieve *
-sieve_create(const struct lane_view *v, const struct dp_flow *slab, uint32_t n_words)
+struct sieve_work *
+sieve_begin(const struct lane_view *v, const struct dp_flow *slab, uint32_t n_words)
 {
-    if (v->n_subtables < SIEVE_MIN_MASKS) {
-        return NULL;
-    }
     n_words = MIN(n_words, (uint32_t)FLOW_INLINE_WORDS);
-    struct choice *c = xzalloc_cacheline(sizeof *c);
-    struct sieve *s = xzalloc_cacheline(sizeof *s);
+    struct sieve_work *c = xzalloc_cacheline(sizeof *c);
+    c->sieve = xzalloc_cacheline(sizeof *c->sieve);
     choice_find_positions(c, v, n_words);
     choice_learn(c, v, slab, n_words);
-    choice_make(c, v->n_subtables, s);
-    sieve_fill(s, v, slab);
-    if (!s->n || !sieve_is_worth_it(s, c, v->n_subtables)) {
+    choice_make(c, v->n_subtables, c->sieve);
+    for (uint32_t i = 0; i < v->n_subtables; i++) {
+        sieve_add_mask(c->sieve, i, v->subtables[i]->mask);
+    }
+    return c;
+}
+
+bool
+sieve_step(struct sieve_work *c, const struct lane_view *v, const struct dp_flow *slab,
+           uint32_t n_flows)
+{
+    while (c->sieve->n && c->at_subtable < v->n_subtables) {
+        const struct subtable *st = v->subtables[c->at_subtable];
+        const struct dp_flow *f;
+        if (c->n_resizes != st->n_resizes) { // flows lie elsewhere now
+            c->n_resizes = st->n_resizes;
+            c->at_flow = 0;
+        }
+        while (n_flows && (f = next_flow(st, slab, &c->at_flow))) {
+            sieve_add_flow(c->sieve, c->at_subtable, st->mask, f->value);
+            n_flows--;
+        }
+        if (!n_flows) {
+            return false;
+        }
+        c->at_subtable++;
+        c->at_flow = 0;
+    }
+    return true;
+}
+
+struct sieve *
+sieve_end(struct sieve_work *c, uint32_t n_subtables)
+{
+    struct sieve *s = c->sieve;
+
+    if (!s->n || !sieve_is_worth_it(s, c, n_subtables)) {
         free(s);
         s = NULL;
     }
     free(c);
     return s;
+}
+
+void
+sieve_work_add_mask(struct sieve_work *c, uint32_t i, const uint64_t *mask)
+{
+    sieve_add_mask(c->sieve, i, mask);
+}
+
+void
+sieve_work_add_flow(struct sieve_work *c, uint32_t i, const uint64_t *mask, const uint64_t *value)
+{
+    sieve_add_flow(c->sieve, i, mask, value);
+}
+
+void
+sieve_work_remove_mask(struct sieve_work *c, uint32_t i)
+{
+    struct sieve *old = c->sieve;
+
+    c->sieve = sieve_without(old, i);
+    free(old);
+    if (i < c->at_subtable) {
+        c->at_subtable--;
+    } else if (i == c->at_subtable) {
+        c->at_flow = 0;
+    }
 }
 
 struct sieve *

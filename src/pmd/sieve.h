@@ -31,9 +31,22 @@ struct sieve {
     _Atomic uint64_t may[SIEVE_BYTES][256] CACHE_ALIGNED; /* control: w, pmd: r */
 };
 
-// Of the view's masks and their flows; the bytes are those that tell most.  NULL: there are few
-// masks, or no bytes rule out enough.  'n_words': of the lane's key after word 0.
-struct sieve *sieve_create(const struct lane_view *, const struct dp_flow *slab, uint32_t n_words);
+// Making one of a view's masks and their flows, in steps between which the lock may go; the bytes
+// are those that tell most.  'n_words': of the lane's key after word 0.  What comes meanwhile is
+// put in with sieve_work_add_*(); a mask that goes, taken out.
+struct sieve_work;
+struct sieve_work *sieve_begin(const struct lane_view *, const struct dp_flow *slab,
+                               uint32_t n_words);
+// Puts in so many flows; true: all are in.  With the lane's present view.
+bool sieve_step(struct sieve_work *, const struct lane_view *, const struct dp_flow *slab,
+                uint32_t n_flows);
+// Frees the work.  NULL: no bytes rule out enough.
+struct sieve *sieve_end(struct sieve_work *, uint32_t n_subtables);
+void sieve_work_add_mask(struct sieve_work *, uint32_t i, const uint64_t *mask);
+void sieve_work_add_flow(struct sieve_work *, uint32_t i, const uint64_t *mask,
+                         const uint64_t *value);
+void sieve_work_remove_mask(struct sieve_work *, uint32_t i);
+
 // For view subtable 'i', whose bit was free.
 void sieve_add_mask(struct sieve *, uint32_t i, const uint64_t *mask);
 void sieve_add_flow(struct sieve *, uint32_t i, const uint64_t *mask, const uint64_t *value);

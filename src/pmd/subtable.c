@@ -95,6 +95,7 @@ subtable_resize(struct subtable *st, uint32_t n_buckets)
         }
     }
     subtable_set_map(st, map);
+    st->n_resizes++;
     rcu_free(old.b);
 }
 

@@ -101,6 +101,27 @@ check_packet(struct fixture *fx, const struct flow *packet, uint64_t shape)
     return n_found;
 }
 
+// As check_packet(), of a sieve that is not in use.
+static unsigned
+check_sieve(struct fixture *fx, const struct sieve *s, const struct flow *packet, uint64_t shape)
+{
+    const struct lane_view *v = view_of(fx, shape);
+    uint32_t n = (uint32_t)__builtin_popcountll(shape) - 1;
+    uint64_t w[FLOW_KEY_MAX];
+    unsigned n_found = 0;
+
+    words_of(packet, shape, w);
+    for (uint32_t i = 0; i < v->n_subtables; i++) {
+        const struct subtable *st = v->subtables[i];
+        uint32_t hash = key_hash(w, st->mask, n, &fx->secret, st->basis);
+        if (subtable_find(st, fx->mf.slab, w, n, hash)) {
+            assert_true(sieve_subtables(s, w) >> i & 1);
+            n_found++;
+        }
+    }
+    return n_found;
+}
+
 static void
 random_packet(struct flow *f)
 {
@@ -172,6 +193,163 @@ static void
 test_no_match_of_a_long_shape_is_left_out(void **state)
 {
     check_no_match_is_left_out(*state, LONG_SHAPE);
+}
+
+struct population {
+    struct dp_flow **flows;
+    struct flow *packets; // one of each flow
+    unsigned n, most;
+};
+
+static void
+population_change(struct fixture *fx, struct population *p)
+{
+    struct flow_mask mask;
+
+    if (p->n > p->most || (p->n && random_range(8) == 0)) {
+        unsigned i = random_range(p->n);
+        assert_true(megaflow_del(&fx->mf, p->flows[i]));
+        p->flows[i] = p->flows[--p->n];
+        p->packets[i] = p->packets[p->n];
+    } else if (p->n < p->most) {
+        random_packet(&p->packets[p->n]);
+        random_mask(&mask);
+        p->n += !put(fx, &p->packets[p->n], &mask, SHAPE, &p->flows[p->n]);
+    }
+    rcu_quiesce();
+}
+
+// While a sieve is made a few flows at a time, masks and flows come and go, and flows move.
+static void
+test_a_sieve_made_in_steps_leaves_no_match_out(void **state)
+{
+    struct fixture *fx = *state;
+    struct population p = {
+        .flows = xcalloc(N_FLOWS, sizeof *p.flows),
+        .packets = xcalloc(N_FLOWS, sizeof *p.packets),
+    };
+    unsigned n_made = 0, n_found = 0;
+
+    for (int round = 0; round < 400; round++) {
+        struct lane *lane;
+        p.most = round % 2 ? 40 : N_FLOWS / 2;
+        for (int i = random_range(1500); i >= 0; i--) {
+            population_change(fx, &p);
+        }
+        lane = megaflow_find_lane(&fx->mf, IN_PORT, SHAPE);
+        lane->sieve_work = sieve_begin(view_of(fx, SHAPE), fx->mf.slab, lane->n_words - 1);
+        p.most = random_range(2) ? 40 : N_FLOWS / 2;
+        while (!sieve_step(lane->sieve_work, view_of(fx, SHAPE), fx->mf.slab, 20)) {
+            for (int i = random_range(60); i >= 0; i--) {
+                population_change(fx, &p);
+            }
+        }
+        struct sieve *s = sieve_end(lane->sieve_work, view_of(fx, SHAPE)->n_subtables);
+        lane->sieve_work = NULL;
+        for (unsigned i = 0; s && i < p.n; i++) {
+            n_found += check_sieve(fx, s, &p.packets[i], SHAPE);
+        }
+        n_made += s != NULL;
+        free(s);
+    }
+    assert_true(n_made > 50);
+    assert_true(n_found > 1000);
+    free(p.flows);
+    free(p.packets);
+}
+
+static struct flow
+told_packet(unsigned mask_bit, unsigned value, struct flow_mask *mask)
+{
+    struct flow packet;
+
+    memset(&packet, 0, sizeof packet);
+    memset(mask, 0, sizeof *mask);
+    packet.in_port = IN_PORT;
+    packet.nw_src = value;
+    mask->bits.w[0] = UINT64_MAX;
+    mask->bits.nw_src = 0xff;
+    mask->bits.nw_dst = UINT32_C(1) << mask_bit;
+    return packet;
+}
+
+// Flows that were to be looked at next lie among those that were, after their array has shrunk.
+static void
+test_flows_that_move_meanwhile_are_not_left_out(void **state)
+{
+    enum { FIRST = 240, KEPT = 10 };
+    struct fixture *fx = *state;
+    struct dp_flow *flows[FIRST], *f;
+    struct flow_mask mask;
+
+    for (unsigned i = 0; i < FIRST; i++) {
+        struct flow packet = told_packet(0, i, &mask);
+        assert_int_equal(put(fx, &packet, &mask, SHAPE, &flows[i]), 0);
+    }
+    for (unsigned i = 1; i < 12; i++) {
+        struct flow packet = told_packet(i, FIRST + i, &mask);
+        assert_int_equal(put(fx, &packet, &mask, SHAPE, &f), 0);
+    }
+    struct lane *lane = megaflow_find_lane(&fx->mf, IN_PORT, SHAPE);
+    lane->sieve_work = sieve_begin(view_of(fx, SHAPE), fx->mf.slab, lane->n_words - 1);
+    assert_false(sieve_step(lane->sieve_work, view_of(fx, SHAPE), fx->mf.slab, FIRST / 2));
+    for (unsigned i = KEPT; i < FIRST; i++) {
+        assert_true(megaflow_del(&fx->mf, flows[i]));
+    }
+    assert_true(sieve_step(lane->sieve_work, view_of(fx, SHAPE), fx->mf.slab, UINT32_MAX));
+    struct sieve *s = sieve_end(lane->sieve_work, view_of(fx, SHAPE)->n_subtables);
+    lane->sieve_work = NULL;
+    assert_non_null(s);
+    for (unsigned i = 0; i < KEPT; i++) {
+        struct flow packet = told_packet(0, i, &mask);
+        assert_int_equal(check_sieve(fx, s, &packet, SHAPE), 1);
+    }
+    free(s);
+}
+
+static struct flow
+many_packet(unsigned i, struct flow_mask *mask)
+{
+    struct flow packet;
+
+    memset(&packet, 0, sizeof packet);
+    memset(mask, 0, sizeof *mask);
+    packet.in_port = IN_PORT;
+    packet.nw_src = i;
+    packet.nw_dst = rte_cpu_to_be_32((i % 32) * 0x01010101);
+    mask->bits.w[0] = UINT64_MAX;
+    mask->bits.nw_src = UINT32_MAX;
+    mask->bits.nw_dst = UINT32_MAX ^ UINT32_C(0x80) << i % 32 / 8 * 8;
+    mask->bits.tp_src = (uint16_t)(1 << i % 8);
+    return packet;
+}
+
+// Masks that come to many flows do not keep others from the lock: the sieve is the keeper's work.
+static void
+test_a_sieve_of_many_flows_is_for_the_keeper(void **state)
+{
+    enum { MANY = 10000 };
+    struct fixture *fx = *state;
+    struct flow_mask mask;
+
+    for (unsigned i = 0; i < MANY; i++) {
+        struct flow packet = many_packet(i / 7 * 32 + i % 7, &mask); // of seven masks
+        struct dp_flow *f;
+        assert_int_equal(put(fx, &packet, &mask, SHAPE, &f), 0);
+    }
+    for (unsigned i = 7; i < 32; i++) {
+        struct flow packet = many_packet(i, &mask);
+        struct dp_flow *f;
+        assert_int_equal(put(fx, &packet, &mask, SHAPE, &f), 0);
+    }
+    assert_int_equal(view_of(fx, SHAPE)->n_subtables, 32);
+    assert_null(view_of(fx, SHAPE)->sieve);
+    megaflows_make_sieves(&fx->mf);
+    assert_non_null(view_of(fx, SHAPE)->sieve);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct flow packet = many_packet(i / 7 * 32 + i % 7, &mask);
+        assert_true(check_packet(fx, &packet, SHAPE) > 0);
+    }
 }
 
 // The first difference from 10.0.0.10 is at 'bit'; noise behind it.
@@ -293,6 +471,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_no_match_is_left_out),
         TEST(test_no_match_of_a_long_shape_is_left_out),
+        TEST(test_a_sieve_made_in_steps_leaves_no_match_out),
+        TEST(test_flows_that_move_meanwhile_are_not_left_out),
+        TEST(test_a_sieve_of_many_flows_is_for_the_keeper),
         TEST(test_prefixes_of_the_attack_are_told_apart),
         TEST(test_flows_that_went_are_forgotten),
         TEST(test_masks_that_no_byte_tells_apart_have_none),
