@@ -66,7 +66,7 @@ fake_pmd(struct dp *dp)
 void
 fake_pmd_free(struct dp *dp, struct pmd *pmd)
 {
-    rcu_assign(&dp->pmds[1], NULL);
+    rcu_assign(&dp->pmds[pmd->index], NULL);
     rcu_synchronize();
     pmd_destroy(pmd);
 }

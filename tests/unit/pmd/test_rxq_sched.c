@@ -61,7 +61,6 @@ unmake(void)
     }
     for (unsigned i = 0; i < N_PMDS; i++) {
         fake_pmd_free(dp, pmds[i]);
-        rcu_assign(&dp->pmds[i + 1], NULL);
     }
     dp_destroy(dp);
     for (unsigned i = 0; i < 2; i++) {
