@@ -100,7 +100,7 @@ dp_put_tunnel_text(struct text *out, const struct flow_tnl *t, const struct flow
     if (t->ip_tos && (verbose || m->ip_tos)) {
         put_int(out, "tos", t->ip_tos, m->ip_tos, UINT8_MAX, true);
     }
-    if (t->ip_ttl && (verbose || m->ip_ttl)) {
+    if (verbose || m->ip_ttl) { /* The one that is always there: 0 is what a flow asked for. */
         put_int(out, "ttl", t->ip_ttl, m->ip_ttl, UINT8_MAX, false);
     }
     if (t->tp_src && (verbose || m->tp_src)) {

@@ -84,6 +84,7 @@ test_action_roundtrip(void **state)
         "dst=6081,csum=0x0),geneve(crit,vni=0x1c7,options({class=0xffff,type=0x80,len=4,0x0000000a}"
         ")))"
         ",out_port(1))",
+        "set(tunnel(tun_id=0x7,dst=1.1.2.92,ttl=0,flags(df|key))),4",
         "userspace(pid=0,slow_path(controller))",
         "ct(commit,zone=1,nat(src=fe80::1-fe80::9)),recirc(0x1)",
         "ct(commit,nat(dst=1.2.3.4-1.2.3.9:80-90,hash))",
