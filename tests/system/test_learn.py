@@ -43,6 +43,15 @@ def dump(sw, *what):
                   sw.ofctl("-O", "OpenFlow13", "dump-flows", "br0", *what).splitlines() if "actions=" in line)
 
 
+def wait_for_packets(sw, n):
+    """Until the learned flow has counted them: a frame may still be on its way when receive() is back."""
+    def counted():
+        sw.appctl("revalidator/wait")
+        return "n_packets=%d," % n in dump(sw, "table=5")[0]
+
+    wait_for(counted, what="%d packets of the learned flow" % n)
+
+
 def both(pair, run):
     for sw in pair:
         sw.ofctl("del-flows", "br0")
@@ -61,10 +70,12 @@ def test_what_is_learned_again_goes_on(pair, second):
         receive(sw, "p1", 1)
         wait_for(lambda: len(dump(sw, "table=5")) == 1, what="a learned flow")
         receive(sw, "p2", 8, 8, dst=1)
+        wait_for_packets(sw, 2)
         sw.appctl("time/warp", "5000", "500")
         receive(sw, "p3", 1)
         wait_for(lambda: "actions=output:3" in dump(sw, "table=5")[0], what="the flow learned again")
         receive(sw, "p2", 8, dst=1)
+        wait_for_packets(sw, 3)
         return dump(sw, "table=5")
 
     assert "n_packets=3" in both(pair, run)[0]
