@@ -8,6 +8,7 @@ import struct
 import pytest
 
 import openflow as of
+import openflow_kinds
 from switchlib import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -23,6 +24,16 @@ def recorded(version):
     return [bytes([version]) + m[1:] for m in messages if m[0] == like]
 
 
+def extensions(version):
+    """Nicira's messages that ovs-ofctl says at OpenFlow 1.0 only, at a later version."""
+    said = {openflow_kinds.place(m) for m in recorded(version)}
+    kinds = {(k.where, k.number): k for k in openflow_kinds.kinds(version)}
+    for m in recorded(of.OF10):
+        place = openflow_kinds.place(m)
+        if place[0] in ("NXT", "NXREQ") and place in kinds and place not in said:
+            yield openflow_kinds.message(kinds[place], version, m[16 if place[0] == "NXT" else 24:])
+
+
 def said_by_controllers(version):
     """What ovs-ofctl never says."""
     hello = struct.pack("!HHI", 1, 8, 0x72)
@@ -36,10 +47,14 @@ def said_by_controllers(version):
     properties = b"".join(struct.pack("!HHI", i, 8, 7) for i in range(12))
     if version <= of.OF13:
         yield of.experimenter(version, 27, properties)  # NXT_SET_ASYNC_CONFIG2
-    if version == of.OF10:
+    if version <= of.OF12:
         yield of.experimenter(version, 21, struct.pack("!I", 1))  # NXT_FLOW_MONITOR_CANCEL
+    if version == of.OF10:
         yield of.message(version, 20, struct.pack("!Hxx", 1))  # QUEUE_GET_CONFIG_REQUEST
+        for kind in (1, 2):  # FLOW, AGGREGATE: of all tables
+            yield of.multipart(version, kind, struct.pack("!I36xBxH", (1 << 22) - 1, 0xFF, 0xFFFF))
         return
+    yield from extensions(version)
     if version == of.OF11:  # FLOW_MOD, with the match that only 1.1 has
         match = struct.pack("!HHII24xHBxHBB16xHHIB3x16x", 0, 88, 1, 0x3F8, 0xFFFF, 0, 0x800, 0, 6, 0, 80, 0, 0)
         output = struct.pack("!HHIH6x", 0, 16, 2, 0)
@@ -109,11 +124,14 @@ def memory_kb(sw):
 @pytest.mark.parametrize("mangle", [cut, off_by_one])
 def test_mangled_messages_get_errors(br, version, mangle):
     """All that ovs-ofctl and controllers say, mangled: answered in order, by errors of the standard, on one
-    connection."""
+    connection.  No kind of message that the switch knows is left out."""
     resume = continuation(br, version)
     p, other = [of.Peer(br.dir + "/br0.mgmt", version) for _ in range(2)]
     n_errors = 0
-    for m in recorded(version) + list(said_by_controllers(version)) + [resume]:
+    messages = recorded(version) + list(said_by_controllers(version)) + [resume]
+    said = {openflow_kinds.place(m) for m in messages}
+    assert [k.name for k in openflow_kinds.kinds(version) if (k.where, k.number) not in said] == []
+    for m in messages:
         answers = p.answers(*mangle(m))
         assert answers is not None, m.hex()
         for _, kind, _, body in answers:
