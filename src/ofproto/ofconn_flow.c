@@ -84,8 +84,8 @@ ofconn_decode_flow_mod(struct ofconn *c, const struct ofp_msg *msg, struct ofp_f
     if (!is_delete && fm->table_id == OFPROTO_TABLE_HIDDEN) {
         return OFPERR_OFPBRC_EPERM; /* The switch's own: a delete that meets none of it is fine. */
     }
-    if (!is_delete && (fm->match.mask.bits.recirc_id || fm->match.mask.bits.dp_hash)) {
-        return OFPERR_OFPBRC_EPERM; /* These are the datapath's. */
+    if (!is_delete && (fm->match.flow.recirc_id || fm->match.mask.bits.dp_hash)) {
+        return OFPERR_OFPBRC_EPERM; /* These are the datapath's; 0 is any packet from a port. */
     }
     return is_delete ? OFPERR_OK
                      : ofconn_check_acts(c->ofproto, &fm->actions, &fm->match,

@@ -30,7 +30,7 @@ enum ofpat10 {
 
 enum ofpat11 {
     OFPAT11_OUTPUT = 0,
-    OFPAT11_SET_VLAN_VID = 1, /* 1...10, 13 and 14: OpenFlow 1.1 only. */
+    OFPAT11_SET_VLAN_VID = 1, /* 1...10, 13 and 14 are of OpenFlow 1.1: read in later ones, too. */
     OFPAT11_SET_VLAN_PCP = 2,
     OFPAT11_SET_DL_SRC = 3,
     OFPAT11_SET_DL_DST = 4,

@@ -37,6 +37,14 @@ GROUPS = ["-OOpenFlow1%d dump-group-features br0" % v for v in range(1, 6)] + ["
     "insert-buckets br0 group_id=7,command_bucket_id=1,bucket=bucket_id:2,2", "dump-groups br0")]
 
 
+# Fields of the datapath: what no packet from a port has, and a hash, nobody may match.
+DATAPATH = ["add-flow br0 table=5,recirc_id=0,actions=2", "-OOpenFlow13 add-flow br0 table=6,ip,recirc_id=0,actions=2",
+            "add-flow br0 recirc_id=5,actions=2", "add-flow br0 dp_hash=0,actions=2", "add-flow br0 dp_hash=0/0xff,actions=2",
+            "-OOpenFlow13 --bundle add-flow br0 recirc_id=5,actions=2", "dump-flows br0 table=5", "dump-flows br0 recirc_id=0",
+            "--strict mod-flows br0 table=5,recirc_id=0,actions=1", "dump-flows br0", "--strict del-flows br0 table=5,recirc_id=0",
+            "del-flows br0 recirc_id=0", "dump-flows br0"]
+
+
 def clean(text, switch):
     text = text.replace(switch.dir, "RUNDIR")
     text = re.sub(r"^\d{4}-\d\d-\d\dT[^|]*\|\d+\|", "", text, flags=re.M)
@@ -49,7 +57,8 @@ def run(switch, command):
     return p.returncode, clean(p.stdout, switch), clean(p.stderr, switch)
 
 
-@pytest.mark.parametrize("commands", [FRAMES, HIDDEN_TABLE, LAST_TABLE, GROUPS], ids=["frames", "hidden", "last", "groups"])
+@pytest.mark.parametrize("commands", [FRAMES, HIDDEN_TABLE, LAST_TABLE, GROUPS, DATAPATH],
+                         ids=["frames", "hidden", "last", "groups", "datapath"])
 def test_the_same_answers(pair, commands):
     for sw in pair:
         sw.ofctl("del-flows", "br0")

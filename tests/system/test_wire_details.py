@@ -245,6 +245,21 @@ def test_the_set_actions_of_openflow_11(both, version, kind):
     assert errors == [] and len(seen) == 1 and ("load:" if kind == 8 else "mod_") in seen[0]
 
 
+@pytest.mark.parametrize("version", NEW)
+@pytest.mark.parametrize("kind, value, told", [(1, b"\0\7\0\0", "mod_vlan_vid:7"), (2, b"\3\0\0\0", "mod_vlan_pcp:3"),
+                                               (13, struct.pack("!I", 99), "mpls_label"), (14, b"\5\0\0\0", "mpls_tc")])
+def test_tags_and_labels_of_openflow_11(both, version, kind, value, told):
+    """The same where there is a tag or a label, and an error where there is none."""
+    action = struct.pack("!HH", kind, 8) + value
+    there = of.oxm(6, b"\x10\5") if kind < 13 else of.oxm(5, b"\x88\x47")
+
+    def talk(p, sw):
+        return p.errors(of.flow_mod(version, action)), p.errors(of.flow_mod(version, action, fields=there)), sw.flows("br0")
+
+    without, errors, seen = both(version, talk)
+    assert without == [(2, 10)] and errors == [] and len(seen) == 1 and told in seen[0]
+
+
 @pytest.mark.parametrize("group, errors", [(0xFFFFFFFF, []), (0xFFFFFF01, []), (7, []), (0xFFFFFFFC, [])])
 def test_deletes_of_groups_that_are_not_there(both, group, errors):
     assert both(of.OF13, lambda p, _: p.errors(of.message(of.OF13, 15, struct.pack("!HBxI", 2, 0, group)))) == errors
