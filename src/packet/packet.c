@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MPLS_ENTRY_SIZE = 4, MPLS_ENTRY_BOS = 0x100 };
+enum { MPLS_ENTRY_SIZE = 4, MPLS_ENTRY_BOS = 0x100, TAG_OFS = 2 * RTE_ETHER_ADDR_LEN };
 
 static void
 shift_layer(uint16_t *ofs, int delta)
@@ -65,20 +65,32 @@ is_vlan_type(uint16_t type)
     return type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ;
 }
 
+/* The bytes before a tag, by way of registers. */
+static void
+move_addresses(uint8_t *to, const uint8_t *from)
+{
+    struct {
+        uint8_t bytes[TAG_OFS];
+    } both;
+
+    memcpy(&both, from, sizeof both);
+    memcpy(to, &both, sizeof both);
+}
+
 int
 packet_push_vlan(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t tpid, rte_be16_t tci)
 {
     const rte_be16_t tag[2] = {tpid, (rte_be16_t)(tci & ~rte_cpu_to_be_16(VLAN_CFI))};
-    int retval;
 
     if (rte_pktmbuf_data_len(m) < ETH_HEADER_SIZE) {
         return -EINVAL;
     }
-    retval = insert_at(m, 2 * RTE_ETHER_ADDR_LEN, VLAN_TAG_SIZE);
-    if (retval) {
-        return retval;
+    uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(m, VLAN_TAG_SIZE);
+    if (!data) {
+        return -ENOBUFS;
     }
-    memcpy(packet_data(m) + 2 * RTE_ETHER_ADDR_LEN, tag, sizeof tag);
+    move_addresses(data, data + VLAN_TAG_SIZE);
+    memcpy(data + TAG_OFS, tag, sizeof tag);
     packet_layers_shift(ly, VLAN_TAG_SIZE);
     return 0;
 }
@@ -86,12 +98,14 @@ packet_push_vlan(struct rte_mbuf *m, struct packet_layers *ly, rte_be16_t tpid, 
 int
 packet_pop_vlan(struct rte_mbuf *m, struct packet_layers *ly)
 {
-    const uint8_t *type = packet_at(m, 2 * RTE_ETHER_ADDR_LEN, VLAN_TAG_SIZE);
+    const uint8_t *type = packet_at(m, TAG_OFS, VLAN_TAG_SIZE);
+    uint8_t *data = packet_data(m);
 
     if (!type || !is_vlan_type(read_be16(type))) {
         return -EINVAL;
     }
-    remove_at(m, 2 * RTE_ETHER_ADDR_LEN, VLAN_TAG_SIZE);
+    move_addresses(data + VLAN_TAG_SIZE, data);
+    rte_pktmbuf_adj(m, VLAN_TAG_SIZE);
     packet_layers_shift(ly, -VLAN_TAG_SIZE);
     return 0;
 }

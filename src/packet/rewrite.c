@@ -25,13 +25,22 @@ enum {
 };
 
 /* 'size' bytes of 'out': those of 'old' with the masked bits of 'value'. */
-static void
+static inline void
 merge(void *out, const void *old, const void *value, const void *mask, uint32_t size)
 {
     const uint8_t *o = old, *v = value, *k = mask;
     uint8_t *r = out;
+    uint32_t i = 0;
 
-    for (uint32_t i = 0; i < size; i++) {
+    for (; i + sizeof(uint32_t) <= size; i += sizeof(uint32_t)) {
+        uint32_t word, set, bits;
+        memcpy(&word, o + i, sizeof word);
+        memcpy(&set, v + i, sizeof set);
+        memcpy(&bits, k + i, sizeof bits);
+        word = (word & ~bits) | (set & bits);
+        memcpy(r + i, &word, sizeof word);
+    }
+    for (; i < size; i++) {
         r[i] = (uint8_t)((o[i] & ~k[i]) | (v[i] & k[i]));
     }
 }

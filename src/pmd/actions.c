@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The interpreter of action lists: one packet at a time, on its PMD.  Always consumes the packet.
+// The interpreter of action lists, on the packet's PMD.  Always consumes the packet.  Packets of a
+// burst go together while actions change headers and send, else one at a time.
 // Nested lists (clone, sample, check_pkt_len) run from a stack of frames, not by recursion; each
 // frame owns a packet, and the frame whose list ends gives its packet up.  An action that is the
 // last of its list takes the packet itself, one that is not takes a copy.
 #include "base/random.h"
-#include "packet/csum.h"
-#include "packet/rewrite.h"
 #include "pmd/bonds.h"
 #include "pmd/dp_int.h"
 #include "pmd/meter.h"
@@ -60,6 +59,17 @@ is_shareable(const struct rte_mbuf *m)
     return RTE_MBUF_DIRECT(m) && m->nb_segs == 1 && !(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK);
 }
 
+// Another reference to a packet, or a copy; NULL without memory.
+static struct rte_mbuf *
+share(struct rte_mbuf *m)
+{
+    if (UNLIKELY(!is_shareable(m))) {
+        return packet_copy(m, netdev_default_pool());
+    }
+    rte_mbuf_refcnt_update(m, 1);
+    return m;
+}
+
 // The packet for an action: the frame's own if that is the end of it, else another reference or a
 // copy; cut as 'trunc' said.  NULL with the loss counted.
 static struct rte_mbuf *
@@ -73,11 +83,8 @@ frame_take(struct frame *f)
         if (UNLIKELY(f->max_size)) {
             m = packet_unshare(m, netdev_default_pool()); // earlier outputs may have it, too
         }
-    } else if (!f->max_size && LIKELY(is_shareable(m))) {
-        rte_mbuf_refcnt_update(m, 1);
-        return m;
     } else {
-        m = packet_copy(f->m, netdev_default_pool());
+        m = f->max_size ? packet_copy(m, netdev_default_pool()) : share(m);
     }
     if (UNLIKELY(!m)) {
         drop_count(DROP_NO_MEMORY, 1);
@@ -86,20 +93,6 @@ frame_take(struct frame *f)
     }
     f->max_size = 0;
     return m;
-}
-
-// Header changes need bytes that nobody else sees.
-static bool
-frame_make_writable(struct frame *f)
-{
-    if (LIKELY(RTE_MBUF_DIRECT(f->m) && rte_mbuf_refcnt_read(f->m) == 1)) {
-        return true;
-    }
-    f->m = packet_unshare(f->m, netdev_default_pool());
-    if (UNLIKELY(!f->m)) {
-        drop_count(DROP_NO_MEMORY, 1);
-    }
-    return f->m != NULL;
 }
 
 static void
@@ -155,51 +148,6 @@ run_check_pkt_len(struct interpreter *in, struct frame *f, const struct dp_act_c
     } else {
         run_nested(in, f, a->actions + a->gt_size, a->le_size);
     }
-}
-
-// A set action on a packet without that header is no error: translation knows the packets of its
-// flow, a list run by hand may not.
-static void
-run_set(struct frame *f, const struct dp_action *a)
-{
-    struct rte_mbuf *m = f->m;
-    const struct packet_layers *ly = &f->ly;
-
-#define SET(STRUCT, FN, ...)                               \
-    {                                                      \
-        const struct STRUCT *s = (const struct STRUCT *)a; \
-        FN(m, __VA_ARGS__ & s->value, &s->mask);           \
-        break;                                             \
-    }
-    switch (a->type) {
-    case DP_ACT_SET_ETH:
-        SET(dp_act_set_eth, packet_set_eth, )
-    case DP_ACT_SET_IPV4:
-        SET(dp_act_set_ipv4, packet_set_ipv4, ly, )
-    case DP_ACT_SET_IPV6:
-        SET(dp_act_set_ipv6, packet_set_ipv6, ly, )
-    case DP_ACT_SET_TCP:
-        SET(dp_act_set_tp, packet_set_tcp, ly, )
-    case DP_ACT_SET_UDP:
-        SET(dp_act_set_tp, packet_set_udp, ly, )
-    case DP_ACT_SET_SCTP:
-        SET(dp_act_set_tp, packet_set_sctp, ly, )
-    case DP_ACT_SET_ICMP:
-        SET(dp_act_set_icmp, packet_set_icmp, ly, )
-    case DP_ACT_SET_ARP:
-        SET(dp_act_set_arp, packet_set_arp, ly, )
-    case DP_ACT_SET_ND:
-        SET(dp_act_set_nd, packet_set_nd, ly, )
-    case DP_ACT_SET_ND_EXT:
-        SET(dp_act_set_nd_ext, packet_set_nd_ext, ly, )
-    }
-#undef SET
-}
-
-static void
-run_set_mpls(struct frame *f, const struct dp_act_set_mpls *a)
-{
-    packet_set_mpls(f->m, &f->ly, a->value, a->mask);
 }
 
 // Not 0, which says "none" to the pipeline.
@@ -294,33 +242,6 @@ run_userspace(struct interpreter *in, struct frame *f, const struct dp_act_users
 }
 
 static void
-run_header_change(struct frame *f, const struct dp_action *a)
-{
-    const struct dp_act_push_vlan *vlan = (const struct dp_act_push_vlan *)a;
-    const struct dp_act_push_mpls *push = (const struct dp_act_push_mpls *)a;
-    const struct dp_act_pop_mpls *pop = (const struct dp_act_pop_mpls *)a;
-    int error = 0;
-
-    switch (a->type) {
-    case DP_ACT_PUSH_VLAN:
-        error = packet_push_vlan(f->m, &f->ly, vlan->tpid, vlan->tci);
-        break;
-    case DP_ACT_POP_VLAN:
-        packet_pop_vlan(f->m, &f->ly);
-        break;
-    case DP_ACT_PUSH_MPLS:
-        error = packet_push_mpls(f->m, &f->ly, push->ethertype, push->lse);
-        break;
-    case DP_ACT_POP_MPLS:
-        packet_pop_mpls(f->m, &f->ly, pop->ethertype);
-        break;
-    }
-    if (UNLIKELY(error)) {
-        frame_drop(f, DROP_HEADER_ROOM);
-    }
-}
-
-static void
 set_u32(uint32_t *field, const struct dp_act_set_u32 *a)
 {
     *field = (*field & ~a->mask) | a->value;
@@ -357,10 +278,6 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
     case DP_ACT_POP_VLAN:
     case DP_ACT_PUSH_MPLS:
     case DP_ACT_POP_MPLS:
-        if (frame_make_writable(f)) {
-            run_header_change(f, a);
-        }
-        break;
     case DP_ACT_SET_ETH:
     case DP_ACT_SET_IPV4:
     case DP_ACT_SET_IPV6:
@@ -371,14 +288,8 @@ run_action(struct interpreter *in, struct frame *f, const struct dp_action *a)
     case DP_ACT_SET_ARP:
     case DP_ACT_SET_ND:
     case DP_ACT_SET_ND_EXT:
-        if (frame_make_writable(f)) {
-            run_set(f, a);
-        }
-        break;
     case DP_ACT_SET_MPLS:
-        if (frame_make_writable(f)) {
-            run_set_mpls(f, (const struct dp_act_set_mpls *)a);
-        }
+        f->m = pmd_change_headers(f->m, &f->ly, a);
         break;
     case DP_ACT_SET_PRIORITY:
         set_u32(&frame_md(in, f)->skb_priority, set);
@@ -448,15 +359,21 @@ interpret(struct interpreter *in)
 }
 
 static void
-interpret_list(struct interpreter *in, const struct dp_actions *actions)
+interpret_list(struct interpreter *in, const struct dp_action *first, const struct dp_action *end)
 {
     struct frame *f = &in->frames[0];
 
     in->n_frames = 1;
     f->max_size = 0;
-    f->next = (const struct dp_action *)actions->data;
-    f->end = (const struct dp_action *)(actions->data + actions->size);
+    f->next = first;
+    f->end = end;
     interpret(in);
+}
+
+static const struct dp_action *
+list_end(const struct dp_actions *actions)
+{
+    return (const struct dp_action *)(actions->data + actions->size);
 }
 
 void
@@ -477,24 +394,100 @@ pmd_execute_list(struct pmd *pmd, struct rte_mbuf *m, const struct packet_md *md
     f->m = m;
     f->md = *md;
     f->has_md = true;
-    interpret_list(&in, actions);
+    interpret_list(&in, (const struct dp_action *)actions->data, list_end(actions));
 }
 
-// The same for packets 'idx' of a burst, whose keys and layers are known.
+// --- packets of a burst ----------------------------------------------------------------------
+
+// Those that are still on their way through a list.
+struct together {
+    uint32_t n;
+    struct rte_mbuf *m[BURST_MAX];
+    uint8_t idx[BURST_MAX]; // in the burst
+};
+
+static void
+change_all(struct together *t, struct burst *b, const struct dp_action *a)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < t->n; i++) {
+        t->m[n] = pmd_change_headers(t->m[i], &b->ly[t->idx[i]], a);
+        t->idx[n] = t->idx[i];
+        n += t->m[n] != NULL;
+    }
+    t->n = n;
+}
+
+static void
+output_all(struct pmd *pmd, struct together *t, odp_port_t port, bool is_the_end)
+{
+    struct rte_mbuf *m[BURST_MAX];
+    uint32_t n = 0;
+
+    if (is_the_end) {
+        pmd_send(pmd, port, t->m, t->n);
+        t->n = 0;
+        return;
+    }
+    for (uint32_t i = 0; i < t->n; i++) {
+        m[n] = share(t->m[i]);
+        n += m[n] != NULL;
+    }
+    if (UNLIKELY(n < t->n)) {
+        drop_count(DROP_NO_MEMORY, t->n - n);
+    }
+    if (n) {
+        pmd_send(pmd, port, m, n);
+    }
+}
+
+// The actions from 'a' on that need nothing but headers and ports, each for all packets before the
+// next one.  Returns the first that needs more, or the end.
+static const struct dp_action *
+run_together(struct pmd *pmd, struct together *t, struct burst *b, const struct dp_action *a,
+             const struct dp_action *end)
+{
+    while (t->n && a < end) {
+        const struct dp_action *next = dp_action_next(a);
+        if (a->type == DP_ACT_OUTPUT) {
+            output_all(pmd, t, ((const struct dp_act_port *)a)->port, next >= end);
+        } else if (pmd_changes_headers(a)) {
+            change_all(t, b, a);
+        } else {
+            break;
+        }
+        a = next;
+    }
+    return a;
+}
+
+// The same for packets 'idx' of a burst, whose keys and layers are known; the layers follow what is
+// done to the packets.
 void
-pmd_execute_burst_list(struct pmd *pmd, const struct burst *b, const uint8_t *idx, uint32_t n,
+pmd_execute_burst_list(struct pmd *pmd, struct burst *b, const uint8_t *idx, uint32_t n,
                        const struct dp_actions *actions)
 {
+    const struct dp_action *a = (const struct dp_action *)actions->data;
+    struct together t = {.n = n};
     struct interpreter in;
     struct frame *f = &in.frames[0];
 
+    for (uint32_t i = 0; i < n; i++) {
+        t.m[i] = b->m[idx[i]];
+        t.idx[i] = idx[i];
+    }
+    // Where they are sent may depend on what else is known of each that comes back.
+    if (b->md == NULL) {
+        a = run_together(pmd, &t, b, a, list_end(actions));
+    }
     in.pmd = pmd;
     in.depth = b->depth;
-    for (uint32_t i = 0; i < n; i++) {
-        in.key = &b->key[idx[i]];
-        f->m = b->m[idx[i]];
-        f->ly = b->ly[idx[i]];
+    for (uint32_t i = 0; i < t.n; i++) {
+        in.key = &b->key[t.idx[i]];
+        f->m = t.m[i];
+        f->ly = b->ly[t.idx[i]];
         f->has_md = false;
-        interpret_list(&in, actions);
+        interpret_list(&in, a, list_end(actions));
     }
 }

@@ -206,8 +206,13 @@ void pmd_note_answer(struct pmd *, uint64_t cycles); // what packets from outsid
 void pmd_execute(struct pmd *, struct burst *b);
 void pmd_execute_list(struct pmd *, struct rte_mbuf *, const struct packet_md *,
                       const struct dp_actions *, uint8_t depth);
-void pmd_execute_burst_list(struct pmd *, const struct burst *, const uint8_t *idx, uint32_t n,
+void pmd_execute_burst_list(struct pmd *, struct burst *, const uint8_t *idx, uint32_t n,
                             const struct dp_actions *);
+// change.c
+bool pmd_changes_headers(const struct dp_action *);
+// The packet or one in its place; NULL: dropped and counted.  The layers go with what is changed.
+struct rte_mbuf *pmd_change_headers(struct rte_mbuf *, struct packet_layers *,
+                                    const struct dp_action *);
 // recirc.c
 void recirc_push(struct pmd *, struct rte_mbuf *, const struct packet_md *, uint8_t depth);
 void recirc_drain(struct pmd *);
