@@ -65,7 +65,8 @@ is_vlan_type(uint16_t type)
     return type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ;
 }
 
-/* The bytes before a tag, by way of registers. */
+/* The bytes before a tag, between places that overlap: all are read before one is written, in
+ * registers. */
 static void
 move_addresses(uint8_t *to, const uint8_t *from)
 {

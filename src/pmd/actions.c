@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The interpreter of action lists, on the packet's PMD.  Always consumes the packet.  Packets of a
-// burst go together while actions change headers and send, else one at a time.
+// The interpreter of action lists, on the packet's PMD.  Always consumes the packet.  Packets that
+// were just received go together while actions change headers and send; from the first other action
+// on, and those that come back, go one at a time.  A list that sends twice to a port so sends all
+// packets for the first time and then all for the second.
 // Nested lists (clone, sample, check_pkt_len) run from a stack of frames, not by recursion; each
 // frame owns a packet, and the frame whose list ends gives its packet up.  An action that is the
 // last of its list takes the packet itself, one that is not takes a copy.
@@ -462,8 +464,7 @@ run_together(struct pmd *pmd, struct together *t, struct burst *b, const struct 
     return a;
 }
 
-// The same for packets 'idx' of a burst, whose keys and layers are known; the layers follow what is
-// done to the packets.
+// The same for packets 'idx' of a burst, whose keys and layers are known.
 void
 pmd_execute_burst_list(struct pmd *pmd, struct burst *b, const uint8_t *idx, uint32_t n,
                        const struct dp_actions *actions)

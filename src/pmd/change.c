@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Actions that change a packet's headers and nothing else.
+#include <errno.h>
+
 #include "packet/packet.h"
 #include "packet/rewrite.h"
 #include "pmd/dp_int.h"
@@ -95,6 +97,8 @@ change(struct rte_mbuf *m, struct packet_layers *ly, const struct dp_action *a)
         SET(dp_act_set_nd, packet_set_nd, ly, )
     case DP_ACT_SET_ND_EXT:
         SET(dp_act_set_nd_ext, packet_set_nd_ext, ly, )
+    default: // of pmd_changes_headers(), but not here
+        return -EOPNOTSUPP;
     }
 #undef SET
     return 0;

@@ -17,7 +17,7 @@
 enum plan_kind {
     PLAN_OUTPUT, // exactly one output
     PLAN_DROP,   // an empty list or an explicit drop
-    PLAN_LIST,   // everything else: interpreted
+    PLAN_LIST,   // everything else: see actions.c
     PLAN_SHARED, // the first member of a dp_shared: see plan_resolve()
 };
 

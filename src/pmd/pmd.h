@@ -204,8 +204,10 @@ void pmd_charge_ask(struct pmd *, uint64_t cycles);  // what it took
 void pmd_note_answer(struct pmd *, uint64_t cycles); // what packets from outside the queues took
 // execute.c
 void pmd_execute(struct pmd *, struct burst *b);
+// actions.c
 void pmd_execute_list(struct pmd *, struct rte_mbuf *, const struct packet_md *,
                       const struct dp_actions *, uint8_t depth);
+// The layers of these packets go with what is done to them.
 void pmd_execute_burst_list(struct pmd *, struct burst *, const uint8_t *idx, uint32_t n,
                             const struct dp_actions *);
 // change.c

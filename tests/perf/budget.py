@@ -73,6 +73,7 @@ STAGES = {  # file of src/ -> name of the stage; any other is in "rest"
     "pmd/smc.c": "smc",
     "pmd/miss.c": "miss",
     "pmd/actions.c": "execute",
+    "pmd/change.c": "execute",
     "pmd/execute.c": "execute",
     "pmd/plan.c": "execute",
     "pmd/plan.h": "execute",

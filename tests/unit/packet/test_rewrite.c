@@ -83,6 +83,38 @@ check(const struct frame *f, bool v6)
 
 static const uint8_t protos[] = {IP_PROTO_TCP, IP_PROTO_UDP, IP_PROTO_SCTP};
 
+// Byte by byte: what was there with the masked bits of 'value'.
+static void
+check_merged(const uint8_t *now, const uint8_t *before, const void *value, const void *mask,
+             unsigned size)
+{
+    const uint8_t *v = value, *k = mask;
+
+    for (unsigned i = 0; i < size; i++) {
+        assert_int_equal(now[i], (before[i] & ~k[i]) | (v[i] & k[i]));
+    }
+}
+
+static void
+test_set_eth(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        uint8_t before[RTE_ETHER_HDR_LEN + 1];
+        struct set_eth value, mask;
+        struct frame f;
+
+        make(&f, i & 1, IP_PROTO_UDP);
+        memcpy(before, packet_data(&f.m), sizeof before);
+        fill_random(&value, sizeof value);
+        fill_random(&mask, sizeof mask);
+        assert_int_equal(packet_set_eth(&f.m, &value, &mask), 0);
+        check_merged(packet_data(&f.m), before, &value.dst, &mask.dst, RTE_ETHER_ADDR_LEN);
+        check_merged(packet_data(&f.m) + 6, before + 6, &value.src, &mask.src, RTE_ETHER_ADDR_LEN);
+        assert_memory_equal(packet_data(&f.m) + 12, before + 12, 3);
+    }
+}
+
 static void
 test_set_ipv4(void **state)
 {
@@ -108,11 +140,17 @@ test_set_ipv6(void **state)
         struct set_ipv6 value, mask;
         struct frame f;
 
+        uint8_t before[40];
+
         make(&f, true, v6_protos[i % 3]);
+        memcpy(before, packet_data(&f.m) + f.ly.l3, sizeof before);
         fill_random(&value, sizeof value);
         fill_random(&mask, sizeof mask);
         assert_int_equal(packet_set_ipv6(&f.m, &f.ly, &value, &mask), 0);
         check(&f, true);
+        const uint8_t *now = packet_data(&f.m) + f.ly.l3;
+        check_merged(now + 8, before + 8, &value.src, &mask.src, 16);
+        check_merged(now + 24, before + 24, &value.dst, &mask.dst, 16);
         assert_int_equal(packet_data(&f.m)[14] >> 4, 6);
     }
 }
@@ -277,6 +315,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_set_eth),
         cmocka_unit_test(test_set_ipv4),
         cmocka_unit_test(test_set_ipv6),
         cmocka_unit_test(test_set_ports),
