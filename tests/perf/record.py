@@ -36,6 +36,7 @@ class Record:
             for result in row.values():
                 result["errors"] = []  # those rounds have another chance
         self.data["source_and_sink"] = old["source_and_sink"]
+        self.data["judged"] = old.get("judged", {})
 
     def row(self, name, kinds):
         """The results of a row, made where there are none."""

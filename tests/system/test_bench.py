@@ -72,6 +72,10 @@ def test_interrupted_run_goes_on(huge_pages, tmp_path):
     text = second.communicate(timeout=90)[0]
     assert second.returncode in (0, 2) and "goals met" in text.split("\n")[-2], text
     assert rounds(path)[:1] == before and len(rounds(path)) == 2
+    # What another row's run said stands beside it.
+    book = record.Record(path, *(json.load(open(path))[part] for part in ("machine", "options")))
+    book.resume(path)
+    assert "cycles" in book.data["judged"]["one-flow"]
     other = bench("--row", "one-flow", "--resume", path, "--rounds", "3")
     text = other.communicate(timeout=90)[0]
     assert other.returncode == 1 and "is of rounds 2, this run of 3" in text

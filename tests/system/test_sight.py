@@ -260,7 +260,8 @@ def perf(switch):
     bins = [re.findall(r"(\S+) +(\d+)", row) for row in rows[1:33]]
     names = re.split(r"  +", rows[0].strip())
     columns = {name: {row[i][0]: int(row[i][1]) for row in bins} for i, name in enumerate(names)}
-    return its, columns, dict(zip(names, (float(x) for x in rows[35].split())))
+    averages = rows[35].split() if len(rows) > 35 else []  # genuine has no line before the first iteration
+    return its, columns, dict(zip(names, map(float, averages)))
 
 
 def one_by_one(switch, sport, n):
